@@ -1,0 +1,99 @@
+/**
+ * What every backend can be asked for. The use cases know this interface and nothing else of docker, a remote host or a
+ * hosted microVM; what a backend lacks is asked through `capabilities` and answered with UNSUPPORTED, never pretended.
+ *
+ * Every verb is idempotent: done already is done. Verbs take the workspace's record and keep no memory of their own.
+ */
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceId } from '../core/names.ts'
+import type { Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { PortRange } from '../ports/blocks.ts'
+
+export type Capability =
+  /** The workspace's files are a git worktree on this machine. */
+  | 'worktree'
+  /** Ports are published on this machine, so they are leased. */
+  | 'local-ports'
+  /** There is an SSH door. */
+  | 'ssh'
+  | 'pause'
+  | 'logs'
+  /** A generated compose file can be used by hand. */
+  | 'compose-file'
+
+export interface ExecRequest {
+  readonly argv: readonly string[]
+  /** Absolute folder inside; null is the workspace's own folder. */
+  readonly cwd: string | null
+  readonly env: Readonly<Record<string, string>>
+  /** Ask for a terminal inside. */
+  readonly tty: boolean
+}
+
+export interface ShellRequest {
+  /** Empty for an interactive login shell. */
+  readonly argv: readonly string[]
+  readonly forwardAgent: boolean
+}
+
+export interface LogsRequest {
+  readonly follow: boolean
+  /** Lines from the end; null for all. */
+  readonly tail: number | null
+  readonly service: string | null
+}
+
+/** What a workspace was given before it has ports; null where a backend has no such thing. */
+export interface Provision {
+  readonly image: string | null
+  readonly hostKeyFingerprint: string | null
+}
+
+export interface Backend {
+  readonly name: string
+  /** Where it runs, such as `local`. */
+  readonly host: string
+  readonly capabilities: ReadonlySet<Capability>
+  /** Ports of this machine that its workspaces lease; asked only with the capability `local-ports`. */
+  portRange?(): Promise<PortRange>
+
+  /**
+   * Checks what can be checked before anything is changed.
+   * @throws {NexusError} BACKEND_UNAVAILABLE, TOOL_MISSING, UNSUPPORTED
+   */
+  check(): Promise<void>
+  /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
+  observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
+  /** Makes what needs no ports: image, keys. */
+  provision(record: WorkspaceRecord): Promise<Provision>
+  /** Writes what the workspace is started from; the record has its ports and image by now. */
+  configure(record: WorkspaceRecord): Promise<void>
+  /**
+   * Brings the workspace up, creating what is missing, and returns when a real login (or its like) has succeeded.
+   * `observed` is what the caller saw of it, undefined when it has no parts yet.
+   * @throws {NexusError} PORT_CONFLICT when a port was taken in the meantime; WORKSPACE_START_FAILED
+   */
+  start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void>
+  stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void>
+  pause(record: WorkspaceRecord): Promise<void>
+  resume(record: WorkspaceRecord): Promise<void>
+  /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
+  remove(record: WorkspaceRecord): Promise<void>
+  /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
+  isReachable(record: WorkspaceRecord): Promise<boolean>
+  /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
+  exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null>
+  /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
+  shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
+  logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
+  sshInfo(record: WorkspaceRecord): SshInfo
+}
+
+/** @throws {NexusError} UNSUPPORTED, naming the backend and what it lacks */
+export function requireCapability(backend: Backend, capability: Capability, what: string): never | 0 {
+  if (backend.capabilities.has(capability)) return 0
+  throw new NexusError('UNSUPPORTED', `The backend ${backend.name} does not support ${what}.`, {
+    hint: 'To use the one that does, create the workspace with `--backend docker`',
+    details: { backend: backend.name, capability },
+  })
+}

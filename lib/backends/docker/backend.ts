@@ -1,0 +1,180 @@
+/**
+ * The docker backend: a workspace is one compose project on this machine's engine, reached by ssh on a leased loopback
+ * port. The generated compose file is the whole truth about its shape; this file decides when to call compose on it.
+ */
+
+import { join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import { workspacePaths } from '../../core/paths.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { hasIpv6Loopback } from '../../system/net.ts'
+import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
+import { createDocker, type ResourceKind, requireComposeVersion } from '../../tools/docker.ts'
+import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
+import { listAlternates } from '../../tools/repository.ts'
+import type { Backend, Provision } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+import { createDoors } from './door.ts'
+import { observeWorkspaces } from './observation.ts'
+import { createSessions } from './session.ts'
+
+export function createDockerBackend(context: BackendContext): Backend {
+  const docker = createDocker(context.runner)
+  const doors = createDoors(context)
+  const sessions = createSessions(context, doors)
+  const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
+
+  async function check(): Promise<void> {
+    const endpoint = engineEndpoint(context.env)
+    if (endpoint !== '' && !endpoint.startsWith('unix://')) {
+      throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
+        hint: 'To use the engine of this machine, run `unset DOCKER_HOST` or `docker context use default`',
+        details: { endpoint },
+      })
+    }
+    // versions are asked again only when the engine or the plugin has changed
+    const cache = join(context.home.cache, 'docker.json')
+    const fingerprint = toolsFingerprint(context.env)
+    if (isCurrent(await readIfPresent(cache), fingerprint)) return
+    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
+    requireComposeVersion(plugin)
+    if (engine.rootless) {
+      throw new NexusError(
+        'UNSUPPORTED',
+        'The Docker engine runs rootless, so files made inside would belong to another user.',
+        {
+          hint: 'To use an ordinary engine, run `docker context use default`',
+        },
+      )
+    }
+    await writeJson(cache, { schema: 1, fingerprint, engine: engine.version, compose: plugin })
+  }
+
+  async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
+    return observeWorkspaces(await docker.listContainers(`dev.nexus.instance=${context.instance}`))
+  }
+
+  /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
+  async function provision(record: WorkspaceRecord): Promise<Provision> {
+    const [{ createImages, describeImage }, { createDoorFiles }] = await Promise.all([
+      import('./image.ts'),
+      import('./door-files.ts'),
+    ])
+    const image = describeImage(context.instance, record)
+    const [reference, hostKeyFingerprint] = await Promise.all([
+      createImages(docker, context).ensure(image, record.image),
+      createDoorFiles(context).ensureKeys(record),
+    ])
+    return { image: reference, hostKeyFingerprint }
+  }
+
+  async function configure(record: WorkspaceRecord): Promise<void> {
+    const [{ renderComposeFile }, { createDoorFiles }] = await Promise.all([
+      import('./compose-file.ts'),
+      import('./door-files.ts'),
+    ])
+    const paths = workspacePaths(context.home, record.id)
+    const text = renderComposeFile({
+      record,
+      paths,
+      instance: context.instance,
+      addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
+      alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
+    })
+    await Promise.all([writeGenerated(paths.composeFile, text, 0o600), createDoorFiles(context).writeFiles(record)])
+  }
+
+  /** The login is tried while compose still finishes; a failing compose ends the trying. */
+  async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
+    if (observed?.state === 'paused') await docker.unpause(composeFile(record))
+    const failed = new AbortController()
+    const login = doors.awaitLogin(record, failed.signal)
+    const compose = observed?.state === 'stopped' ? docker.start(composeFile(record)) : docker.up(composeFile(record))
+    try {
+      await Promise.all([compose, login])
+    } catch (error) {
+      failed.abort()
+      await login.catch(() => undefined) // it can only repeat what is thrown below
+      throw error
+    }
+  }
+
+  async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
+    await closeDoor(record)
+    if (observed === undefined) return
+    if (observed.state === 'paused') await docker.unpause(composeFile(record))
+    await docker.stop(composeFile(record))
+  }
+
+  async function pause(record: WorkspaceRecord): Promise<void> {
+    await closeDoor(record)
+    await docker.pause(composeFile(record))
+  }
+
+  async function closeDoor(record: WorkspaceRecord): Promise<void> {
+    if (record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+  }
+
+  /** By compose where its file is there, then by label, and then it looks again. */
+  async function remove(record: WorkspaceRecord): Promise<void> {
+    await closeDoor(record)
+    if ((await readIfPresent(composeFile(record))) !== undefined) await docker.down(composeFile(record))
+    const label = `dev.nexus.workspace=${record.id}`
+    const kinds: readonly ResourceKind[] = ['container', 'network', 'volume']
+    for (const kind of kinds) await docker.removeResources(kind, await docker.listResources(kind, label))
+    const left = (await Promise.all(kinds.map((kind) => docker.listResources(kind, label)))).flat()
+    if (left.length > 0) {
+      throw new NexusError(
+        'CONTAINER_ERROR',
+        `${left.length} parts of ${record.name} could not be removed: ${left.join(', ')}.`,
+        {
+          hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``,
+          details: { left },
+        },
+      )
+    }
+    await removeOldImage(record)
+    await removeTree(doors.doorOf(record).controlPath)
+  }
+
+  /** The last workspace of an image that this Nexus would not build any more takes it along. */
+  async function removeOldImage(record: WorkspaceRecord): Promise<void> {
+    const { createImages, describeImage } = await import('./image.ts')
+    const current = describeImage(context.instance, record).reference
+    if (record.image !== null && record.image !== current) await createImages(docker, context).removeUnused([current])
+  }
+
+  return {
+    name: 'docker',
+    host: 'local',
+    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'] as const),
+    portRange: context.portRange,
+    check,
+    observe,
+    provision,
+    configure,
+    start,
+    stop,
+    pause,
+    resume: async (record) => start(record, { state: 'paused', reason: '' }),
+    remove,
+    isReachable: async (record) => (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
+    exec: sessions.exec,
+    shell: sessions.shell,
+    logs: (record, request) => {
+      const args = ['--no-color', ...(request.follow ? ['--follow'] : [])]
+      if (request.tail !== null) args.push('--tail', String(request.tail))
+      return docker.attachLogs(composeFile(record), request.service === null ? args : [...args, '--', request.service])
+    },
+    sshInfo: doors.sshInfo,
+  }
+}
+
+function isCurrent(text: string | undefined, fingerprint: string): boolean {
+  try {
+    return text !== undefined && (JSON.parse(text) as { fingerprint?: string }).fingerprint === fingerprint
+  } catch {
+    return false // a damaged cache is no cache
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The SSH door of a workspace, seen from outside: its address, its names, the control socket, and the real login that
+ * proves readiness. What the door is made of is in `door-files.ts`.
+ */
+import { join } from 'node:path'
+import { sha256 } from '../../core/digest.ts'
+import { NexusError } from '../../core/errors.ts'
+import { repoLabel } from '../../core/names.ts'
+import { workspacePaths } from '../../core/paths.ts'
+import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
+import { sendsSshBanner } from '../../system/net.ts'
+import { makeFolder } from '../../system/store.ts'
+import { createSsh, type Door } from '../../tools/ssh.ts'
+import type { BackendContext } from '../registry.ts'
+
+/** A login that needs longer than this after the container started will not come. */
+const READY_TIMEOUT_MS = 60_000
+const POLL_MS = 10
+const FIRST_PATIENCE_MS = 40
+const LAST_PATIENCE_MS = 2_000
+/** ssh appends 17 characters while it binds the socket; the kernel's limit is 108. */
+const CONTROL_PATH_MAX = 88
+
+export const DOOR_HOST = 'localhost'
+const USER = 'nexus'
+
+export function createDoors(context: BackendContext) {
+  const { home, env } = context
+  const ssh = createSsh(context.runner)
+
+  function doorOf(record: WorkspaceRecord): Door {
+    const paths = workspacePaths(home, record.id)
+    return {
+      host: '127.0.0.1',
+      port: sshPort(record),
+      user: USER,
+      identityFile: home.sshKey,
+      knownHosts: paths.knownHosts,
+      hostKeyAlias: hostKeyAlias(record),
+      controlPath: controlPath(record),
+    }
+  }
+
+  /** In `run/`, or in a short private folder when that path would be too long for a socket. */
+  function controlPath(record: WorkspaceRecord): string {
+    const path = join(home.run, `${record.id}.ssh`)
+    if (Buffer.byteLength(path) <= CONTROL_PATH_MAX) return path
+    return join(shortRunFolder(), `${record.id}.ssh`)
+  }
+
+  function shortRunFolder(): string {
+    const base = env.XDG_RUNTIME_DIR ?? '/tmp'
+    return join(base, `nexus-${process.getuid?.() ?? 0}-${sha256(home.home).slice(0, 8)}`)
+  }
+
+  /**
+   * Waits for one real login with Nexus's own key. The banner is only the trigger: Docker's proxy accepts connections
+   * before anything listens inside.
+   * @throws {NexusError} WORKSPACE_START_FAILED after a minute, or at once when `failed` says that it will not come
+   */
+  async function awaitLogin(record: WorkspaceRecord, failed: AbortSignal): Promise<void> {
+    const door = doorOf(record)
+    await makeFolder(join(door.controlPath, '..'))
+    const deadline = performance.now() + READY_TIMEOUT_MS
+    let said = ''
+    // a connection made before the container has its address hangs in Docker's proxy: short waits first, then patient ones
+    let patienceMs = FIRST_PATIENCE_MS
+    while (performance.now() < deadline) {
+      if (failed.aborted) return
+      if (await sendsSshBanner(door.port, patienceMs)) {
+        const { code, stderr } = await ssh.login(door)
+        if (code === 0) return
+        said = stderr
+      }
+      patienceMs = Math.min(patienceMs * 1.3, LAST_PATIENCE_MS)
+      await new Promise((wake) => setTimeout(wake, POLL_MS))
+    }
+    throw new NexusError(
+      'WORKSPACE_START_FAILED',
+      `The SSH server of ${record.name} let nobody in within ${READY_TIMEOUT_MS / 1000} s.`,
+      {
+        hint: `To see what it says, run \`nexus logs ${record.name}\``,
+        output: said,
+      },
+    )
+  }
+
+  function sshInfo(record: WorkspaceRecord): SshInfo {
+    const port = record.ports.find((one) => one.name === 'ssh')?.host ?? null
+    const [alias = record.id] = aliasesOf(record)
+    return {
+      workspaceId: record.id,
+      enabled: true,
+      host: DOOR_HOST,
+      port,
+      user: USER,
+      forwardAgent: record.forwardAgent,
+      connectionCommand: `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
+      verifiedCommand: `ssh -F ${shellPath(home.sshConfig)} ${alias}`,
+      alias,
+      hostKeyFingerprint: record.hostKeyFingerprint,
+    }
+  }
+
+  return { ssh, doorOf, awaitLogin, sshInfo }
+}
+
+/** `<name>.<project>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */
+export function aliasesOf(record: WorkspaceRecord): readonly string[] {
+  const long = `${record.name}.${repoLabel(record.project)}.nexus`
+  return record.shortAlias ? [`${record.name}.nexus`, long] : [long]
+}
+
+export function sshPort(record: WorkspaceRecord): number {
+  const port = record.ports.find((one) => one.name === 'ssh')?.host
+  if (port === undefined || port === null) throw new Error(`${record.id} has no ssh port`)
+  return port
+}
+
+export function hostKeyAlias(record: WorkspaceRecord): string {
+  return `nexus-${record.id}`
+}
+
+function shellPath(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,128 @@
+/**
+ * The workspace image: which one a workspace needs, whether it is there, and how it is built. An image is named by the
+ * hash of everything it is made from, so a change of Nexus or of the user's ids is another image, and an unchanged one is
+ * never built again. Images are shared by the workspaces of one instance and carry its label.
+ */
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import entrypoint from '../../../compose/entrypoint.sh'
+import setupUser from '../../../compose/setup-user.sh'
+import dockerfile from '../../../templates/Dockerfile.hbs'
+import { sha256 } from '../../core/digest.ts'
+import { NexusError } from '../../core/errors.ts'
+import { CommandFailed } from '../../system/exec.ts'
+import { renderTemplate } from '../../system/render.ts'
+import { makeFolder, removeTree, withLock, writeFileAtomic } from '../../system/store.ts'
+import type { Docker } from '../../tools/docker.ts'
+import type { BackendContext } from '../registry.ts'
+
+const BASE_IMAGE = 'debian:bookworm-slim'
+const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000
+const BUILD_WAIT_MS = 30 * 60_000
+
+/** What people expect in a shell, beside the server itself. */
+const PACKAGES = [
+  ...['openssh-server', 'git', 'git-lfs', 'sudo', 'curl', 'wget', 'ca-certificates', 'gnupg'],
+  ...['bash-completion', 'less', 'nano', 'vim-tiny', 'tmux', 'rsync', 'jq', 'tree', 'file', 'unzip', 'xz-utils', 'zip'],
+  ...['procps', 'psmisc', 'lsof', 'iproute2', 'iputils-ping', 'netcat-openbsd', 'dnsutils', 'make', 'patch', 'tzdata'],
+]
+
+/** A folder that `docker build` can be given, as file name -> text. */
+type BuildFolder = Readonly<Record<string, string>>
+
+export interface WorkspaceImage {
+  readonly reference: string
+  readonly hash: string
+  readonly folder: BuildFolder
+}
+
+/** The image for a user's ids; the same inputs give the same reference. */
+export function describeImage(instance: string, owner: { readonly uid: number; readonly gid: number }): WorkspaceImage {
+  const folder = {
+    Dockerfile: renderDockerfile(owner),
+    'entrypoint.sh': entrypoint,
+    'setup-user.sh': setupUser,
+  }
+  const hash = sha256(JSON.stringify(folder)).slice(0, 16)
+  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, folder }
+}
+
+function renderDockerfile(owner: { readonly uid: number; readonly gid: number }): string {
+  return renderTemplate(dockerfile, { base: BASE_IMAGE, packages: PACKAGES, ...owner })
+}
+
+export function createImages(docker: Docker, context: BackendContext) {
+  /**
+   * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
+   * which is built once, however many ask at the same time.
+   */
+  async function ensure(image: WorkspaceImage, inUse: string | null): Promise<string> {
+    if (inUse !== null && inUse !== image.reference && (await docker.hasImage(inUse))) return inUse
+    if (await docker.hasImage(image.reference)) return image.reference
+    const lock = join(context.home.locks, `image-${image.hash}`)
+    const onWait = () => context.emit({ type: 'notice', text: 'waiting for another Nexus that builds the same image' })
+    await withLock(
+      lock,
+      async () => {
+        if (await docker.hasImage(image.reference)) return
+        await ensureBaseImage()
+        await build(image)
+        await removeUnused([image.reference])
+      },
+      { waitMs: BUILD_WAIT_MS, onWait, signal: context.interruption.signal },
+    )
+    return image.reference
+  }
+
+  async function build(image: WorkspaceImage): Promise<void> {
+    context.emit({ type: 'progress', text: 'building the workspace image (the first time takes about a minute)' })
+    const folder = join(context.home.cache, 'image', `${image.hash}-${process.pid}`)
+    await makeFolder(folder)
+    try {
+      for (const [name, text] of Object.entries(image.folder)) {
+        await writeFileAtomic(join(folder, name), text, name.endsWith('.sh') ? 0o755 : 0o644)
+      }
+      await docker.build(folder, {
+        tag: image.reference,
+        labels: { 'dev.nexus.image': image.hash, 'dev.nexus.instance': context.instance },
+        onLine: (line) => {
+          if (/^#\d+ \[/.test(line)) context.emit({ type: 'progress', text: line.replace(/^#\d+ /, '') })
+        },
+      })
+    } finally {
+      await removeTree(folder)
+    }
+  }
+
+  /** Pulls the base image, else bootstraps it from the Debian mirror; the script says in one line which. */
+  async function ensureBaseImage(): Promise<void> {
+    if (await docker.hasImage(BASE_IMAGE)) return
+    const script = fileURLToPath(new URL('../compose/base-image.sh', bundleUrl()))
+    try {
+      await context.runner.run(['bash', script, BASE_IMAGE], {
+        timeoutMs: BASE_IMAGE_TIMEOUT_MS,
+        onLine: (line) => context.emit({ type: 'progress', text: line }),
+      })
+    } catch (error) {
+      if (!(error instanceof CommandFailed)) throw error
+      throw new NexusError('BUILD_FAILED', `The base image ${BASE_IMAGE} could neither be pulled nor bootstrapped.`, {
+        hint: "To have it made once with an administrator's rights, run `make setup`",
+        output: error.result.stderr,
+      })
+    }
+  }
+
+  /** Removes this instance's images that no container uses, but for those to keep. */
+  async function removeUnused(keep: readonly string[]): Promise<void> {
+    const all = await docker.listImages(`dev.nexus.instance=${context.instance}`)
+    await docker.removeImages(all.filter((reference) => !keep.includes(reference)))
+  }
+
+  return { ensure, removeUnused }
+}
+
+/** The bundle lies in dist/ (chunks in dist/chunks/); files that ship beside it are found from there. */
+function bundleUrl(): URL {
+  const here = new URL(import.meta.url)
+  return here.pathname.includes('/chunks/') ? new URL('..', here) : here
+}

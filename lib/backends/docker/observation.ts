@@ -1,0 +1,70 @@
+/**
+ * From rows of `docker ps` to a workspace's state, by the contract's rules. Pure.
+ */
+import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
+import type { Observation } from '../../core/workspace.ts'
+import type { ContainerRow } from '../../tools/docker.ts'
+
+const MAIN_SERVICE = 'workspace'
+/** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
+const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
+
+export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
+  const groups = groupByWorkspace(rows)
+  const observed = new Map<WorkspaceId, Observation>()
+  for (const [id, group] of groups) {
+    if (isWorkspaceId(id)) observed.set(id, observeOne(group))
+  }
+  return observed
+}
+
+function groupByWorkspace(rows: readonly ContainerRow[]): Map<string, ContainerRow[]> {
+  const groups = new Map<string, ContainerRow[]>()
+  for (const row of rows) groups.set(row.workspace, [...(groups.get(row.workspace) ?? []), row])
+  return groups
+}
+
+export function observeOne(rows: readonly ContainerRow[]): Observation {
+  const main = rows.find((row) => row.service === MAIN_SERVICE)
+  if (main === undefined) return { state: 'error', reason: 'the workspace container is missing' }
+  const others = rows.filter((row) => row !== main)
+  switch (main.state) {
+    case 'running':
+      return { state: 'running', reason: reasonOfOthers(others) ?? health(main) ?? '' }
+    case 'paused':
+      return { state: 'paused', reason: '' }
+    case 'restarting':
+      return { state: 'error', reason: 'the workspace container restarts again and again' }
+    case 'exited':
+      return observeExit(main, others)
+    case 'created':
+      return { state: 'error', reason: 'the workspace container never started' }
+    default:
+      return { state: 'error', reason: `the workspace container is ${main.state}` }
+  }
+}
+
+function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Observation {
+  const code = exitCode(main)
+  if (!CLEAN_EXITS.has(code)) return { state: 'error', reason: `the workspace container ended with code ${code}` }
+  const alive = others.find((row) => row.state === 'running')
+  if (alive !== undefined) {
+    return { state: 'error', reason: `the workspace container is stopped while ${alive.service} runs` }
+  }
+  return { state: 'stopped', reason: code === 137 ? 'the container was killed' : '' }
+}
+
+function reasonOfOthers(others: readonly ContainerRow[]): string | undefined {
+  const down = others.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
+  return down === undefined ? undefined : `service ${down.service} is ${down.state}`
+}
+
+function health(row: ContainerRow): string | undefined {
+  if (row.status.includes('(unhealthy)')) return 'unhealthy'
+  if (row.status.includes('(health: starting)')) return 'health check has not passed yet'
+  return undefined
+}
+
+function exitCode(row: ContainerRow): number {
+  return Number(/^Exited \((\d+)\)/.exec(row.status)?.[1] ?? Number.NaN)
+}

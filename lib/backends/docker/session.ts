@@ -1,0 +1,77 @@
+/**
+ * Commands and shells inside a workspace, over ssh. `exec` goes through Nexus's own ControlMaster and passes stdin,
+ * stdout, stderr and the exit code through unchanged; `shell` is a connection of its own, because an agent forwarded over
+ * a shared master would be the master's.
+ *
+ * The command runs as a child of the remote shell, not in its place: a shell tells 128 + n for a child ended by a signal,
+ * where ssh alone would say 255 for everything. The shell's own stderr is closed for its "Killed" remarks; the child's is not.
+ */
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:os'
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { doorArgs, masterArgs, quoteWord } from '../../tools/ssh.ts'
+import type { ExecRequest, ShellRequest } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+import type { createDoors } from './door.ts'
+
+/** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
+const COMMAND_LINE_MAX = 128 * 1024 - 1
+const SSH_FAILURE = 255
+
+export function createSessions(context: BackendContext, doors: ReturnType<typeof createDoors>) {
+  const { runner } = context
+
+  async function exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null> {
+    const token = randomBytes(8).toString('hex')
+    const command = remoteCommand(record, request, token)
+    const door = doors.doorOf(record)
+    const forwarded: { signal?: NodeJS.Signals } = {}
+    const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
+    const code = await runner.attach(argv, {
+      onSignal: (signal) => {
+        forwarded.signal = signal
+        void signalInside(record, token, signal)
+      },
+    })
+    if (forwarded.signal !== undefined && code === SSH_FAILURE) return 128 + (constants.signals[forwarded.signal] ?? 15)
+    if (code !== SSH_FAILURE || (await doors.ssh.hasMaster(door))) return code
+    return null
+  }
+
+  /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
+  async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
+    const script = `for p in /proc/[0-9]*; do grep -qzx NEXUS_WS_EXEC=${token} "$p/environ" && kill -s ${signal.slice(3)} "\${p#/proc/}"; done 2>/dev/null; true`
+    const door = doors.doorOf(record)
+    await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, script], { okCodes: 'any', timeoutMs: 10_000 })
+  }
+
+  async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
+    const door = doors.doorOf(record)
+    const command = request.argv.map(quoteWord).join(' ')
+    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...(request.forwardAgent ? ['-A'] : ['-a'])]
+    return runner.attach(['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])])
+  }
+
+  return { exec, shell }
+}
+
+/** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
+export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, token: string): string {
+  const cwd = request.cwd ?? record.worktree ?? '/'
+  const exports = Object.entries(request.env).map(([name, value]) => `export ${name}=${quoteWord(value)}; `)
+  const words = request.argv.map(quoteWord).join(' ')
+  const streams = request.tty ? '' : ' 2>&3 3>&-'
+  const quiet = request.tty ? '' : 'exec 3>&2 2>/dev/null; '
+  const line = `cd ${quoteWord(cwd)} || exit 125; ${exports.join('')}${quiet}NEXUS_WS_EXEC=${token} ${words}${streams}; exit $?`
+  if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
+    throw new NexusError(
+      'INVALID_ARGUMENT',
+      `The command line is ${Buffer.byteLength(line)} bytes long; at most ${COMMAND_LINE_MAX} fit.`,
+      {
+        hint: 'To pass more, send it on stdin: `nexus exec <name> -- bash -s < script`',
+      },
+    )
+  }
+  return line
+}

@@ -1,0 +1,78 @@
+/**
+ * The mock backend: workspaces that exist only as a state file, so that the CLI, the make targets and the API can be tried
+ * without Docker. It has no compose file, no local path and no local port. Commands run on this machine, in a private
+ * empty folder that stands for the workspace's inside. It proves nothing about a real backend.
+ */
+import { join } from 'node:path'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { makeFolder, readJson, removeTree, withLock, writeJson } from '../../system/store.ts'
+import { type Backend, requireCapability } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+
+type MockState = 'running' | 'paused' | 'stopped'
+
+interface MockFile {
+  readonly schema: 1
+  readonly workspaces: Readonly<Record<string, MockState>>
+}
+
+export function createMockBackend(context: BackendContext): Backend {
+  const file = join(context.home.home, 'state', 'mock.json')
+  const folderOf = (record: WorkspaceRecord) => join(context.home.cache, 'mock', record.id)
+
+  async function load(): Promise<MockFile> {
+    const warn = (kept: string) =>
+      context.emit({ type: 'warning', text: `${file} was damaged; it was kept as ${kept}` })
+    return (await readJson<MockFile>(file, 1, warn)) ?? { schema: 1, workspaces: {} }
+  }
+
+  const setState = (record: WorkspaceRecord, state: MockState | undefined) =>
+    withLock(file, async () => {
+      const { [record.id]: _previous, ...others } = (await load()).workspaces
+      await writeJson(file, { schema: 1, workspaces: state === undefined ? others : { ...others, [record.id]: state } })
+    })
+
+  async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
+    const { workspaces } = await load()
+    return new Map(Object.entries(workspaces).map(([id, state]) => [id as WorkspaceId, { state, reason: '' }]))
+  }
+
+  const backend: Backend = {
+    name: 'mock',
+    host: 'mock',
+    capabilities: new Set(['pause'] as const),
+    check: async () => {},
+    observe,
+    provision: async () => ({ image: null, hostKeyFingerprint: null }),
+    configure: (record) => makeFolder(folderOf(record)),
+    start: (record) => setState(record, 'running'),
+    stop: (record) => setState(record, 'stopped'),
+    pause: (record) => setState(record, 'paused'),
+    resume: (record) => setState(record, 'running'),
+    remove: async (record) => {
+      await setState(record, undefined)
+      await removeTree(folderOf(record))
+    },
+    isReachable: async (record) => (await load()).workspaces[record.id] === 'running',
+    exec: async (record, request) => {
+      const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
+      return context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record), env })
+    },
+    shell: async () => requireCapability(backend, 'ssh', 'ssh'),
+    logs: async () => requireCapability(backend, 'logs', 'logs'),
+    sshInfo: (record) => ({
+      workspaceId: record.id,
+      enabled: false,
+      host: null,
+      port: null,
+      user: 'nexus',
+      forwardAgent: false,
+      connectionCommand: null,
+      verifiedCommand: null,
+      alias: null,
+      hostKeyFingerprint: null,
+    }),
+  }
+  return backend
+}

@@ -1,0 +1,3 @@
+export function settingKeys(): readonly string[] {
+  return []
+}

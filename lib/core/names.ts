@@ -1,0 +1,137 @@
+/**
+ * Names and ids. The branded types are made only here, so a `WorkspaceName` or `WorkspaceId` elsewhere is known to be
+ * safe as a file name, a compose project, a host name and a git ref component.
+ *
+ * A given text keeps its identity: where making it a slug loses information, 4 characters of a hash of the original are
+ * appended, so that `feature/x` and `feature-x` never meet.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { NexusError } from './errors.ts'
+
+export type WorkspaceName = string & { readonly __brand: 'WorkspaceName' }
+export type WorkspaceId = string & { readonly __brand: 'WorkspaceId' }
+
+/** Characters. */
+export const NAME_MAX_LENGTH = 40
+/** Characters a user may type before the text is made a name. */
+export const GIVEN_MAX_LENGTH = 200
+export const RESERVED_NAMES: readonly string[] = ['all', 'current', 'new', 'help']
+
+const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
+const ID = /^ws-[a-z2-7]{8}$/
+const GIVEN = /^[\p{L}\p{M}\p{N}/._\-+#]+$/u
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567'
+
+/** 4 base32 characters of the text's SHA-256. */
+export function shortHash(text: string): string {
+  const digest = createHash('sha256').update(text).digest()
+  return Array.from(digest.subarray(0, 4), (byte) => BASE32[byte & 31]).join('')
+}
+
+export function isWorkspaceId(text: string): text is WorkspaceId {
+  return ID.test(text)
+}
+
+/** A fresh random id: `ws-` and 8 lower-case base32 characters. */
+export function newWorkspaceId(): WorkspaceId {
+  return `ws-${Array.from(randomBytes(8), (byte) => BASE32[byte & 31]).join('')}` as WorkspaceId
+}
+
+/**
+ * The workspace name for what a user typed.
+ * @throws {NexusError} INVALID_ARGUMENT, naming the text, with the nearest good name as the hint
+ */
+export function parseName(given: string): WorkspaceName {
+  const problem = problemOf(given)
+  if (problem !== undefined) {
+    const near = nearestName(given)
+    throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(shorten(given))} is not a workspace name: ${problem}.`, {
+      hint: `To use the nearest good name, run \`nexus up ${near}\``,
+      details: { given: shorten(given), suggestion: near },
+    })
+  }
+  return slugOf(given)
+}
+
+function problemOf(given: string): string | undefined {
+  if (given === '') return 'it is empty'
+  if ([...given].length > GIVEN_MAX_LENGTH) return `it is longer than ${GIVEN_MAX_LENGTH} characters`
+  if (/[\p{Cc}]/u.test(given)) return 'it holds a control character'
+  if (/\s/u.test(given)) return 'it holds a space'
+  if (given.startsWith('-')) return 'it starts with "-"'
+  if (given.includes('..')) return 'it holds ".."'
+  if (!GIVEN.test(given)) return 'only letters, digits and / . _ - + # are allowed'
+  if (!/[\p{L}\p{N}]/u.test(given)) return 'it has no letter or digit'
+  if (RESERVED_NAMES.includes(given.toLowerCase())) return 'the word is reserved'
+  if (ID.test(given)) return 'it looks like a workspace id'
+  return undefined
+}
+
+function slugOf(given: string): WorkspaceName {
+  const slug = asciiSlug(given)
+  if (slug === given && NAME.test(slug) && slug.length <= NAME_MAX_LENGTH) return slug as WorkspaceName
+  return withHash(slug, given)
+}
+
+function withHash(slug: string, given: string): WorkspaceName {
+  const kept = slug.slice(0, NAME_MAX_LENGTH - 5).replace(/-+$/, '')
+  return (kept === '' ? `x-${shortHash(given)}` : `${kept}-${shortHash(given)}`) as WorkspaceName
+}
+
+function asciiSlug(text: string): string {
+  return text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+}
+
+/** The best name that can be made of a refused text; itself always acceptable. */
+function nearestName(given: string): string {
+  const slug = asciiSlug(given).slice(0, NAME_MAX_LENGTH).replace(/-+$/, '')
+  if (slug === '') return 'my-feature'
+  return problemOf(slug) === undefined ? slug : `${slug.slice(0, NAME_MAX_LENGTH - 2)}-1`
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
+
+/** `nexus-<name>-<8 id characters>`: the compose project of a workspace. */
+export function composeProject(name: WorkspaceName, id: WorkspaceId): string {
+  return `nexus-${name}-${id.slice('ws-'.length)}`
+}
+
+/** A host name label for a repository: lower-case, at most 40 characters, never empty. */
+export function repoLabel(text: string): string {
+  const slug = asciiSlug(text).slice(0, NAME_MAX_LENGTH).replace(/-+$/, '')
+  return slug === '' ? `repo-${shortHash(text)}` : slug
+}
+
+/** The candidate closest to `text` by edit distance, when it is close enough to be a typing error. */
+export function nearest(text: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1
+  for (const candidate of candidates) {
+    const distance = editDistance(text, candidate)
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

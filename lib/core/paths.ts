@@ -1,0 +1,65 @@
+/**
+ * Where things lie on disk: the contract's layout of `NEXUS_HOME` and of a workspace's folder. Pure; touches no disk.
+ */
+import { join } from 'node:path'
+import type { WorkspaceId } from './names.ts'
+
+export interface HomePaths {
+  readonly home: string
+  readonly config: string
+  readonly instance: string
+  readonly leases: string
+  readonly workspaces: string
+  readonly sshDir: string
+  readonly sshKey: string
+  readonly sshConfig: string
+  readonly run: string
+  readonly logs: string
+  readonly cache: string
+  readonly locks: string
+}
+
+export function homePaths(home: string): HomePaths {
+  return {
+    home,
+    config: join(home, 'config.yaml'),
+    instance: join(home, 'state', 'instance'),
+    leases: join(home, 'state', 'ports.json'),
+    workspaces: join(home, 'workspaces'),
+    sshDir: join(home, 'ssh'),
+    sshKey: join(home, 'ssh', 'id_ed25519'),
+    sshConfig: join(home, 'ssh', 'config'),
+    run: join(home, 'run'),
+    logs: join(home, 'logs'),
+    cache: join(home, 'cache'),
+    locks: join(home, 'run', 'locks'),
+  }
+}
+
+export interface WorkspacePaths {
+  readonly dir: string
+  readonly record: string
+  readonly composeFile: string
+  readonly sshDir: string
+  readonly sshdConfig: string
+  readonly hostKey: string
+  readonly authorizedKeys: string
+  readonly knownHosts: string
+  readonly sshConfig: string
+}
+
+export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths {
+  const dir = join(home.workspaces, id)
+  const sshDir = join(dir, 'ssh')
+  return {
+    dir,
+    record: join(dir, 'workspace.json'),
+    composeFile: join(dir, 'docker-compose.yml'),
+    sshDir,
+    sshdConfig: join(sshDir, 'sshd_config'),
+    hostKey: join(sshDir, 'ssh_host_ed25519_key'),
+    authorizedKeys: join(sshDir, 'authorized_keys'),
+    knownHosts: join(sshDir, 'known_hosts'),
+    sshConfig: join(dir, 'ssh_config'),
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Port leases: which workspace owns which blocks of ten, in one JSON file under its lock. A lease is taken before anything
+ * that uses it, kept through stop and start, and never given to two workspaces. The lock is held only for read, check and
+ * write; ports are probed before it is taken.
+ *
+ * A damaged file is set aside and built again from the workspaces' records.
+ */
+
+import type { WorkspaceId } from '../core/names.ts'
+import { timestamp } from '../core/time.ts'
+import { arePortsFree } from '../system/net.ts'
+import { readJson, withLock, writeJson } from '../system/store.ts'
+import { blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
+
+export interface Lease {
+  readonly base: number
+  readonly workspace: WorkspaceId
+  readonly name: string
+  readonly repo: string
+  /** RFC 3339 UTC. */
+  readonly since: string
+}
+
+/** A block that Docker refused; tried again only after `until`. */
+interface Quarantine {
+  readonly base: number
+  readonly until: string
+  readonly reason: string
+}
+
+interface LeaseFile {
+  readonly schema: 1
+  readonly generation: number
+  readonly leases: readonly Lease[]
+  readonly quarantine: readonly Quarantine[]
+}
+
+export interface LeaseRequest {
+  readonly workspace: WorkspaceId
+  readonly name: string
+  readonly repo: string
+  readonly range: PortRange
+  /** Offsets that will be published; together they say how many blocks are needed. */
+  readonly offsets: readonly number[]
+}
+
+const QUARANTINE_MS = 10 * 60_000
+const EMPTY: LeaseFile = { schema: 1, generation: 0, leases: [], quarantine: [] }
+
+export type Leases = ReturnType<typeof createLeases>
+
+export interface LeaseSources {
+  readonly file: string
+  /** The leases that the workspaces' records imply, for a file that was damaged. */
+  readonly rebuild: () => Promise<readonly Lease[]>
+  readonly warn: (text: string) => void
+}
+
+export function createLeases({ file, rebuild, warn }: LeaseSources) {
+  async function load(): Promise<LeaseFile> {
+    let damaged: string | undefined
+    const found = await readJson<LeaseFile>(file, 1, (kept) => {
+      damaged = kept
+    })
+    if (damaged === undefined) return found ?? EMPTY
+    warn(`${file} was damaged; it was kept as ${damaged} and built again from the workspaces' records`)
+    return { ...EMPTY, leases: await rebuild() }
+  }
+
+  const update = (change: (current: LeaseFile) => LeaseFile | undefined): Promise<boolean> =>
+    withLock(file, async () => {
+      const current = await load()
+      const next = change(current)
+      if (next === undefined) return false
+      await writeJson(file, { ...next, generation: current.generation + 1 })
+      return true
+    })
+
+  async function list(): Promise<readonly Lease[]> {
+    return (await load()).leases
+  }
+
+  /**
+   * Leases the blocks for a workspace and returns their bases in order; the blocks it holds already are returned as they are.
+   * @throws {NexusError} RESOURCE_EXHAUSTED when every block is leased or busy
+   */
+  async function acquire(request: LeaseRequest): Promise<readonly number[]> {
+    const blocks = blocksNeeded(request.offsets)
+    const busy = new Set<number>()
+    for (;;) {
+      const current = await load()
+      const held = basesOf(current, request.workspace)
+      if (held.length >= blocks) return held
+      const chosen = await choose(request, blocks, unavailable(current, busy), busy)
+      const written = await update((now) => {
+        if (basesOf(now, request.workspace).length > 0) return undefined
+        const taken = unavailable(now, busy)
+        if (chosen.some((base) => taken.has(base))) return undefined
+        return { ...now, leases: [...now.leases, ...chosen.map((base) => leaseOf(request, base))] }
+      })
+      if (written) return chosen
+    }
+  }
+
+  /** Gives a workspace other blocks because Docker refused its own, which nobody gets for ten minutes. */
+  async function exchange(request: LeaseRequest, reason: string): Promise<readonly number[]> {
+    const until = timestamp(new Date(Date.now() + QUARANTINE_MS))
+    await update((now) => ({
+      ...now,
+      leases: now.leases.filter((lease) => lease.workspace !== request.workspace),
+      quarantine: [
+        ...now.quarantine.filter((entry) => Date.parse(entry.until) > Date.now()),
+        ...basesOf(now, request.workspace).map((base) => ({ base, until, reason })),
+      ],
+    }))
+    return acquire(request)
+  }
+
+  async function release(workspace: WorkspaceId): Promise<void> {
+    await update((now) => {
+      const leases = now.leases.filter((lease) => lease.workspace !== workspace)
+      return leases.length === now.leases.length ? undefined : { ...now, leases }
+    })
+  }
+
+  return { list, acquire, exchange, release }
+}
+
+function basesOf(file: LeaseFile, workspace: WorkspaceId): readonly number[] {
+  return file.leases.filter((lease) => lease.workspace === workspace).map((lease) => lease.base)
+}
+
+/** Leased, quarantined or seen busy. */
+function unavailable(file: LeaseFile, busy: ReadonlySet<number>): ReadonlySet<number> {
+  const quarantined = file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
+  return new Set([...file.leases, ...quarantined].map((entry) => entry.base).concat(...busy))
+}
+
+/** The first blocks, in the workspace's own order, that are not taken and whose needed ports are free. */
+async function choose(
+  request: LeaseRequest,
+  blocks: number,
+  taken: ReadonlySet<number>,
+  busy: Set<number>,
+): Promise<readonly number[]> {
+  const chosen: number[] = []
+  for (const base of candidateBases(request.repo, request.name, request.range)) {
+    if (taken.has(base)) continue
+    const index = chosen.length
+    const needed = request.offsets.filter((offset) => Math.floor(offset / 10) === index)
+    const ports = needed.map((offset) => portAt([...chosen, base], offset))
+    if (await arePortsFree(ports)) chosen.push(base)
+    else busy.add(base)
+    if (chosen.length === blocks) return chosen
+  }
+  return refuseForLackOfPorts(request.range, blocks)
+}
+
+function leaseOf(request: LeaseRequest, base: number): Lease {
+  return { base, workspace: request.workspace, name: request.name, repo: request.repo, since: timestamp() }
+}

@@ -1,0 +1,19 @@
+/** Answers and errors as JSON on stdout; warnings and notices, and with --verbose all events, as JSON lines on stderr. */
+import type { Reporter, ReporterOptions } from './reporter.ts'
+
+export function createJsonReporter({ stdout, stderr, quiet, verbose }: ReporterOptions): Reporter {
+  return {
+    emit: (event) => {
+      const told = verbose || (!quiet && (event.type === 'warning' || event.type === 'notice'))
+      if (told) stderr.write(`${JSON.stringify(event)}\n`)
+    },
+    answer: ({ data, exitCode }) => {
+      if (data !== null) stdout.write(`${JSON.stringify(data, null, 2)}\n`)
+      return exitCode ?? 0
+    },
+    fail: (_error, body) => {
+      stdout.write(`${JSON.stringify(body, null, 2)}\n`)
+    },
+    close: () => {},
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Looks at ports of this machine. A port counts as free when it can be bound on the loopback addresses and nothing
+ * answers a connection: the bind sees listeners on any family and ports in use by outgoing connections, the connection
+ * sees forwards that never bind (Docker without its userland proxy). Neither is a reservation: a lease is, and Docker's
+ * own refusal has the last word.
+ */
+import { connect, createServer } from 'node:net'
+import tcpPortUsed from 'tcp-port-used'
+
+const LOOPBACK = ['127.0.0.1', '::1'] as const
+
+/** True when the port is free on 127.0.0.1 and ::1. */
+export async function isPortFree(port: number): Promise<boolean> {
+  for (const address of LOOPBACK) {
+    if (!(await canBind(port, address))) return false
+  }
+  return !(await answers(port))
+}
+
+/** True when every one of the ports is free. */
+export async function arePortsFree(ports: readonly number[]): Promise<boolean> {
+  const free = await Promise.all(ports.map(isPortFree))
+  return free.every(Boolean)
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    return await tcpPortUsed.check(port, '127.0.0.1')
+  } catch {
+    // neither refused nor accepted: something is in the way, so the port is not ours to take
+    return true
+  }
+}
+
+function canBind(port: number, host: string): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      // a machine without IPv6 has nothing that could be taken there
+      done(error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT')
+    })
+    server.listen({ port, host, exclusive: true, ipv6Only: host === '::1' }, () => server.close(() => done(true)))
+  })
+}
+
+/** True when the machine has ::1, so that ports can be published there too. */
+export function hasIpv6Loopback(): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer()
+    server.once('error', () => done(false))
+    server.listen({ port: 0, host: '::1', exclusive: true }, () => server.close(() => done(true)))
+  })
+}
+
+/**
+ * True once an SSH server sends its banner on the port. Only a trigger for a real login, never proof of readiness:
+ * Docker's proxy accepts connections before anything listens inside.
+ */
+export function sendsSshBanner(port: number, timeoutMs: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    const finish = (seen: boolean) => {
+      socket.destroy()
+      done(seen)
+    }
+    socket.setTimeout(timeoutMs, () => finish(false))
+    socket.once('data', (chunk) => finish(chunk.toString('latin1').startsWith('SSH-')))
+    socket.once('error', () => finish(false))
+    socket.once('close', () => finish(false))
+  })
+}

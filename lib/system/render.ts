@@ -1,0 +1,90 @@
+/**
+ * The one door that renders: Handlebars for the shape of a file, data for its policy. Values enter a template only
+ * through helpers that quote: `{{yaml value}}` writes JSON text (which is YAML), `{{line value}}` one plain word,
+ * `{{words list}}` several, `{{quoted value}}` a path in ssh's quotes, `{{number value}}` a whole number. A missing value
+ * throws instead of becoming "undefined".
+ *
+ * `renderCompose` then parses what the template made, lets policy change it as data, doubles every `$` (Compose would
+ * interpolate it) and writes it out again.
+ */
+import Handlebars from 'handlebars'
+import { parse, stringify } from 'yaml'
+
+const templates = new Map<string, Handlebars.TemplateDelegate>()
+
+const engine = Handlebars.create()
+
+engine.registerHelper('yaml', (...args: unknown[]) => JSON.stringify(requireValue(args)))
+engine.registerHelper('line', (...args: unknown[]) => plainWord(requireValue(args)))
+engine.registerHelper('words', (...args: unknown[]) =>
+  (requireValue(args) as readonly unknown[]).map(plainWord).join(' '),
+)
+engine.registerHelper('quoted', (...args: unknown[]) => {
+  const text = String(requireValue(args))
+  if (/[\p{Cc}"]/u.test(text)) throw new Error(`cannot be quoted for ssh: ${JSON.stringify(text)}`)
+  return `"${text}"`
+})
+engine.registerHelper('number', (...args: unknown[]) => {
+  const value = requireValue(args)
+  if (!Number.isSafeInteger(value)) throw new Error(`not a whole number: ${JSON.stringify(value)}`)
+  return String(value)
+})
+
+function plainWord(value: unknown): string {
+  const text = String(value)
+  if (!/^[\w./@:+,=*-]+$/u.test(text)) throw new Error(`not one plain word: ${JSON.stringify(text)}`)
+  return text
+}
+
+function requireValue(args: readonly unknown[]): unknown {
+  const [value] = args
+  if (args.length !== 2 || value === undefined || value === null) throw new Error('a template value is missing')
+  return value
+}
+
+/**
+ * Renders a template of ours.
+ * @throws {Error} (a bug of ours) when a value is missing or cannot be quoted
+ */
+export function renderTemplate(source: string, data: unknown): string {
+  let template = templates.get(source)
+  if (template === undefined) {
+    template = engine.compile(source, {
+      noEscape: true,
+      strict: true,
+      knownHelpersOnly: true,
+      knownHelpers: { yaml: true, line: true, words: true, quoted: true, number: true } as never,
+    })
+    templates.set(source, template)
+  }
+  return template(data)
+}
+
+export type Yaml = null | boolean | number | string | readonly Yaml[] | { readonly [key: string]: Yaml }
+export type YamlMap = { [key: string]: Yaml }
+
+/** Renders a compose file: template -> data -> policy -> `$` doubled -> text, with the header as its first lines. */
+export function renderCompose(
+  source: string,
+  data: unknown,
+  header: string,
+  policy: (model: YamlMap) => YamlMap,
+): string {
+  const model = policy(parse(renderTemplate(source, data)) as YamlMap)
+  const text = stringify(escapeDollars(model), {
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+  })
+  return `${header}\n${text}`
+}
+
+function escapeDollars(value: Yaml): Yaml {
+  if (typeof value === 'string') return value.replaceAll('$', '$$$$')
+  if (Array.isArray(value)) return value.map(escapeDollars)
+  if (value !== null && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapeDollars(inner as Yaml)]))
+  }
+  return value
+}

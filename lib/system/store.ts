@@ -1,0 +1,271 @@
+/**
+ * The one door that locks and writes state. A file is written to a temporary name, synced, renamed over the old one, and
+ * the folder is synced: a reader sees the old bytes or the new, never a torn file.
+ *
+ * A lock is two locks: on Linux a listening abstract socket, which the kernel releases when the process dies, decides
+ * between Nexus processes; proper-lockfile's folder beside the file is what other tools can see. Because the socket is
+ * held first, the library's racy take-over of a stale folder is never run by two processes at once.
+ * Locks are for read-modify-write of small files and for naming who works on a workspace; see each caller.
+ */
+import { createHash } from 'node:crypto'
+import { constants, mkdirSync, type Stats, writeFileSync } from 'node:fs'
+import { appendFile, copyFile, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { createServer, type Server } from 'node:net'
+import { dirname, join, resolve } from 'node:path'
+import lockfile from 'proper-lockfile'
+import { NexusError } from '../core/errors.ts'
+
+/** How old proper-lockfile's folder must be to count as abandoned. */
+const STALE_MS = process.platform === 'linux' ? 2_000 : 10_000
+const UPDATE_MS = 1_000
+const DEFAULT_WAIT_MS = 15_000
+
+let sequence = 0
+
+/**
+ * Replaces a file in one step. Missing folders are made with mode 0700.
+ * @throws {NexusError} DISK_FULL; the old file is untouched then
+ */
+export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
+  await replaceFile(path, text, mode, true)
+}
+
+async function replaceFile(path: string, text: string, mode: number, durable: boolean): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+  try {
+    const file = await open(temporary, 'wx', mode)
+    try {
+      await file.writeFile(text)
+      await file.chmod(mode)
+      if (durable) await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw explainWriteError(error, path)
+  }
+  if (durable) await syncFolder(dirname(path))
+}
+
+/**
+ * Writes a file that can be generated again, only when its bytes differ; true when it wrote. It is renamed into place but
+ * not synced: after a power cut it is simply generated once more.
+ */
+export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
+  if ((await readIfPresent(path)) === text) return false
+  await replaceFile(path, text, mode, false)
+  return true
+}
+
+/** The file's text, or undefined when there is none. */
+export async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+/**
+ * Reads a versioned JSON file. A damaged file is set aside as `<file>.damaged-<time>` and reported through `onDamage`;
+ * a newer schema is refused.
+ * @throws {NexusError} UNSUPPORTED when the file was written by a newer Nexus
+ */
+export async function readJson<T extends { readonly schema: number }>(
+  path: string,
+  schema: number,
+  onDamage: (kept: string) => void,
+): Promise<T | undefined> {
+  const text = await readIfPresent(path)
+  if (text === undefined) return undefined
+  let data: T
+  try {
+    data = JSON.parse(text) as T
+    if (typeof data !== 'object' || data === null || typeof data.schema !== 'number') throw new Error('no schema field')
+  } catch {
+    const kept = `${path}.damaged-${Date.now()}`
+    await copyFile(path, kept, constants.COPYFILE_EXCL)
+    await unlink(path)
+    onDamage(kept)
+    return undefined
+  }
+  if (data.schema > schema) {
+    throw new NexusError(
+      'UNSUPPORTED',
+      `${path} was written by a newer Nexus (schema ${data.schema}, this one knows ${schema}).`,
+      {
+        hint: 'To go on, install the newer Nexus again; `nexus version` shows this one',
+      },
+    )
+  }
+  return data
+}
+
+export async function writeJson(path: string, data: unknown): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`)
+}
+
+export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode })
+  } catch (error) {
+    throw explainWriteError(error, path)
+  }
+}
+
+/** Adds a line to a text file of the user's unless it has that line already; the rest of the file stays as it is. */
+export async function appendLineOnce(path: string, line: string): Promise<void> {
+  const text = (await readIfPresent(path)) ?? ''
+  if (text.split(/\r?\n/).includes(line)) return
+  await mkdir(dirname(path), { recursive: true })
+  await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
+}
+
+/** Writes an internal error's stack to a file of its own in `folder` and returns its path, or the stack where that fails. */
+export function writeCrashLog(folder: string, error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const file = join(folder, `crash-${new Date().toISOString().replaceAll(':', '-')}.log`)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeFileSync(file, `${stack}\n`, { mode: 0o600 })
+    return file
+  } catch {
+    return stack // the stack itself is the best that can be shown then
+  }
+}
+
+/** Removes a file or a folder with all that is in it; missing is fine. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 2 })
+}
+
+export async function statIfPresent(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+export interface LockOptions {
+  /** Milliseconds to wait for the holder; then WORKSPACE_BUSY. */
+  readonly waitMs?: number
+  /** Called once, when the lock is found held. */
+  readonly onWait?: () => void
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Runs `body` while holding the lock named by `path` (a file that need not exist). Not re-entrant.
+ * @throws {NexusError} WORKSPACE_BUSY when it stays held for `waitMs`
+ */
+export async function withLock<T>(path: string, body: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+  const file = resolve(path)
+  await makeFolder(dirname(file))
+  const deadline = performance.now() + (options.waitMs ?? DEFAULT_WAIT_MS)
+  const waiting = createWait(file, deadline, options)
+  const socket = process.platform === 'linux' ? await waitFor(() => holdSocket(file), waiting) : undefined
+  try {
+    const folder = await waitFor(() => holdFolder(file), waiting)
+    try {
+      return await body()
+    } finally {
+      await folder.release()
+    }
+  } finally {
+    socket?.close()
+  }
+}
+
+function createWait(file: string, deadline: number, options: LockOptions): () => Promise<void> {
+  let spoken = false
+  return async () => {
+    options.signal?.throwIfAborted()
+    if (performance.now() > deadline) {
+      throw new NexusError('WORKSPACE_BUSY', `Another Nexus process holds ${file}.lock.`, {
+        hint: 'To see what runs, use `nexus list`, then try again',
+        details: { lock: `${file}.lock` },
+      })
+    }
+    if (!spoken) {
+      spoken = true
+      options.onWait?.()
+    }
+    await new Promise((wake) => setTimeout(wake, 2 + Math.random() * 8))
+  }
+}
+
+async function waitFor<T>(attempt: () => Promise<T | undefined>, wait: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const got = await attempt()
+    if (got !== undefined) return got
+    await wait()
+  }
+}
+
+/** The kernel's lock: an abstract socket named after the file; undefined while another process listens on it. */
+function holdSocket(file: string): Promise<Server | undefined> {
+  const name = createHash('sha256').update(file).digest('hex').slice(0, 24)
+  return new Promise((done, fail) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? done(undefined) : fail(error),
+    )
+    server.listen(`\0nexus-lock-${process.getuid?.() ?? 0}-${name}`, () => done(server.unref()))
+  })
+}
+
+async function holdFolder(file: string): Promise<{ release(): Promise<void> } | undefined> {
+  let compromised: Error | undefined
+  try {
+    const release = await lockfile.lock(file, {
+      realpath: false,
+      stale: STALE_MS,
+      update: UPDATE_MS,
+      retries: 0,
+      onCompromised: (error) => {
+        compromised = error
+      },
+    })
+    // a compromised folder is somebody else's by now: leave it
+    return { release: async () => (compromised === undefined ? release() : undefined) }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
+    throw explainWriteError(error, file)
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+function explainWriteError(error: unknown, path: string): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
+        hint: 'To see what uses the disk, run `df -h` and `docker system df`',
+        cause: error,
+      })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
+        hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
+        cause: error,
+      })
+    default:
+      return error
+  }
+}

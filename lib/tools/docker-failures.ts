@@ -1,0 +1,100 @@
+/**
+ * The one table of what the docker CLI and its compose plugin say when they fail, and what that means here.
+ * The patterns are the texts of Docker 20.10 to 28 (moby's portallocator, libnetwork and the CLI); a new text is a new row.
+ */
+import { NexusError } from '../core/errors.ts'
+import type { CommandFailed } from '../system/exec.ts'
+
+interface FailureRow {
+  readonly pattern: RegExp
+  readonly error: (match: RegExpExecArray, stderr: string) => NexusError
+}
+
+const FAILURES: readonly FailureRow[] = [
+  {
+    pattern: /permission denied while trying to connect|dial unix [^:]+: connect: permission denied/i,
+    error: () =>
+      new NexusError('BACKEND_UNAVAILABLE', 'This user may not use the Docker engine.', {
+        hint: 'To be let in, run `sudo usermod -aG docker $USER` and log in again',
+      }),
+  },
+  {
+    pattern:
+      /Cannot connect to the Docker daemon|Is the docker daemon running|error during connect|connection refused|no such host|failed to connect to the docker API/i,
+    error: () =>
+      new NexusError('BACKEND_UNAVAILABLE', 'The Docker engine does not answer.', {
+        hint: 'To start it, run `make setup` (or `sudo systemctl start docker`)',
+      }),
+  },
+  {
+    pattern: /is not a docker command|unknown shorthand flag: 'f' in -f|unknown flag: --progress/,
+    error: () =>
+      new NexusError('TOOL_MISSING', 'The docker compose plugin is missing or too old.', {
+        hint: 'To install it, run `make setup`',
+      }),
+  },
+  {
+    pattern:
+      /(?:Bind for|failed to bind (?:host )?port(?: for)?|listen (?:tcp|udp)\d?|exposing port \w+) [^\s]*?:(\d+)(?:\/\w+)?[^\n]*?(?:port is already allocated|address already in use|are not available|forbidden)/i,
+    error: (match, stderr) =>
+      new NexusError('PORT_CONFLICT', `Port ${match[1]} is taken by another program.`, {
+        hint: `To see by which, run \`ss -ltnp 'sport = :${match[1]}'\``,
+        details: { port: Number(match[1]) },
+        output: stderr,
+      }),
+  },
+  {
+    pattern: /port is already allocated|address already in use|ports are not available/i,
+    error: (_match, stderr) =>
+      new NexusError('PORT_CONFLICT', 'A port is taken by another program.', {
+        hint: 'To see the listening programs, run `ss -ltnp`',
+        output: stderr,
+      }),
+  },
+  {
+    pattern: /no space left on device|disk quota exceeded/i,
+    error: (_match, stderr) =>
+      new NexusError('DISK_FULL', 'The Docker engine found no space left on its disk.', {
+        hint: 'To see what uses it, run `docker system df`',
+        output: stderr,
+      }),
+  },
+  {
+    pattern: /non-overlapping IPv4 address pool|fully subnetted/i,
+    error: (_match, stderr) =>
+      new NexusError('RESOURCE_EXHAUSTED', 'The Docker engine has no address pool left for another network.', {
+        hint: 'To free some, run `nexus delete <name>` for workspaces that are done, or `docker network prune`',
+        output: stderr,
+      }),
+  },
+]
+
+/** What the docker CLI said, as one of our errors; CONTAINER_ERROR when the table has no row for it. */
+export function explainDockerFailure(error: CommandFailed): NexusError {
+  const { stderr } = error.result
+  for (const row of FAILURES) {
+    const match = row.pattern.exec(stderr)
+    if (match !== null) return row.error(match, stderr)
+  }
+  const said =
+    stderr
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^Error response from daemon: /, '') ?? ''
+  const verb = error.argv[1] === 'compose' ? `docker compose ${error.argv[6] ?? ''}` : `docker ${error.argv[1] ?? ''}`
+  return new NexusError('CONTAINER_ERROR', `\`${verb.trim()}\` failed${said === '' ? '.' : `: ${said}`}`, {
+    hint: 'To see the commands that were run, repeat with `-V`',
+    output: stderr,
+  })
+}
+
+export function explainBuildFailure(error: CommandFailed): NexusError {
+  const known = explainDockerFailure(error)
+  if (known.code !== 'CONTAINER_ERROR') return known
+  const tail = error.result.stderr.trim().split('\n').slice(-20).join('\n')
+  return new NexusError('BUILD_FAILED', 'The workspace image could not be built.', {
+    hint: 'To see the whole build, repeat with `-V`',
+    output: tail,
+  })
+}

@@ -1,0 +1,255 @@
+/**
+ * git, by argv. Reads pass `GIT_OPTIONAL_LOCKS=0`, so that a look never makes the user's own `git commit` fail on a lock.
+ * Looks into a *worktree* (which a workspace may have written to) run nothing from it: no hooks, no fsmonitor.
+ * Changes to the repository happen only here, and callers hold the repository's lock around `addWorktree`,
+ * `removeWorktree` and branch changes.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { NexusError } from '../core/errors.ts'
+import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+
+const READ = { GIT_OPTIONAL_LOCKS: '0' }
+const INERT = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false']
+const NETWORK_TIMEOUT_MS = 10 * 60_000
+const CHECKOUT_TIMEOUT_MS = 30 * 60_000
+
+export interface Ref {
+  /** Full name such as `refs/heads/main`. */
+  readonly name: string
+  readonly commit: string
+  /** Where the branch is checked out; '' when nowhere. */
+  readonly worktree: string
+}
+
+export type Git = ReturnType<typeof createGit>
+
+export function createGit(runner: Runner) {
+  const git = (repo: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
+    explain(() => runner.run(['git', '-C', repo, ...args], options))
+  const read = (repo: string, args: readonly string[]) => git(repo, args, { env: READ })
+
+  /** The commit that a revision names, undefined when there is none. */
+  async function findCommit(repo: string, revision: string): Promise<string | undefined> {
+    const result = await git(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`], {
+      env: READ,
+      okCodes: [0, 1, 128],
+    })
+    return result.code === 0 ? result.stdout.trim() : undefined
+  }
+
+  /** Text of a file as committed, undefined when the commit has none. */
+  async function findFile(repo: string, revision: string, path: string): Promise<string | undefined> {
+    const result = await git(repo, ['cat-file', 'blob', '--end-of-options', `${revision}:${path}`], {
+      env: READ,
+      okCodes: [0, 128],
+    })
+    return result.code === 0 ? result.stdout : undefined
+  }
+
+  /** Refs by exact name or by folder, with the worktree each branch is checked out in. */
+  async function listRefs(repo: string, patterns: readonly string[]): Promise<readonly Ref[]> {
+    const format = '--format=%(refname)%00%(objectname)%00%(worktreepath)'
+    const { stdout } = await read(repo, ['for-each-ref', format, '--', ...patterns])
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [name = '', commit = '', worktree = ''] = line.split('\0')
+        return { name, commit, worktree }
+      })
+  }
+
+  /** True for a text that git accepts as a branch name. */
+  async function isBranchName(repo: string, text: string): Promise<boolean> {
+    const result = await git(repo, ['check-ref-format', `refs/heads/${text}`], { okCodes: [0, 1] })
+    return result.code === 0
+  }
+
+  /**
+   * Registers a worktree without files; with `create` a new branch at `commit`, never tracking anything.
+   * The folder may exist when it is empty. `checkOut` brings the files. With `again`, what is left of an earlier worktree
+   * at this path is removed first.
+   */
+  async function addWorktree(
+    repo: string,
+    path: string,
+    branch: { readonly name: string; readonly create: boolean; readonly commit: string; readonly again: boolean },
+  ): Promise<void> {
+    // what an interrupted or deleted worktree left behind would stand in the way
+    if (branch.again) await removeWorktree(repo, path)
+    await mkdir(path, { recursive: true })
+    const target = branch.create
+      ? ['--no-track', '-b', branch.name, '--', path, branch.commit]
+      : ['--', path, branch.name]
+    await git(repo, ['worktree', 'add', '--quiet', '--no-checkout', ...target])
+  }
+
+  /** Fills a worktree that was added without files; the user's filters and post-checkout hook run as they would by hand. */
+  async function checkOut(path: string, onLine: (line: string) => void): Promise<void> {
+    await git(path, ['checkout', '--force', '--quiet'], { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine })
+  }
+
+  async function initSubmodules(path: string, onLine: (line: string) => void): Promise<void> {
+    const args = ['submodule', 'update', '--init', '--recursive', '--quiet']
+    await git(path, args, { timeoutMs: NETWORK_TIMEOUT_MS, onLine })
+  }
+
+  /** Removes a worktree, half-made and locked ones too; its files are the caller's to have checked. */
+  async function removeWorktree(repo: string, path: string): Promise<void> {
+    await git(repo, ['worktree', 'unlock', '--', path], { okCodes: 'any' })
+    await git(repo, ['worktree', 'remove', '--force', '--force', '--', path], {
+      okCodes: 'any',
+      timeoutMs: CHECKOUT_TIMEOUT_MS,
+    })
+    await rm(path, { recursive: true, force: true })
+    await git(repo, ['worktree', 'prune', '--expire', 'now'])
+  }
+
+  /** Deletes a branch only while it still points at `commit`. */
+  async function deleteBranch(repo: string, branch: string, commit: string): Promise<void> {
+    await git(repo, ['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, commit])
+    await git(repo, ['config', '--remove-section', `branch.${branch}`], { okCodes: 'any' })
+  }
+
+  /** How many commits of a revision no other ref reaches; the branch's own ref is left out of the others. */
+  async function countUniqueCommits(repo: string, revision: string, ownRef?: string): Promise<number> {
+    // without --single-worktree, --all would count the workspace's own HEAD among the others
+    const others =
+      ownRef === undefined
+        ? ['--branches', '--tags', '--remotes']
+        : ['--single-worktree', `--exclude=${ownRef}`, '--all']
+    const { stdout } = await read(repo, [
+      'rev-list',
+      '--count',
+      '--not',
+      ...others,
+      '--not',
+      '--end-of-options',
+      revision,
+    ])
+    return Number(stdout.trim())
+  }
+
+  /** Changed and untracked paths of a worktree, at most `limit`, as `git status --porcelain` names them. */
+  async function listChanges(path: string, timeoutMs = 60_000): Promise<readonly string[]> {
+    const args = [...INERT, 'status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
+    const { stdout } = await git(path, args, { env: READ, timeoutMs })
+    return parseStatus(stdout)
+  }
+
+  /** Submodules of a worktree whose HEAD has commits that no remote-tracking branch of theirs reaches. */
+  async function listUnpushedSubmodules(path: string): Promise<readonly string[]> {
+    const script = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || echo "$displaypath"'
+    const { stdout } = await git(path, [...INERT, 'submodule', 'foreach', '--quiet', '--recursive', script], {
+      env: READ,
+    })
+    return stdout.split('\n').filter((line) => line !== '')
+  }
+
+  /** Names of `refs` that `origin` has, in the given order. Contacts the remote. */
+  async function listRemoteRefs(repo: string, refs: readonly string[]): Promise<readonly string[]> {
+    const { stdout } = await git(repo, ['ls-remote', '--quiet', '--', 'origin', ...refs], {
+      timeoutMs: NETWORK_TIMEOUT_MS,
+    })
+    const there = new Set(stdout.split('\n').map((line) => line.split('\t')[1] ?? ''))
+    return refs.filter((ref) => there.has(ref))
+  }
+
+  /** Fetches one ref of `origin` into `target` without touching FETCH_HEAD. Contacts the remote. */
+  async function fetchRef(repo: string, ref: string, target: string): Promise<void> {
+    const args = ['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', '--', 'origin', `+${ref}:${target}`]
+    await git(repo, args, { timeoutMs: NETWORK_TIMEOUT_MS })
+  }
+
+  async function deleteRef(repo: string, ref: string): Promise<void> {
+    await git(repo, ['update-ref', '-d', ref])
+  }
+
+  /** The user's name and address for commits, '' where git has none. */
+  async function identity(repo: string): Promise<{ readonly name: string; readonly email: string }> {
+    const { stdout } = await git(repo, ['config', '-z', '--get-regexp', '^user\\.(name|email)$'], {
+      env: READ,
+      okCodes: [0, 1],
+    })
+    const values = new Map(
+      stdout.split('\0').map((entry) => [entry.split('\n')[0] ?? '', entry.slice(entry.indexOf('\n') + 1)]),
+    )
+    return { name: values.get('user.name') ?? '', email: values.get('user.email') ?? '' }
+  }
+
+  return {
+    findCommit,
+    findFile,
+    listRefs,
+    isBranchName,
+    addWorktree,
+    checkOut,
+    initSubmodules,
+    removeWorktree,
+    deleteBranch,
+    countUniqueCommits,
+    listChanges,
+    listUnpushedSubmodules,
+    listRemoteRefs,
+    fetchRef,
+    deleteRef,
+    identity,
+  }
+}
+
+/** Paths of `git status --porcelain -z`; a rename is named by its new path. */
+export function parseStatus(stdout: string): readonly string[] {
+  const entries = stdout.split('\0')
+  const paths: string[] = []
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] ?? ''
+    if (entry.length < 4) continue
+    paths.push(`${entry.slice(0, 2)} ${entry.slice(3)}`)
+    if (entry.startsWith('R') || entry.startsWith('C')) i++
+  }
+  return paths
+}
+
+async function explain<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    throw explainGitFailure(error)
+  }
+}
+
+/** The table of what git says and what it means here. */
+export function explainGitFailure(error: CommandFailed): NexusError {
+  const { stderr } = error.result
+  const words = error.argv.slice(3).filter((word) => !word.startsWith('-'))
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    return new NexusError('DISK_FULL', 'git found no space left on the disk.', {
+      hint: 'To see what uses the disk, run `df -h`',
+      output: stderr,
+    })
+  }
+  const used = /'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'/.exec(stderr)
+  if (used) {
+    return new NexusError('BRANCH_IN_USE', `Branch ${used[1]} is checked out at ${used[2]}.`, {
+      hint: `To start a new branch from it, run \`nexus up <name> --from ${used[1]}\``,
+      details: { branch: used[1], worktree: used[2] },
+    })
+  }
+  if (/dubious ownership/.test(stderr)) {
+    return new NexusError('PERMISSION_DENIED', 'git refuses the repository because another user owns it.', {
+      hint: 'To trust it, run the `git config --global --add safe.directory` line that git prints below',
+      output: stderr,
+    })
+  }
+  const said =
+    stderr
+      .trim()
+      .split('\n')
+      .at(-1)
+      ?.replace(/^(fatal|error): /, '') ?? ''
+  return new NexusError('GIT_ERROR', `\`git ${words[0] ?? ''}\` failed${said === '' ? '.' : `: ${said}`}`, {
+    hint: 'To see the commands that were run, repeat with `-V`',
+    output: stderr,
+  })
+}

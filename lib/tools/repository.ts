@@ -1,0 +1,152 @@
+/**
+ * Finds a git repository and reads what its worktrees are on by looking at files, as git itself lays them out
+ * (gitrepository-layout(5)). It exists because `list` and every name look-up may start no git process.
+ * It writes nothing. Whoever changes a repository goes through `git.ts`.
+ */
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
+import { NexusError } from '../core/errors.ts'
+
+export interface Repository {
+  /** Absolute path of the main worktree. */
+  readonly root: string
+  /** The common git dir, which all worktrees share. */
+  readonly gitDir: string
+}
+
+export interface LinkedWorktree {
+  readonly path: string
+  /** Short branch name; null when HEAD is detached. */
+  readonly branch: string | null
+  /** The worktree's own folder is there and leads back here. */
+  readonly present: boolean
+}
+
+/** The repository that contains `folder`, undefined when there is none. */
+export function findRepository(folder: string): Repository | undefined {
+  let dir = realOrResolved(folder)
+  for (;;) {
+    const found = repositoryAt(dir)
+    if (found !== undefined) return found
+    const parent = dirname(dir)
+    if (parent === dir) return undefined
+    dir = parent
+  }
+}
+
+/**
+ * The repository that contains `folder`.
+ * @throws {NexusError} REPOSITORY_NOT_FOUND; INVALID_ARGUMENT for a bare repository or a folder that is not there
+ */
+export function requireRepository(folder: string): Repository {
+  if (!existsSync(folder)) {
+    throw new NexusError('REPOSITORY_NOT_FOUND', `The folder ${folder} does not exist.`, {
+      hint: 'To name a repository by its path, use `--repo <path>`',
+    })
+  }
+  const found = findRepository(folder)
+  if (found !== undefined) return found
+  if (isGitDir(realOrResolved(folder))) {
+    throw new NexusError('INVALID_ARGUMENT', `${folder} is a bare repository, which has no worktree to start from.`, {
+      hint: 'To work on it, make a clone with a worktree: `git clone <url> <folder>`',
+    })
+  }
+  throw new NexusError('REPOSITORY_NOT_FOUND', `${folder} is not in a git repository.`, {
+    hint: 'To start one, run `git init && git add -A && git commit -m "First commit"`',
+  })
+}
+
+function repositoryAt(dir: string): Repository | undefined {
+  const dotGit = join(dir, '.git')
+  const stat = statSync(dotGit, { throwIfNoEntry: false })
+  if (stat?.isDirectory()) return isGitDir(dotGit) ? { root: dir, gitDir: dotGit } : undefined
+  if (!stat?.isFile()) return undefined
+  const gitDir = readGitFile(dotGit)
+  if (gitDir === undefined || !existsSync(gitDir)) return undefined
+  const commonDir = readLine(join(gitDir, 'commondir'))
+  // no commondir: a submodule or a separate git dir, whose worktree is this folder
+  if (commonDir === undefined) return { root: dir, gitDir }
+  const common = realOrResolved(resolve(gitDir, commonDir))
+  return { root: mainWorktree(common, dir), gitDir: common }
+}
+
+/** The main worktree of a common git dir; a submodule and a separate git dir name it in their configuration. */
+function mainWorktree(common: string, fallback: string): string {
+  if (basename(common) === '.git') return dirname(common)
+  const config = readText(join(common, 'config')) ?? ''
+  const worktree = /^\s*worktree\s*=\s*"?([^"\n]+?)"?\s*$/m.exec(config)?.[1]
+  return worktree === undefined ? fallback : realOrResolved(isAbsolute(worktree) ? worktree : resolve(common, worktree))
+}
+
+/** The linked worktrees of a repository, as `git worktree list` knows them, without starting git. */
+export function listLinkedWorktrees(gitDir: string): readonly LinkedWorktree[] {
+  const admin = join(gitDir, 'worktrees')
+  const names = existsSync(admin) ? readdirSync(admin) : []
+  return names.flatMap((name) => {
+    const dotGit = readLine(join(admin, name, 'gitdir'))
+    const head = readLine(join(admin, name, 'HEAD'))
+    if (dotGit === undefined) return []
+    const file = isAbsolute(dotGit) ? dotGit : resolve(admin, name, dotGit)
+    return [{ path: dirname(file), branch: branchOf(head), present: existsSync(file) }]
+  })
+}
+
+/** Object folders outside the repository that it borrows from (`clone --shared`, `--reference`). */
+export function listAlternates(gitDir: string): readonly string[] {
+  const text = readText(join(gitDir, 'objects', 'info', 'alternates')) ?? ''
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => (isAbsolute(line) ? line : resolve(gitDir, 'objects', line)))
+    .filter((path) => existsSync(path))
+}
+
+/** The branch that a worktree's folder is on now; null when detached, undefined when the folder is no worktree. */
+export function readBranch(worktree: string): string | null | undefined {
+  const gitDir = readGitFile(join(worktree, '.git'))
+  const head = gitDir === undefined ? undefined : readLine(join(gitDir, 'HEAD'))
+  return head === undefined ? undefined : branchOf(head)
+}
+
+/** Who owns the repository: files made inside a workspace get this user and group. */
+export function ownerOf(repository: Repository): { readonly uid: number; readonly gid: number } {
+  const { uid, gid } = statSync(repository.gitDir)
+  return { uid, gid }
+}
+
+function branchOf(head: string | undefined): string | null {
+  return head?.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : null
+}
+
+function isGitDir(dir: string): boolean {
+  return existsSync(join(dir, 'HEAD')) && existsSync(join(dir, 'objects')) && existsSync(join(dir, 'refs'))
+}
+
+function readGitFile(file: string): string | undefined {
+  const line = readLine(file)
+  if (!line?.startsWith('gitdir: ')) return undefined
+  const target = line.slice('gitdir: '.length)
+  return isAbsolute(target) ? target : resolve(dirname(file), target)
+}
+
+function readLine(file: string): string | undefined {
+  return readText(file)?.split('\n')[0]
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+function realOrResolved(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return resolve(path)
+    throw error
+  }
+}

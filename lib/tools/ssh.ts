@@ -1,0 +1,157 @@
+/**
+ * OpenSSH's client tools, by argv, and the text formats around them: public key lines, fingerprints, remote command
+ * lines. Nexus always names its key, its known_hosts and its control socket, and reads none of the user's configuration,
+ * so that readiness and exec never depend on it.
+ */
+import { createHash } from 'node:crypto'
+import { CommandFailed, type Runner, type RunResult } from '../system/exec.ts'
+
+export interface Door {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly identityFile: string
+  readonly knownHosts: string
+  readonly hostKeyAlias: string
+  /** Path of the ControlMaster's socket. */
+  readonly controlPath: string
+}
+
+/** Seconds that an unused master connection stays open. */
+const PERSIST_S = 600
+const LOGIN_TIMEOUT_MS = 20_000
+
+/** ssh arguments that reach a door verified, without the user's configuration. */
+export function doorArgs(door: Door): readonly string[] {
+  return [
+    ...['-F', 'none', '-p', String(door.port), '-l', door.user, '-i', door.identityFile],
+    ...options({
+      IdentitiesOnly: 'yes',
+      BatchMode: 'yes',
+      HostKeyAlias: door.hostKeyAlias,
+      UserKnownHostsFile: `"${door.knownHosts}"`,
+      GlobalKnownHostsFile: '/dev/null',
+      StrictHostKeyChecking: 'yes',
+      UpdateHostKeys: 'no',
+      CheckHostIP: 'no',
+      HostKeyAlgorithms: 'ssh-ed25519',
+      KexAlgorithms: 'curve25519-sha256',
+      PreferredAuthentications: 'publickey',
+      ConnectTimeout: '10',
+      LogLevel: 'ERROR',
+    }),
+  ]
+}
+
+/** The same through Nexus's own ControlMaster, which is opened when it is not there. */
+export function masterArgs(door: Door): readonly string[] {
+  return [
+    ...doorArgs(door),
+    ...options({
+      // not in doorArgs: it would also switch off forwarding of the user's agent
+      IdentityAgent: 'none',
+      ControlMaster: 'auto',
+      ControlPath: escapePercent(door.controlPath),
+      ControlPersist: String(PERSIST_S),
+    }),
+  ]
+}
+
+function options(values: Readonly<Record<string, string>>): readonly string[] {
+  return Object.entries(values).flatMap(([key, value]) => ['-o', `${key}=${value}`])
+}
+
+function escapePercent(path: string): string {
+  return path.replaceAll('%', '%%')
+}
+
+export type Ssh = ReturnType<typeof createSsh>
+
+export function createSsh(runner: Runner) {
+  /** Makes a passphrase-less ed25519 key pair at `path` and `path.pub`. */
+  async function makeKey(path: string, comment: string): Promise<void> {
+    await runner.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path])
+  }
+
+  /** One real login with Nexus's own key; leaves the master open behind it. */
+  async function login(door: Door): Promise<RunResult> {
+    return runner.run(['ssh', ...masterArgs(door), '--', door.host, 'true'], {
+      okCodes: 'any',
+      timeoutMs: LOGIN_TIMEOUT_MS,
+    })
+  }
+
+  /** True while the master connection is open. */
+  async function hasMaster(door: Door): Promise<boolean> {
+    const result = await control(door, 'check')
+    return result.code === 0
+  }
+
+  async function closeMaster(door: Door): Promise<void> {
+    await control(door, 'exit')
+  }
+
+  function control(door: Door, command: 'check' | 'exit'): Promise<RunResult> {
+    const argv = [
+      'ssh',
+      '-F',
+      'none',
+      '-o',
+      `ControlPath=${escapePercent(door.controlPath)}`,
+      '-O',
+      command,
+      '--',
+      door.host,
+    ]
+    return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
+  }
+
+  /** Public keys that the user's agent holds, as key lines; none when there is no agent. */
+  async function listAgentKeys(): Promise<readonly string[]> {
+    try {
+      const { stdout, code } = await runner.run(['ssh-add', '-L'], { okCodes: [0, 1, 2], timeoutMs: 5_000 })
+      return code === 0 ? stdout.split('\n') : []
+    } catch (error) {
+      if (error instanceof CommandFailed) return []
+      throw error
+    }
+  }
+
+  return { makeKey, login, hasMaster, closeMaster, listAgentKeys }
+}
+
+const KEY_TYPES = new Set([
+  'ssh-ed25519',
+  'ssh-rsa',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'sk-ssh-ed25519@openssh.com',
+  'sk-ecdsa-sha2-nistp256@openssh.com',
+])
+
+/**
+ * The plain public keys of a text, without duplicates and comments of other shape. Lines with options, certificates,
+ * unknown types or control characters are left out: they would be refused or, worse, obeyed.
+ */
+export function parsePublicKeys(text: string): readonly string[] {
+  const keys = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const [type = '', blob = '', ...comment] = line.trim().split(/[ \t]+/)
+    if (!KEY_TYPES.has(type) || !/^[A-Za-z0-9+/]+={0,3}$/.test(blob)) continue
+    const words = comment.join(' ').replace(/\p{Cc}/gu, '')
+    if (!keys.has(blob)) keys.set(blob, [type, blob, words].join(' ').trim())
+  }
+  return [...keys.values()]
+}
+
+/** `SHA256:...` as ssh-keygen -l prints it, of a public key line. */
+export function fingerprint(publicKey: string): string {
+  const blob = publicKey.trim().split(' ')[1] ?? ''
+  return `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '')}`
+}
+
+/** One word for a POSIX shell that arrives as exactly these bytes. */
+export function quoteWord(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}

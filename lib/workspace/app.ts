@@ -1,0 +1,105 @@
+/**
+ * What every use case works with: the home, the tools, the records, the configuration and the backends, made once per
+ * command (or per server). Nothing is loaded or started before it is asked for.
+ */
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import type { Backend } from '../backends/backend.ts'
+import { createBackend } from '../backends/registry.ts'
+import { type Config, type ConfigSources, loadConfig } from '../config/load.ts'
+import type { Emit } from '../core/events.ts'
+import type { Interruption } from '../core/interruption.ts'
+import { type HomePaths, homePaths } from '../core/paths.ts'
+import { createLeases, type Leases } from '../ports/leases.ts'
+import { createRunner, type Runner } from '../system/exec.ts'
+import { makeFolder } from '../system/store.ts'
+import { createGit, type Git } from '../tools/git.ts'
+import { leasesOf } from './port-plan.ts'
+import { createRecords, loadInstance, type Records } from './records.ts'
+
+export interface AppOptions {
+  readonly cwd: string
+  readonly env: NodeJS.ProcessEnv
+  readonly emit: Emit
+  readonly interruption: Interruption
+  /** Configuration keys given as flags, dotted key -> text as typed, and the flag that gave each. */
+  readonly flags?: Readonly<Record<string, unknown>>
+  readonly flagNames?: Readonly<Record<string, string>>
+}
+
+export interface App extends AppOptions {
+  readonly home: HomePaths
+  readonly runner: Runner
+  readonly git: Git
+  readonly records: Records
+  readonly leases: Leases
+  /** Configuration as it holds for a project; without one, the user's alone. */
+  config(project?: ConfigSources['project']): Promise<Config>
+  /** The backend by name, made once; `project` decides whose configuration it asks. */
+  backend(name: string, project?: ConfigSources['project']): Promise<Backend>
+}
+
+/** Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`. */
+export function homeFolder(env: NodeJS.ProcessEnv, cwd: string): string {
+  const given = env.NEXUS_HOME
+  if (given === undefined || given === '') return join(env.HOME ?? homedir(), '.nexus')
+  return isAbsolute(given) ? given : resolve(cwd, given)
+}
+
+export function createApp(options: AppOptions): App {
+  const { cwd, env, emit, interruption } = options
+  const home = homePaths(homeFolder(env, cwd))
+  const runner = createRunner(emit, env, interruption)
+  const warn = (text: string) => emit({ type: 'warning', text })
+  const records = createRecords(home, warn)
+  const rebuild = async () => (await records.list()).flatMap(leasesOf)
+  const backends = new Map<string, Promise<Backend>>()
+  const warned = new Set<string>()
+
+  async function config(project?: ConfigSources['project']): Promise<Config> {
+    const loaded = await loadConfig({
+      systemFile: '/etc/nexus/config.yaml',
+      userFile: home.config,
+      project,
+      flags: options.flags ?? {},
+      flagNames: options.flagNames ?? {},
+      env,
+    })
+    for (const text of loaded.warnings.filter((one) => !warned.has(one))) {
+      warned.add(text)
+      warn(text)
+    }
+    return loaded
+  }
+
+  async function makeBackend(name: string, project: ConfigSources['project']): Promise<Backend> {
+    await makeFolder(home.home)
+    const settings = async () => (await config(project)).settings
+    return createBackend(name, {
+      runner,
+      home,
+      instance: await loadInstance(home),
+      env,
+      emit,
+      interruption,
+      portRange: async () => (await settings()).ssh.portRange,
+      injection: async () => (await settings()).ssh.injection,
+    })
+  }
+
+  return {
+    ...options,
+    home,
+    runner,
+    git: createGit(runner),
+    records,
+    leases: createLeases({ file: home.leases, rebuild, warn }),
+    config,
+    backend: (name, project) => {
+      const key = `${name}\0${project?.file ?? ''}`
+      const made = backends.get(key) ?? makeBackend(name, project)
+      backends.set(key, made)
+      return made
+    },
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Deletes a workspace, completely or not at all: refuses while something would be lost and lists it, keeps and names a
+ * branch with commits found nowhere else, then removes parts, worktree, branch, lease and record in that order, so that
+ * a delete cut short is found by the next command and finished.
+ */
+import { existsSync } from 'node:fs'
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readBranch } from '../tools/repository.ts'
+import type { App } from './app.ts'
+import type { Actions } from './apply.ts'
+import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
+import { type Plan, planDelete } from './steps.ts'
+import { removeEmptyFolders } from './up.ts'
+
+export interface DeleteRequest {
+  readonly force: boolean
+  readonly deleteBranch: boolean
+  readonly dryRun: boolean
+}
+
+export interface DeleteResult {
+  readonly record: WorkspaceRecord
+  readonly plan: Plan
+  /** The branch that stays, with the number of its commits that are found nowhere else. */
+  readonly keptBranch: { readonly name: string; readonly uniqueCommits: number } | null
+  readonly changed: boolean
+}
+
+export async function deleteWorkspace(app: App, found: WorkspaceRecord, request: DeleteRequest): Promise<DeleteResult> {
+  return exclusively(app, found.id, async () => {
+    const record = await app.records.load(found.id)
+    if (record === undefined) return { record: found, plan: [], keptBranch: null, changed: false }
+    if (!request.force) await refuseLoss(app, record)
+    const branch = await judgeBranch(app, record, request)
+    const plan = planDelete({
+      name: record.name,
+      worktree: record.worktree,
+      branch: record.branch,
+      deleteBranchCause: branch.delete?.cause,
+      portsLeased: record.ports.some((port) => port.host !== null),
+    })
+    const keptBranch = branch.kept
+    if (request.dryRun) return { record, plan, keptBranch, changed: false }
+    const working: Working = { record: { ...record, desired: 'absent', operation: beginOperation('delete') } }
+    let saved = true
+    const actions = await deleteActions(app, record, branch.delete?.commit, () => {
+      saved = false
+    })
+    await app.records.save(working.record)
+    await walk(app, working, plan, actions, () => saved)
+    return { record, plan, keptBranch, changed: true }
+  })
+}
+
+async function deleteActions(
+  app: App,
+  record: WorkspaceRecord,
+  branchCommit: string | undefined,
+  onForget: () => void,
+): Promise<Actions> {
+  const backend = await app.backend(record.backend)
+  const { worktree, gitDir, repo } = record
+  return {
+    remove: { run: () => backend.remove(record) },
+    'worktree-remove': {
+      run: async () => {
+        if (worktree === null || gitDir === null) return
+        if (existsSync(gitDir)) await withRepository(app, gitDir, () => app.git.removeWorktree(repo, worktree))
+        await removeEmptyFolders(worktree)
+      },
+    },
+    'branch-delete': {
+      run: async () => {
+        if (gitDir === null || branchCommit === undefined) return
+        await withRepository(app, gitDir, () => app.git.deleteBranch(repo, record.branch, branchCommit))
+      },
+    },
+    release: { run: () => app.leases.release(record.id) },
+    forget: {
+      run: async () => {
+        onForget()
+        await app.records.remove(record.id)
+      },
+    },
+  }
+}
+
+/** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
+async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
+  const { worktree } = record
+  // the worktree of a create that never finished holds nothing of the user's
+  const unfinished = record.operation?.kind === 'create' && !record.operation.done.includes('worktree')
+  if (worktree === null || unfinished || !existsSync(`${worktree}/.git`)) return
+  const [changes, submodules, detached] = await Promise.all([
+    app.git.listChanges(worktree),
+    existsSync(`${worktree}/.gitmodules`) ? app.git.listUnpushedSubmodules(worktree) : [],
+    readBranch(worktree) === null ? app.git.countUniqueCommits(worktree, 'HEAD') : 0,
+  ])
+  const lost = [
+    ...changes,
+    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
+    ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
+  ]
+  if (lost.length === 0) return
+  const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
+  throw new NexusError(
+    'WORKSPACE_DIRTY',
+    `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
+    {
+      hint: `To lose them, run \`nexus delete ${record.name} --force\``,
+      details: { lost: lost.slice(0, 1000) },
+      output: `${lost.slice(0, 20).join('\n')}${more}`,
+    },
+  )
+}
+
+interface BranchVerdict {
+  readonly delete: { readonly commit: string; readonly cause: string } | undefined
+  readonly kept: DeleteResult['keptBranch']
+}
+
+/** @throws {NexusError} WORKSPACE_DIRTY for `--delete-branch` without `--force` on a branch with commits of its own */
+async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteRequest): Promise<BranchVerdict> {
+  const { gitDir, repo, branch, worktree } = record
+  if (gitDir === null || !existsSync(gitDir)) return { delete: undefined, kept: null }
+  const ownRef = `refs/heads/${branch}`
+  const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
+  if (ref === undefined) return { delete: undefined, kept: null }
+  const uniqueCommits = await app.git.countUniqueCommits(repo, ownRef, ownRef)
+  const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
+  if (ref.worktree !== '' && ref.worktree !== worktree) return kept
+  if (!record.branchCreated && !request.deleteBranch) return kept
+  if (uniqueCommits === 0) return { delete: { commit: ref.commit, cause: 'no commits of its own' }, kept: null }
+  if (!request.deleteBranch) return kept
+  if (request.force)
+    return { delete: { commit: ref.commit, cause: `--force, with ${uniqueCommits} commits of its own` }, kept: null }
+  throw new NexusError(
+    'WORKSPACE_DIRTY',
+    `Branch ${branch} has ${uniqueCommits} commits that are found nowhere else.`,
+    {
+      hint: `To lose them, run \`nexus delete ${record.name} --delete-branch --force\``,
+      details: { branch, uniqueCommits },
+    },
+  )
+}

@@ -1,0 +1,93 @@
+/** Stops, pauses and resumes workspaces. Stop keeps everything: worktree, ports, containers, volumes. */
+import { requireCapability } from '../backends/backend.ts'
+import { NexusError } from '../core/errors.ts'
+import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import type { App } from './app.ts'
+import type { Actions } from './apply.ts'
+import { observeOne, type Seen } from './observe.ts'
+import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
+import { type Plan, planPause, planResume, planStop } from './steps.ts'
+import type { UpResult } from './up.ts'
+
+interface Change {
+  readonly kind: Operation['kind']
+  readonly desired: WorkspaceRecord['desired']
+  readonly plan: (seen: Seen) => Plan
+  readonly actions: (record: WorkspaceRecord, seen: Seen) => Promise<Actions>
+}
+
+async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: Change): Promise<UpResult> {
+  return exclusively(app, found.id, async () => {
+    const record = (await app.records.load(found.id)) ?? found
+    const seen = await observeOne(app, record)
+    if (seen.state === 'unknown') {
+      throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
+    }
+    const plan = what.plan(seen)
+    const settled = plan.length === 0 && record.desired === what.desired && record.operation === null
+    if (dryRun || settled) return { record, plan, changed: false, created: false }
+    const working: Working = { record: { ...record, operation: beginOperation(what.kind) } }
+    await walk(app, working, plan, await what.actions(record, seen), () => true)
+    return { record: await settle(app, working.record, what.desired), plan, changed: plan.length > 0, created: false }
+  })
+}
+
+/** Stops a workspace; one that is stopped already stays so. */
+export function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  return change(app, record, dryRun, {
+    kind: 'stop',
+    desired: 'stopped',
+    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped'),
+    actions: async ({ backend: name }, seen) => {
+      const backend = await app.backend(name)
+      return { stop: { run: () => backend.stop(record, seen.observation) } }
+    },
+  })
+}
+
+/** Freezes a running workspace in memory. */
+export function pause(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  return change(app, record, dryRun, {
+    kind: 'pause',
+    desired: 'paused',
+    plan: (seen) => {
+      if (seen.observation?.state === 'paused') return []
+      if (seen.observation?.state === 'running') return planPause(seen.record.name)
+      throw notIn(seen, 'paused', 'running')
+    },
+    actions: async ({ backend: name }) => {
+      const backend = await app.backend(name)
+      requireCapability(backend, 'pause', 'pause')
+      return { pause: { run: () => backend.pause(record) } }
+    },
+  })
+}
+
+/** Lets a paused workspace run on. */
+export function resume(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  return change(app, record, dryRun, {
+    kind: 'resume',
+    desired: 'running',
+    plan: (seen) => {
+      if (seen.observation?.state === 'running') return []
+      if (seen.observation?.state === 'paused') return planResume(seen.record.name)
+      throw notIn(seen, 'resumed', 'paused')
+    },
+    actions: async ({ backend: name }) => {
+      const backend = await app.backend(name)
+      return { resume: { run: () => backend.resume(record) } }
+    },
+  })
+}
+
+function notIn(seen: Seen, verb: string, wanted: string): NexusError {
+  const { record } = seen
+  return new NexusError(
+    'INVALID_ARGUMENT',
+    `Workspace ${record.name} is ${seen.state}, and only a ${wanted} one can be ${verb}.`,
+    {
+      hint: `To start it, run \`nexus start ${record.name}\``,
+      details: { state: seen.state },
+    },
+  )
+}

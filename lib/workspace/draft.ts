@@ -1,0 +1,188 @@
+/**
+ * Everything that is decided about a new workspace before anything is changed: repository, name, branch, configuration,
+ * ports wanted, owner. Looks side by side at what does not depend on each other; refuses bad input here.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Backend } from '../backends/backend.ts'
+import { requireBackendName } from '../backends/registry.ts'
+import type { ConfigSources, Settings } from '../config/load.ts'
+import { NexusError } from '../core/errors.ts'
+import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
+import { timestamp } from '../core/time.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { WantedPort } from '../ports/blocks.ts'
+import { listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
+import type { App } from './app.ts'
+import {
+  type BranchChoice,
+  type BranchRequest,
+  chooseBranch,
+  refPatterns,
+  requirePlainRevision,
+  unknownRevision,
+} from './branch.ts'
+import { beginOperation } from './operate.ts'
+import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
+import { parseVariable } from './variables.ts'
+
+const PROJECT_CONFIG = '.nexus/config.yaml'
+
+export interface CreateRequest {
+  /** The name as typed; undefined only with `pr`. */
+  readonly given: string | undefined
+  readonly repo: Repository
+  readonly from?: string | undefined
+  readonly branch?: string | undefined
+  readonly pr?: number | undefined
+  /** `KEY=value`, or `KEY` to take this process's own value. */
+  readonly env?: readonly string[]
+  readonly ports?: readonly string[]
+  readonly start: boolean
+}
+
+export interface Draft {
+  readonly record: WorkspaceRecord
+  readonly branch: BranchChoice
+  readonly wanted: readonly WantedPort[]
+  readonly backend: Backend
+  readonly project: ConfigSources['project']
+}
+
+export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
+  const given = request.given ?? (request.pr === undefined ? '' : `pr-${request.pr}`)
+  const name = parseName(given)
+  const { repo } = request
+  const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
+  if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
+  const asked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
+
+  const [refs, start, author, committed] = await Promise.all([
+    app.git.listRefs(repo.root, refPatterns(asked)),
+    app.git.findCommit(repo.root, revision),
+    app.git.identity(repo.root),
+    app.git.findFile(repo.root, revision, PROJECT_CONFIG),
+  ])
+  if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
+  const pr = request.pr === undefined ? undefined : await fetchPullRequest(app, repo, request.pr)
+  const branch = chooseBranch(asked, { refs, start, pr })
+  const text = branch.commit === start ? committed : await app.git.findFile(repo.root, branch.commit, PROJECT_CONFIG)
+  const project = projectConfig(app, repo, text)
+  const { settings } = await app.config(project)
+  const backend = await app.backend(requireBackendName(settings.defaults.backend), project)
+  if (settings.isolation === 'agent') refuseAgentIsolation()
+  await backend.check()
+
+  const wanted = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
+  const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
+  if (worktree !== null) requireFreeFolder(worktree, repo)
+  return {
+    branch,
+    wanted,
+    backend,
+    project,
+    record: {
+      schema: 1,
+      id: newWorkspaceId(),
+      name,
+      given,
+      displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
+      repo: repo.root,
+      project: settings.workspace.name ?? basename(repo.root),
+      branch: branch.branch,
+      branchCreated: branch.ours,
+      worktree,
+      gitDir: worktree === null ? null : repo.gitDir,
+      backend: backend.name,
+      host: backend.host,
+      isolation: settings.isolation,
+      sudo: settings.sudo,
+      createdAt: timestamp(),
+      desired: request.start ? 'running' : 'stopped',
+      ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
+      ...ownerOf(repo),
+      env: parseEnvironment(request.env ?? [], app.env),
+      cpus: settings.workspace.cpus ?? null,
+      memory: settings.workspace.memory ?? null,
+      idleTimeout: settings.defaults.idleTimeout,
+      forwardAgent: settings.ssh.forwardAgent,
+      shortAlias: true,
+      author,
+      image: null,
+      hostKeyFingerprint: null,
+      operation: beginOperation('create'),
+    },
+  }
+}
+
+/** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */
+function projectConfig(app: App, repo: Repository, committed: string | undefined): ConfigSources['project'] {
+  const file = join(repo.root, PROJECT_CONFIG)
+  if (committed !== undefined) return { file, text: committed }
+  if (!existsSync(file)) return undefined
+  app.emit({ type: 'notice', text: `${PROJECT_CONFIG} is not committed on this branch; the main worktree's is used` })
+  return { file }
+}
+
+function configuredPorts(settings: Settings, repo: Repository): readonly WantedPort[] {
+  const configured = Object.entries(settings.ports)
+  if (configured.length > 0) {
+    return configured.map(([name, { container, host, protocol }]) => ({
+      name,
+      container,
+      protocol,
+      ...(host === undefined ? {} : { canonical: host }),
+    }))
+  }
+  const alias = Object.values(settings.workspaces).find(({ path }) => path === repo.root)
+  const requests = (alias?.ports ?? []).map((container) => ({ name: undefined, container }))
+  return wantedPorts([], requests).filter(({ name }) => name !== 'ssh')
+}
+
+function worktreePath(settings: Settings, repo: Repository, name: WorkspaceName): string {
+  if (settings.worktreeDir === undefined) return join(repo.root, '.worktree', name)
+  return join(settings.worktreeDir, repoLabel(basename(repo.root)), name)
+}
+
+function requireFreeFolder(path: string, repo: Repository): void {
+  const registered = listLinkedWorktrees(repo.gitDir).find((worktree) => worktree.path === path)
+  const filled = existsSync(path) && readdirSync(path).length > 0
+  if (!filled && registered?.present !== true) return
+  throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${path} is already there and not empty.`, {
+    hint:
+      registered === undefined
+        ? `To see what is in it, run \`ls -la ${path}\``
+        : `To remove that worktree, run \`git worktree remove ${path}\``,
+    details: { path },
+  })
+}
+
+function parseEnvironment(entries: readonly string[], own: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  return Object.fromEntries(entries.map((entry) => parseVariable(entry, own)))
+}
+
+/** GitHub's and GitLab's refs of `origin`; fetched under a name of our own, which the branch then replaces. */
+async function fetchPullRequest(app: App, repo: Repository, number: number): Promise<string> {
+  const refs = [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]
+  const [ref] = await app.git.listRemoteRefs(repo.root, refs)
+  if (ref === undefined) {
+    throw new NexusError('INVALID_ARGUMENT', `origin has no pull or merge request ${number}.`, {
+      hint: 'To see what origin offers, run `git ls-remote origin`',
+    })
+  }
+  const target = `refs/nexus/pr-${number}`
+  await app.git.fetchRef(repo.root, ref, target)
+  const commit = await app.git.findCommit(repo.root, target)
+  if (commit === undefined) throw new Error(`${target} was fetched and is not there`)
+  return commit
+}
+
+function refuseAgentIsolation(): never {
+  throw new NexusError(
+    'UNSUPPORTED',
+    'The isolation "agent" is not built yet; Nexus pretends no guard that it does not have.',
+    {
+      hint: 'To go on without it, run `nexus config set isolation standard`',
+    },
+  )
+}

@@ -1,0 +1,57 @@
+/** What is done inside a workspace: commands, shells, logs. Each checks that there is an inside before it goes there. */
+import { type ExecRequest, type LogsRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { App } from './app.ts'
+import { observeOne } from './observe.ts'
+
+/**
+ * Runs a command inside on the caller's streams; its exit code is passed through.
+ * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
+ */
+export async function exec(app: App, record: WorkspaceRecord, request: ExecRequest): Promise<number> {
+  if (request.argv.length === 0) {
+    throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
+      hint: `To run one, use \`nexus exec ${record.name} -- <command>\``,
+    })
+  }
+  const backend = await app.backend(record.backend)
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  const code = await backend.exec(record, request)
+  if (code === null) {
+    await requireRunning(app, record)
+    throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
+      hint: `To see what happened, run \`nexus logs ${record.name}\``,
+    })
+  }
+  return code
+}
+
+export async function shell(app: App, record: WorkspaceRecord, request: ShellRequest): Promise<number> {
+  const backend = await app.backend(record.backend)
+  requireCapability(backend, 'ssh', 'ssh')
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  return backend.shell(record, request)
+}
+
+export async function logs(app: App, record: WorkspaceRecord, request: LogsRequest): Promise<number> {
+  const backend = await app.backend(record.backend)
+  requireCapability(backend, 'logs', 'logs')
+  return backend.logs(record, request)
+}
+
+async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+  const { state, reason } = await observeOne(app, record)
+  if (state === 'running') return
+  if (state === 'unknown')
+    throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
+  const verb = state === 'paused' ? 'resume' : 'start'
+  throw new NexusError(
+    'WORKSPACE_START_FAILED',
+    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
+    {
+      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
+      details: { state },
+    },
+  )
+}

@@ -1,0 +1,53 @@
+/** Lists workspaces: one look per backend, no git process; `dirty` asks git too, side by side and for two seconds at most. */
+
+import { existsSync } from 'node:fs'
+import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
+import { readBranch } from '../tools/repository.ts'
+import type { App } from './app.ts'
+import { observeAll, observeOne, toResource } from './observe.ts'
+
+const DIRTY_TIMEOUT_MS = 2_000
+
+export interface ListRequest {
+  /** Main worktree whose workspaces are meant; undefined for all repositories. */
+  readonly repo: string | undefined
+  readonly dirty: boolean
+}
+
+export async function listWorkspaces(app: App, request: ListRequest): Promise<readonly WorkspaceResource[]> {
+  const all = await app.records.list()
+  const records = request.repo === undefined ? all : all.filter((record) => record.repo === request.repo)
+  const [seen, dirty] = await Promise.all([
+    observeAll(app, records),
+    request.dirty ? Promise.all(records.map((record) => isDirty(app, record))) : undefined,
+  ])
+  const resources = await Promise.all(seen.map((one) => toResource(app, one)))
+  return dirty === undefined ? resources : resources.map((resource, i) => ({ ...resource, dirty: dirty[i] ?? null }))
+}
+
+export async function describeWorkspace(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
+  return toResource(app, await observeOne(app, record))
+}
+
+/** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */
+async function isDirty(app: App, { worktree }: WorkspaceRecord): Promise<boolean | null> {
+  if (worktree === null || !existsSync(worktree)) return null
+  try {
+    return (await app.git.listChanges(worktree, DIRTY_TIMEOUT_MS)).length > 0
+  } catch {
+    return null // one broken worktree must not hide the others
+  }
+}
+
+/** The resource of a workspace whose operation has just ended as wanted, without looking again. */
+export function resourceOf(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
+  const state = record.desired === 'absent' ? 'deleting' : record.desired
+  return toResource(app, {
+    record,
+    state,
+    reason: '',
+    observation: state === 'deleting' ? undefined : { state, reason: '' },
+    worktreePresent: true,
+    branch: record.worktree === null ? record.branch : (readBranch(record.worktree) ?? '(detached)'),
+  })
+}

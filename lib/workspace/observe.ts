@@ -1,0 +1,116 @@
+/**
+ * One snapshot: records, what each backend sees (one call per backend, however many workspaces), and what git's files say.
+ * The state of a workspace is decided here, and only here, by the contract's rules.
+ */
+import { existsSync } from 'node:fs'
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceId } from '../core/names.ts'
+import { hasUrl } from '../core/urls.ts'
+import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
+import { isAlive } from '../system/process.ts'
+import { readBranch } from '../tools/repository.ts'
+import type { App } from './app.ts'
+
+export interface Seen {
+  readonly record: WorkspaceRecord
+  readonly state: WorkspaceState
+  readonly reason: string
+  /** What the backend saw; undefined when the workspace has no parts. */
+  readonly observation: Observation | undefined
+  readonly worktreePresent: boolean
+  /** The branch that the worktree is on now. */
+  readonly branch: string
+}
+
+/** Looks once at all the given workspaces. A backend that cannot be asked makes its own `unknown` and delays no other. */
+export async function observeAll(app: App, records: readonly WorkspaceRecord[]): Promise<readonly Seen[]> {
+  const names = [...new Set(records.map((record) => record.backend))]
+  const views = new Map(await Promise.all(names.map(async (name) => [name, await viewOf(app, name)] as const)))
+  return records.map((record) => {
+    const view = views.get(record.backend)
+    const observation = view instanceof Map ? view.get(record.id) : (view as Observation | undefined)
+    return judge(record, observation)
+  })
+}
+
+export async function observeOne(app: App, record: WorkspaceRecord): Promise<Seen> {
+  const [seen] = await observeAll(app, [record])
+  if (seen === undefined) throw new Error('one record gives one view')
+  return seen
+}
+
+type View = ReadonlyMap<WorkspaceId, Observation> | Observation
+
+async function viewOf(app: App, name: string): Promise<View> {
+  try {
+    return await (await app.backend(name)).observe()
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    return { state: 'unknown', reason: error.message }
+  }
+}
+
+function judge(record: WorkspaceRecord, observation: Observation | undefined): Seen {
+  const worktreePresent = record.worktree === null || existsSync(record.worktree)
+  const now = record.worktree === null ? undefined : readBranch(record.worktree)
+  const branch = now === undefined ? record.branch : (now ?? '(detached)')
+  return { record, ...stateOf(record, observation, worktreePresent), observation, worktreePresent, branch }
+}
+
+/** Exported for tests: the state of one workspace from everything that is known of it. */
+export function stateOf(
+  record: WorkspaceRecord,
+  observation: Observation | undefined,
+  worktreePresent: boolean,
+): { readonly state: WorkspaceState; readonly reason: string } {
+  const { operation } = record
+  const works = operation !== null && isAlive(operation)
+  if (works && operation.kind === 'create') return { state: 'creating', reason: describe(record) }
+  if (works && operation.kind === 'delete') return { state: 'deleting', reason: describe(record) }
+  if (observation?.state === 'unknown') return observation
+  const kind = operation?.kind
+  if (!works && (kind === 'create' || kind === 'delete')) {
+    return {
+      state: 'error',
+      reason: `${kind} was interrupted; \`nexus ${kind === 'create' ? 'up' : 'delete'} ${record.name}\` finishes it`,
+    }
+  }
+  if (!worktreePresent) return { state: 'error', reason: `the worktree ${record.worktree} is missing` }
+  const seen = observation ?? {
+    state: 'stopped' as const,
+    reason: record.desired === 'stopped' ? '' : 'it has no containers',
+  }
+  return works ? { state: seen.state, reason: describe(record) } : { state: seen.state, reason: seen.reason }
+}
+
+/** What runs on a workspace right now: `start since 12:00:05Z (pid 4711, step start)`. */
+export function describe(record: WorkspaceRecord): string {
+  const { operation } = record
+  if (operation === null) return ''
+  return `${operation.kind} since ${operation.startedAt} (pid ${operation.pid}, step ${operation.step})`
+}
+
+/** The public resource of the API and `--json`. */
+export async function toResource(app: App, seen: Seen): Promise<WorkspaceResource> {
+  const { record } = seen
+  const backend = await app.backend(record.backend)
+  return {
+    id: record.id,
+    name: record.name,
+    displayName: record.displayName,
+    repo: record.repo,
+    branch: seen.branch,
+    worktree: record.worktree,
+    backend: record.backend,
+    host: record.host,
+    state: seen.state,
+    reason: seen.reason,
+    createdAt: record.createdAt,
+    ports: record.ports.map(({ canonical: _, ...port }) =>
+      hasUrl(port) && port.host !== null ? { ...port, url: `http://localhost:${port.host}` } : port,
+    ),
+    ssh: backend.sshInfo(record),
+    isolation: record.isolation,
+    idleTimeout: record.idleTimeout,
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * One operation on one workspace: the lock that serialises operations across processes, the record of the operation in
+ * progress, and the walk of the plan. Whoever comes second waits a little and is then told who works, since when, on what.
+ */
+import { join } from 'node:path'
+import { sha256 } from '../core/digest.ts'
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceId } from '../core/names.ts'
+import { timestamp } from '../core/time.ts'
+import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import { isAlive, ownIdentity } from '../system/process.ts'
+import { withLock } from '../system/store.ts'
+import type { App } from './app.ts'
+import { type Actions, apply } from './apply.ts'
+import { describe } from './observe.ts'
+import type { Plan } from './steps.ts'
+
+/** How long a second operation waits for the first before it answers WORKSPACE_BUSY. */
+const BUSY_WAIT_MS = 10_000
+
+/**
+ * Runs `body` while no other process works on the workspace.
+ * @throws {NexusError} WORKSPACE_BUSY, naming the other process, its step and when it began
+ */
+export async function exclusively<T>(app: App, id: WorkspaceId, body: () => Promise<T>): Promise<T> {
+  const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
+  try {
+    return await withLock(join(app.home.locks, id), body, {
+      waitMs: BUSY_WAIT_MS,
+      onWait,
+      signal: app.interruption.signal,
+    })
+  } catch (error) {
+    const lock = error instanceof NexusError && error.code === 'WORKSPACE_BUSY' ? error.details?.lock : undefined
+    if (lock !== `${join(app.home.locks, id)}.lock`) throw error
+    const record = await app.records.load(id)
+    const operation = record?.operation
+    if (!record || !operation || !isAlive(operation)) throw error
+    throw new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy: ${describe(record)}.`, {
+      hint: `To see when it is done, run \`nexus status ${record.name}\``,
+      details: { operation },
+    })
+  }
+}
+
+/** Serialises what changes one repository's worktrees and branches. */
+export function withRepository<T>(app: App, gitDir: string, body: () => Promise<T>): Promise<T> {
+  const lock = join(app.home.locks, `repo-${sha256(gitDir).slice(0, 16)}`)
+  return withLock(lock, body, { waitMs: 5 * 60_000, signal: app.interruption.signal })
+}
+
+/** A record that the steps of an operation read and change. */
+export interface Working {
+  record: WorkspaceRecord
+}
+
+export function beginOperation(kind: Operation['kind'], done: readonly string[] = []): Operation {
+  return { kind, done, step: '', startedAt: timestamp(), ...ownIdentity() }
+}
+
+/**
+ * Walks a plan and notes in the record which step runs; what follows is the caller's: `settle` or nothing.
+ * Notes are written one after the other and never delay a step.
+ */
+export async function walk(
+  app: App,
+  working: Working,
+  plan: Plan,
+  actions: Actions,
+  saved: () => boolean,
+): Promise<void> {
+  let notes: Promise<void> = Promise.resolve()
+  const before = working.record.operation?.done ?? []
+  await apply(plan, actions, {
+    emit: app.emit,
+    interruption: app.interruption,
+    journal: async (step, done) => {
+      const { operation } = working.record
+      if (operation === null) return
+      working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
+      if (!saved()) return
+      notes = notes.then(() => (saved() ? app.records.journal(working.record) : undefined))
+    },
+  }).finally(() => notes)
+}
+
+/** Ends an operation: what is wanted from now on, and nothing in progress. */
+export async function settle(
+  app: App,
+  record: WorkspaceRecord,
+  desired: WorkspaceRecord['desired'],
+): Promise<WorkspaceRecord> {
+  const settled = { ...record, desired, operation: null }
+  await app.records.save(settled)
+  return settled
+}

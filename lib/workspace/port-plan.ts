@@ -1,0 +1,75 @@
+/**
+ * Which container ports a workspace publishes and, once blocks are leased, on which ports of this machine. Pure.
+ */
+import { NexusError } from '../core/errors.ts'
+import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import { assignOffsets, BLOCK_SIZE, portAt, type WantedPort } from '../ports/blocks.ts'
+import type { Lease } from '../ports/leases.ts'
+
+export const SSH_PORT: WantedPort = { name: 'ssh', container: 22, protocol: 'tcp' }
+
+/** A port asked for on the command line or in a list: a container port, perhaps with a name. */
+export interface PortRequest {
+  readonly name: string | undefined
+  readonly container: number
+}
+
+/**
+ * `3000`, `web=3000` or `web:3000`.
+ * @throws {NexusError} INVALID_ARGUMENT
+ */
+export function parsePortRequest(text: string): PortRequest {
+  const match = /^(?:([a-z0-9]+(?:-[a-z0-9]+)*)[=:])?(\d{1,5})$/.exec(text)
+  const container = Number(match?.[2] ?? 0)
+  if (match === null || container < 1 || container > 65_535 || match[1] === 'ssh') {
+    throw new NexusError('INVALID_ARGUMENT', `--port ${JSON.stringify(text)} is not a container port.`, {
+      hint: 'To publish port 3000 as "web", use `--port web=3000`',
+    })
+  }
+  return { name: match[1], container }
+}
+
+/** ssh, then the configured ports, then what was asked for besides; an unnamed first port is the web port. */
+export function wantedPorts(
+  configured: readonly WantedPort[],
+  requested: readonly PortRequest[],
+): readonly WantedPort[] {
+  const wanted = new Map<string, WantedPort>([
+    [SSH_PORT.name, SSH_PORT],
+    ...configured.map((port) => [port.name, port] as const),
+  ])
+  for (const { name, container } of requested) {
+    if (name === undefined && [...wanted.values()].some((port) => port.container === container)) continue
+    const chosen = name ?? (wanted.has('web') ? `port-${container}` : 'web')
+    wanted.set(chosen, { ...wanted.get(chosen), name: chosen, container, protocol: 'tcp' })
+  }
+  return [...wanted.values()]
+}
+
+export function offsetsOf(wanted: readonly WantedPort[]): readonly number[] {
+  return [...assignOffsets(wanted).values()]
+}
+
+/** The wanted ports at their places in the leased blocks. */
+export function mapPorts(wanted: readonly WantedPort[], bases: readonly number[]): readonly PortMapping[] {
+  const offsets = assignOffsets(wanted)
+  return wanted.map((port) => ({ ...port, host: portAt(bases, offsets.get(port.name) ?? 0) }))
+}
+
+/** Without local ports nothing is leased: the container ports alone. */
+export function unmappedPorts(wanted: readonly WantedPort[]): readonly PortMapping[] {
+  return wanted
+    .filter((port) => port.name !== SSH_PORT.name)
+    .map(({ canonical: _, ...port }) => ({ ...port, host: null }))
+}
+
+/** The leases that a record implies: what `ports.json` is built from when it was damaged. */
+export function leasesOf(record: WorkspaceRecord): readonly Lease[] {
+  const hosts = record.ports.flatMap((port) => (port.host === null ? [] : [port.host]))
+  const ssh = record.ports.find((port) => port.name === SSH_PORT.name)?.host
+  if (ssh === undefined || ssh === null) return []
+  const first = ssh % BLOCK_SIZE
+  const bases = new Set(hosts.map((host) => host - ((host - first) % BLOCK_SIZE)))
+  const { id, name, repo, createdAt } = record
+  return [...bases].map((base) => ({ base, workspace: id, name, repo, since: createdAt }))
+}

@@ -1,0 +1,120 @@
+/**
+ * Plans as values. A plan is a list of steps, each with a cause; it is printed by `--dry-run`, emitted as events, and
+ * walked by `apply`. A step names the steps it needs; what does not need each other runs side by side.
+ * Pure: everything is decided from facts that were observed before.
+ */
+
+export type StepId =
+  | 'record'
+  | 'lease'
+  | 'fetch'
+  | 'worktree'
+  | 'provision'
+  | 'configure'
+  | 'start'
+  | 'stop'
+  | 'pause'
+  | 'resume'
+  | 'remove'
+  | 'worktree-remove'
+  | 'branch-delete'
+  | 'release'
+  | 'forget'
+
+export interface Step {
+  readonly id: StepId
+  /** What it is done to, in the user's words: a path, a branch, a name. */
+  readonly subject: string
+  readonly cause: string
+  readonly needs: readonly StepId[]
+}
+
+export type Plan = readonly Step[]
+
+/** A step whose needs are not part of the plan (they are done already) does not wait for them. */
+function step(id: StepId, subject: string, cause: string, needs: readonly StepId[] = []): Step {
+  return { id, subject, cause, needs }
+}
+
+export interface UpFacts {
+  readonly name: string
+  readonly branch: string
+  /** How the branch was chosen, such as `new, from HEAD`. */
+  readonly branchCause: string
+  readonly worktree: string | null
+  readonly isNew: boolean
+  readonly worktreePresent: boolean
+  readonly portsLeased: boolean
+  readonly state: 'absent' | 'running' | 'paused' | 'stopped' | 'error'
+  readonly start: boolean
+  readonly capabilities: ReadonlySet<string>
+}
+
+/** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
+export function planUp(facts: UpFacts): Plan {
+  const plan: Step[] = []
+  if (facts.isNew) plan.push(step('record', facts.name, 'no workspace of this name yet'))
+  if (facts.capabilities.has('local-ports') && !facts.portsLeased) {
+    plan.push(step('lease', 'ports', 'no ports yet', ['record']))
+  }
+  if (facts.capabilities.has('worktree') && !facts.worktreePresent && facts.worktree !== null) {
+    plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record']))
+  }
+  if (facts.state === 'running') return plan
+  plan.push(step('provision', 'image and keys', 'needed to start', ['record']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), ['configure']))
+  return plan
+}
+
+function startCause(state: UpFacts['state']): string {
+  switch (state) {
+    case 'absent':
+      return 'nothing runs yet'
+    case 'error':
+      return 'a part is missing or failed'
+    default:
+      return `it is ${state}`
+  }
+}
+
+export function planStop(name: string, state: string): Plan {
+  return state === 'stopped' ? [] : [step('stop', name, `it is ${state}`)]
+}
+
+export function planPause(name: string): Plan {
+  return [step('pause', name, 'it is running')]
+}
+
+export function planResume(name: string): Plan {
+  return [step('resume', name, 'it is paused')]
+}
+
+export interface DeleteFacts {
+  readonly name: string
+  readonly worktree: string | null
+  readonly branch: string
+  /** Why the branch goes; undefined when it stays. */
+  readonly deleteBranchCause: string | undefined
+  readonly portsLeased: boolean
+}
+
+export function planDelete(facts: DeleteFacts): Plan {
+  const plan: Step[] = [step('remove', facts.name, 'containers, networks and volumes by label')]
+  if (facts.worktree !== null) {
+    plan.push(step('worktree-remove', facts.worktree, 'nothing in it would be lost or --force was given', ['remove']))
+  }
+  if (facts.deleteBranchCause !== undefined) {
+    plan.push(step('branch-delete', facts.branch, facts.deleteBranchCause, ['worktree-remove']))
+  }
+  if (facts.portsLeased) plan.push(step('release', 'ports', 'leased until now', ['remove']))
+  plan.push(
+    step('forget', facts.name, 'nothing is left of it', ['worktree-remove', 'branch-delete', 'release', 'remove']),
+  )
+  return plan
+}
+
+/** One line per step, for dry runs and tests: `+ worktree /p/.worktree/x   branch nexus/x, new`. */
+export function formatPlan(plan: Plan): readonly string[] {
+  return plan.map(({ id, subject, cause }) => `+ ${id} ${subject}   ${cause}`)
+}

@@ -1,0 +1,70 @@
+/** What a command is: its words, its options, and the function behind it. Types, and the one way to read options. */
+import type { App } from '../../lib/workspace/app.ts'
+
+export interface OptionSpec {
+  /** Such as `-f, --follow` or `--tail <lines>`. */
+  readonly flag: string
+  readonly text: string
+  /** May be given more than once. */
+  readonly many?: boolean
+  /** The configuration key that the option sets for this call. */
+  readonly config?: string
+}
+
+export interface ArgSpec {
+  readonly name: string
+  readonly text: string
+  readonly optional?: boolean
+  readonly completes?: 'workspaces' | 'keys' | 'shells'
+}
+
+export interface Command {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly summary: string
+  readonly args: readonly ArgSpec[]
+  readonly options: readonly OptionSpec[]
+  /** Words after `--` are a command of the user's. */
+  readonly takesCommand?: boolean
+  /** Executed by a test. */
+  readonly example: string
+  readonly hidden?: boolean
+  /** Signals belong to the child: an interrupt is not the end of our own work. */
+  readonly passesSignals?: boolean
+  readonly load: () => Promise<Run>
+}
+
+/** What a command was called with. */
+export interface Call {
+  readonly app: App
+  readonly args: readonly string[]
+  /** What came after `--`. */
+  readonly rest: readonly string[]
+  flag(name: string): boolean
+  /** The last value given for an option. */
+  value(name: string): string | undefined
+  values(name: string): readonly string[]
+  readonly json: boolean
+  readonly version: string
+  readonly cwd: string
+  readonly stdinIsTerminal: boolean
+}
+
+/** A command's answer for stdout: data for `--json`, text for people. */
+export interface Answer {
+  readonly data: unknown
+  readonly text: string
+  /** Passed through by `exec` and `ssh`. */
+  readonly exitCode?: number
+}
+
+export type Run = (call: Call) => Promise<Answer>
+
+/** The long name of an option: `--tail <lines>` -> `tail`. */
+export function optionName({ flag }: OptionSpec): string {
+  return /--([a-z-]+)/.exec(flag)?.[1] ?? ''
+}
+
+export function takesValue({ flag }: OptionSpec): boolean {
+  return flag.includes('<')
+}

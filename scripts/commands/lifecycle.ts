@@ -1,0 +1,120 @@
+/** create, up, start, stop, restart, pause, resume, delete: words in, one use case each, an answer out. */
+import { NexusError } from '../../lib/core/errors.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { formatFields } from '../../lib/report/tables.ts'
+import { deleteWorkspace } from '../../lib/workspace/delete.ts'
+import * as down from '../../lib/workspace/down.ts'
+import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
+import { resourceOf } from '../../lib/workspace/list.ts'
+import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
+import { alreadyExists, bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
+import type { Answer, Call, Run } from './command.ts'
+import { describeDoor } from './door-text.ts'
+
+export const up: Run = (call) => bring(call, 'up')
+export const create: Run = (call) => bring(call, 'create')
+
+async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
+  const { app } = call
+  const pr = parsePr(call.value('pr'))
+  const { repoName, given } = await splitAlias(app, call.args[0])
+  if (given === undefined && pr === undefined) {
+    throw new NexusError('INVALID_ARGUMENT', `\`nexus ${verb}\` needs the name of a workspace.`, {
+      hint: `To create one, run \`nexus ${verb} feature-auth\``,
+    })
+  }
+  const repo = await findRepo(app, call.value('repo') ?? repoName)
+  const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
+  if (existing !== undefined && verb === 'create' && existing.operation?.kind !== 'create')
+    throw alreadyExists(existing)
+  const result = await bringUp(app, {
+    given,
+    repo,
+    existing,
+    from: call.value('from'),
+    branch: call.value('branch'),
+    pr,
+    env: call.values('env'),
+    ports: call.values('port'),
+    start: !call.flag('no-start'),
+    dryRun: call.flag('dry-run'),
+  })
+  return answerUp(call, result)
+}
+
+function parsePr(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (/^[1-9]\d{0,9}$/.test(text)) return Number(text)
+  throw new NexusError('INVALID_ARGUMENT', `--pr ${JSON.stringify(text)} is not the number of a pull request.`, {
+    hint: 'To start from pull request 12, use `--pr 12`',
+  })
+}
+
+export const start: Run = async (call) => {
+  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+  return answerUp(call, await startWorkspace(call.app, record, { start: true, dryRun: call.flag('dry-run') }))
+}
+
+async function answerUp(call: Call, result: UpResult): Promise<Answer> {
+  if (call.flag('dry-run')) return answerPlan(result.plan, result.record)
+  const resource = await resourceOf(call.app, result.record)
+  const said = result.changed ? '' : ' already'
+  const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(describeDoor(resource))].join('\n')
+  return { data: resource, text }
+}
+
+function answerPlan(plan: Plan, record: WorkspaceRecord): Answer {
+  const steps = plan.map(({ id, subject, cause, needs }) => ({ step: id, subject, cause, needs }))
+  const text = plan.length === 0 ? `nothing to do for ${record.name}` : formatPlan(plan).join('\n')
+  return {
+    data: { dryRun: true, name: record.name, branch: record.branch, worktree: record.worktree, plan: steps },
+    text,
+  }
+}
+
+type Change = (app: Call['app'], record: WorkspaceRecord, dryRun: boolean) => Promise<UpResult>
+
+const simple =
+  (change: Change, done: string): Run =>
+  async (call) => {
+    const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+    const result = await change(call.app, record, call.flag('dry-run'))
+    if (call.flag('dry-run')) return answerPlan(result.plan, result.record)
+    const text = `${record.name} is ${result.changed ? done : `already ${done}`}`
+    return { data: await resourceOf(call.app, result.record), text }
+  }
+
+export const stop: Run = simple(down.stop, 'stopped')
+export const pause: Run = simple(down.pause, 'paused')
+export const resume: Run = simple(down.resume, 'running')
+
+export const restart: Run = async (call) => {
+  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+  const dryRun = call.flag('dry-run')
+  const stopped = await down.stop(call.app, record, dryRun)
+  const started = await startWorkspace(call.app, stopped.record, { start: true, dryRun })
+  return dryRun ? answerPlan([...stopped.plan, ...started.plan], record) : answerUp(call, { ...started, changed: true })
+}
+
+export const remove: Run = async (call) => {
+  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+  const result = await deleteWorkspace(call.app, record, {
+    force: call.flag('force'),
+    deleteBranch: call.flag('delete-branch'),
+    dryRun: call.flag('dry-run'),
+  })
+  const { keptBranch } = result
+  if (call.flag('dry-run')) return answerPlan(result.plan, record)
+  const kept =
+    keptBranch === null
+      ? ''
+      : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
+  return {
+    data: { deleted: { id: record.id, name: record.name }, keptBranch },
+    text: `${record.name} is deleted${kept}`,
+  }
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`
+}

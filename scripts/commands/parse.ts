@@ -1,0 +1,128 @@
+/**
+ * From argv to a call, by cac. Three things are done around it, because of what it does to words: two-word commands are
+ * joined before it looks (cac never matches them), values of options are read again from argv (cac turns `0123` into a
+ * number), and an unknown command is an error instead of silence.
+ */
+import { cac } from 'cac'
+import { NexusError } from '../../lib/core/errors.ts'
+import { nearest } from '../../lib/core/names.ts'
+import { type Command, type OptionSpec, optionName, takesValue } from './command.ts'
+import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
+
+export interface Parsed {
+  readonly command: Command | undefined
+  readonly args: readonly string[]
+  readonly rest: readonly string[]
+  readonly options: Readonly<Record<string, readonly string[]>>
+}
+
+const PREFIXES = new Set(['workspace', 'ws'])
+
+/**
+ * @throws {NexusError} INVALID_ARGUMENT for an unknown command or option, a missing or a superfluous word
+ */
+export function parse(argv: readonly string[]): Parsed {
+  const words = joinWords(argv)
+  const [first] = words
+  const command = first === undefined ? undefined : findCommand(first)
+  if (command === undefined) {
+    const asksHelp = words.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
+    if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(words, GLOBAL_OPTIONS) }
+    return refuseUnknown(words)
+  }
+  const specs = [...command.options, ...GLOBAL_OPTIONS]
+  const parser = cac('nexus')
+  const known = parser.command([first, ...command.args.map(bracket)].join(' '))
+  for (const spec of specs) known.option(spec.flag, spec.text)
+  known.action(() => undefined)
+  const options = readOptions(words, specs)
+  try {
+    parser.parse(['node', 'nexus', ...hideValues(words, specs)], { run: false })
+    if (options.help === undefined) parser.runMatchedCommand()
+  } catch (error) {
+    throw explain(error, command)
+  }
+  const rest = (parser.options['--'] as string[] | undefined) ?? []
+  if (rest.length > 0 && command.takesCommand !== true)
+    throw usage(command, `\`nexus ${command.name}\` takes no command after --.`)
+  return { command, args: parser.args.map(String), rest, options }
+}
+
+/** `workspace up x` -> `up x`; `config show` -> `config show` as one word; options before the command go behind it. */
+function joinWords(argv: readonly string[]): readonly string[] {
+  const globals = new Set(GLOBAL_OPTIONS.flatMap(({ flag }) => flag.split(', ')))
+  const lead = argv.findIndex((word) => !globals.has(word))
+  const words = lead <= 0 ? [...argv] : argv.slice(lead)
+  const before = lead <= 0 ? [] : argv.slice(0, lead)
+  if (PREFIXES.has(words[0] ?? '')) words.shift()
+  const pair = `${words[0]} ${words[1]}`
+  const joined = findCommand(pair) === undefined ? words : [pair, ...words.slice(2)]
+  return joined.length === 0 ? before : [joined[0] ?? '', ...before, ...joined.slice(1)]
+}
+
+export function findCommand(word: string): Command | undefined {
+  return COMMANDS.find(({ name, aliases }) => name === word || aliases?.includes(word))
+}
+
+function bracket({ name, optional }: { readonly name: string; readonly optional?: boolean }): string {
+  return optional ? `[${name}]` : `<${name}>`
+}
+
+/** Values exactly as typed; a flag without value reads as ''. */
+function readOptions(
+  words: readonly string[],
+  specs: readonly OptionSpec[],
+): Readonly<Record<string, readonly string[]>> {
+  const found: Record<string, string[]> = {}
+  const note = (name: string, value: string) => {
+    found[name] = [...(found[name] ?? []), value]
+  }
+  const end = words.indexOf('--')
+  const own = end === -1 ? words : words.slice(0, end)
+  for (let i = 0; i < own.length; i++) {
+    const word = own[i] ?? ''
+    for (const spec of specs) {
+      const names = spec.flag.replace(/ <.*/, '').split(', ')
+      const name = optionName(spec)
+      if (!takesValue(spec) && names.includes(word)) note(name, '')
+      else if (takesValue(spec) && names.includes(word) && i + 1 < own.length) note(name, own[++i] ?? '')
+      else if (takesValue(spec) && names.some((long) => word.startsWith(`${long}=`)))
+        note(name, word.slice(word.indexOf('=') + 1))
+    }
+  }
+  return found
+}
+
+/** A value such as `-1` would be read as an option: cac gets a harmless stand-in, the value is read by `readOptions`. */
+function hideValues(words: readonly string[], specs: readonly OptionSpec[]): readonly string[] {
+  const valued = new Set(specs.filter(takesValue).flatMap(({ flag }) => flag.replace(/ <.*/, '').split(', ')))
+  const end = words.indexOf('--')
+  return words.map((word, i) => {
+    const inOwn = end === -1 || i < end
+    return inOwn && i > 0 && valued.has(words[i - 1] ?? '') && !valued.has(words[i - 2] ?? '') ? 'value' : word
+  })
+}
+
+function explain(error: unknown, command: Command): unknown {
+  if (!(error instanceof Error) || error.name !== 'CACError') return error
+  const said = error.message.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('`', '')
+  return usage(command, `${said}.`)
+}
+
+export function usage(command: Command, message: string): NexusError {
+  return new NexusError('INVALID_ARGUMENT', message, {
+    hint: `To see how it is used, run \`nexus ${command.name} --help\``,
+  })
+}
+
+function refuseUnknown(words: readonly string[]): never {
+  const typed = words[0] === 'config' ? words.slice(0, 2).join(' ') : (words[0] ?? '')
+  const near = nearest(
+    typed,
+    COMMANDS.flatMap(({ name, aliases = [], hidden }) => (hidden ? [] : [name, ...aliases])),
+  )
+  throw new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
+    hint:
+      near === undefined ? 'To see the commands, run `nexus help`' : `To run the nearest one, use \`nexus ${near}\``,
+  })
+}

@@ -1,0 +1,252 @@
+/**
+ * The commands as data: help, completion, the reference in docs/ and the parser are made from this one table. What a
+ * command does is loaded only when it is called.
+ */
+import type { Command } from './command.ts'
+
+const lifecycle = () => import('./lifecycle.ts')
+const look = () => import('./look.ts')
+const inside = () => import('./inside.ts')
+const config = () => import('./config.ts')
+const meta = () => import('./meta.ts')
+
+const NAME = { name: 'name', text: 'name, id or <repo>/<name> of a workspace', completes: 'workspaces' } as const
+const REPO = {
+  flag: '--repo <path>',
+  text: 'repository: a path or an alias of the configuration; default: the current folder',
+}
+const DRY_RUN = { flag: '--dry-run', text: 'print the plan and change nothing' }
+
+const CREATE_OPTIONS = [
+  { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
+  { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
+  { flag: '--branch <name>', text: 'work on this existing branch' },
+  { flag: '--pr <number>', text: 'start from a pull or merge request of origin' },
+  { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
+  { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
+  { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
+  { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
+  { flag: '--no-start', text: 'make everything but start nothing' },
+  REPO,
+  DRY_RUN,
+]
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'up',
+    summary: 'create a workspace when it is missing, then start it',
+    args: [{ ...NAME, optional: true }],
+    options: CREATE_OPTIONS,
+    example: 'nexus up feature-auth',
+    load: async () => (await lifecycle()).up,
+  },
+  {
+    name: 'create',
+    summary: 'create a workspace and start it',
+    args: [{ name: 'name', text: 'name of the new workspace, or the branch to work on', optional: true }],
+    options: CREATE_OPTIONS,
+    example: 'nexus create feature-auth --from main --port web=3000',
+    load: async () => (await lifecycle()).create,
+  },
+  {
+    name: 'start',
+    summary: 'start a stopped or broken workspace',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus start feature-auth',
+    load: async () => (await lifecycle()).start,
+  },
+  {
+    name: 'stop',
+    aliases: ['down'],
+    summary: 'stop a workspace and keep everything of it',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus stop feature-auth',
+    load: async () => (await lifecycle()).stop,
+  },
+  {
+    name: 'restart',
+    summary: 'stop a workspace and start it again',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus restart feature-auth',
+    load: async () => (await lifecycle()).restart,
+  },
+  {
+    name: 'pause',
+    summary: 'freeze a running workspace in memory',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus pause feature-auth',
+    load: async () => (await lifecycle()).pause,
+  },
+  {
+    name: 'resume',
+    summary: 'let a paused workspace run on',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus resume feature-auth',
+    load: async () => (await lifecycle()).resume,
+  },
+  {
+    name: 'delete',
+    aliases: ['rm'],
+    summary: 'delete a workspace; refuses while something would be lost',
+    args: [NAME],
+    options: [
+      { flag: '--force', text: 'also lose what is not committed' },
+      { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
+      REPO,
+      DRY_RUN,
+    ],
+    example: 'nexus delete feature-auth',
+    load: async () => (await lifecycle()).remove,
+  },
+  {
+    name: 'list',
+    aliases: ['ls'],
+    summary: 'list the workspaces of this repository',
+    args: [],
+    options: [
+      { flag: '--all', text: 'of every repository' },
+      { flag: '--dirty', text: 'also ask git for uncommitted changes' },
+      REPO,
+    ],
+    example: 'nexus list --all',
+    load: async () => (await look()).list,
+  },
+  {
+    name: 'status',
+    summary: 'show one workspace',
+    args: [NAME],
+    options: [REPO],
+    example: 'nexus status feature-auth --json',
+    load: async () => (await look()).status,
+  },
+  {
+    name: 'ports',
+    summary: 'show where the ports of a workspace are published',
+    args: [NAME],
+    options: [REPO],
+    example: 'nexus ports feature-auth',
+    load: async () => (await look()).ports,
+  },
+  {
+    name: 'logs',
+    summary: 'show the logs of a workspace',
+    args: [NAME, { name: 'service', text: 'only this service', optional: true }],
+    options: [
+      { flag: '-f, --follow', text: 'go on until interrupted' },
+      { flag: '--tail <lines>', text: 'only the last lines' },
+      REPO,
+    ],
+    example: 'nexus logs feature-auth --tail 20',
+    passesSignals: true,
+    load: async () => (await inside()).logs,
+  },
+  {
+    name: 'ssh',
+    summary: 'open a shell in a workspace, or run a command as ssh would',
+    args: [NAME],
+    options: [REPO],
+    takesCommand: true,
+    example: 'nexus ssh feature-auth -- uname -a',
+    passesSignals: true,
+    load: async () => (await inside()).ssh,
+  },
+  {
+    name: 'exec',
+    summary: 'run a command in a workspace: exact arguments, exit code, stdin, stdout and stderr',
+    args: [NAME],
+    options: [
+      { flag: '-t, --tty', text: 'give the command a terminal' },
+      { flag: '--cwd <folder>', text: 'folder inside; default: the worktree' },
+      { flag: '--env <KEY=value>', text: 'set a variable; KEY alone takes its value from here', many: true },
+      REPO,
+    ],
+    takesCommand: true,
+    example: 'nexus exec feature-auth -- git status --short',
+    passesSignals: true,
+    load: async () => (await inside()).exec,
+  },
+  {
+    name: 'config show',
+    summary: 'show the configuration that holds here',
+    args: [],
+    options: [{ flag: '--origin', text: 'with the file and line, flag or variable of each value' }, REPO],
+    example: 'nexus config show --origin',
+    load: async () => (await config()).show,
+  },
+  {
+    name: 'config get',
+    summary: 'print one value of the configuration',
+    args: [{ name: 'key', text: 'such as defaults.backend', completes: 'keys' }],
+    options: [REPO],
+    example: 'nexus config get defaults.backend',
+    load: async () => (await config()).get,
+  },
+  {
+    name: 'config set',
+    summary: "set a value in the user's configuration and keep its comments",
+    args: [
+      { name: 'key', text: 'such as defaults.idle_timeout', completes: 'keys' },
+      { name: 'value', text: 'the new value; lists as a,b' },
+    ],
+    options: [{ flag: '--project', text: "in the project's .nexus/config.yaml instead" }, REPO],
+    example: 'nexus config set defaults.idle_timeout 1h',
+    load: async () => (await config()).set,
+  },
+  {
+    name: 'config unset',
+    summary: "remove a value from the user's configuration",
+    args: [{ name: 'key', text: 'such as defaults.idle_timeout', completes: 'keys' }],
+    options: [{ flag: '--project', text: "from the project's .nexus/config.yaml instead" }, REPO],
+    example: 'nexus config unset defaults.idle_timeout',
+    load: async () => (await config()).unset,
+  },
+  {
+    name: 'version',
+    summary: 'print the version of Nexus and of what it works with',
+    args: [],
+    options: [],
+    example: 'nexus version',
+    load: async () => (await meta()).version,
+  },
+  {
+    name: 'completion',
+    summary: 'print the completion script for a shell',
+    args: [{ name: 'shell', text: 'bash, zsh or fish', completes: 'shells' }],
+    options: [],
+    example: 'nexus completion bash',
+    load: async () => (await meta()).completion,
+  },
+  {
+    name: 'complete',
+    hidden: true,
+    summary: 'print what may follow the given words; the completion scripts call it',
+    args: [],
+    options: [],
+    takesCommand: true,
+    example: 'nexus complete -- status',
+    load: async () => (await meta()).complete,
+  },
+  {
+    name: 'help',
+    summary: 'show what there is, or how one command is used',
+    args: [
+      { name: 'command', text: 'a command', optional: true },
+      { name: 'verb', text: 'its second word', optional: true },
+    ],
+    options: [],
+    example: 'nexus help up',
+    load: async () => (await meta()).help,
+  },
+]
+
+export const GLOBAL_OPTIONS = [
+  { flag: '--json', text: 'answer (and errors) as JSON' },
+  { flag: '-q, --quiet', text: 'no narration on stderr' },
+  { flag: '-V, --verbose', text: 'print every command that is run' },
+  { flag: '-h, --help', text: 'show how the command is used' },
+]

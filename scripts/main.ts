@@ -1,0 +1,165 @@
+/**
+ * The whole CLI as a function: `run(process)` parses, calls one command, prints its answer and returns the exit code. It
+ * is what the tests call, with a process of their own making.
+ */
+import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
+import { createInterruption } from '../lib/core/interruption.ts'
+import { homePaths } from '../lib/core/paths.ts'
+import { createJsonReporter } from '../lib/report/json.ts'
+import type { Reporter } from '../lib/report/reporter.ts'
+import { createTextReporter } from '../lib/report/text.ts'
+import { killChildren } from '../lib/system/exec.ts'
+import { writeCrashLog } from '../lib/system/store.ts'
+import { createApp, homeFolder } from '../lib/workspace/app.ts'
+import { type Answer, type Call, type Command, optionName } from './commands/command.ts'
+import { helpFor } from './commands/help.ts'
+import { type Parsed, parse } from './commands/parse.ts'
+
+/** The part of node's `process` that the CLI uses. */
+export interface CliProcess {
+  readonly argv: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  cwd(): string
+  readonly stdin: { readonly isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  on(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
+  off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
+const OWN_FAILURE = 125
+
+export async function run(process: CliProcess, version: string): Promise<number> {
+  const argv = process.argv.slice(2)
+  const json = isAsked(argv, '--json')
+  let parsed: Parsed | undefined
+  const reporter = createReporter(process, argv, json)
+  process.stdout.on('error', ignoreClosedPipe)
+  try {
+    parsed = parse(argv)
+    if (parsed.command === undefined || parsed.options.help !== undefined) {
+      return reporter.answer({ data: {}, text: helpFor(parsed.command) })
+    }
+    return await call(process, parsed, parsed.command, reporter, version)
+  } catch (error) {
+    return fail(process, error, parsed?.command, reporter)
+  } finally {
+    reporter.close()
+  }
+}
+
+async function call(
+  process: CliProcess,
+  parsed: Parsed,
+  command: Command,
+  reporter: Reporter,
+  version: string,
+): Promise<number> {
+  const interruption = createInterruption()
+  const release = command.passesSignals === true ? () => {} : onSignals(process, interruption.abort)
+  try {
+    const app = createApp({
+      cwd: process.cwd(),
+      env: process.env,
+      emit: reporter.emit,
+      interruption,
+      ...configFlags(command, parsed),
+    })
+    const run = await command.load()
+    const answer: Answer = await run(createCall(process, parsed, app, version))
+    return reporter.answer(answer)
+  } finally {
+    release()
+  }
+}
+
+/** The first signal interrupts and lets what was begun be undone; the second ends at once. */
+function onSignals(process: CliProcess, abort: (reason: Error) => void): () => void {
+  let seen = false
+  const listener = (signal: NodeJS.Signals) => {
+    const reason = new Interrupted(signal as (typeof SIGNALS)[number])
+    if (seen) {
+      killChildren('SIGKILL')
+      globalThis.process.exit(reason.exitCode)
+    }
+    seen = true
+    process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
+    abort(reason)
+  }
+  for (const signal of SIGNALS) process.on(signal, listener)
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, listener)
+  }
+}
+
+function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], version: string): Call {
+  const values = (name: string) => parsed.options[name] ?? []
+  return {
+    app,
+    args: parsed.args,
+    rest: parsed.rest,
+    flag: (name) => parsed.options[name] !== undefined,
+    value: (name) => values(name).at(-1),
+    values,
+    json: parsed.options.json !== undefined,
+    version,
+    cwd: process.cwd(),
+    stdinIsTerminal: process.stdin.isTTY === true,
+  }
+}
+
+/** Options that stand for configuration keys, for the layer of flags. */
+function configFlags(command: Command, parsed: Parsed) {
+  const given = command.options.flatMap((spec) => {
+    const value = parsed.options[optionName(spec)]?.at(-1)
+    return spec.config === undefined || value === undefined
+      ? []
+      : [{ key: spec.config, value, flag: `--${optionName(spec)}` }]
+  })
+  return {
+    flags: Object.fromEntries(given.map(({ key, value }) => [key, value])),
+    flagNames: Object.fromEntries(given.map(({ key, flag }) => [key, flag])),
+  }
+}
+
+function createReporter(process: CliProcess, argv: readonly string[], json: boolean): Reporter {
+  const options = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    quiet: isAsked(argv, '-q', '--quiet'),
+    verbose: isAsked(argv, '-V', '--verbose'),
+  }
+  return json ? createJsonReporter(options) : createTextReporter({ ...options, env: process.env })
+}
+
+/** Looked up before parsing, so that a parse error too is told in the form that was asked for. */
+function isAsked(argv: readonly string[], ...words: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).some((word) => words.includes(word))
+}
+
+function fail(process: CliProcess, error: unknown, command: Command | undefined, reporter: Reporter): number {
+  if (error instanceof Interrupted) return error.exitCode
+  const known = error instanceof NexusError ? error : internalError(process, error)
+  reporter.fail(known, errorBody(known))
+  const ownCode = command?.name === 'exec' || command?.name === 'ssh'
+  return ownCode && known.exitCode !== 2 && known.exitCode !== 3 ? OWN_FAILURE : known.exitCode
+}
+
+/** Anything else is a bug of ours: the stack goes to a file, its path to the user. */
+function internalError(process: CliProcess, error: unknown): NexusError {
+  const logs = homePaths(homeFolder(process.env, process.cwd())).logs
+  const file = writeCrashLog(logs, error)
+  const said = error instanceof Error ? error.message : String(error)
+  return new NexusError('INTERNAL', `Internal error: ${said}.`, {
+    hint: `To report it, attach the log: \`cat ${file}\``,
+    details: { log: file },
+    cause: error,
+  })
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
+}
