@@ -45,5 +45,9 @@ export function toolsFingerprint(env: NodeJS.ProcessEnv): string {
     const stat = statSync(file, { throwIfNoEntry: false })
     return stat === undefined ? '-' : `${stat.ino}:${Math.floor(stat.ctimeMs)}`
   })
-  return [endpoint, env.PATH ?? '', ...stats].join('|')
+  return [endpoint, findProgram('docker', env.PATH ?? ''), ...stats].join('|')
+}
+
+function findProgram(name: string, path: string): string {
+  return path.split(':').find((dir) => existsSync(join(dir, name))) ?? ''
 }

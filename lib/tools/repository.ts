@@ -12,6 +12,8 @@ export interface Repository {
   readonly root: string
   /** The common git dir, which all worktrees share. */
   readonly gitDir: string
+  /** The worktree that the search began in; the main one or a linked one. */
+  readonly worktree: string
 }
 
 export interface LinkedWorktree {
@@ -59,15 +61,15 @@ export function requireRepository(folder: string): Repository {
 function repositoryAt(dir: string): Repository | undefined {
   const dotGit = join(dir, '.git')
   const stat = statSync(dotGit, { throwIfNoEntry: false })
-  if (stat?.isDirectory()) return isGitDir(dotGit) ? { root: dir, gitDir: dotGit } : undefined
+  if (stat?.isDirectory()) return isGitDir(dotGit) ? { root: dir, gitDir: dotGit, worktree: dir } : undefined
   if (!stat?.isFile()) return undefined
   const gitDir = readGitFile(dotGit)
   if (gitDir === undefined || !existsSync(gitDir)) return undefined
   const commonDir = readLine(join(gitDir, 'commondir'))
   // no commondir: a submodule or a separate git dir, whose worktree is this folder
-  if (commonDir === undefined) return { root: dir, gitDir }
+  if (commonDir === undefined) return { root: dir, gitDir, worktree: dir }
   const common = realOrResolved(resolve(gitDir, commonDir))
-  return { root: mainWorktree(common, dir), gitDir: common }
+  return { root: mainWorktree(common, dir), gitDir: common, worktree: dir }
 }
 
 /** The main worktree of a common git dir; a submodule and a separate git dir name it in their configuration. */

@@ -23,7 +23,7 @@ export interface AppOptions {
   readonly emit: Emit
   readonly interruption: Interruption
   /** Configuration keys given as flags, dotted key -> text as typed, and the flag that gave each. */
-  readonly flags?: Readonly<Record<string, unknown>>
+  readonly flags?: Readonly<Record<string, string>>
   readonly flagNames?: Readonly<Record<string, string>>
 }
 

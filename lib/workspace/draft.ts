@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
-import { requireBackendName } from '../backends/registry.ts'
+import { backendNames, requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
@@ -62,6 +62,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     app.git.findCommit(repo.root, revision),
     app.git.identity(repo.root),
     app.git.findFile(repo.root, revision, PROJECT_CONFIG),
+    checkLikelyBackend(app),
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
   const pr = request.pr === undefined ? undefined : await fetchPullRequest(app, repo, request.pr)
@@ -113,6 +114,13 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       operation: beginOperation('create'),
     },
   }
+}
+
+/** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */
+async function checkLikelyBackend(app: App): Promise<void> {
+  const { settings } = await app.config()
+  const name = settings.defaults.backend
+  if (backendNames().includes(name)) await (await app.backend(name)).check()
 }
 
 /** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */

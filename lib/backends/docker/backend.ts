@@ -16,6 +16,8 @@ import { listAlternates } from '../../tools/repository.ts'
 import type { Backend, Provision } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
+import { createImages, describeImage } from './image.ts'
+import { createKeys } from './keys.ts'
 import { observeWorkspaces } from './observation.ts'
 import { createSessions } from './session.ts'
 
@@ -26,6 +28,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
 
   async function check(): Promise<void> {
+    const rendering = loadRendering()
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {
       throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
@@ -36,7 +39,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     // versions are asked again only when the engine or the plugin has changed
     const cache = join(context.home.cache, 'docker.json')
     const fingerprint = toolsFingerprint(context.env)
-    if (isCurrent(await readIfPresent(cache), fingerprint)) return
+    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await rendering)
     const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
     requireComposeVersion(plugin)
     if (engine.rootless) {
@@ -57,23 +60,16 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord): Promise<Provision> {
-    const [{ createImages, describeImage }, { createDoorFiles }] = await Promise.all([
-      import('./image.ts'),
-      import('./door-files.ts'),
-    ])
     const image = describeImage(context.instance, record)
     const [reference, hostKeyFingerprint] = await Promise.all([
       createImages(docker, context).ensure(image, record.image),
-      createDoorFiles(context).ensureKeys(record),
+      createKeys(context).ensureKeys(record),
     ])
     return { image: reference, hostKeyFingerprint }
   }
 
   async function configure(record: WorkspaceRecord): Promise<void> {
-    const [{ renderComposeFile }, { createDoorFiles }] = await Promise.all([
-      import('./compose-file.ts'),
-      import('./door-files.ts'),
-    ])
+    const [{ renderComposeFile }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
     const text = renderComposeFile({
       record,
@@ -85,19 +81,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     await Promise.all([writeGenerated(paths.composeFile, text, 0o600), createDoorFiles(context).writeFiles(record)])
   }
 
-  /** The login is tried while compose still finishes; a failing compose ends the trying. */
   async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed?.state === 'paused') await docker.unpause(composeFile(record))
-    const failed = new AbortController()
-    const login = doors.awaitLogin(record, failed.signal)
-    const compose = observed?.state === 'stopped' ? docker.start(composeFile(record)) : docker.up(composeFile(record))
-    try {
-      await Promise.all([compose, login])
-    } catch (error) {
-      failed.abort()
-      await login.catch(() => undefined) // it can only repeat what is thrown below
-      throw error
-    }
+    if (observed?.state === 'stopped') await docker.start(composeFile(record))
+    else await docker.up(composeFile(record))
+    await doors.awaitLogin(record)
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
@@ -140,7 +128,6 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
-    const { createImages, describeImage } = await import('./image.ts')
     const current = describeImage(context.instance, record).reference
     if (record.image !== null && record.image !== current) await createImages(docker, context).removeUnused([current])
   }
@@ -169,6 +156,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     },
     sshInfo: doors.sshInfo,
   }
+}
+
+/** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
+function loadRendering() {
+  return Promise.all([import('./compose-file.ts'), import('./door-files.ts')])
 }
 
 function isCurrent(text: string | undefined, fingerprint: string): boolean {

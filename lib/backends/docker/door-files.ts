@@ -1,6 +1,5 @@
 /**
- * What a workspace's SSH door is made of: its host key, who is let in, the server's configuration, and what a client must
- * know. Only public keys ever enter a container; Nexus's own key is always among them, so that readiness and exec never
+ * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever enter a container; Nexus's own key is always among them, so that readiness and exec never
  * depend on the user's agent or a passphrase.
  */
 import { readdir } from 'node:fs/promises'
@@ -13,36 +12,14 @@ import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplate } from '../../system/render.ts'
-import { makeFolder, readIfPresent, withLock, writeGenerated } from '../../system/store.ts'
-import { createSsh, fingerprint, parsePublicKeys } from '../../tools/ssh.ts'
+import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
+import { createSsh, parsePublicKeys } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
 
 export function createDoorFiles(context: BackendContext) {
   const { home, env } = context
   const ssh = createSsh(context.runner)
-
-  /** The workspace's host key and Nexus's own key, made when they are missing; returns the host key's fingerprint. */
-  async function ensureKeys(record: WorkspaceRecord): Promise<string> {
-    const paths = workspacePaths(home, record.id)
-    await Promise.all([makeFolder(paths.sshDir), makeFolder(home.sshDir)])
-    const [hostKey] = await Promise.all([ensureHostKey(record, paths), ensureOwnKey()])
-    return fingerprint(hostKey)
-  }
-
-  async function ensureHostKey(record: WorkspaceRecord, paths: WorkspacePaths): Promise<string> {
-    const present = await readIfPresent(`${paths.hostKey}.pub`)
-    if (present !== undefined) return present
-    await ssh.makeKey(paths.hostKey, `nexus-${record.id}`)
-    return (await readIfPresent(`${paths.hostKey}.pub`)) ?? ''
-  }
-
-  async function ensureOwnKey(): Promise<void> {
-    if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined) return
-    await withLock(home.sshKey, async () => {
-      if ((await readIfPresent(`${home.sshKey}.pub`)) === undefined) await ssh.makeKey(home.sshKey, 'nexus')
-    })
-  }
 
   /** Everything that the server inside and a client outside read; written only where it changed. */
   async function writeFiles(record: WorkspaceRecord): Promise<void> {
@@ -102,7 +79,7 @@ export function createDoorFiles(context: BackendContext) {
     }
   }
 
-  return { ensureKeys, writeFiles }
+  return { writeFiles }
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */

@@ -56,17 +56,17 @@ export function createDoors(context: BackendContext) {
   /**
    * Waits for one real login with Nexus's own key. The banner is only the trigger: Docker's proxy accepts connections
    * before anything listens inside.
-   * @throws {NexusError} WORKSPACE_START_FAILED after a minute, or at once when `failed` says that it will not come
+   * @throws {NexusError} WORKSPACE_START_FAILED after a minute
    */
-  async function awaitLogin(record: WorkspaceRecord, failed: AbortSignal): Promise<void> {
+  async function awaitLogin(record: WorkspaceRecord): Promise<void> {
     const door = doorOf(record)
     await makeFolder(join(door.controlPath, '..'))
     const deadline = performance.now() + READY_TIMEOUT_MS
     let said = ''
-    // a connection made before the container has its address hangs in Docker's proxy: short waits first, then patient ones
+    // short waits first, then patient ones: a connection that came too early hangs in Docker's proxy for a second
     let patienceMs = FIRST_PATIENCE_MS
     while (performance.now() < deadline) {
-      if (failed.aborted) return
+      context.interruption.signal.throwIfAborted()
       if (await sendsSshBanner(door.port, patienceMs)) {
         const { code, stderr } = await ssh.login(door)
         if (code === 0) return

@@ -11,7 +11,6 @@ import dockerfile from '../../../templates/Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import { CommandFailed } from '../../system/exec.ts'
-import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, removeTree, withLock, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
@@ -27,28 +26,22 @@ const PACKAGES = [
   ...['procps', 'psmisc', 'lsof', 'iproute2', 'iputils-ping', 'netcat-openbsd', 'dnsutils', 'make', 'patch', 'tzdata'],
 ]
 
-/** A folder that `docker build` can be given, as file name -> text. */
-type BuildFolder = Readonly<Record<string, string>>
-
 export interface WorkspaceImage {
   readonly reference: string
   readonly hash: string
-  readonly folder: BuildFolder
+  readonly owner: Owner
+}
+
+interface Owner {
+  readonly uid: number
+  readonly gid: number
 }
 
 /** The image for a user's ids; the same inputs give the same reference. */
-export function describeImage(instance: string, owner: { readonly uid: number; readonly gid: number }): WorkspaceImage {
-  const folder = {
-    Dockerfile: renderDockerfile(owner),
-    'entrypoint.sh': entrypoint,
-    'setup-user.sh': setupUser,
-  }
-  const hash = sha256(JSON.stringify(folder)).slice(0, 16)
-  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, folder }
-}
-
-function renderDockerfile(owner: { readonly uid: number; readonly gid: number }): string {
-  return renderTemplate(dockerfile, { base: BASE_IMAGE, packages: PACKAGES, ...owner })
+export function describeImage(instance: string, { uid, gid }: Owner): WorkspaceImage {
+  const inputs = [dockerfile, entrypoint, setupUser, BASE_IMAGE, PACKAGES, uid, gid]
+  const hash = sha256(JSON.stringify(inputs)).slice(0, 16)
+  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid } }
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
@@ -79,9 +72,11 @@ export function createImages(docker: Docker, context: BackendContext) {
     const folder = join(context.home.cache, 'image', `${image.hash}-${process.pid}`)
     await makeFolder(folder)
     try {
-      for (const [name, text] of Object.entries(image.folder)) {
-        await writeFileAtomic(join(folder, name), text, name.endsWith('.sh') ? 0o755 : 0o644)
-      }
+      const { renderTemplate } = await import('../../system/render.ts')
+      const text = renderTemplate(dockerfile, { base: BASE_IMAGE, packages: PACKAGES, ...image.owner })
+      await writeFileAtomic(join(folder, 'Dockerfile'), text, 0o644)
+      await writeFileAtomic(join(folder, 'entrypoint.sh'), entrypoint, 0o755)
+      await writeFileAtomic(join(folder, 'setup-user.sh'), setupUser, 0o755)
       await docker.build(folder, {
         tag: image.reference,
         labels: { 'dev.nexus.image': image.hash, 'dev.nexus.instance': context.instance },

@@ -1,0 +1,37 @@
+/**
+ * Key pairs: the host key of each workspace, kept until it is deleted, and Nexus's own key. Private keys are made on this
+ * machine and never enter a container, but for the host key, which its server reads.
+ */
+import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { makeFolder, readIfPresent, withLock } from '../../system/store.ts'
+import { createSsh, fingerprint } from '../../tools/ssh.ts'
+import type { BackendContext } from '../registry.ts'
+
+export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
+  const ssh = createSsh(runner)
+
+  /** The workspace's host key and Nexus's own key, made when they are missing; returns the host key's fingerprint. */
+  async function ensureKeys(record: WorkspaceRecord): Promise<string> {
+    const paths = workspacePaths(home, record.id)
+    await Promise.all([makeFolder(paths.sshDir), makeFolder(home.sshDir)])
+    const [hostKey] = await Promise.all([ensureHostKey(record, paths), ensureOwnKey()])
+    return fingerprint(hostKey)
+  }
+
+  async function ensureHostKey(record: WorkspaceRecord, paths: WorkspacePaths): Promise<string> {
+    const present = await readIfPresent(`${paths.hostKey}.pub`)
+    if (present !== undefined) return present
+    await ssh.makeKey(paths.hostKey, `nexus-${record.id}`)
+    return (await readIfPresent(`${paths.hostKey}.pub`)) ?? ''
+  }
+
+  async function ensureOwnKey(): Promise<void> {
+    if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined) return
+    await withLock(home.sshKey, async () => {
+      if ((await readIfPresent(`${home.sshKey}.pub`)) === undefined) await ssh.makeKey(home.sshKey, 'nexus')
+    })
+  }
+
+  return { ensureKeys }
+}

@@ -1,0 +1,110 @@
+/**
+ * The types of configuration values: how each is read from YAML data and from text (a flag, a variable, `config set`), and
+ * what it is in a JSON Schema. A problem is a phrase that follows the key: "must be ...". Pure.
+ */
+
+export type Outcome = { readonly value: unknown } | { readonly problem: string }
+
+export interface ValueType {
+  /** From data as YAML gives it. */
+  readonly check: (data: unknown) => Outcome
+  /** From text as typed. */
+  readonly parse: (text: string) => Outcome
+  readonly schema: Readonly<Record<string, unknown>>
+}
+
+const MINIMUM_MEMORY = 64 * 1024 ** 2
+const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+
+function text(min: number, max: number): ValueType {
+  const check = (data: unknown): Outcome => {
+    const fits = typeof data === 'string' && data.length >= min && data.length <= max && !/\p{Cc}/u.test(data)
+    return fits ? { value: data } : { problem: `must be a text of ${min}-${max} characters on one line` }
+  }
+  return { check, parse: check, schema: { type: 'string', minLength: min, maxLength: max } }
+}
+
+function integer(min: number, max: number): ValueType {
+  const check = (data: unknown): Outcome =>
+    typeof data === 'number' && Number.isInteger(data) && data >= min && data <= max
+      ? { value: data }
+      : { problem: `must be a whole number of ${min}-${max}` }
+  return {
+    check,
+    parse: (typed) => check(/^\d{1,15}$/.test(typed) ? Number(typed) : undefined),
+    schema: { type: 'integer', minimum: min, maximum: max },
+  }
+}
+
+const positive: ValueType = {
+  check: (data) =>
+    typeof data === 'number' && data > 0 && Number.isFinite(data)
+      ? { value: data }
+      : { problem: 'must be a number above 0' },
+  parse: (typed) => positive.check(/^\d+(\.\d+)?$/.test(typed) ? Number(typed) : undefined),
+  schema: { type: 'number', exclusiveMinimum: 0 },
+}
+
+const boolean: ValueType = {
+  check: (data) => (typeof data === 'boolean' ? { value: data } : { problem: 'must be true or false' }),
+  parse: (typed) => boolean.check(typed === 'true' ? true : typed === 'false' ? false : undefined),
+  schema: { type: 'boolean' },
+}
+
+function choice(...words: readonly string[]): ValueType {
+  const check = (data: unknown): Outcome =>
+    words.includes(data as string) ? { value: data } : { problem: `must be ${words.join(' or ')}` }
+  return { check, parse: check, schema: { enum: words } }
+}
+
+const DURATION = /^(?:off|(?=\d)(?:\d{1,5}d)?(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,7}s)?)$/
+
+const duration: ValueType = {
+  check: (data) =>
+    typeof data === 'string' && DURATION.test(data)
+      ? { value: data }
+      : { problem: 'must be a duration such as 30m or 1h30m, or off' },
+  // YAML 1.2 reads a bare `off` as text, so nothing else is needed
+  parse: (typed) => duration.check(typed),
+  schema: { type: 'string', pattern: DURATION.source },
+}
+
+/** Kept in bytes. */
+const size: ValueType = {
+  check: (data) => {
+    const match = /^(\d{1,12})([bkmgt]?)b?$/i.exec(String(data))
+    const bytes = Number(match?.[1] ?? 0) * (UNITS[match?.[2]?.toLowerCase() ?? ''] ?? 0)
+    if (match === null || (typeof data !== 'string' && typeof data !== 'number'))
+      return { problem: 'must be a size such as 512m or 2g' }
+    return bytes >= MINIMUM_MEMORY ? { value: bytes } : { problem: 'must be at least 64m' }
+  },
+  parse: (typed) => size.check(typed),
+  schema: { type: ['string', 'integer'], pattern: '^[0-9]{1,12}[bBkKmMgGtT]?[bB]?$' },
+}
+
+const path: ValueType = {
+  check: (data) =>
+    typeof data === 'string' && data !== '' && !/\p{Cc}/u.test(data) ? { value: data } : { problem: 'must be a path' },
+  parse: (typed) => path.check(typed),
+  schema: { type: 'string', minLength: 1 },
+}
+
+export const types = { text, integer, positive, boolean, choice, duration, size, path }
+
+/** A list; as text its items are separated by commas. */
+export function arrayOf(item: ValueType): ValueType {
+  const all = (outcomes: readonly Outcome[]): Outcome => {
+    const problem = outcomes.find((outcome) => 'problem' in outcome)
+    return problem ?? { value: outcomes.map((outcome) => ('value' in outcome ? outcome.value : undefined)) }
+  }
+  return {
+    check: (data) => (Array.isArray(data) ? all(data.map(item.check)) : { problem: 'must be a list' }),
+    parse: (typed) => all(typed.trim() === '' ? [] : typed.split(',').map((part) => item.parse(part.trim()))),
+    schema: { type: 'array', items: item.schema },
+  }
+}
+
+/** True for types whose value is a path, alone or in a list: `~` and relative paths are resolved when they are read. */
+export function holdsPath(type: ValueType): boolean {
+  return type === path || (type.schema.items !== undefined && type.schema.items === path.schema)
+}
