@@ -112,7 +112,7 @@ export function repoLabel(text: string): string {
 /** The candidate closest to `text` by edit distance, when it is close enough to be a typing error. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(text.length / 3)) + 1
+  let bestDistance = Math.max(2, Math.floor(text.length / 4)) + 1
   for (const candidate of candidates) {
     const distance = editDistance(text, candidate)
     if (distance < bestDistance) {

@@ -45,12 +45,50 @@ export function kill(pid) {
 
 /** Everything on the engine that a Nexus made; undefined when the engine does not answer in time. */
 export async function listDockerObjects(timeoutMs) {
-  const docker = async (...args) => (await run('docker', args, { timeout: timeoutMs })).stdout
-  const list = async (kind, ...args) =>
-    parse(kind, await docker(...args, '--no-trunc', '--filter', `label=${LABEL}`, '--format'.concat('=', args.format)))
+  const docker = async (...args) => (await run('docker', args, { timeout: timeoutMs })).stdout.trim().split('\n')
+  const list = async (kind, name, ...args) => {
+    const lines = await docker(...args, '--filter', `label=${LABEL}`, '--format', `${name}\t${COLUMNS}`)
+    return parseObjects(kind, lines)
+  }
   try {
-    return (await Promise.all([list('container')])).flat()
+    const objects = await Promise.all([
+      list('container', '{{.Names}}', 'ps', '--all'),
+      list('network', '{{.Name}}', 'network', 'ls'),
+      list('volume', '{{.Name}}', 'volume', 'ls'),
+      listImages(docker),
+    ])
+    return objects.flat()
   } catch {
     return undefined
   }
+}
+
+/** `docker image ls` cannot print labels. */
+async function listImages(docker) {
+  const ids = await docker('image', 'ls', '--quiet', '--no-trunc', '--filter', `label=${LABEL}`)
+  if (ids[0] === '') return []
+  const name = '{{if .RepoTags}}{{index .RepoTags 0}}{{else}}{{.Id}}{{end}}'
+  const format = `${name}\t{{index .Config.Labels "${LABEL}"}}\t`
+  return parseObjects('image', await docker('image', 'inspect', '--format', format, ...new Set(ids)))
+}
+
+function parseObjects(kind, lines) {
+  return lines.filter(Boolean).map((line) => {
+    const [name, instance, repo = ''] = line.split('\t')
+    return { kind, name, instance, repo }
+  })
+}
+
+/**
+ * Objects that came during the run and are ours. Somebody else may work on the same engine meanwhile: their instances
+ * were there before, or have a workspace whose repository lies outside of our folder.
+ */
+export function newDockerObjects(before, after, folder) {
+  const isOurs = ({ repo }) => repo.startsWith(`${folder}/`)
+  const known = new Set(before.map(({ kind, name }) => `${kind} ${name}`))
+  const foreign = new Set(before.map(({ instance }) => instance))
+  for (const object of after) if (object.repo !== '' && !isOurs(object)) foreign.add(object.instance)
+  return after.filter(
+    (object) => !known.has(`${object.kind} ${object.name}`) && (isOurs(object) || !foreign.has(object.instance)),
+  )
 }

@@ -57,7 +57,8 @@ export function runProcess(argv: readonly string[], options: ProcessOptions = {}
     child.once('error', (error) => settle(() => fail(error)))
     child.once('close', (code, signal) =>
       settle(() => {
-        if (late) fail(new Error(`${argv.join(' ')} did not end within ${timeoutMs} ms\n${output.stdout}${output.stderr}`))
+        if (late)
+          fail(new Error(`${argv.join(' ')} did not end within ${timeoutMs} ms\n${output.stdout}${output.stderr}`))
         else done({ ...output, code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) })
       }),
     )

@@ -68,11 +68,15 @@ async function runCase(body: () => Promise<void> | void, limitMs: number): Promi
   }
 }
 
-/** uvu loses what is not an Error, and prints only message and stack: code, tool output and cause go where it looks. */
+/** uvu loses what is not an Error, and of one it prints the message and the stack: code, tool output and cause go there. */
 function printable(thrown: unknown): Error {
   if (thrown instanceof assert.Assertion) return thrown
   if (!(thrown instanceof Error)) return new Error(`thrown, though not an Error: ${inspect(thrown)}`)
-  return Object.assign(new Error(thrown.message), { stack: inspect(thrown) })
+  const { name, message } = thrown
+  const text = inspect(thrown)
+  const at = text.indexOf(message)
+  const stack = at < 0 ? `\n${text}` : text.slice(at + message.length)
+  return Object.assign(new Error(`${name}: ${message}`), { stack })
 }
 
 /** The timer holds nothing itself, so it fires only in a process that something else keeps alive. */

@@ -1,0 +1,3 @@
+#!/bin/bash
+# By hand: the stack is stopped.
+exec docker compose -f "$BENCH_FLOOR/docker-compose.yml" stop >/dev/null 2>&1

@@ -1,0 +1,3 @@
+#!/bin/bash
+# Node starts and ends.
+exec node -e 0

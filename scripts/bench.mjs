@@ -1,0 +1,252 @@
+// Measures each verb beside its floor: the same observable work by plain shell scripts (bench/floors), without Nexus code.
+// Verb and floor alternate within one run, so that both see the same machine. Prints medians, spread and ratios as text,
+// and as JSON with --json. Exits 1 when a ratio passes its bound by more than the spread.
+//
+//   node scripts/bench.mjs [--rounds N] [--short] [--json FILE] [case...]
+import { spawn } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const NEXUS = join(ROOT, 'dist', 'nexus.js')
+const FILES = 300
+
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, short: { type: 'boolean' }, json: { type: 'string' } },
+})
+const rounds = Number(options.rounds ?? (options.short ? 7 : 20))
+
+/** Each case: how both sides are prepared and cleaned (not timed), what is timed, and the bound: factor x floor + plus ms. */
+const CASES = [
+  { name: 'version', factor: 1.3, plus: 0, nexus: ['--version'], floor: 'version.sh' },
+  {
+    name: 'create to first ssh',
+    factor: 1.15,
+    plus: 0,
+    nexus: ['create', 'bench'],
+    floor: 'create.sh',
+    afterNexus: (b) => b.nexus('delete', 'bench'),
+    afterFloor: (b) => b.floor('delete.sh'),
+  },
+  {
+    name: 'delete',
+    factor: 2,
+    plus: 0,
+    nexus: ['delete', 'bench'],
+    floor: 'delete.sh',
+    beforeNexus: (b) => b.nexus('create', 'bench'),
+    beforeFloor: (b) => b.floor('create.sh'),
+  },
+  { name: 'list, 1 workspace', factor: 2, plus: 0, nexus: ['list'], floor: 'list.sh', standing: true },
+  { name: 'list, 100 workspaces (mock)', factor: 3, plus: 0, nexus: ['list', '--all'], floor: 'list.sh', crowd: true },
+  { name: 'exec over the open master', factor: 2, plus: 0, nexus: ['exec', 'standing', '--', 'true'], floor: 'exec.sh', standing: true },
+  {
+    name: 'exec, first connection',
+    factor: 1,
+    plus: 100,
+    nexus: ['exec', 'standing', '--', 'true'],
+    floor: 'exec-first.sh',
+    standing: true,
+    beforeNexus: (b) => b.closeMaster(),
+  },
+  {
+    name: 'start',
+    factor: 1,
+    plus: 100,
+    nexus: ['start', 'standing'],
+    floor: 'start.sh',
+    standing: true,
+    beforeNexus: (b) => b.nexus('stop', 'standing'),
+    beforeFloor: (b) => b.floor('stop.sh'),
+  },
+  {
+    name: 'stop',
+    factor: 2,
+    plus: 100,
+    nexus: ['stop', 'standing'],
+    floor: 'stop.sh',
+    standing: true,
+    beforeNexus: (b) => b.nexus('start', 'standing'),
+    beforeFloor: (b) => b.floor('start.sh'),
+  },
+]
+
+const work = await realpath(await mkdtemp(join(tmpdir(), 'nexus-bench-')))
+const results = []
+try {
+  const bench = await prepare()
+  const chosen = CASES.filter(({ name }) => wanted.length === 0 || wanted.some((word) => name.includes(word)))
+  for (const one of chosen) {
+    const result = await measure(bench, one)
+    results.push(result)
+    console.log(format(result))
+  }
+  await bench.end()
+} finally {
+  await rm(work, { recursive: true, force: true })
+}
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ rounds, results }, null, 2)}\n`)
+const missed = results.filter(({ holds }) => !holds)
+for (const { name } of missed) console.log(`${name}: passes its bound by more than the spread`)
+process.exitCode = missed.length === 0 ? 0 : 1
+
+async function measure(bench, one) {
+  await bench.stand(one.standing === true)
+  const home = one.crowd ? bench.crowdHome : bench.home
+  const times = { nexus: [], floor: [] }
+  for (let round = -1; round < rounds; round++) {
+    await one.beforeNexus?.(bench)
+    const nexus = await timed(() => bench.run('node', [NEXUS, ...one.nexus], { NEXUS_HOME: home }))
+    await one.afterNexus?.(bench)
+    await one.beforeFloor?.(bench)
+    const floor = await timed(() => bench.floor(one.floor))
+    await one.afterFloor?.(bench)
+    // the first round warms caches and is not counted
+    if (round < 0) continue
+    times.nexus.push(nexus)
+    times.floor.push(floor)
+  }
+  return judge(one, times)
+}
+
+function judge({ name, factor, plus }, { nexus, floor }) {
+  const ratios = nexus.map((ms, i) => ms / floor[i])
+  const ratio = median(nexus) / median(floor)
+  const bound = factor + plus / median(floor)
+  const spread = (quantile(ratios, 0.75) - quantile(ratios, 0.25)) / 2
+  return { name, rounds: nexus.length, nexusMs: summary(nexus), floorMs: summary(floor), ratio, spread, bound, holds: ratio - bound <= spread }
+}
+
+function summary(values) {
+  return { median: median(values), q1: quantile(values, 0.25), q3: quantile(values, 0.75) }
+}
+
+function format({ name, nexusMs, floorMs, ratio, spread, bound, holds }) {
+  const ms = ({ median, q1, q3 }) => `${median.toFixed(0)} ms (${q1.toFixed(0)}-${q3.toFixed(0)})`
+  const left = `${name.padEnd(28)} nexus ${ms(nexusMs).padEnd(22)} floor ${ms(floorMs).padEnd(22)}`
+  return `${left} ratio ${ratio.toFixed(2)} +-${spread.toFixed(2)}, bound ${bound.toFixed(2)}: ${holds ? 'holds' : 'MISSED'}`
+}
+
+async function timed(action) {
+  const began = performance.now()
+  await action()
+  return performance.now() - began
+}
+
+function median(values) {
+  return quantile(values, 0.5)
+}
+
+function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b)
+  const at = (sorted.length - 1) * q
+  const low = sorted[Math.floor(at)]
+  return low + (sorted[Math.ceil(at)] - low) * (at % 1)
+}
+
+/** A repository, a home, the image, and a hand-made stack of the same image for the floors. */
+async function prepare() {
+  const repo = join(work, 'repo')
+  const home = join(work, 'home')
+  const floorDir = join(work, 'floor')
+  await Promise.all([mkdir(repo), mkdir(floorDir), mkdir(join(work, 'user'))])
+  const env = { ...process.env, HOME: join(work, 'user'), NEXUS_HOME: home, BENCH_REPO: repo, BENCH_FLOOR: floorDir }
+  delete env.SSH_AUTH_SOCK
+  const run = (program, args, extra = {}) => runQuietly(program, args, { cwd: repo, env: { ...env, ...extra } })
+  for (let i = 0; i < FILES; i++) await writeFile(join(repo, `file-${i}.txt`), `${i}\n`.repeat(50))
+  await run('git', ['init', '--quiet', '-b', 'main'])
+  await run('git', ['config', 'user.name', 'Bench'])
+  await run('git', ['config', 'user.email', 'bench@example.invalid'])
+  await run('git', ['add', '-A'])
+  await run('git', ['commit', '--quiet', '-m', 'Bench'])
+
+  const nexus = (...args) => run('node', [NEXUS, ...args, '--quiet'])
+  const floor = (script) => run(join(ROOT, 'bench', 'floors', script), [])
+  await nexus('create', 'standing')
+  const standing = JSON.parse((await run('node', [NEXUS, 'status', 'standing', '--json'])).stdout)
+  const parts = join(home, 'workspaces', standing.id)
+  await handMade(floorDir, parts, repo, standing, env)
+  env.BENCH_KEY = join(home, 'ssh', 'id_ed25519')
+  env.BENCH_CONTAINER = (await run('docker', ['ps', '-q', '--filter', `label=dev.nexus.workspace=${standing.id}`])).stdout.trim()
+  const crowdHome = await makeCrowd(join(work, 'crowd'), join(parts, 'workspace.json'))
+  let floorStands = false
+  return {
+    home,
+    crowdHome,
+    run,
+    nexus,
+    floor,
+    closeMaster: () => run('ssh', ['-F', 'none', '-o', `ControlPath=${join(home, 'run', `${standing.id}.ssh`)}`, '-O', 'exit', '127.0.0.1'], {}, true).catch(() => {}),
+    /** Cases on a running workspace need the hand-made stack to run too; the others need its worktree gone. */
+    stand: async (wantedUp) => {
+      if (wantedUp && !floorStands) await floor('create.sh')
+      if (!wantedUp && floorStands) await floor('delete.sh')
+      floorStands = wantedUp
+    },
+    end: async () => {
+      if (floorStands) await floor('delete.sh')
+      await nexus('delete', 'standing', '--force')
+      const label = `label=dev.nexus.instance=${(await readFile(join(home, 'state', 'instance'), 'utf8')).trim()}`
+      const { stdout } = await run('docker', ['image', 'ls', '-q', '--filter', label])
+      for (const id of new Set(stdout.trim().split('\n').filter(Boolean))) await run('docker', ['image', 'rm', '-f', id])
+    },
+  }
+}
+
+/** The floor's own stack: the same image, mounts and ports, written by hand, with keys of its own made beforehand. */
+async function handMade(dir, parts, repo, standing, env) {
+  await cp(join(parts, 'ssh'), join(dir, 'ssh'), { recursive: true })
+  const text = await readFile(join(parts, 'docker-compose.yml'), 'utf8')
+  const port = 39_990
+  env.BENCH_PORT = String(port)
+  const worktree = join(repo, '.worktree', 'floor')
+  const own = text
+    .replaceAll(standing.worktree, worktree)
+    .replaceAll(join(parts, 'ssh'), join(dir, 'ssh'))
+    .replaceAll(String(standing.ssh.port), String(port))
+    .replace(/^name: .*$/m, 'name: nexus-bench-floor')
+    .replaceAll(/^.*dev\.nexus\..*$\n/gm, '')
+    .replaceAll(/^\s*labels:\s*$\n/gm, '')
+    .replace(/^ {2}default:\s*$/m, '  default: {}')
+  await writeFile(join(dir, 'docker-compose.yml'), own)
+  const [type, blob] = (await readFile(join(dir, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
+  await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)
+}
+
+/** A home with 100 mock workspaces, as `nexus create --backend mock` would have made them one by one. */
+async function makeCrowd(home, sample) {
+  const record = JSON.parse(await readFile(sample, 'utf8'))
+  const states = {}
+  for (let i = 0; i < 100; i++) {
+    const id = `ws-${[...String(i).padStart(8, '0')].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+    states[id] = 'running'
+    await mkdir(join(home, 'workspaces', id), { recursive: true })
+    const mock = { ...record, id, name: `crowd-${i}`, backend: 'mock', worktree: null, gitDir: null, image: null }
+    await writeFile(join(home, 'workspaces', id, 'workspace.json'), JSON.stringify(mock))
+  }
+  await mkdir(join(home, 'state'), { recursive: true })
+  await writeFile(join(home, 'state', 'instance'), '0123456789abcdef\n')
+  await writeFile(join(home, 'state', 'mock.json'), JSON.stringify({ schema: 1, workspaces: states }))
+  return home
+}
+
+function runQuietly(program, args, { cwd, env }) {
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk
+    })
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    child.once('error', fail)
+    // 'exit' and not 'close': an ssh master in the background may hold the pipes
+    child.once('exit', (code) => (code === 0 ? setImmediate(() => done({ stdout, stderr })) : fail(new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr}`))))
+  })
+}

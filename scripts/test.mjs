@@ -1,0 +1,243 @@
+// Runs the tests: `node scripts/test.mjs [--kind unit,tool,scenario,golden] [--jobs N] [--deadline S] [--root DIR] [filter...]`
+// Bundles the test files, runs each in a process of its own with a clean environment and a fresh TMPDIR, and trusts no
+// exit code alone: a file fails without a summary, with no test, with a skipped one, past its deadline, or when it leaves
+// a process or a file behind. At the end it looks for what was left on Docker. The last line is `N passed, N failed`.
+//
+// NEXUS_KEEP_FAILED=1 keeps the temporary folders of files that failed.
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, realpath, rm, rmdir } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
+import { build, formatMessages } from 'esbuild'
+import { findProcesses, kill, listDockerObjects, newDockerObjects } from '../test/support/leftovers.mjs'
+import { settings } from './build.mjs'
+
+const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
+/** Light kinds run first, one file a core; the others share machine-wide things such as Docker. */
+const KINDS = {
+  unit: { light: true, deadlineMs: 120_000 },
+  golden: { light: true, deadlineMs: 120_000 },
+  tool: { light: false, deadlineMs: 600_000 },
+  scenario: { light: false, deadlineMs: 600_000 },
+}
+const HEAVY_JOBS = 2
+const SCRUBBED = /^(CI|NEXUS_.*|ZX_.*|GIT_.*|COMPOSE_.*|DOCKER_CONTEXT|SSH_AUTH_SOCK|NO_COLOR|FORCE_COLOR)$/
+/** For processes that are about to end, and for output that is on its way. */
+const GRACE_MS = 1_000
+const OUTPUT_MAX = 1_000_000
+const DOCKER_PATIENCE_MS = 2_000
+
+const keepFailed = process.env.NEXUS_KEEP_FAILED === '1'
+/** Process groups of the running files. */
+const live = new Set()
+let interrupted = false
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    interrupted = true
+    for (const group of live) kill(-group)
+  })
+}
+
+process.exitCode = await main(readOptions())
+
+async function main(options) {
+  const files = await findFiles(options)
+  const cache = join(REPOSITORY, 'node_modules', '.cache', 'nexus-tests')
+  await mkdir(cache, { recursive: true })
+  const bundles = await mkdtemp(join(cache, 'run-'))
+  const temp = await realpath(await mkdtemp(join(tmpdir(), 'nxt-')))
+  const count = { passed: 0, failed: 0 }
+  try {
+    const [engine, built] = await Promise.all([listDockerObjects(DOCKER_PATIENCE_MS), bundle(files, bundles)])
+    const runOne = async (file) => add(count, await runFile({ ...file, ...built.get(file) }, temp, options))
+    await pool(
+      files.filter((file) => file.light),
+      options.jobs ?? availableParallelism(),
+      runOne,
+    )
+    await pool(
+      files.filter((file) => !file.light),
+      options.jobs ?? HEAVY_JOBS,
+      runOne,
+    )
+    if (files.length === 0) add(count, report('no test file', 0, 1, 0, ['nothing matches what was asked for']))
+    if (interrupted) add(count, report('interrupted', 0, 1, 0, ['the files that did not run are not counted']))
+    add(count, await checkEngine(engine, temp))
+  } finally {
+    await rm(bundles, { recursive: true, force: true })
+    await rmdir(temp).catch(() => {}) // not empty: kept on purpose
+  }
+  console.log(`${count.passed} passed, ${count.failed} failed`)
+  return interrupted ? 130 : Number(count.failed > 0)
+}
+
+function add(count, { passed, failed }) {
+  count.passed += passed
+  count.failed += failed
+}
+
+function readOptions() {
+  try {
+    const { values, positionals: filters } = parseArgs({
+      allowPositionals: true,
+      options: {
+        kind: { type: 'string', default: Object.keys(KINDS).join() },
+        jobs: { type: 'string' },
+        deadline: { type: 'string' },
+        root: { type: 'string', default: REPOSITORY },
+      },
+    })
+    const kinds = values.kind.split(',')
+    for (const kind of kinds) if (!(kind in KINDS)) throw new Error(`unknown kind "${kind}"`)
+    const positive = (text) => {
+      if (text !== undefined && !(Number(text) > 0)) throw new Error(`"${text}" is not a number above 0`)
+      return text === undefined ? undefined : Number(text)
+    }
+    const deadlineMs = positive(values.deadline) === undefined ? undefined : Number(values.deadline) * 1000
+    return { kinds, filters, root: resolve(values.root), jobs: positive(values.jobs), deadlineMs }
+  } catch (error) {
+    console.error(`error: ${error.message}; see the first line of scripts/test.mjs`)
+    process.exit(2)
+  }
+}
+
+/** test/<kind>/**\/*.test.ts whose path holds one of the filters. */
+async function findFiles({ kinds, filters, root }) {
+  const found = await Promise.all(
+    kinds.map(async (kind) => {
+      const names = await readdir(join(root, 'test', kind), { recursive: true }).catch(() => [])
+      const tests = names.filter((name) => name.endsWith('.test.ts')).sort()
+      return tests.map((name) => ({ path: join(root, 'test', kind, name), ...KINDS[kind] }))
+    }),
+  )
+  return found
+    .flat()
+    .map((file) => ({ ...file, name: relative(root, file.path) }))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.name.includes(filter)))
+}
+
+/** All files at once, sharing chunks; when that fails, each alone, so that only the broken ones fail. */
+async function bundle(files, outdir) {
+  const name = (file) => file.name.replace(/\.ts$/, '')
+  const make = async (some, folder) => {
+    await build({
+      ...settings,
+      entryPoints: some.map((file) => ({ in: file.path, out: name(file) })),
+      outdir: folder,
+      outExtension: { '.js': '.mjs' },
+      sourcemap: 'linked',
+      sourcesContent: false,
+      logLevel: 'silent',
+    })
+    return new Map(some.map((file) => [file, { bundle: join(folder, `${name(file)}.mjs`) }]))
+  }
+  try {
+    return await make(files, outdir)
+  } catch {
+    const alone = files.map((file, index) =>
+      make([file], join(outdir, `alone-${index}`)).catch(async ({ errors, stack }) => {
+        const messages = await formatMessages(errors ?? [{ text: stack }], { kind: 'error' })
+        return new Map([[file, { unbuilt: messages.join('\n') }]])
+      }),
+    )
+    return new Map((await Promise.all(alone)).flatMap((map) => [...map]))
+  }
+}
+
+async function pool(items, jobs, work) {
+  const queue = [...items]
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined && !interrupted; item = queue.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: Math.max(1, Math.floor(jobs)) }, worker))
+}
+
+async function runFile(file, tempRoot, options) {
+  if (file.unbuilt !== undefined) return report(file.name, 0, 1, 0, ['it cannot be built'], file.unbuilt)
+  const temp = await mkdtemp(`${tempRoot}/`)
+  const began = performance.now()
+  const deadlineMs = options.deadlineMs ?? file.deadlineMs
+  const ended = await runProcess(file.bundle, options.root, temp, deadlineMs)
+  const ms = performance.now() - began
+  const { total, passed, problems } = readSummary(ended.output)
+  if (ended.late) problems.push(`it did not end within ${deadlineMs / 1000} s and was killed`)
+  else if (ended.code !== 0) problems.push(`it ended with ${ended.code === null ? ended.signal : `code ${ended.code}`}`)
+  for (const { pid, command } of ended.left) problems.push(`it left a process behind: ${pid} ${command}`)
+  if (ended.held) problems.push('something still holds its output open')
+  if (!keepFailed) for (const name of await readdir(temp)) problems.push(`it left behind ${join(temp, name)}`)
+  const failed = problems.length === 0 ? 0 : Math.max(1, total - passed)
+  const kept = keepFailed && failed > 0
+  if (kept) problems.push(`its temporary folder is ${temp}`)
+  else await rm(temp, { recursive: true, force: true, maxRetries: 2 })
+  return report(file.name, passed, failed, ms, problems, ended.output)
+}
+
+/** Runs one bundle in its own process group until it, and all that it started, is gone. */
+async function runProcess(bundlePath, cwd, temp, deadlineMs) {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !SCRUBBED.test(key)))
+  Object.assign(env, { TMPDIR: temp }, keepFailed ? { NEXUS_KEEP_FAILED: '1' } : {})
+  const child = spawn(process.execPath, ['--enable-source-maps', bundlePath], {
+    cwd,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = { output: '', late: false }
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      ended.output = (ended.output + text).slice(-OUTPUT_MAX)
+    })
+  }
+  live.add(child.pid)
+  const timer = setTimeout(() => {
+    ended.late = true
+    kill(-child.pid)
+  }, deadlineMs)
+  const closed = new Promise((done) => child.once('close', () => done(true)))
+  const [code, signal] = await new Promise((done) => child.once('exit', (...how) => done(how)))
+  clearTimeout(timer)
+  const left = await findProcesses({ group: child.pid, folder: temp }, GRACE_MS)
+  for (const { pid } of left) kill(pid)
+  live.delete(child.pid)
+  const held = !(await Promise.race([closed, new Promise((done) => setTimeout(done, GRACE_MS, false).unref())]))
+  for (const stream of [child.stdout, child.stderr]) stream.destroy()
+  return { ...ended, code, signal, left, held }
+}
+
+/** What uvu counted; a problem for each reason not to believe it. */
+function readSummary(output) {
+  const text = stripVTControlCharacters(output)
+  const numbers = ['Total', 'Passed', 'Skipped'].map((word) => {
+    const last = [...text.matchAll(new RegExp(`^ *${word}: +(\\d+)$`, 'gm'))].at(-1)
+    return last === undefined ? undefined : Number(last[1])
+  })
+  if (numbers.includes(undefined)) return { total: 0, passed: 0, problems: ['it printed no summary'] }
+  const [total, passed, skipped] = numbers
+  const problems = []
+  if (total === 0) problems.push('it has no test')
+  if (passed !== total) problems.push(`${passed} of ${total} tests passed`)
+  if (skipped !== 0) problems.push(`${skipped} tests were skipped`)
+  return { total, passed, problems }
+}
+
+/** Prints the line of one file, and what it printed when it failed. */
+function report(name, passed, failed, ms, problems, output = '') {
+  const tests = `${passed + failed} ${passed + failed === 1 ? 'test' : 'tests'}`
+  console.log(`${failed === 0 ? 'ok  ' : 'FAIL'} ${name}  ${tests}  ${(ms / 1000).toFixed(1)} s`)
+  for (const problem of problems) console.log(`     ${problem}`)
+  if (failed > 0 && output.trim() !== '') console.log(`${output.trimEnd().replace(/^(?=.)/gm, '     | ')}\n`)
+  return { passed, failed }
+}
+
+async function checkEngine(before, temp) {
+  if (before === undefined) {
+    console.log('note Docker does not answer, so nothing was looked for there')
+    return { passed: 0, failed: 0 }
+  }
+  const after = await listDockerObjects(10 * DOCKER_PATIENCE_MS)
+  if (after === undefined) return report('leftovers on Docker', 0, 1, 0, ['Docker answers no more'])
+  const left = newDockerObjects(before, after, temp).map(({ kind, name }) => `${kind} ${name}`)
+  return left.length === 0 ? { passed: 0, failed: 0 } : report('leftovers on Docker', 0, left.length, 0, left)
+}
