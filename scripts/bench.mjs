@@ -43,7 +43,14 @@ const CASES = [
   },
   { name: 'list, 1 workspace', factor: 2, plus: 0, nexus: ['list'], floor: 'list.sh', standing: true },
   { name: 'list, 100 workspaces (mock)', factor: 3, plus: 0, nexus: ['list', '--all'], floor: 'list.sh', crowd: true },
-  { name: 'exec over the open master', factor: 2, plus: 0, nexus: ['exec', 'standing', '--', 'true'], floor: 'exec.sh', standing: true },
+  {
+    name: 'exec over the open master',
+    factor: 2,
+    plus: 0,
+    nexus: ['exec', 'standing', '--', 'true'],
+    floor: 'exec.sh',
+    standing: true,
+  },
   {
     name: 'exec, first connection',
     factor: 1,
@@ -118,7 +125,16 @@ function judge({ name, factor, plus }, { nexus, floor }) {
   const ratio = median(nexus) / median(floor)
   const bound = factor + plus / median(floor)
   const spread = (quantile(ratios, 0.75) - quantile(ratios, 0.25)) / 2
-  return { name, rounds: nexus.length, nexusMs: summary(nexus), floorMs: summary(floor), ratio, spread, bound, holds: ratio - bound <= spread }
+  return {
+    name,
+    rounds: nexus.length,
+    nexusMs: summary(nexus),
+    floorMs: summary(floor),
+    ratio,
+    spread,
+    bound,
+    holds: ratio - bound <= spread,
+  }
 }
 
 function summary(values) {
@@ -171,7 +187,9 @@ async function prepare() {
   const parts = join(home, 'workspaces', standing.id)
   await handMade(floorDir, parts, repo, standing, env)
   env.BENCH_KEY = join(home, 'ssh', 'id_ed25519')
-  env.BENCH_CONTAINER = (await run('docker', ['ps', '-q', '--filter', `label=dev.nexus.workspace=${standing.id}`])).stdout.trim()
+  env.BENCH_CONTAINER = (
+    await run('docker', ['ps', '-q', '--filter', `label=dev.nexus.workspace=${standing.id}`])
+  ).stdout.trim()
   const crowdHome = await makeCrowd(join(work, 'crowd'), join(parts, 'workspace.json'))
   let floorStands = false
   return {
@@ -180,7 +198,13 @@ async function prepare() {
     run,
     nexus,
     floor,
-    closeMaster: () => run('ssh', ['-F', 'none', '-o', `ControlPath=${join(home, 'run', `${standing.id}.ssh`)}`, '-O', 'exit', '127.0.0.1'], {}, true).catch(() => {}),
+    closeMaster: () =>
+      run(
+        'ssh',
+        ['-F', 'none', '-o', `ControlPath=${join(home, 'run', `${standing.id}.ssh`)}`, '-O', 'exit', '127.0.0.1'],
+        {},
+        true,
+      ).catch(() => {}),
     /** Cases on a running workspace need the hand-made stack to run too; the others need its worktree gone. */
     stand: async (wantedUp) => {
       if (wantedUp && !floorStands) await floor('create.sh')
@@ -192,7 +216,8 @@ async function prepare() {
       await nexus('delete', 'standing', '--force')
       const label = `label=dev.nexus.instance=${(await readFile(join(home, 'state', 'instance'), 'utf8')).trim()}`
       const { stdout } = await run('docker', ['image', 'ls', '-q', '--filter', label])
-      for (const id of new Set(stdout.trim().split('\n').filter(Boolean))) await run('docker', ['image', 'rm', '-f', id])
+      for (const id of new Set(stdout.trim().split('\n').filter(Boolean)))
+        await run('docker', ['image', 'rm', '-f', id])
     },
   }
 }
@@ -247,6 +272,10 @@ function runQuietly(program, args, { cwd, env }) {
     })
     child.once('error', fail)
     // 'exit' and not 'close': an ssh master in the background may hold the pipes
-    child.once('exit', (code) => (code === 0 ? setImmediate(() => done({ stdout, stderr })) : fail(new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr}`))))
+    child.once('exit', (code) =>
+      code === 0
+        ? setImmediate(() => done({ stdout, stderr }))
+        : fail(new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr}`)),
+    )
   })
 }

@@ -1,12 +1,16 @@
-// Bundles the CLI (dist/nexus.js + lazily loaded chunks) or, with arguments, the given test and bench files.
-// Templates and container files are embedded as text, so that the bundle needs nothing beside it but compose/base-image.sh.
-import { chmod, readFile, rm } from 'node:fs/promises'
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file) and program.cjs.cache (V8's code cache of
+// it, for this Node version). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
+// `settings` is shared with the test runner, so that the tests run what ships.
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
-/** Shared by the product and its tests, so that the tests run what ships. */
 export const settings = {
   bundle: true,
   splitting: true,
@@ -18,20 +22,70 @@ export const settings = {
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  absWorkingDir: fileURLToPath(new URL('..', import.meta.url)),
+  absWorkingDir: root,
   logLevel: 'warning',
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await rm(new URL('../dist', import.meta.url), { recursive: true, force: true })
-  await build({
-    ...settings,
-    entryPoints: { nexus: 'scripts/nexus.ts' },
-    outdir: 'dist',
-    chunkNames: 'chunks/[name]-[hash]',
-    minify: true,
-    keepNames: false,
-    legalComments: 'none',
-  })
-  await chmod(new URL('../dist/nexus.js', import.meta.url), 0o755)
+/** One file that is a function expression: the entry calls it with what a CommonJS module gets, and its own URL. */
+const commonJs = {
+  ...settings,
+  splitting: false,
+  format: 'cjs',
+  minify: true,
+  legalComments: 'none',
+  supported: { 'dynamic-import': false },
 }
+
+async function buildProduct() {
+  const dist = join(root, 'dist')
+  await rm(dist, { recursive: true, force: true })
+  await Promise.all([
+    build({ ...commonJs, banner: {}, entryPoints: { nexus: 'scripts/nexus.ts' }, outdir: dist }),
+    build({
+      ...commonJs,
+      banner: { js: '(function (exports, require, module, __url) {' },
+      footer: { js: '})' },
+      define: { ...settings.define, 'import.meta.url': '__url' },
+      entryPoints: { program: 'scripts/main.ts' },
+      outdir: dist,
+      outExtension: { '.js': '.cjs' },
+    }),
+  ])
+  await writeFile(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
+  await chmod(join(dist, 'nexus.js'), 0o755)
+  await writeCodeCache(dist)
+}
+
+/** Functions that have run are in the cache ready compiled: a small tour of the mock backend runs the usual ones. */
+async function writeCodeCache(dist) {
+  const home = await mkdtemp(join(tmpdir(), 'nexus-build-'))
+  const repository = join(home, 'repo')
+  const env = {
+    ...process.env,
+    NEXUS_HOME: join(home, 'nexus'),
+    NEXUS_BACKEND: 'mock',
+    NEXUS_CODE_CACHE: join(dist, 'program.cjs.cache'),
+  }
+  const run = (program, args) => execFileSync(program, args, { cwd: home, env, stdio: 'ignore' })
+  try {
+    run('git', ['init', '--quiet', repository])
+    run('git', [
+      '-C',
+      repository,
+      '-c',
+      'user.name=b',
+      '-c',
+      'user.email=b@b.invalid',
+      'commit',
+      '--quiet',
+      '--allow-empty',
+      '-m',
+      'b',
+    ])
+    run(process.execPath, [join(dist, 'nexus.js'), 'up', 'tour', '--repo', repository])
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildProduct()

@@ -1,16 +1,45 @@
 #!/usr/bin/env node
 /**
- * Entry of the `nexus` command. It answers `--version` by itself and loads everything else only when it is needed:
- * starting Node is most of what a small command costs.
+ * Entry of the `nexus` command: answers `--version` by itself, else loads the program with V8's code cache beside it, which
+ * saves half of the time that loading takes. A cache of another Node version is refused by V8 and nothing is lost but time.
+ * CommonJS, because Node starts that faster. Only what Node itself brings may be imported here.
  */
-export {}
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Script } from 'node:vm'
+import type { run as Run } from './main.ts'
 
 declare const __NEXUS_VERSION__: string
+
+interface Program {
+  readonly run: typeof Run
+}
+
+function load(): { readonly program: Program; readonly script: Script } {
+  const file = join(__dirname, 'program.cjs')
+  const script = new Script(readFileSync(file, 'utf8'), { filename: file, cachedData: readCache(`${file}.cache`) })
+  const program = { exports: {} as Program }
+  script.runInThisContext()(program.exports, require, program, pathToFileURL(file).href)
+  return { program: program.exports, script }
+}
+
+function readCache(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file)
+  } catch {
+    return undefined // not built yet, which is how the build itself starts
+  }
+}
 
 const [first, ...others] = process.argv.slice(2)
 if ((first === '--version' || first === '-v') && others.length === 0) {
   process.stdout.write(`${__NEXUS_VERSION__}\n`)
 } else {
-  const { run } = await import('./main.ts')
-  process.exitCode = await run(process, __NEXUS_VERSION__)
+  const { program, script } = load()
+  program.run(process, __NEXUS_VERSION__).then((code) => {
+    process.exitCode = code
+    if (process.env.NEXUS_CODE_CACHE !== undefined)
+      writeFileSync(process.env.NEXUS_CODE_CACHE, script.createCachedData())
+  })
 }

@@ -52,16 +52,13 @@ async function main(options) {
   try {
     const [engine, built] = await Promise.all([listDockerObjects(DOCKER_PATIENCE_MS), bundle(files, bundles)])
     const runOne = async (file) => add(count, await runFile({ ...file, ...built.get(file) }, temp, options))
-    await pool(
-      files.filter((file) => file.light),
-      options.jobs ?? availableParallelism(),
-      runOne,
-    )
-    await pool(
-      files.filter((file) => !file.light),
-      options.jobs ?? HEAVY_JOBS,
-      runOne,
-    )
+    for (const [light, jobs] of [
+      [true, availableParallelism()],
+      [false, HEAVY_JOBS],
+    ]) {
+      const some = files.filter((file) => file.light === light)
+      await pool(some, options.jobs ?? jobs, runOne)
+    }
     if (files.length === 0) add(count, report('no test file', 0, 1, 0, ['nothing matches what was asked for']))
     if (interrupted) add(count, report('interrupted', 0, 1, 0, ['the files that did not run are not counted']))
     add(count, await checkEngine(engine, temp))
@@ -167,10 +164,9 @@ async function runFile(file, tempRoot, options) {
   for (const { pid, command } of ended.left) problems.push(`it left a process behind: ${pid} ${command}`)
   if (ended.held) problems.push('something still holds its output open')
   if (!keepFailed) for (const name of await readdir(temp)) problems.push(`it left behind ${join(temp, name)}`)
+  if (keepFailed && problems.length > 0) problems.push(`its temporary folder is ${temp}`)
+  else await rm(temp, { recursive: true, force: true, maxRetries: 2 }).catch(({ message }) => problems.push(message))
   const failed = problems.length === 0 ? 0 : Math.max(1, total - passed)
-  const kept = keepFailed && failed > 0
-  if (kept) problems.push(`its temporary folder is ${temp}`)
-  else await rm(temp, { recursive: true, force: true, maxRetries: 2 })
   return report(file.name, passed, failed, ms, problems, ended.output)
 }
 

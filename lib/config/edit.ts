@@ -1,8 +1,9 @@
 /** `config set` and `config unset`: one key of one file, with comments and order kept, nothing written unless all is valid. */
 import { NexusError } from '../core/errors.ts'
-import { withLock, writeFileAtomic } from '../system/store.ts'
+import { withLock } from '../system/lock.ts'
+import { writeFileAtomic } from '../system/store.ts'
 import { editConfigText, type FileScope } from './file.ts'
-import { readText, requireKey } from './load.ts'
+import { loadConfig, readText, requireKey } from './load.ts'
 
 /**
  * Sets a key from text as typed; undefined removes it.
@@ -18,6 +19,10 @@ export async function editSetting(
   if (text === undefined) requireKey(key)
   await withLock(file, async () => {
     const edited = editConfigText(file, (await readText(file)) ?? '', scope, key, value)
+    // values that are fine alone must also fit together
+    const layer = { file, text: edited }
+    const none = { systemFile: '', userFile: '', project: undefined, flags: {}, flagNames: {}, env: {} }
+    await loadConfig(scope === 'project' ? { ...none, project: layer } : { ...none, user: layer })
     await writeFileAtomic(file, edited, scope === 'project' ? 0o644 : 0o600)
   })
 }

@@ -35,6 +35,8 @@ export interface Config {
 export interface ConfigSources {
   readonly systemFile: string
   readonly userFile: string
+  /** In place of `userFile`, when its text is known already. */
+  readonly user?: { readonly file: string; readonly text: string }
   /** `text` when it is known already (read from a commit); else the file is read. */
   readonly project: { readonly file: string; readonly text?: string } | undefined
   /** Dotted key -> text as typed. */
@@ -45,7 +47,13 @@ export interface ConfigSources {
 }
 
 /** `NEXUS_*` variables that are not configuration. */
-const OTHER_VARIABLES = new Set(['NEXUS_HOME', 'NEXUS_NO_INSTALL', 'NEXUS_FAILPOINT', 'NEXUS_KEEP_FAILED'])
+const OTHER_VARIABLES = new Set([
+  'NEXUS_HOME',
+  'NEXUS_NO_INSTALL',
+  'NEXUS_FAILPOINT',
+  'NEXUS_KEEP_FAILED',
+  'NEXUS_CODE_CACHE',
+])
 
 /** @throws {NexusError} CONFIG_INVALID with file, line and column, or with the flag or variable */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
@@ -56,7 +64,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   }
   const [system, user, project] = await Promise.all([
     readLayer(sources.systemFile, 'system', undefined),
-    readLayer(sources.userFile, 'user', undefined),
+    readLayer(sources.user?.file ?? sources.userFile, 'user', sources.user?.text),
     sources.project === undefined ? undefined : readLayer(sources.project.file, 'project', sources.project.text),
   ])
   for (const layer of [system, user, project]) {

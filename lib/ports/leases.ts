@@ -8,8 +8,9 @@
 
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
+import { withLock } from '../system/lock.ts'
 import { arePortsFree } from '../system/net.ts'
-import { readJson, withLock, writeJson } from '../system/store.ts'
+import { readJson, writeJson } from '../system/store.ts'
 import { blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
 
 export interface Lease {

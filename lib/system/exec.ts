@@ -1,22 +1,16 @@
 /**
- * The one door through which processes start. zx spawns and captures; time limits, cancellation and killing are ours,
- * because zx's own need `ps`, know no escalation and reach only the direct child.
+ * The one door through which processes start, together with `capture.ts`, which holds the captured kind and is loaded only
+ * when something is captured.
  *
- * argv arrays only, never shell text. Every captured child runs in its own process group, with stdin closed unless input
- * is given, and is ended by TERM, then KILL after a grace time. Every zx option is pinned and `ZX_*`, `COMPOSE_*` and
- * git's redirecting variables are dropped, so that the caller's environment cannot change what runs.
+ * argv arrays only, never shell text. `ZX_*`, `COMPOSE_*` and git's redirecting variables are dropped, so that the caller's
+ * environment cannot change what runs.
  */
+import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
-import { Readable } from 'node:stream'
-import { $ } from 'zx/core'
-import { Interrupted, NexusError } from '../core/errors.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
-
-/** Milliseconds between TERM and KILL. */
-export const KILL_GRACE_MS = 5_000
-const DEFAULT_TIMEOUT_MS = 60_000
 
 export interface RunOptions {
   readonly cwd?: string
@@ -81,7 +75,7 @@ export function cleanEnvironment(
 }
 
 /** Groups of running children, so that an interrupted Nexus leaves none behind. */
-const liveGroups = new Set<number>()
+export const liveGroups = new Set<number>()
 
 /** Sends a signal to every running child's process group. */
 export function killChildren(signal: NodeJS.Signals): void {
@@ -90,79 +84,20 @@ export function killChildren(signal: NodeJS.Signals): void {
 
 export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interruption: Interruption): Runner {
   return {
-    run: (argv, options = {}) => runCaptured(argv, options, emit, environment, interruption.signal),
+    run: async (argv, options = {}) => {
+      interruption.signal.throwIfAborted()
+      requireFolder(options.cwd)
+      const { runCaptured } = await import('./capture.ts')
+      return runCaptured(argv, options, emit, environment, interruption.signal)
+    },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
   }
 }
 
-function shell(argv: readonly string[], options: Record<string, unknown>) {
-  const pinned = $({
-    shell: '/bin/bash',
-    prefix: 'exec ',
-    postfix: '',
-    quiet: true,
-    verbose: false,
-    nothrow: true,
-    preferLocal: false,
-    timeout: 0 as unknown as `${number}s`,
-    log: () => {},
-    ...options,
-  })
-  return pinned`${[...argv]}`
-}
-
-async function runCaptured(
-  argv: readonly string[],
-  options: RunOptions,
-  emit: Emit,
-  environment: NodeJS.ProcessEnv,
-  aborted: AbortSignal | undefined,
-): Promise<RunResult> {
-  if (aborted?.aborted) throw aborted.reason
-  requireFolder(options.cwd)
-  const began = performance.now()
-  const child = shell(argv, {
-    detached: true,
-    cwd: options.cwd,
-    env: cleanEnvironment(environment, options.env),
-    ...(options.input === undefined || options.input === ''
-      ? { stdio: ['ignore', 'pipe', 'pipe'] }
-      : { input: Readable.from([options.input]) }),
-  })
-  const ending = superviseGroup(child.pid, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, aborted)
-  if (options.onLine) onLines(child.stderr, options.onLine)
-  const output = await child
-  const why = ending()
-  const result = { stdout: output.stdout, stderr: output.stderr, code: codeOf(output.exitCode, output.signal) }
-  emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
-  if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
-  if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
-  return accept(argv, result, options.okCodes ?? [0])
-}
-
-/** Watches one process group; the returned function ends the watch and tells why the group was ended, if it was. */
-function superviseGroup(pid: number | undefined, timeoutMs: number, aborted: AbortSignal | undefined) {
-  let why: 'timeout' | 'aborted' | undefined
-  let hard: NodeJS.Timeout | undefined
-  if (pid !== undefined) liveGroups.add(pid)
-  const stop = (reason: 'timeout' | 'aborted') => {
-    if (pid === undefined || why !== undefined) return
-    why = reason
-    kill(-pid, 'SIGTERM')
-    hard = setTimeout(() => kill(-pid, 'SIGKILL'), KILL_GRACE_MS)
-  }
-  const onAbort = () => stop('aborted')
-  const timer = setTimeout(() => stop('timeout'), timeoutMs)
-  aborted?.addEventListener('abort', onAbort, { once: true })
-  return () => {
-    clearTimeout(timer)
-    clearTimeout(hard)
-    aborted?.removeEventListener('abort', onAbort)
-    if (pid !== undefined) liveGroups.delete(pid)
-    return why
-  }
-}
-
+/**
+ * Runs a command on the caller's own terminal or pipes. Not through zx: there is nothing to capture, and a shell between
+ * would only stand in the way of signals and cost every `exec` its start.
+ */
 async function runAttached(
   argv: readonly string[],
   options: AttachOptions,
@@ -175,13 +110,7 @@ async function runAttached(
   const onSignal = (signal: NodeJS.Signals) => options.onSignal?.(signal)
   for (const signal of signals) process.on(signal, onSignal)
   try {
-    const output = await shell(argv, {
-      detached: false,
-      cwd: options.cwd,
-      env: cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env }),
-      stdio: ['inherit', 'inherit', 'inherit'],
-    })
-    const code = codeOf(output.exitCode, output.signal)
+    const code = await spawnAttached(argv, options, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
@@ -189,26 +118,29 @@ async function runAttached(
   }
 }
 
-function accept(argv: readonly string[], result: RunResult, okCodes: readonly number[] | 'any'): RunResult {
-  if (result.code === 127 || result.code === 126) {
-    const tool = argv[0] ?? ''
-    if (/(not found|No such file or directory|Permission denied|cannot execute)/.test(result.stderr)) {
-      throw new NexusError('TOOL_MISSING', `The program \`${tool}\` could not be started.`, {
-        hint: 'To install what Nexus needs, run `make setup`',
-        details: { tool },
-        output: result.stderr,
-      })
-    }
-  }
-  if (okCodes === 'any' || okCodes.includes(result.code)) return result
-  throw new CommandFailed(argv, result)
+function spawnAttached(
+  argv: readonly string[],
+  options: AttachOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const [program = '', ...args] = argv
+  const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env })
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, {
+      stdio: 'inherit',
+      env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    })
+    child.once('error', (error: NodeJS.ErrnoException) => fail(error.code === 'ENOENT' ? toolMissing(program) : error))
+    child.once('exit', (code, signal) => done(codeOf(code, signal)))
+  })
 }
 
-function timeoutError(argv: readonly string[], timeoutMs: number, result: RunResult): NexusError {
-  return new NexusError('TIMEOUT', `\`${argv.slice(0, 3).join(' ')}\` did not end within ${timeoutMs / 1000} s.`, {
-    hint: 'To see every command and its time, repeat with `-V`',
-    details: { argv: [...argv], timeoutMs },
-    output: result.stderr,
+export function toolMissing(tool: string, output?: string): NexusError {
+  return new NexusError('TOOL_MISSING', `The program \`${tool}\` could not be started.`, {
+    hint: 'To install what Nexus needs, run `make setup`',
+    details: { tool },
+    output,
   })
 }
 
@@ -221,21 +153,11 @@ function requireFolder(cwd: string | undefined): void {
   }
 }
 
-function codeOf(exitCode: number | null, signal: NodeJS.Signals | null): number {
+export function codeOf(exitCode: number | null, signal: NodeJS.Signals | null): number {
   return exitCode ?? 128 + (signal === null ? 1 : (constants.signals[signal] ?? 1))
 }
 
-function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
-  let rest = ''
-  stream.on('data', (chunk: Buffer | string) => {
-    const lines = (rest + chunk.toString()).split(/\r?\n/)
-    rest = lines.pop() ?? ''
-    for (const line of lines) onLine(line)
-  })
-  stream.on('end', () => rest !== '' && onLine(rest))
-}
-
-function kill(pid: number, signal: NodeJS.Signals): void {
+export function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {

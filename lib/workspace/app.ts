@@ -10,7 +10,7 @@ import { type Config, type ConfigSources, loadConfig } from '../config/load.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
-import { createLeases, type Leases } from '../ports/leases.ts'
+import type { Leases } from '../ports/leases.ts'
 import { createRunner, type Runner } from '../system/exec.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
@@ -32,7 +32,8 @@ export interface App extends AppOptions {
   readonly runner: Runner
   readonly git: Git
   readonly records: Records
-  readonly leases: Leases
+  /** Loaded only by what leases: the probes and locks behind it cost every other command its start. */
+  leases(): Promise<Leases>
   /** Configuration as it holds for a project; without one, the user's alone. */
   config(project?: ConfigSources['project']): Promise<Config>
   /** The backend by name, made once; `project` decides whose configuration it asks. */
@@ -93,7 +94,10 @@ export function createApp(options: AppOptions): App {
     runner,
     git: createGit(runner),
     records,
-    leases: createLeases({ file: home.leases, rebuild, warn }),
+    leases: async () => {
+      const { createLeases } = await import('../ports/leases.ts')
+      return createLeases({ file: home.leases, rebuild, warn })
+    },
     config,
     backend: (name, project) => {
       const key = `${name}\0${project?.file ?? ''}`

@@ -76,7 +76,7 @@ async function deleteActions(
         await withRepository(app, gitDir, () => app.git.deleteBranch(repo, record.branch, branchCommit))
       },
     },
-    release: { run: () => app.leases.release(record.id) },
+    release: { run: async () => (await app.leases()).release(record.id) },
     forget: {
       run: async () => {
         onForget()

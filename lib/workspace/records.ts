@@ -8,7 +8,7 @@ import { readdir } from 'node:fs/promises'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { readIfPresent, readJson, removeTree, withLock, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import { readIfPresent, readJson, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
 
 const SCHEMA = 1
 
@@ -53,6 +53,7 @@ export function createRecords(home: HomePaths, warn: (text: string) => void) {
 export async function loadInstance(home: HomePaths): Promise<string> {
   const present = await readIfPresent(home.instance)
   if (present !== undefined) return present.trim()
+  const { withLock } = await import('../system/lock.ts')
   return withLock(home.instance, async () => {
     const made = await readIfPresent(home.instance)
     if (made !== undefined) return made.trim()

@@ -11,9 +11,10 @@ import { NexusError } from '../core/errors.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
+import { withLock } from '../system/lock.ts'
 import { isPortFree } from '../system/net.ts'
 import { isAlive } from '../system/process.ts'
-import { appendLineOnce, makeFolder, withLock } from '../system/store.ts'
+import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
@@ -79,7 +80,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
           await unreserve(app, working.record)
         },
       },
-      lease: { ...steps.lease, undo: () => app.leases.release(record.id) },
+      lease: { ...steps.lease, undo: async () => (await app.leases()).release(record.id) },
       start: { ...steps.start, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
@@ -159,7 +160,7 @@ function createSteps(app: App, working: Working, draft: Draft, seen: Seen | unde
     lease: {
       run: async () => {
         const range = await requirePortRange(backend)
-        const bases = await app.leases.acquire(leaseRequest(working.record, draft, range))
+        const bases = await (await app.leases()).acquire(leaseRequest(working.record, draft, range))
         working.record = { ...working.record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
       },
     },
@@ -287,7 +288,7 @@ async function giveOtherPorts(app: App, working: Working, draft: Draft, error: N
   }
   app.emit({ type: 'warning', text: `${taken}; other ports are leased and the container is made anew` })
   const range = await requirePortRange(draft.backend)
-  const bases = await app.leases.exchange(leaseRequest(record, draft, range), taken)
+  const bases = await (await app.leases()).exchange(leaseRequest(record, draft, range), taken)
   working.record = { ...record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
 }
 

@@ -39,7 +39,8 @@ export function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {
-    if (error.code !== 'ESRCH') throw error
+    // it ended meanwhile, or it is another user's: then it was named at least
+    if (error.code !== 'ESRCH' && error.code !== 'EPERM') throw error
   }
 }
 

@@ -16,8 +16,6 @@ import { listAlternates } from '../../tools/repository.ts'
 import type { Backend, Provision } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
-import { createImages, describeImage } from './image.ts'
-import { createKeys } from './keys.ts'
 import { observeWorkspaces } from './observation.ts'
 import { createSessions } from './session.ts'
 
@@ -28,7 +26,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
 
   async function check(): Promise<void> {
-    const rendering = loadRendering()
+    const loading = Promise.all([loadRendering(), loadProvisioning()])
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {
       throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
@@ -39,7 +37,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     // versions are asked again only when the engine or the plugin has changed
     const cache = join(context.home.cache, 'docker.json')
     const fingerprint = toolsFingerprint(context.env)
-    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await rendering)
+    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await loading)
     const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
     requireComposeVersion(plugin)
     if (engine.rootless) {
@@ -60,6 +58,7 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord): Promise<Provision> {
+    const { createImages, describeImage, createKeys } = await loadProvisioning()
     const image = describeImage(context.instance, record)
     const [reference, hostKeyFingerprint] = await Promise.all([
       createImages(docker, context).ensure(image, record.image),
@@ -128,6 +127,7 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
+    const { createImages, describeImage } = await loadProvisioning()
     const current = describeImage(context.instance, record).reference
     if (record.image !== null && record.image !== current) await createImages(docker, context).removeUnused([current])
   }
@@ -156,6 +156,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     },
     sshInfo: doors.sshInfo,
   }
+}
+
+async function loadProvisioning() {
+  const [image, keys] = await Promise.all([import('./image.ts'), import('./keys.ts')])
+  return { ...image, ...keys }
 }
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */

@@ -11,7 +11,8 @@ import dockerfile from '../../../templates/Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import { CommandFailed } from '../../system/exec.ts'
-import { makeFolder, removeTree, withLock, writeFileAtomic } from '../../system/store.ts'
+import { withLock } from '../../system/lock.ts'
+import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
 
@@ -92,7 +93,7 @@ export function createImages(docker: Docker, context: BackendContext) {
   /** Pulls the base image, else bootstraps it from the Debian mirror; the script says in one line which. */
   async function ensureBaseImage(): Promise<void> {
     if (await docker.hasImage(BASE_IMAGE)) return
-    const script = fileURLToPath(new URL('../compose/base-image.sh', bundleUrl()))
+    const script = fileURLToPath(new URL('../compose/base-image.sh', import.meta.url))
     try {
       await context.runner.run(['bash', script, BASE_IMAGE], {
         timeoutMs: BASE_IMAGE_TIMEOUT_MS,
@@ -114,10 +115,4 @@ export function createImages(docker: Docker, context: BackendContext) {
   }
 
   return { ensure, removeUnused }
-}
-
-/** The bundle lies in dist/ (chunks in dist/chunks/); files that ship beside it are found from there. */
-function bundleUrl(): URL {
-  const here = new URL(import.meta.url)
-  return here.pathname.includes('/chunks/') ? new URL('..', here) : here
 }

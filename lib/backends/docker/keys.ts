@@ -4,7 +4,8 @@
  */
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { makeFolder, readIfPresent, withLock } from '../../system/store.ts'
+import { withLock } from '../../system/lock.ts'
+import { makeFolder, readIfPresent } from '../../system/store.ts'
 import { createSsh, fingerprint } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import type { WorkspaceId } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
-import { makeFolder, readJson, removeTree, withLock, writeJson } from '../../system/store.ts'
+import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { type Backend, requireCapability } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 
@@ -27,11 +27,13 @@ export function createMockBackend(context: BackendContext): Backend {
     return (await readJson<MockFile>(file, 1, warn)) ?? { schema: 1, workspaces: {} }
   }
 
-  const setState = (record: WorkspaceRecord, state: MockState | undefined) =>
-    withLock(file, async () => {
+  async function setState(record: WorkspaceRecord, state: MockState | undefined): Promise<void> {
+    const { withLock } = await import('../../system/lock.ts')
+    await withLock(file, async () => {
       const { [record.id]: _previous, ...others } = (await load()).workspaces
       await writeJson(file, { schema: 1, workspaces: state === undefined ? others : { ...others, [record.id]: state } })
     })
+  }
 
   async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
     const { workspaces } = await load()

@@ -1,0 +1,120 @@
+/**
+ * Captured commands. zx spawns and captures; time limits, cancellation and killing are ours, because zx's own need `ps`,
+ * know no escalation and reach only the direct child.
+ *
+ * Every child runs in its own process group, with stdin closed unless input is given, and is ended by TERM, then KILL
+ * after a grace time. Every zx option is pinned.
+ */
+import { Readable } from 'node:stream'
+import { $ } from 'zx/core'
+import { Interrupted, NexusError } from '../core/errors.ts'
+import type { Emit } from '../core/events.ts'
+import {
+  CommandFailed,
+  cleanEnvironment,
+  codeOf,
+  kill,
+  liveGroups,
+  type RunOptions,
+  type RunResult,
+  toolMissing,
+} from './exec.ts'
+
+/** Milliseconds between TERM and KILL. */
+const KILL_GRACE_MS = 5_000
+const DEFAULT_TIMEOUT_MS = 60_000
+
+function shell(argv: readonly string[], options: Record<string, unknown>) {
+  const pinned = $({
+    shell: '/bin/bash',
+    prefix: 'exec ',
+    postfix: '',
+    quiet: true,
+    verbose: false,
+    nothrow: true,
+    preferLocal: false,
+    timeout: 0 as unknown as `${number}s`,
+    log: () => {},
+    ...options,
+  })
+  return pinned`${[...argv]}`
+}
+
+export async function runCaptured(
+  argv: readonly string[],
+  options: RunOptions,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+  aborted: AbortSignal | undefined,
+): Promise<RunResult> {
+  const began = performance.now()
+  const child = shell(argv, {
+    detached: true,
+    cwd: options.cwd,
+    env: cleanEnvironment(environment, options.env),
+    ...(options.input === undefined || options.input === ''
+      ? { stdio: ['ignore', 'pipe', 'pipe'] }
+      : { input: Readable.from([options.input]) }),
+  })
+  const ending = superviseGroup(child.pid, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, aborted)
+  if (options.onLine) onLines(child.stderr, options.onLine)
+  const output = await child
+  const why = ending()
+  const result = { stdout: output.stdout, stderr: output.stderr, code: codeOf(output.exitCode, output.signal) }
+  emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
+  if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
+  if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
+  return accept(argv, result, options.okCodes ?? [0])
+}
+
+/** Watches one process group; the returned function ends the watch and tells why the group was ended, if it was. */
+function superviseGroup(pid: number | undefined, timeoutMs: number, aborted: AbortSignal | undefined) {
+  let why: 'timeout' | 'aborted' | undefined
+  let hard: NodeJS.Timeout | undefined
+  if (pid !== undefined) liveGroups.add(pid)
+  const stop = (reason: 'timeout' | 'aborted') => {
+    if (pid === undefined || why !== undefined) return
+    why = reason
+    kill(-pid, 'SIGTERM')
+    hard = setTimeout(() => kill(-pid, 'SIGKILL'), KILL_GRACE_MS)
+  }
+  const onAbort = () => stop('aborted')
+  const timer = setTimeout(() => stop('timeout'), timeoutMs)
+  aborted?.addEventListener('abort', onAbort, { once: true })
+  return () => {
+    clearTimeout(timer)
+    clearTimeout(hard)
+    aborted?.removeEventListener('abort', onAbort)
+    if (pid !== undefined) liveGroups.delete(pid)
+    return why
+  }
+}
+
+function accept(argv: readonly string[], result: RunResult, okCodes: readonly number[] | 'any'): RunResult {
+  if (result.code === 127 || result.code === 126) {
+    const tool = argv[0] ?? ''
+    if (/(not found|No such file or directory|Permission denied|cannot execute)/.test(result.stderr)) {
+      throw toolMissing(tool, result.stderr)
+    }
+  }
+  if (okCodes === 'any' || okCodes.includes(result.code)) return result
+  throw new CommandFailed(argv, result)
+}
+
+function timeoutError(argv: readonly string[], timeoutMs: number, result: RunResult): NexusError {
+  return new NexusError('TIMEOUT', `\`${argv.slice(0, 3).join(' ')}\` did not end within ${timeoutMs / 1000} s.`, {
+    hint: 'To see every command and its time, repeat with `-V`',
+    details: { argv: [...argv], timeoutMs },
+    output: result.stderr,
+  })
+}
+
+function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  let rest = ''
+  stream.on('data', (chunk: Buffer | string) => {
+    const lines = (rest + chunk.toString()).split(/\r?\n/)
+    rest = lines.pop() ?? ''
+    for (const line of lines) onLine(line)
+  })
+  stream.on('end', () => rest !== '' && onLine(rest))
+}

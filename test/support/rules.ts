@@ -1,0 +1,92 @@
+/**
+ * How test/unit/guard.test.ts looks at one file: each function returns what breaks a rule there, in words, and nothing when
+ * all is well. Pure. The rules themselves, with reasons and samples, stand in the guard.
+ */
+import { posix } from 'node:path'
+import Handlebars from 'handlebars'
+import { importedNames, listImports, type SourceFile, withoutComments } from './source.ts'
+
+/** Layer -> the layers of ours that it may import. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  system: ['core'],
+  tools: ['core', 'system'],
+  config: ['core', 'system'],
+  ports: ['core', 'system'],
+  backends: ['core', 'system', 'tools', 'ports'],
+  workspace: ['core', 'system', 'tools', 'config', 'ports', 'backends'],
+  report: ['core'],
+}
+
+/** What may be taken from node:fs outside the store: reading, and folders. Whatever is not known here counts as writing. */
+const HARMLESS =
+  /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
+const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'number']
+export function layerProblems({ path, text }: SourceFile): readonly string[] {
+  const layer = layerOf(path) ?? ''
+  const allowed = LAYERS[layer]
+  if (allowed === undefined) return ['lies in no known layer; see LAYERS']
+  return listImports(text)
+    .filter(({ from }) => from.startsWith('.'))
+    .map(({ from }) => posix.join(posix.dirname(path), from))
+    .filter((target) => !/^(templates|compose)\/.*\.(hbs|sh)$/.test(target))
+    .filter((target) => ![layer, ...allowed].includes(layerOf(target) ?? ''))
+    .map((target) => `imports ${target}`)
+}
+
+function layerOf(path: string): string | undefined {
+  return /^lib\/([^/]+)\//.exec(path)?.[1]
+}
+
+export function writingImports({ text }: SourceFile): readonly string[] {
+  return listImports(text)
+    .filter(({ from }) => /^(node:)?fs(\/promises)?$/.test(from))
+    .flatMap(({ clause }) => importedNames(clause))
+    .filter((name) => !HARMLESS.test(name))
+    .map((name) => `takes \`${name}\` from node:fs`)
+}
+
+export function openCalls(source: SourceFile): readonly string[] {
+  return linesWith(source, /\bopen(Sync)?\((?!.*'r'\))/)
+}
+
+/** `12: the line`, for each line of the code (or of the text given) that matches. */
+export function linesWith(source: SourceFile, pattern: RegExp, text = withoutComments(source.text)): readonly string[] {
+  return text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim()}`] : []))
+}
+
+export function isBarrel(text: string): boolean {
+  const code = withoutComments(text)
+  const rest = code.replace(/\b(import|export)\s+[\w*{}\s,$]*?\bfrom\s*'[^']*'|\bexport\s+(type\s+)?\{[^}]*\}/g, '')
+  return /\bexport\b/.test(code) && rest.trim() === ''
+}
+
+export function templateProblems(text: string): readonly string[] {
+  const problems: string[] = []
+  const refuse = (what: string) => (node: hbs.AST.Node) => problems.push(`line ${node.loc.start.line}: ${what}`)
+  const nameOf = (path: hbs.AST.Node) => ('original' in path ? String(path.original) : '')
+  const requireHelper = (node: hbs.AST.MustacheStatement | hbs.AST.SubExpression) => {
+    const name = nameOf(node.path)
+    if (!TEMPLATE_HELPERS.includes(name) || node.params.length === 0) refuse(`\`${name}\` is not a helper's call`)(node)
+    visitor.acceptArray(node.params)
+  }
+  const visitor: Handlebars.Visitor = Object.assign(new Handlebars.Visitor(), {
+    MustacheStatement: (node: hbs.AST.MustacheStatement) => {
+      if (!node.escaped) refuse('a raw value')(node)
+      requireHelper(node)
+    },
+    SubExpression: requireHelper,
+    BlockStatement: (node: hbs.AST.BlockStatement) => {
+      if (!['if', 'unless', 'each'].includes(nameOf(node.path))) refuse('a block of unknown kind')(node)
+      visitor.acceptArray(node.params)
+      visitor.accept(node.program)
+      if (node.inverse) visitor.accept(node.inverse)
+    },
+    PartialStatement: refuse('a partial'),
+    PartialBlockStatement: refuse('a partial'),
+    Decorator: refuse('a decorator'),
+    DecoratorBlock: refuse('a decorator'),
+  })
+  visitor.accept(Handlebars.parse(text))
+  return problems
+}
