@@ -107,6 +107,16 @@ export function createDocker(runner: Runner) {
     }
   }
 
+  /** Starts what was stopped; false when there are no containers to start. */
+  async function start(file: string): Promise<boolean> {
+    const result = await compose(file, ['start'], { okCodes: 'any' })
+    if (result.code === 0) return true
+    if (/no container to start|No such container/i.test(result.stderr)) return false
+    throw explainDockerFailure(
+      new CommandFailed(['docker', 'compose', '--progress', 'quiet', '-f', file, 'start'], result),
+    )
+  }
+
   /** Logs of a compose project on the caller's own output, following until interrupted. */
   function attachLogs(file: string, args: readonly string[]): Promise<number> {
     return runner.attach(['docker', 'compose', '-f', file, 'logs', ...args])
@@ -137,7 +147,7 @@ export function createDocker(runner: Runner) {
     info,
     composeVersion,
     up: (file: string) => compose(file, ['up', '--detach', '--no-build', '--remove-orphans']),
-    start: (file: string) => compose(file, ['start']),
+    start,
     stop: (file: string) => compose(file, ['stop', '--timeout', '10']),
     pause: (file: string) => compose(file, ['pause']),
     unpause: (file: string) => compose(file, ['unpause']),

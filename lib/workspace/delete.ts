@@ -11,7 +11,7 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
-import { removeEmptyFolders } from './up.ts'
+import { removeEmptyFolders } from './up-actions.ts'
 
 export interface DeleteRequest {
   readonly force: boolean

@@ -50,7 +50,8 @@ async function viewOf(app: App, name: string): Promise<View> {
   }
 }
 
-function judge(record: WorkspaceRecord, observation: Observation | undefined): Seen {
+/** The view of one workspace, from what its backend saw. */
+export function judge(record: WorkspaceRecord, observation: Observation | undefined): Seen {
   const worktreePresent = record.worktree === null || existsSync(record.worktree)
   const now = record.worktree === null ? undefined : readBranch(record.worktree)
   const branch = now === undefined ? record.branch : (now ?? '(detached)')

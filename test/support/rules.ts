@@ -22,6 +22,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const HARMLESS =
   /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
 const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'number']
+
 export function layerProblems({ path, text }: SourceFile): readonly string[] {
   const layer = layerOf(path) ?? ''
   const allowed = LAYERS[layer]

@@ -82,8 +82,8 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed?.state === 'paused') await docker.unpause(composeFile(record))
-    if (observed?.state === 'stopped') await docker.start(composeFile(record))
-    else await docker.up(composeFile(record))
+    const started = observed?.state === 'stopped' && (await docker.start(composeFile(record)))
+    if (!started) await docker.up(composeFile(record))
     await doors.awaitLogin(record)
   }
 

@@ -1,0 +1,183 @@
+/**
+ * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
+ */
+import { existsSync } from 'node:fs'
+import { rmdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Backend } from '../backends/backend.ts'
+import { NexusError } from '../core/errors.ts'
+import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import { describePortOwner } from '../ports/owner.ts'
+import { isPortFree } from '../system/net.ts'
+import { appendLineOnce, makeFolder } from '../system/store.ts'
+import type { App } from './app.ts'
+import type { Actions } from './apply.ts'
+import type { Draft } from './draft.ts'
+import type { Seen } from './observe.ts'
+import { type Working, withRepository } from './operate.ts'
+import { mapPorts, offsetsOf } from './port-plan.ts'
+
+/** How often Docker may refuse a port before the refusal is final. */
+const PORT_ATTEMPTS = 5
+
+export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined) {
+  const { backend } = draft
+  return {
+    lease: {
+      run: async () => {
+        const range = await requirePortRange(backend)
+        const bases = await (await app.leases()).acquire(leaseRequest(working.record, draft, range))
+        working.record = { ...working.record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
+      },
+    },
+    worktree: worktreeAction(app, working, draft),
+    provision: {
+      run: async () => {
+        const provision = await backend.provision(working.record)
+        working.record = { ...working.record, ...provision }
+      },
+    },
+    configure: {
+      run: async () => {
+        if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
+        await backend.configure(working.record)
+      },
+    },
+    start: { run: () => startWithPorts(app, working, draft, seen) },
+  } satisfies Actions
+}
+
+/** Takes back only what this very call added: at the same path another home may have been quicker. */
+function worktreeAction(app: App, working: Working, draft: Draft) {
+  let added = false
+  return {
+    run: async () => {
+      const { worktree, gitDir } = localFiles(working.record)
+      await withRepository(app, gitDir, async () => {
+        try {
+          await addWorktree(app, working.record, draft)
+          added = true
+        } catch (error) {
+          // git takes back what it did when it fails, but not when it is ended
+          added = app.interruption.signal.aborted
+          throw error
+        }
+      })
+      await fillWorktree(app, worktree)
+    },
+    undo: async () => {
+      const { worktree, gitDir } = localFiles(working.record)
+      await withRepository(app, gitDir, async () => {
+        if (added) await app.git.removeWorktree(working.record.repo, worktree)
+        await takeBackBranch(app, working.record, draft)
+      })
+    },
+  }
+}
+
+function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
+  if (worktree === null || gitDir === null) throw new Error(`${id} has no local files`)
+  return { worktree, gitDir }
+}
+
+async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  const { worktree, gitDir } = localFiles(record)
+  if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
+  const again = record.operation?.kind !== 'create' || record.operation.pid !== process.pid
+  await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
+}
+
+async function fillWorktree(app: App, worktree: string): Promise<void> {
+  const onLine = (text: string) => app.emit({ type: 'progress', text })
+  await app.git.checkOut(worktree, onLine)
+  if (!existsSync(`${worktree}/.gitmodules`)) return
+  try {
+    await app.git.initSubmodules(worktree, onLine)
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
+    app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
+  }
+}
+
+/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
+async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create) return
+  const name = `refs/heads/${branch.branch}`
+  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
+  if (ref?.commit === branch.commit && ref.worktree === '')
+    await app.git.deleteBranch(repo, branch.branch, branch.commit)
+}
+
+/** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
+async function startWithPorts(app: App, working: Working, draft: Draft, seen: Seen | undefined): Promise<void> {
+  const { backend } = draft
+  let observed = seen?.observation
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await backend.start(working.record, observed)
+    } catch (error) {
+      if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
+      await giveOtherPorts(app, working, draft, error)
+      await backend.configure(working.record)
+      observed = undefined
+    }
+  }
+}
+
+async function giveOtherPorts(app: App, working: Working, draft: Draft, error: NexusError): Promise<void> {
+  const { record } = working
+  const refused = error.details?.port
+  const owner = typeof refused === 'number' ? await describePortOwner(app.runner, refused) : undefined
+  const taken = `port ${refused ?? ''} is taken${owner === undefined ? '' : ` by ${owner}`}`
+  if (record.ports.some((port) => port.canonical === refused)) {
+    app.emit({ type: 'warning', text: `${taken}; the leased port alone is published` })
+    const ports = record.ports.map(({ canonical, ...port }) =>
+      canonical === refused || canonical === undefined ? port : { ...port, canonical },
+    )
+    working.record = { ...record, ports }
+    return
+  }
+  app.emit({ type: 'warning', text: `${taken}; other ports are leased and the container is made anew` })
+  const range = await requirePortRange(draft.backend)
+  const bases = await (await app.leases()).exchange(leaseRequest(record, draft, range), taken)
+  working.record = { ...record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
+}
+
+/** Keeps the canonical ports that are free; for the others a warning names the owner. */
+async function withCanonical(app: App, ports: readonly PortMapping[]): Promise<readonly PortMapping[]> {
+  return Promise.all(
+    ports.map(async ({ canonical, ...port }) => {
+      if (canonical === undefined) return port
+      if (await isPortFree(canonical)) return { ...port, canonical }
+      const holder = (await app.records.list()).find((record) =>
+        record.ports.some((one) => one.canonical === canonical),
+      )
+      const owner = holder === undefined ? await describePortOwner(app.runner, canonical) : `workspace ${holder.name}`
+      const text = `port ${canonical} is taken${owner === undefined ? '' : ` by ${owner}`}; ${port.name} is reached at ${port.host} alone`
+      app.emit({ type: 'warning', text })
+      return port
+    }),
+  )
+}
+
+function leaseRequest(record: WorkspaceRecord, draft: Draft, range: { readonly start: number; readonly end: number }) {
+  return { workspace: record.id, name: record.name, repo: record.repo, range, offsets: offsetsOf(draft.wanted) }
+}
+
+async function requirePortRange(backend: Backend) {
+  const range = await backend.portRange?.()
+  if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
+  return range
+}
+
+/** The worktree's folder and the one that holds all worktrees, when nothing is in them. */
+export async function removeEmptyFolders(worktree: string): Promise<void> {
+  for (const folder of [worktree, dirname(worktree)]) {
+    try {
+      await rmdir(folder)
+    } catch (error) {
+      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  }
+}
