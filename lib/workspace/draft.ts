@@ -91,6 +91,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       repo: repo.root,
       project: settings.workspace.name ?? basename(repo.root),
       branch: branch.branch,
+      base: branch.commit,
       branchCreated: branch.ours,
       worktree,
       gitDir: worktree === null ? null : repo.gitDir,

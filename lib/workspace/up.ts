@@ -12,6 +12,7 @@ import { isAlive } from '../system/process.ts'
 import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import type { BranchChoice } from './branch.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { judge, observeOne, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
@@ -107,7 +108,7 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
       },
     }
     const wanted = record.ports.map(({ host: _, ...port }) => port)
-    const branch = { branch: record.branch, create: false, commit: '', ours: record.branchCreated, cause: 'its own' }
+    const branch = await ownBranch(app, record, redo)
     const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
     await walk(app, working, plan, createSteps(app, working, draft, seen), () => true)
     const settled = await settle(app, working.record, options.start ? 'running' : record.desired)
@@ -126,6 +127,12 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
   const seen = await observeOne(app, record)
   if (seen.state !== 'unknown') return seen
   throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
+}
+
+/** A create that was killed early may not even have made the branch. */
+async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
+  const gone = redo && record.gitDir !== null && !(await app.git.findCommit(record.repo, `refs/heads/${record.branch}`))
+  return { branch: record.branch, create: gone, commit: record.base, ours: record.branchCreated, cause: 'its own' }
 }
 
 /** The worktree of an interrupted create may be half made: it is made again unless its step was done. */
