@@ -96,19 +96,21 @@ export function createGit(runner: Runner) {
 
   /** Removes a worktree, half-made and locked ones too; its files are the caller's to have checked. */
   async function removeWorktree(repo: string, path: string): Promise<void> {
-    await git(repo, ['worktree', 'unlock', '--', path], { okCodes: 'any' })
-    await git(repo, ['worktree', 'remove', '--force', '--force', '--', path], {
-      okCodes: 'any',
-      timeoutMs: CHECKOUT_TIMEOUT_MS,
-    })
+    const args = ['worktree', 'remove', '--force', '--force', '--', path]
+    const { code } = await git(repo, args, { okCodes: 'any', timeoutMs: CHECKOUT_TIMEOUT_MS })
+    if (code === 0) return
     await rm(path, { recursive: true, force: true })
     await git(repo, ['worktree', 'prune', '--expire', 'now'])
   }
 
-  /** Deletes a branch only while it still points at `commit`. */
+  /** Deletes a branch only while it still points at `commit`; its section of the configuration goes with it. */
   async function deleteBranch(repo: string, branch: string, commit: string): Promise<void> {
-    await git(repo, ['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, commit])
-    await git(repo, ['config', '--remove-section', `branch.${branch}`], { okCodes: 'any' })
+    const section = ['config', '--get-regexp', `^branch\\.${branch.replace(/[^\w/-]/g, '.')}\\.`]
+    const [, { code }] = await Promise.all([
+      git(repo, ['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, commit]),
+      git(repo, section, { env: READ, okCodes: [0, 1] }),
+    ])
+    if (code === 0) await git(repo, ['config', '--remove-section', `branch.${branch}`])
   }
 
   /** How many commits of a revision no other ref reaches; the branch's own ref is left out of the others. */

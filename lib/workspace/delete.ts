@@ -31,8 +31,10 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
   return exclusively(app, found.id, async () => {
     const record = await app.records.load(found.id)
     if (record === undefined) return { record: found, plan: [], keptBranch: null, changed: false }
-    if (!request.force) await refuseLoss(app, record)
-    const branch = await judgeBranch(app, record, request)
+    const [branch] = await Promise.all([
+      judgeBranch(app, record, request),
+      request.force ? undefined : refuseLoss(app, record),
+    ])
     const plan = planDelete({
       name: record.name,
       worktree: record.worktree,

@@ -59,8 +59,8 @@ export function beginOperation(kind: Operation['kind'], done: readonly string[] 
 }
 
 /**
- * Walks a plan and notes in the record which step runs; what follows is the caller's: `settle` or nothing.
- * Notes are written one after the other and never delay a step.
+ * Walks a plan and notes in the record which step runs, before it runs; what follows is the caller's: `settle` or nothing.
+ * `saved` tells whether there is a record to note it in.
  */
 export async function walk(
   app: App,
@@ -69,19 +69,22 @@ export async function walk(
   actions: Actions,
   saved: () => boolean,
 ): Promise<void> {
-  let notes: Promise<void> = Promise.resolve()
   const before = working.record.operation?.done ?? []
+  let notes: Promise<void> = Promise.resolve()
   await apply(plan, actions, {
     emit: app.emit,
     interruption: app.interruption,
-    journal: async (step, done) => {
-      const { operation } = working.record
-      if (operation === null) return
-      working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
-      if (!saved()) return
-      notes = notes.then(() => (saved() ? app.records.journal(working.record) : undefined))
+    journal: (step, done) => {
+      // one after the other: steps that begin side by side must not overtake each other in the file
+      notes = notes.then(async () => {
+        const { operation } = working.record
+        if (operation === null || !saved()) return
+        working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
+        await app.records.journal(working.record)
+      })
+      return notes
     },
-  }).finally(() => notes)
+  })
 }
 
 /** Ends an operation: what is wanted from now on, and nothing in progress. */

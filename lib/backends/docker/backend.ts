@@ -19,6 +19,8 @@ import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
 import { createSessions } from './session.ts'
 
+const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
+
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner)
   const doors = createDoors(context)
@@ -88,10 +90,9 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
-    await closeDoor(record)
-    if (observed === undefined) return
+    if (observed === undefined) return closeDoor(record)
     if (observed.state === 'paused') await docker.unpause(composeFile(record))
-    await docker.stop(composeFile(record))
+    await Promise.all([closeDoor(record), docker.stop(composeFile(record))])
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
@@ -107,22 +108,28 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
     if ((await readIfPresent(composeFile(record))) !== undefined) await docker.down(composeFile(record))
-    const label = `dev.nexus.workspace=${record.id}`
-    const kinds: readonly ResourceKind[] = ['container', 'network', 'volume']
-    for (const kind of kinds) await docker.removeResources(kind, await docker.listResources(kind, label))
-    const left = (await Promise.all(kinds.map((kind) => docker.listResources(kind, label)))).flat()
+    if (!(await hasParts(record))) return finishRemoval(record)
+    const label = labelOf(record)
+    for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
+    const left = (await Promise.all(KINDS.map((kind) => docker.listResources(kind, label)))).flat()
     if (left.length > 0) {
       throw new NexusError(
         'CONTAINER_ERROR',
         `${left.length} parts of ${record.name} could not be removed: ${left.join(', ')}.`,
-        {
-          hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``,
-          details: { left },
-        },
+        { hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``, details: { left } },
       )
     }
+    return finishRemoval(record)
+  }
+
+  async function hasParts(record: WorkspaceRecord): Promise<boolean> {
+    const parts = await Promise.all(KINDS.map((kind) => docker.listResources(kind, labelOf(record))))
+    return parts.flat().length > 0
+  }
+
+  async function finishRemoval(record: WorkspaceRecord): Promise<void> {
     await removeOldImage(record)
-    await removeTree(doors.doorOf(record).controlPath)
+    if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)
   }
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
@@ -161,6 +168,10 @@ export function createDockerBackend(context: BackendContext): Backend {
 async function loadProvisioning() {
   const [image, keys] = await Promise.all([import('./image.ts'), import('./keys.ts')])
   return { ...image, ...keys }
+}
+
+function labelOf(record: WorkspaceRecord): string {
+  return `dev.nexus.workspace=${record.id}`
 }
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
