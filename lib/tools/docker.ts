@@ -7,6 +7,8 @@ import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
 
 /** Look-ups answer in milliseconds; an engine that needs longer hangs. */
 const QUERY_TIMEOUT_MS = 10_000
+/** `list` shows `unknown` rather than wait. */
+const LIST_TIMEOUT_MS = 3_000
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 const BUILD_TIMEOUT_MS = 30 * 60_000
 const PLUGIN_MINIMUM = [2, 24, 4] as const
@@ -41,7 +43,8 @@ export function createDocker(runner: Runner) {
       '.Status',
     ]
     const format = columns.map((column) => `{{${column}}}`).join('\t')
-    const { stdout } = await docker(['ps', '--all', '--no-trunc', '--filter', `label=${label}`, '--format', format])
+    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${label}`, '--format', format]
+    const { stdout } = await docker(args, { timeoutMs: LIST_TIMEOUT_MS })
     return parseContainers(stdout)
   }
 
@@ -187,15 +190,12 @@ async function explain<T>(run: () => Promise<T>): Promise<T> {
     return await run()
   } catch (error) {
     if (error instanceof CommandFailed) throw explainDockerFailure(error)
-    if (error instanceof NexusError && error.code === 'TIMEOUT' && error.details?.timeoutMs === QUERY_TIMEOUT_MS) {
-      throw new NexusError(
-        'BACKEND_UNAVAILABLE',
-        `The Docker engine did not answer within ${QUERY_TIMEOUT_MS / 1000} s.`,
-        {
-          hint: 'To see what it does, run `docker info`; to start it again, run `make setup`',
-          cause: error,
-        },
-      )
+    const waited = error instanceof NexusError && error.code === 'TIMEOUT' ? Number(error.details?.timeoutMs) : 0
+    if (waited > 0 && waited <= QUERY_TIMEOUT_MS) {
+      throw new NexusError('BACKEND_UNAVAILABLE', `The Docker engine did not answer within ${waited / 1000} s.`, {
+        hint: 'To see what it does, run `docker info`; to start it again, run `make setup`',
+        cause: error,
+      })
     }
     throw error
   }

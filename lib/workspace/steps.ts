@@ -61,10 +61,10 @@ export function planUp(facts: UpFacts): Plan {
     plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record']))
   }
   if (facts.state === 'running') return plan
-  if (facts.state === 'stopped' && facts.start && facts.worktreePresent) {
-    // its containers are there: nothing they are started from has to be made first
-    plan.push(step('start', facts.name, startCause(facts.state), ['lease']))
-    plan.push(step('configure', 'generated files', 'written where they differ', ['lease']))
+  if (facts.state === 'stopped' && facts.start && plan.length === 0) {
+    // its containers are there: nothing that they are started from has to be made first
+    plan.push(step('start', facts.name, startCause(facts.state)))
+    plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record']))

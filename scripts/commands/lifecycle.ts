@@ -1,5 +1,6 @@
 /** create, up, start, stop, restart, pause, resume, delete: words in, one use case each, an answer out. */
 import { NexusError } from '../../lib/core/errors.ts'
+import { isWorkspaceId, parseName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import { deleteWorkspace } from '../../lib/workspace/delete.ts'
@@ -23,10 +24,12 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
       hint: `To create one, run \`nexus ${verb} feature-auth\``,
     })
   }
+  if (given !== undefined && !isWorkspaceId(given)) parseName(given)
   const repo = await findRepo(app, call.value('repo') ?? repoName)
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
   if (existing !== undefined && verb === 'create' && existing.operation?.kind !== 'create')
     throw alreadyExists(existing)
+  if (existing !== undefined) tellIgnored(call, existing.name)
   const result = await bringUp(app, {
     given,
     repo,
@@ -40,6 +43,16 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
     dryRun: call.flag('dry-run'),
   })
   return answerUp(call, result)
+}
+
+/** What a workspace is made from is fixed when it is created. */
+function tellIgnored(call: Call, name: string): void {
+  const fixed = ['backend', 'from', 'branch', 'pr', 'env', 'port', 'cpus', 'memory'].filter((option) =>
+    call.flag(option),
+  )
+  if (fixed.length === 0) return
+  const flags = fixed.map((option) => `--${option}`).join(', ')
+  call.app.emit({ type: 'notice', text: `${name} exists already: ${flags} counts only when a workspace is created` })
 }
 
 function parsePr(text: string | undefined): number | undefined {
