@@ -125,6 +125,14 @@ export function createDocker(runner: Runner) {
     return runner.attach(['docker', 'compose', '-f', file, 'logs', ...args])
   }
 
+  /** The last lines that a project's services printed, for an error's output. */
+  async function lastLogs(file: string): Promise<string> {
+    const { stdout } = await compose(file, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
+      okCodes: 'any',
+    })
+    return stdout.trim()
+  }
+
   /** The engine's version and how it runs. */
   async function info(): Promise<{ readonly version: string; readonly rootless: boolean }> {
     const { stdout } = await docker(['info', '--format', '{{.ServerVersion}}\t{{json .SecurityOptions}}'])
@@ -147,6 +155,7 @@ export function createDocker(runner: Runner) {
     removeImages,
     build,
     attachLogs,
+    lastLogs,
     info,
     composeVersion,
     up: (file: string) => compose(file, ['up', '--detach', '--no-build', '--remove-orphans']),

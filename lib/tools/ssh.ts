@@ -51,7 +51,7 @@ export function masterArgs(door: Door): readonly string[] {
       // not in doorArgs: it would also switch off forwarding of the user's agent
       IdentityAgent: 'none',
       ControlMaster: 'auto',
-      ControlPath: escapePercent(door.controlPath),
+      ControlPath: controlPathValue(door),
       ControlPersist: String(PERSIST_S),
     }),
   ]
@@ -61,8 +61,9 @@ function options(values: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(values).flatMap(([key, value]) => ['-o', `${key}=${value}`])
 }
 
-function escapePercent(path: string): string {
-  return path.replaceAll('%', '%%')
+/** In quotes, because the path may hold spaces; `%` starts one of ssh's tokens. */
+function controlPathValue({ controlPath }: Door): string {
+  return `"${controlPath.replaceAll('%', '%%')}"`
 }
 
 export type Ssh = ReturnType<typeof createSsh>
@@ -92,17 +93,7 @@ export function createSsh(runner: Runner) {
   }
 
   function control(door: Door, command: 'check' | 'exit'): Promise<RunResult> {
-    const argv = [
-      'ssh',
-      '-F',
-      'none',
-      '-o',
-      `ControlPath=${escapePercent(door.controlPath)}`,
-      '-O',
-      command,
-      '--',
-      door.host,
-    ]
+    const argv = ['ssh', '-F', 'none', '-o', `ControlPath=${controlPathValue(door)}`, '-O', command, '--', door.host]
     return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
   }
 

@@ -86,7 +86,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (observed?.state === 'paused') await docker.unpause(composeFile(record))
     const started = observed?.state === 'stopped' && (await docker.start(composeFile(record)))
     if (!started) await docker.up(composeFile(record))
-    await doors.awaitLogin(record)
+    await doors.awaitLogin(record, () => docker.lastLogs(composeFile(record)))
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {

@@ -18,6 +18,8 @@ const READY_TIMEOUT_MS = 60_000
 const POLL_MS = 10
 const FIRST_PATIENCE_MS = 40
 const LAST_PATIENCE_MS = 2_000
+/** What no second try can change. */
+const HOPELESS = /command-line|Bad configuration option|Host key verification failed/
 /** ssh appends 17 characters while it binds the socket; the kernel's limit is 108. */
 const CONTROL_PATH_MAX = 88
 
@@ -56,9 +58,9 @@ export function createDoors(context: BackendContext) {
   /**
    * Waits for one real login with Nexus's own key. The banner is only the trigger: Docker's proxy accepts connections
    * before anything listens inside.
-   * @throws {NexusError} WORKSPACE_START_FAILED after a minute
+   * @throws {NexusError} WORKSPACE_START_FAILED after a minute, or at once when ssh itself is at fault; with the last logs
    */
-  async function awaitLogin(record: WorkspaceRecord): Promise<void> {
+  async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
     const door = doorOf(record)
     await makeFolder(join(door.controlPath, '..'))
     const deadline = performance.now() + READY_TIMEOUT_MS
@@ -71,18 +73,15 @@ export function createDoors(context: BackendContext) {
         const { code, stderr } = await ssh.login(door)
         if (code === 0) return
         said = stderr
+        if (HOPELESS.test(said)) break
       }
       patienceMs = Math.min(patienceMs * 1.3, LAST_PATIENCE_MS)
       await new Promise((wake) => setTimeout(wake, POLL_MS))
     }
-    throw new NexusError(
-      'WORKSPACE_START_FAILED',
-      `The SSH server of ${record.name} let nobody in within ${READY_TIMEOUT_MS / 1000} s.`,
-      {
-        hint: `To see what it says, run \`nexus logs ${record.name}\``,
-        output: said,
-      },
-    )
+    throw new NexusError('WORKSPACE_START_FAILED', `The SSH server of ${record.name} lets nobody in.`, {
+      hint: `To see every command, repeat with \`-V\`; to see the engine, run \`docker ps -a\``,
+      output: [said.trim(), await lastLogs()].filter((text) => text !== '').join('\n'),
+    })
   }
 
   function sshInfo(record: WorkspaceRecord): SshInfo {
