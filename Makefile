@@ -4,6 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup build install check test unit bench bench-short schema docs golden clean ws-up ws-down ws-list ws-ssh ws-exec ws-delete require-name
 
+# as typed: make itself must not expand a `$` in them
+override NAME := $(value NAME)
+override REPO := $(value REPO)
+override CMD := $(value CMD)
+override FORCE := $(value FORCE)
 export NAME REPO CMD FORCE
 SOURCES := $(shell find lib scripts templates compose -type f 2>/dev/null) package.json package-lock.json
 NEXUS := node dist/nexus.js

@@ -45,8 +45,8 @@ export interface WorkspaceRecord {
   /** The project's word in names and host names. */
   readonly project: string
   readonly branch: string
-  /** The commit that the branch was made at or found on. */
-  readonly base: string
+  /** The commit that this workspace made its branch at; null when the branch was there before. */
+  readonly base: string | null
   /** Nexus made the branch, so it may go with the workspace. */
   readonly branchCreated: boolean
   /** Null on a backend without local files. */

@@ -21,6 +21,11 @@ export interface Ref {
   readonly worktree: string
 }
 
+export interface RemoteRef {
+  readonly name: string
+  readonly commit: string
+}
+
 export type Git = ReturnType<typeof createGit>
 
 export function createGit(runner: Runner) {
@@ -148,23 +153,22 @@ export function createGit(runner: Runner) {
     return stdout.split('\n').filter((line) => line !== '')
   }
 
-  /** Names of `refs` that `origin` has, in the given order. Contacts the remote. */
-  async function listRemoteRefs(repo: string, refs: readonly string[]): Promise<readonly string[]> {
+  /** The first of `refs` that `origin` has, with its commit. Contacts the remote. */
+  async function findRemoteRef(repo: string, refs: readonly string[]): Promise<RemoteRef | undefined> {
     const { stdout } = await git(repo, ['ls-remote', '--quiet', '--', 'origin', ...refs], {
       timeoutMs: NETWORK_TIMEOUT_MS,
     })
-    const there = new Set(stdout.split('\n').map((line) => line.split('\t')[1] ?? ''))
-    return refs.filter((ref) => there.has(ref))
+    const there = stdout.split('\n').map((line) => {
+      const [commit = '', name = ''] = line.split('\t')
+      return { name, commit }
+    })
+    return refs.map((ref) => there.find(({ name }) => name === ref)).find((found) => found !== undefined)
   }
 
-  /** Fetches one ref of `origin` into `target` without touching FETCH_HEAD. Contacts the remote. */
-  async function fetchRef(repo: string, ref: string, target: string): Promise<void> {
-    const args = ['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', '--', 'origin', `+${ref}:${target}`]
+  /** Fetches one ref of `origin` without giving it a name here: whoever asks names the commit at once. Contacts the remote. */
+  async function fetchRef(repo: string, ref: string): Promise<void> {
+    const args = ['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', '--', 'origin', ref]
     await git(repo, args, { timeoutMs: NETWORK_TIMEOUT_MS })
-  }
-
-  async function deleteRef(repo: string, ref: string): Promise<void> {
-    await git(repo, ['update-ref', '-d', ref])
   }
 
   /** The user's name and address for commits, '' where git has none. */
@@ -192,9 +196,8 @@ export function createGit(runner: Runner) {
     countUniqueCommits,
     listChanges,
     listUnpushedSubmodules,
-    listRemoteRefs,
+    findRemoteRef,
     fetchRef,
-    deleteRef,
     identity,
   }
 }

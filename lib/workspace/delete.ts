@@ -133,6 +133,9 @@ async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteReq
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   if (ref.worktree !== '' && ref.worktree !== worktree) return kept
   if (!record.branchCreated && !request.deleteBranch) return kept
+  // what was fetched and not built upon is as it was before the workspace
+  if (record.base === ref.commit)
+    return { delete: { commit: ref.commit, cause: 'still where it was made' }, kept: null }
   if (uniqueCommits === 0) return { delete: { commit: ref.commit, cause: 'no commits of its own' }, kept: null }
   if (!request.deleteBranch) return kept
   if (request.force)

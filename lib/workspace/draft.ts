@@ -39,6 +39,7 @@ export interface CreateRequest {
   readonly env?: readonly string[]
   readonly ports?: readonly string[]
   readonly start: boolean
+  readonly dryRun: boolean
 }
 
 export interface Draft {
@@ -65,7 +66,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     checkLikelyBackend(app),
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
-  const pr = request.pr === undefined ? undefined : await fetchPullRequest(app, repo, request.pr)
+  const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
   const branch = chooseBranch(asked, { refs, start, pr })
   const text = branch.commit === start ? committed : await app.git.findFile(repo.root, branch.commit, PROJECT_CONFIG)
   const project = projectConfig(app, repo, text)
@@ -91,7 +92,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       repo: repo.root,
       project: settings.workspace.name ?? basename(repo.root),
       branch: branch.branch,
-      base: branch.commit,
+      base: branch.create ? branch.commit : null,
       branchCreated: branch.ours,
       worktree,
       gitDir: worktree === null ? null : repo.gitDir,
@@ -170,20 +171,17 @@ function parseEnvironment(entries: readonly string[], own: NodeJS.ProcessEnv): R
   return Object.fromEntries(entries.map((entry) => parseVariable(entry, own)))
 }
 
-/** GitHub's and GitLab's refs of `origin`; fetched under a name of our own, which the branch then replaces. */
-async function fetchPullRequest(app: App, repo: Repository, number: number): Promise<string> {
+/** The commit behind GitHub's or GitLab's ref of `origin`; a dry run asks for it and fetches nothing. */
+async function findPullRequest(app: App, repo: Repository, number: number, dryRun: boolean): Promise<string> {
   const refs = [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]
-  const [ref] = await app.git.listRemoteRefs(repo.root, refs)
+  const ref = await app.git.findRemoteRef(repo.root, refs)
   if (ref === undefined) {
     throw new NexusError('INVALID_ARGUMENT', `origin has no pull or merge request ${number}.`, {
       hint: 'To see what origin offers, run `git ls-remote origin`',
     })
   }
-  const target = `refs/nexus/pr-${number}`
-  await app.git.fetchRef(repo.root, ref, target)
-  const commit = await app.git.findCommit(repo.root, target)
-  if (commit === undefined) throw new Error(`${target} was fetched and is not there`)
-  return commit
+  if (!dryRun) await app.git.fetchRef(repo.root, ref.name)
+  return ref.commit
 }
 
 function refuseAgentIsolation(): never {

@@ -29,9 +29,7 @@ export interface UpResult {
   readonly created: boolean
 }
 
-export interface UpRequest extends Omit<CreateRequest, 'start'> {
-  readonly start: boolean
-  readonly dryRun: boolean
+export interface UpRequest extends CreateRequest {
   /** `up`: an existing workspace is started; `create`: it is an error. */
   readonly existing: WorkspaceRecord | undefined
 }
@@ -131,8 +129,9 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
 
 /** A create that was killed early may not even have made the branch. */
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
-  const gone = redo && record.gitDir !== null && !(await app.git.findCommit(record.repo, `refs/heads/${record.branch}`))
-  return { branch: record.branch, create: gone, commit: record.base, ours: record.branchCreated, cause: 'its own' }
+  const { branch, base, branchCreated: ours } = record
+  const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  return { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
 }
 
 /** The worktree of an interrupted create may be half made: it is made again unless its step was done. */
