@@ -30,7 +30,7 @@ die() { # CODE MESSAGE [HINT]
 }
 die_with_log() { # CODE LOG MESSAGE
   say "the last lines of $2:"
-  root tail -n 15 "$2" 2>/dev/null | sed 's/^/  | /' >&2 || true
+  { root tail -n 200 "$2" 2>/dev/null | grep -v level=info | tail -n 12 | sed 's/^/  | /' >&2; } || true
   die "$1" "$3"
 }
 cleanup() { [ -z "$policy_is_ours" ] || root rm -f "$policy"; }

@@ -15,12 +15,13 @@ import { findProcesses, kill, listDockerObjects, newDockerObjects } from '../tes
 import { settings } from './build.mjs'
 
 const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
-/** Light kinds run first, one file a core; the others share machine-wide things such as Docker. */
+/** Light kinds run first, one file a core; the next share machine-wide things such as Docker; what measures runs alone. */
 const KINDS = {
-  unit: { light: true, deadlineMs: 120_000 },
-  golden: { light: true, deadlineMs: 120_000 },
-  tool: { light: false, deadlineMs: 600_000 },
-  scenario: { light: false, deadlineMs: 600_000 },
+  unit: { round: 1, deadlineMs: 120_000 },
+  golden: { round: 1, deadlineMs: 120_000 },
+  tool: { round: 2, deadlineMs: 600_000 },
+  scenario: { round: 2, deadlineMs: 600_000 },
+  bench: { round: 3, deadlineMs: 600_000 },
 }
 const HEAVY_JOBS = 2
 const SCRUBBED = /^(CI|NEXUS_.*|ZX_.*|GIT_.*|COMPOSE_.*|DOCKER_CONTEXT|SSH_AUTH_SOCK|NO_COLOR|FORCE_COLOR)$/
@@ -52,11 +53,12 @@ async function main(options) {
   try {
     const [engine, built] = await Promise.all([listDockerObjects(DOCKER_PATIENCE_MS), bundle(files, bundles)])
     const runOne = async (file) => add(count, await runFile({ ...file, ...built.get(file) }, temp, options))
-    for (const [light, jobs] of [
-      [true, availableParallelism()],
-      [false, HEAVY_JOBS],
+    for (const [round, jobs] of [
+      [1, availableParallelism()],
+      [2, HEAVY_JOBS],
+      [3, 1],
     ]) {
-      const some = files.filter((file) => file.light === light)
+      const some = files.filter((file) => file.round === round)
       await pool(some, options.jobs ?? jobs, runOne)
     }
     if (files.length === 0) add(count, report('no test file', 0, 1, 0, ['nothing matches what was asked for']))

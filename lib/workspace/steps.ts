@@ -58,9 +58,12 @@ export function planUp(facts: UpFacts): Plan {
     plan.push(step('lease', 'ports', 'no ports yet', ['record']))
   }
   if (facts.capabilities.has('worktree') && !facts.worktreePresent && facts.worktree !== null) {
-    plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record']))
+    const runs = facts.state === 'running' || facts.state === 'paused'
+    if (runs) plan.push(step('stop', facts.name, 'its mount leads to a folder that is gone'))
+    plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record', 'stop']))
+  } else if (facts.state === 'running') {
+    return plan
   }
-  if (facts.state === 'running') return plan
   if (facts.state === 'stopped' && facts.start && plan.length === 0) {
     // its containers are there: nothing that they are started from has to be made first
     plan.push(step('start', facts.name, startCause(facts.state)))
@@ -69,7 +72,9 @@ export function planUp(facts: UpFacts): Plan {
   }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
-  if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), ['configure']))
+  // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
+  const first: readonly StepId[] = facts.isNew ? ['configure'] : ['configure', 'stop', 'worktree']
+  if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
   return plan
 }
 

@@ -6,7 +6,7 @@ import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
-import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
@@ -22,6 +22,7 @@ const PORT_ATTEMPTS = 5
 
 export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined) {
   const { backend } = draft
+  let observed = seen?.observation
   return {
     lease: {
       run: async () => {
@@ -30,7 +31,13 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         working.record = { ...working.record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
       },
     },
-    worktree: worktreeAction(app, working, draft),
+    worktree: worktreeAction(app, working, draft, seen !== undefined),
+    stop: {
+      run: async () => {
+        await backend.stop(working.record, observed)
+        observed = { state: 'stopped', reason: '' }
+      },
+    },
     provision: {
       run: async () => {
         const provision = await backend.provision(working.record)
@@ -43,19 +50,22 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         await backend.configure(working.record)
       },
     },
-    start: { run: () => startWithPorts(app, working, draft, seen) },
+    start: { run: () => startWithPorts(app, working, draft, observed) },
   } satisfies Actions
 }
 
-/** Takes back only what this very call added: at the same path another home may have been quicker. */
-function worktreeAction(app: App, working: Working, draft: Draft) {
+/**
+ * Takes back only what this very call added: at the same path another home may have been quicker. With `again`, what an
+ * interrupted or deleted worktree of this workspace left at the path goes first.
+ */
+function worktreeAction(app: App, working: Working, draft: Draft, again: boolean) {
   let added = false
   return {
     run: async () => {
       const { worktree, gitDir } = localFiles(working.record)
       await withRepository(app, gitDir, async () => {
         try {
-          await addWorktree(app, working.record, draft)
+          await addWorktree(app, working.record, draft, again)
           added = true
         } catch (error) {
           // git takes back what it did when it fails, but not when it is ended
@@ -80,10 +90,9 @@ function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
   return { worktree, gitDir }
 }
 
-async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft): Promise<void> {
+async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean): Promise<void> {
   const { worktree, gitDir } = localFiles(record)
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
-  const again = record.operation?.kind !== 'create' || record.operation.pid !== process.pid
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 
@@ -110,9 +119,9 @@ async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: D
 }
 
 /** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
-async function startWithPorts(app: App, working: Working, draft: Draft, seen: Seen | undefined): Promise<void> {
+async function startWithPorts(app: App, working: Working, draft: Draft, seen: Observation | undefined): Promise<void> {
   const { backend } = draft
-  let observed = seen?.observation
+  let observed = seen
   for (let attempt = 1; ; attempt++) {
     try {
       return await backend.start(working.record, observed)

@@ -37,7 +37,7 @@ export function parse(argv: readonly string[]): Parsed {
   known.action(() => undefined)
   const options = readOptions(words, specs)
   try {
-    parser.parse(['node', 'nexus', ...hideValues(words, specs)], { run: false })
+    parser.parse(['node', 'nexus', ...hideValues(withoutFlags(words, specs), specs)], { run: false })
     if (options.help === undefined) parser.runMatchedCommand()
   } catch (error) {
     throw explain(error, command)
@@ -91,6 +91,14 @@ function readOptions(
     }
   }
   return found
+}
+
+/** cac gives some flags the word that follows them: `readOptions` alone reads flags. */
+function withoutFlags(words: readonly string[], specs: readonly OptionSpec[]): readonly string[] {
+  const flags = new Set(specs.filter((spec) => !takesValue(spec)).flatMap(({ flag }) => flag.split(', ')))
+  const valued = new Set(specs.filter(takesValue).flatMap(({ flag }) => flag.replace(/ <.*/, '').split(', ')))
+  const end = words.indexOf('--')
+  return words.filter((word, i) => (end !== -1 && i >= end) || valued.has(words[i - 1] ?? '') || !flags.has(word))
 }
 
 /** A value such as `-1` would be read as an option: cac gets a harmless stand-in, the value is read by `readOptions`. */
