@@ -95,8 +95,15 @@ require_debootstrap() {
     die_with_log 'debootstrap could not be installed' "To see why, run \`apt-get install $packages\`"
 }
 
+# One archive that is missing or expired would make `apt-get update` fail in every build on this image.
+usable() { # SOURCE
+  root sh -c 'echo "$2" >"$1/etc/apt/probe.list"
+    timeout 30 chroot "$1" apt-get update --error-on=any -o Dir::Etc::sourcelist=/etc/apt/probe.list -o Dir::Etc::sourceparts=-
+    code=$?; rm -f "$1/etc/apt/probe.list"; exit $code' sh "$work/rootfs" "$1" >>"$work/log" 2>&1 </dev/null 9<&-
+}
+
 bootstrap() { # SUITE
-  local suite=$1 mirror security include=''
+  local suite=$1 mirror security setting source include=''
   mirror=$(mirror_of "$suite" '')
   case $mirror in https:*) include=--include=ca-certificates ;; esac
   use_apt_proxy
@@ -107,15 +114,19 @@ bootstrap() { # SUITE
     die_with_log "debootstrap of $suite failed" "To see all of it, run \`debootstrap --variant=minbase $suite /tmp/rootfs $mirror\` as root"
 
   [ -n "$mirror" ] || mirror=$(awk '$1 == "deb" { print $2; exit }' "$work/rootfs/etc/apt/sources.list")
+  # The machine's mirror may be a copy whose security archive counts as expired; then its own apt is told not to mind.
+  for setting in Check-Valid-Until Check-Date; do
+    [[ $(apt-config dump --format '%v' "Acquire::$setting" 2>/dev/null) != [Ff0Nn]* ]] ||
+      root tee -a "$work/rootfs/etc/apt/apt.conf.d/90machine" >/dev/null <<<"Acquire::$setting \"false\";"
+  done
   security=$(mirror_of "$suite" -security)
-  if [ -z "$security" ] && wget -q --timeout=10 --tries=1 --spider "$mirror-security/dists/$suite-security/InRelease"; then
-    security=$mirror-security # where Debian's own archive has it
-  fi
   {
     echo "deb $mirror $suite main"
-    [[ $suite == @(sid|unstable) ]] || echo "deb $mirror $suite-updates main"
-    [ -z "$security" ] || echo "deb $security $suite-security main"
-  } | root tee "$work/rootfs/etc/apt/sources.list" >/dev/null
+    for source in "deb $mirror $suite-updates main" "deb ${security:-$mirror-security} $suite-security main"; do
+      ! usable "$source" || echo "$source"
+    done
+  } >"$work/sources.list"
+  root cp "$work/sources.list" "$work/rootfs/etc/apt/sources.list"
   slim
 }
 

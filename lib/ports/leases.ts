@@ -10,8 +10,8 @@ import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { arePortsFree } from '../system/net.ts'
-import { readJson, writeJson } from '../system/store.ts'
-import { blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
+import { readIfPresent, readJson, writeJson } from '../system/store.ts'
+import { BLOCK_SIZE, blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
 
 export interface Lease {
   readonly base: number
@@ -58,19 +58,29 @@ export interface LeaseSources {
 }
 
 export function createLeases({ file, rebuild, warn }: LeaseSources) {
-  async function load(): Promise<LeaseFile> {
+  /** Under the lock: a damaged file is set aside, built again and written before anyone goes on. */
+  async function loadLocked(): Promise<LeaseFile> {
     let damaged: string | undefined
     const found = await readJson<LeaseFile>(file, 1, (kept) => {
       damaged = kept
     })
     if (damaged === undefined) return found ?? EMPTY
     warn(`${file} was damaged; it was kept as ${damaged} and built again from the workspaces' records`)
-    return { ...EMPTY, leases: await rebuild() }
+    const rebuilt = { ...EMPTY, leases: await rebuild() }
+    await writeJson(file, rebuilt)
+    return rebuilt
+  }
+
+  /** Without the lock: what the file says now, for a look or a first choice. */
+  async function load(): Promise<LeaseFile> {
+    const text = await readIfPresent(file)
+    if (text === undefined) return EMPTY
+    return parseLeases(text) ?? (await withLock(file, loadLocked))
   }
 
   const update = (change: (current: LeaseFile) => LeaseFile | undefined): Promise<boolean> =>
     withLock(file, async () => {
-      const current = await load()
+      const current = await loadLocked()
       const next = change(current)
       if (next === undefined) return false
       await writeJson(file, { ...next, generation: current.generation + 1 })
@@ -82,7 +92,7 @@ export function createLeases({ file, rebuild, warn }: LeaseSources) {
   }
 
   /**
-   * Leases the blocks for a workspace and returns their bases in order; the blocks it holds already are returned as they are.
+   * Leases the blocks that a workspace still lacks and returns all its bases in order.
    * @throws {NexusError} RESOURCE_EXHAUSTED when every block is leased or busy
    */
   async function acquire(request: LeaseRequest): Promise<readonly number[]> {
@@ -92,14 +102,14 @@ export function createLeases({ file, rebuild, warn }: LeaseSources) {
       const current = await load()
       const held = basesOf(current, request.workspace)
       if (held.length >= blocks) return held
-      const chosen = await choose(request, blocks, unavailable(current, busy), busy)
+      const more = await choose(request, held, blocks, unavailable(current, busy), busy)
       const written = await update((now) => {
-        if (basesOf(now, request.workspace).length > 0) return undefined
+        if (basesOf(now, request.workspace).length !== held.length) return undefined
         const taken = unavailable(now, busy)
-        if (chosen.some((base) => taken.has(base))) return undefined
-        return { ...now, leases: [...now.leases, ...chosen.map((base) => leaseOf(request, base))] }
+        if (more.some((base) => overlapsAny(base, taken))) return undefined
+        return { ...now, leases: [...now.leases, ...more.map((base) => leaseOf(request, base))] }
       })
-      if (written) return chosen
+      if (written) return [...held, ...more]
     }
   }
 
@@ -137,24 +147,41 @@ function unavailable(file: LeaseFile, busy: ReadonlySet<number>): ReadonlySet<nu
   return new Set([...file.leases, ...quarantined].map((entry) => entry.base).concat(...busy))
 }
 
+/** Blocks of ranges that begin elsewhere may lie across each other. */
+function overlapsAny(base: number, taken: ReadonlySet<number>): boolean {
+  if (taken.has(base)) return true
+  for (const other of taken) if (Math.abs(other - base) < BLOCK_SIZE) return true
+  return false
+}
+
 /** The first blocks, in the workspace's own order, that are not taken and whose needed ports are free. */
 async function choose(
   request: LeaseRequest,
+  held: readonly number[],
   blocks: number,
   taken: ReadonlySet<number>,
   busy: Set<number>,
 ): Promise<readonly number[]> {
-  const chosen: number[] = []
+  const more: number[] = []
   for (const base of candidateBases(request.repo, request.name, request.range)) {
-    if (taken.has(base)) continue
-    const index = chosen.length
-    const needed = request.offsets.filter((offset) => Math.floor(offset / 10) === index)
-    const ports = needed.map((offset) => portAt([...chosen, base], offset))
-    if (await arePortsFree(ports)) chosen.push(base)
+    if (overlapsAny(base, taken)) continue
+    const bases = [...held, ...more, base]
+    const needed = request.offsets.filter((offset) => Math.floor(offset / BLOCK_SIZE) === bases.length - 1)
+    if (await arePortsFree(needed.map((offset) => portAt(bases, offset)))) more.push(base)
     else busy.add(base)
-    if (chosen.length === blocks) return chosen
+    if (held.length + more.length === blocks) return more
   }
   return refuseForLackOfPorts(request.range, blocks)
+}
+
+/** Undefined for a text that must be set aside or refused under the lock. */
+function parseLeases(text: string): LeaseFile | undefined {
+  try {
+    const data = JSON.parse(text) as LeaseFile
+    return data.schema === 1 && Array.isArray(data.leases) && Array.isArray(data.quarantine) ? data : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function leaseOf(request: LeaseRequest, base: number): Lease {

@@ -77,7 +77,14 @@ export function renderCompose(
     lineWidth: 0,
     aliasDuplicateObjects: false,
   })
-  return `${header}\n${text}`
+  return `${header}\n${escapeUnprintable(text)}`
+}
+
+/** What YAML calls unprintable, and what YAML 1.1 readers take for a line break; it can only stand in quoted values here. */
+function escapeUnprintable(text: string): string {
+  return text.replace(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
 }
 
 function escapeDollars(value: Yaml): Yaml {
