@@ -2,7 +2,7 @@
 // it, for this Node version). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,8 +37,17 @@ const commonJs = {
 }
 
 async function buildProduct() {
-  const dist = join(root, 'dist')
-  await rm(dist, { recursive: true, force: true })
+  const dist = await mkdtemp(join(root, 'dist-'))
+  try {
+    await bundle(dist)
+  } catch (error) {
+    await rm(dist, { recursive: true, force: true })
+    throw error
+  }
+  return dist
+}
+
+async function bundle(dist) {
   await Promise.all([
     build({ ...commonJs, banner: {}, entryPoints: { nexus: 'scripts/nexus.ts' }, outdir: dist }),
     build({
@@ -54,6 +63,20 @@ async function buildProduct() {
   await writeFile(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
   await chmod(join(dist, 'nexus.js'), 0o755)
   await writeCodeCache(dist)
+  await chmod(dist, 0o755)
+}
+
+/** Puts the finished folder in place: a build that fails leaves the old one as it was. */
+async function install(made) {
+  const dist = join(root, 'dist')
+  const old = `${made}-old`
+  await rename(dist, old).catch(ignoreMissing)
+  await rename(made, dist)
+  await rm(old, { recursive: true, force: true })
+}
+
+function ignoreMissing(error) {
+  if (error.code !== 'ENOENT') throw error
 }
 
 /** Functions that have run are in the cache ready compiled: a small tour of the mock backend runs the usual ones. */
@@ -88,4 +111,4 @@ async function writeCodeCache(dist) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildProduct()
+if (process.argv[1] === fileURLToPath(import.meta.url)) await install(await buildProduct())
