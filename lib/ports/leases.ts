@@ -96,35 +96,48 @@ export function createLeases({ file, rebuild, warn }: LeaseSources) {
    * @throws {NexusError} RESOURCE_EXHAUSTED when every block is leased or busy
    */
   async function acquire(request: LeaseRequest): Promise<readonly number[]> {
-    const blocks = blocksNeeded(request.offsets)
+    const held = basesOf(await load(), request.workspace)
+    if (held.length >= blocksNeeded(request.offsets)) return held
+    return take(request, (bases) => bases, undefined)
+  }
+
+  /**
+   * Gives a workspace other blocks because Docker refused its own, which nobody gets for ten minutes. The old ones are kept
+   * when there are no others.
+   * @throws {NexusError} RESOURCE_EXHAUSTED
+   */
+  function exchange(request: LeaseRequest, reason: string): Promise<readonly number[]> {
+    return take(request, () => [], reason)
+  }
+
+  /** Chooses without the lock, then writes under it unless somebody was quicker; then it chooses again. */
+  async function take(
+    request: LeaseRequest,
+    keep: (held: readonly number[]) => readonly number[],
+    refused: string | undefined,
+  ): Promise<readonly number[]> {
     const busy = new Set<number>()
     for (;;) {
       const current = await load()
       const held = basesOf(current, request.workspace)
-      if (held.length >= blocks) return held
-      const more = await choose(request, held, blocks, unavailable(current, busy), busy)
+      const kept = keep(held)
+      const more = await choose(request, kept, blocksNeeded(request.offsets), unavailable(current, busy), busy)
       const written = await update((now) => {
-        if (basesOf(now, request.workspace).length !== held.length) return undefined
+        if (basesOf(now, request.workspace).join() !== held.join()) return undefined
         const taken = unavailable(now, busy)
         if (more.some((base) => overlapsAny(base, taken))) return undefined
-        return { ...now, leases: [...now.leases, ...more.map((base) => leaseOf(request, base))] }
+        const others = now.leases.filter(
+          ({ workspace, base }) => workspace !== request.workspace || kept.includes(base),
+        )
+        return {
+          ...now,
+          leases: [...others, ...more.map((base) => leaseOf(request, base))],
+          quarantine:
+            refused === undefined ? now.quarantine : [...fresh(now), ...held.map((base) => rest(base, refused))],
+        }
       })
-      if (written) return [...held, ...more]
+      if (written) return [...kept, ...more]
     }
-  }
-
-  /** Gives a workspace other blocks because Docker refused its own, which nobody gets for ten minutes. */
-  async function exchange(request: LeaseRequest, reason: string): Promise<readonly number[]> {
-    const until = timestamp(new Date(Date.now() + QUARANTINE_MS))
-    await update((now) => ({
-      ...now,
-      leases: now.leases.filter((lease) => lease.workspace !== request.workspace),
-      quarantine: [
-        ...now.quarantine.filter((entry) => Date.parse(entry.until) > Date.now()),
-        ...basesOf(now, request.workspace).map((base) => ({ base, until, reason })),
-      ],
-    }))
-    return acquire(request)
   }
 
   async function release(workspace: WorkspaceId): Promise<void> {
@@ -141,10 +154,17 @@ function basesOf(file: LeaseFile, workspace: WorkspaceId): readonly number[] {
   return file.leases.filter((lease) => lease.workspace === workspace).map((lease) => lease.base)
 }
 
+function fresh(file: LeaseFile): readonly Quarantine[] {
+  return file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
+}
+
+function rest(base: number, reason: string): Quarantine {
+  return { base, until: timestamp(new Date(Date.now() + QUARANTINE_MS)), reason }
+}
+
 /** Leased, quarantined or seen busy. */
 function unavailable(file: LeaseFile, busy: ReadonlySet<number>): ReadonlySet<number> {
-  const quarantined = file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
-  return new Set([...file.leases, ...quarantined].map((entry) => entry.base).concat(...busy))
+  return new Set([...file.leases, ...fresh(file)].map((entry) => entry.base).concat(...busy))
 }
 
 /** Blocks of ranges that begin elsewhere may lie across each other. */

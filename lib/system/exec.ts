@@ -61,7 +61,7 @@ export class CommandFailed extends Error {
 }
 
 const DROPPED =
-  /^(ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
+  /^(ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
 
 export function cleanEnvironment(
   base: NodeJS.ProcessEnv,
@@ -131,7 +131,9 @@ function spawnAttached(
       env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
-    child.once('error', (error: NodeJS.ErrnoException) => fail(error.code === 'ENOENT' ? toolMissing(program) : error))
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
+    )
     child.once('exit', (code, signal) => done(codeOf(code, signal)))
   })
 }

@@ -120,6 +120,15 @@ export function createDocker(runner: Runner) {
     )
   }
 
+  /** Pauses or unpauses; `already` is what Docker says when that is so. */
+  async function freeze(file: string, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
+    const result = await compose(file, [verb], { okCodes: 'any' })
+    if (result.code === 0 || already.test(result.stderr)) return
+    throw explainDockerFailure(
+      new CommandFailed(['docker', 'compose', '--progress', 'quiet', '-f', file, verb], result),
+    )
+  }
+
   /** Logs of a compose project on the caller's own output, following until interrupted. */
   function attachLogs(file: string, args: readonly string[]): Promise<number> {
     return runner.attach(['docker', 'compose', '-f', file, 'logs', ...args])
@@ -161,8 +170,8 @@ export function createDocker(runner: Runner) {
     up: (file: string) => compose(file, ['up', '--detach', '--no-build', '--remove-orphans']),
     start,
     stop: (file: string) => compose(file, ['stop', '--timeout', '10']),
-    pause: (file: string) => compose(file, ['pause']),
-    unpause: (file: string) => compose(file, ['unpause']),
+    pause: (file: string) => freeze(file, 'pause', /already paused/i),
+    unpause: (file: string) => freeze(file, 'unpause', /is not paused/i),
     down: (file: string) => compose(file, ['down', '--volumes', '--remove-orphans', '--timeout', '3']),
   }
 }

@@ -4,6 +4,7 @@
  * a delete cut short is found by the next command and finished.
  */
 import { existsSync } from 'node:fs'
+import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readBranch } from '../tools/repository.ts'
@@ -35,18 +36,20 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
       judgeBranch(app, record, request),
       request.force ? undefined : refuseLoss(app, record),
     ])
+    const backend = await app.backend(record.backend)
     const plan = planDelete({
       name: record.name,
       worktree: record.worktree,
       branch: record.branch,
       deleteBranchCause: branch.delete?.cause,
-      portsLeased: record.ports.some((port) => port.host !== null),
+      // also when the record knows none: a create may have been killed between lease and note
+      portsLeased: backend.capabilities.has('local-ports'),
     })
     const keptBranch = branch.kept
     if (request.dryRun) return { record, plan, keptBranch, changed: false }
     const working: Working = { record: { ...record, desired: 'absent', operation: beginOperation('delete') } }
     let saved = true
-    const actions = await deleteActions(app, record, branch.delete?.commit, () => {
+    const actions = deleteActions(app, record, backend, branch.delete?.commit, () => {
       saved = false
     })
     await app.records.save(working.record)
@@ -55,13 +58,13 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
   })
 }
 
-async function deleteActions(
+function deleteActions(
   app: App,
   record: WorkspaceRecord,
+  backend: Backend,
   branchCommit: string | undefined,
   onForget: () => void,
-): Promise<Actions> {
-  const backend = await app.backend(record.backend)
+): Actions {
   const { worktree, gitDir, repo } = record
   return {
     remove: { run: () => backend.remove(record) },

@@ -3,7 +3,6 @@
  * progress, and the walk of the plan. Whoever comes second waits a little and is then told who works, since when, on what.
  */
 import { join } from 'node:path'
-import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
@@ -17,6 +16,8 @@ import type { Plan } from './steps.ts'
 
 /** How long a second operation waits for the first before it answers WORKSPACE_BUSY. */
 const BUSY_WAIT_MS = 10_000
+/** Its holder runs single git commands without a checkout. */
+const REPOSITORY_WAIT_MS = 5 * 60_000
 
 /**
  * Runs `body` while no other process works on the workspace.
@@ -43,10 +44,12 @@ export async function exclusively<T>(app: App, id: WorkspaceId, body: () => Prom
   }
 }
 
-/** Serialises what changes one repository's worktrees and branches. */
+/** Serialises what changes one repository's worktrees and branches, also between homes: the lock lies in its git dir. */
 export function withRepository<T>(app: App, gitDir: string, body: () => Promise<T>): Promise<T> {
-  const lock = join(app.home.locks, `repo-${sha256(gitDir).slice(0, 16)}`)
-  return withLock(lock, body, { waitMs: 5 * 60_000, signal: app.interruption.signal })
+  return withLock(join(gitDir, 'nexus-worktrees'), body, {
+    waitMs: REPOSITORY_WAIT_MS,
+    signal: app.interruption.signal,
+  })
 }
 
 /** A record that the steps of an operation read and change. */

@@ -65,11 +65,10 @@ export function unmappedPorts(wanted: readonly WantedPort[]): readonly PortMappi
 
 /** The leases that a record implies: what `ports.json` is built from when it was damaged. */
 export function leasesOf(record: WorkspaceRecord): readonly Lease[] {
-  const hosts = record.ports.flatMap((port) => (port.host === null ? [] : [port.host]))
-  const ssh = record.ports.find((port) => port.name === SSH_PORT.name)?.host
-  if (ssh === undefined || ssh === null) return []
-  const first = ssh % BLOCK_SIZE
-  const bases = new Set(hosts.map((host) => host - ((host - first) % BLOCK_SIZE)))
+  const offsets = assignOffsets(record.ports)
+  const bases = new Set(
+    record.ports.flatMap(({ name, host }) => (host === null ? [] : [host - ((offsets.get(name) ?? 0) % BLOCK_SIZE)])),
+  )
   const { id, name, repo, createdAt } = record
   return [...bases].map((base) => ({ base, workspace: id, name, repo, since: createdAt }))
 }

@@ -51,6 +51,9 @@ function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Obser
   if (alive !== undefined) {
     return { state: 'error', reason: `the workspace container is stopped while ${alive.service} runs` }
   }
+  const failed = others.find((row) => row.state === 'exited' && !CLEAN_EXITS.has(exitCode(row)))
+  if (failed !== undefined)
+    return { state: 'stopped', reason: `service ${failed.service} ended with code ${exitCode(failed)}` }
   return { state: 'stopped', reason: code === 137 ? 'the container was killed' : '' }
 }
 

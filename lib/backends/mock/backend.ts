@@ -4,6 +4,7 @@
  * empty folder that stands for the workspace's inside. It proves nothing about a real backend.
  */
 import { join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
@@ -59,7 +60,7 @@ export function createMockBackend(context: BackendContext): Backend {
     isReachable: async (record) => (await load()).workspaces[record.id] === 'running',
     exec: async (record, request) => {
       const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      return context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record), env })
+      return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record), env }))
     },
     shell: async () => requireCapability(backend, 'ssh', 'ssh'),
     logs: async () => requireCapability(backend, 'logs', 'logs'),
@@ -77,4 +78,14 @@ export function createMockBackend(context: BackendContext): Backend {
     }),
   }
   return backend
+}
+
+/** As a shell inside would say it. */
+async function orNotFound(exitCode: Promise<number>): Promise<number> {
+  try {
+    return await exitCode
+  } catch (error) {
+    if (error instanceof NexusError && error.code === 'TOOL_MISSING') return 127
+    throw error
+  }
 }

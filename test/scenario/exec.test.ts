@@ -1,0 +1,143 @@
+/**
+ * `nexus exec`: what goes in arrives byte by byte, what comes out comes apart, and the exit code is the command's own, for
+ * every code there is and for signals.
+ */
+import { eventually } from '../support/eventually.ts'
+import { assert, suite } from '../support/suite.ts'
+import { LIMIT_MS, openDemo } from './scene.ts'
+
+const WORDS = [
+  'plain',
+  '',
+  'two words',
+  ' edges ',
+  "it's",
+  '"quoted"',
+  '$HOME `id` $(id)',
+  'back\\slash\\',
+  'new\nline',
+  'tab\t',
+  '*',
+  '~',
+  '!!',
+  ';&|<>',
+  '-n',
+  '--',
+  'größe 日本 🎉',
+  'end\n',
+]
+/** As many sessions as the master takes comfortably on two cores. */
+const AT_ONCE = 8
+
+suite('exec', (test) => {
+  test(
+    'arguments arrive exactly as given',
+    async () => {
+      await using scene = await openDemo()
+      const got = await scene.inside('demo', 'printf', '%s\\0', ...WORDS)
+      assert.equal(got.split('\0').slice(0, -1), WORDS)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'stdin, stdout and stderr are streams of their own',
+    async () => {
+      await using scene = await openDemo()
+      const input = 'line\n'.repeat(50_000)
+      assert.is((await scene.run(['exec', 'demo', '--', 'cat'], { input })).stdout, input)
+      const apart = await scene.run(['exec', 'demo', '--', 'bash', '-c', 'printf out; printf err >&2; exit 3'])
+      assert.equal(apart, { code: 3, stdout: 'out', stderr: 'err' })
+      assert.is((await scene.run(['exec', 'demo', '--', 'wc', '-c'])).stdout.trim(), '0')
+    },
+    LIMIT_MS,
+  )
+
+  test('every exit code from 0 to 255 comes back', async () => {
+    await using scene = await openDemo()
+    const codes = Array.from({ length: 256 }, (_, code) => code)
+    const got = new Map<number, number>()
+    const worker = async () => {
+      for (let code = codes.pop(); code !== undefined; code = codes.pop()) {
+        got.set(code, (await scene.run(['exec', 'demo', '--', 'sh', '-c', `exit ${code}`])).code)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, worker))
+    assert.is(got.size, 256)
+    assert.equal(
+      [...got].filter(([code, seen]) => code !== seen),
+      [],
+    )
+  }, 120_000)
+
+  test(
+    'a command ended by a signal gives 128 and the signal; a missing one 127',
+    async () => {
+      await using scene = await openDemo()
+      const killed = await scene.run(['exec', 'demo', '--', 'bash', '-c', 'kill -9 $$'])
+      assert.equal(killed, { code: 137, stdout: '', stderr: '' })
+      assert.is((await scene.run(['exec', 'demo', '--', 'bash', '-c', 'kill -TERM $$'])).code, 143)
+      assert.is((await scene.run(['exec', 'demo', '--', 'no-such-program'])).code, 127)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'SIGINT to nexus ends the command inside',
+    async () => {
+      await using scene = await openDemo()
+      const running = scene.start(['exec', 'demo', '--', 'sleep', '4711'])
+      const isThere = async () => (await scene.run(['exec', 'demo', '--', 'pgrep', '-x', 'sleep'])).code === 0
+      await eventually(isThere, { timeoutMs: 10_000 })
+      running.child.kill('SIGINT')
+      assert.is((await running.ended).code, 130)
+      assert.not(await isThere())
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    '-t gives a terminal, without it there is none',
+    async () => {
+      await using scene = await openDemo()
+      const tty = await scene.run(['exec', '-t', 'demo', '--', 'tty'])
+      assert.match(tty.stdout, /^\/dev\/pts\/\d+\r?\n$/)
+      assert.is((await scene.run(['exec', 'demo', '--', 'tty'])).code, 1)
+      assert.is((await scene.run(['exec', '-t', 'demo', '--', 'sh', '-c', 'exit 7'])).code, 7)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    '--cwd and --env; the worktree is where a command starts',
+    async () => {
+      await using scene = await openDemo()
+      assert.is(await scene.inside('demo', 'pwd'), `${scene.repo.path}/.worktree/demo\n`)
+      assert.is(await scene.ok(['exec', 'demo', '--cwd', '/usr/lib', '--', 'pwd']), '/usr/lib\n')
+      await scene.refused(['exec', 'demo', '--cwd', 'usr', '--', 'pwd'], 2, 'INVALID_ARGUMENT')
+      assert.is((await scene.run(['exec', 'demo', '--cwd', '/nowhere', '--', 'pwd'])).code, 125)
+      const value = `a "b" 'c' $HOME\nsecond line ü`
+      const args = ['exec', 'demo', '--env', `ONE=${value}`, '--env', 'TAKEN', '--']
+      const taken = await scene.ok([...args, 'printenv', 'ONE', 'TAKEN'], { env: { TAKEN: 'from here' } })
+      assert.is(taken, `${value}\nfrom here\n`)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'a stopped workspace is told apart from a failing command: 125 and how to start it',
+    async () => {
+      await using scene = await openDemo()
+      await scene.ok(['stop', 'demo'])
+      const error = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+      assert.match(error.hint ?? '', /nexus start demo/)
+      await scene.ok(['start', 'demo'])
+      await scene.ok(['pause', 'demo'])
+      const paused = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+      assert.match(paused.hint ?? '', /nexus resume demo/)
+      await scene.refused(['exec', 'demi', '--', 'true'], 3, 'WORKSPACE_NOT_FOUND')
+      await scene.refused(['exec', 'demo', '--'], 2, 'INVALID_ARGUMENT')
+    },
+    LIMIT_MS,
+  )
+})

@@ -1,0 +1,63 @@
+/**
+ * A process of test/tool/leasing.test.ts: `lease` leases one block, `count` adds to a counter under the lock, `hold` takes
+ * the lock, begins to add, and stays there until it is killed. It says what it did in one line of JSON.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { WorkspaceId } from '../../lib/core/names.ts'
+import { createLeases } from '../../lib/ports/leases.ts'
+import { withLock } from '../../lib/system/lock.ts'
+
+const [task = '', file = '', word = ''] = process.argv.slice(2)
+
+const say = (data: unknown) => process.stdout.write(`${JSON.stringify(data)}\n`)
+/** Wall-clock milliseconds with fractions, comparable between processes. */
+const now = () => performance.timeOrigin + performance.now()
+
+/** Held from here: everybody begins at once when the test closes stdin. */
+async function begin(): Promise<void> {
+  say({ ready: true })
+  for await (const _ of process.stdin);
+}
+
+switch (task) {
+  case 'lease': {
+    await begin()
+    const leases = createLeases({ file, rebuild: async () => [], warn: (text) => say({ warning: text }) })
+    const began = now()
+    const range = { start: 20_200, end: 20_399 }
+    const request = { workspace: `ws-${word.padStart(8, 'a')}` as WorkspaceId, name: word, repo: '/r', range }
+    const bases = await leases.acquire({ ...request, offsets: [0, 1] })
+    say({ bases, began, ended: now() })
+    break
+  }
+  case 'count': {
+    await begin()
+    const held: number[] = []
+    for (let i = 0; i < Number(word); i++) {
+      await withLock(
+        file,
+        async () => {
+          const from = performance.now()
+          writeFileSync(file, String(Number(readFileSync(file, 'utf8')) + 1))
+          held.push(performance.now() - from)
+        },
+        { waitMs: 60_000 },
+      )
+    }
+    say({ counted: Number(word), held })
+    break
+  }
+  case 'hold': {
+    await withLock(
+      file,
+      async () => {
+        say({ holding: readFileSync(file, 'utf8') })
+        await new Promise(() => setInterval(() => {}, 60_000))
+      },
+      { waitMs: 60_000 },
+    )
+    break
+  }
+  default:
+    throw new Error(`no such task: ${task}`)
+}

@@ -1,0 +1,472 @@
+/**
+ * What every backend of the registry must do alike: verbs that are fine with being repeated, states that are observed, exec
+ * that passes arguments, streams and codes through, removal that leaves nothing. Docker is the real one.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { type Backend, type Capability, type ExecRequest, requireCapability } from '../../lib/backends/backend.ts'
+import { type BackendContext, backendNames, createBackend } from '../../lib/backends/registry.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
+import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
+import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { createLeases } from '../../lib/ports/leases.ts'
+import { createRunner, type Runner } from '../../lib/system/exec.ts'
+import { createGit } from '../../lib/tools/git.ts'
+import { runProcess } from '../support/process.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
+import { type TempDir, type TempRepo, tempDir, tempRepo } from '../support/temp.ts'
+
+const LIMIT_MS = 180_000
+const INSTANCE = Array.from({ length: 4 }, () => newWorkspaceId().slice(3, 7)).join('')
+const LABEL = `dev.nexus.instance=${INSTANCE}`
+const CAPABILITIES: readonly Capability[] = ['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file']
+
+interface Heard {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface World extends AsyncDisposable {
+  readonly backend: Backend
+  readonly home: string
+  readonly repo: TempRepo
+  /** A record that is provisioned and configured. */
+  make(name: string): Promise<WorkspaceRecord>
+  up(name: string): Promise<WorkspaceRecord>
+  state(record: WorkspaceRecord): Promise<string>
+  exec(
+    record: WorkspaceRecord,
+    argv: readonly string[],
+    more?: Partial<ExecRequest> & { input?: string },
+  ): Promise<Heard>
+  /** The same backend for another NEXUS_HOME. */
+  stranger(): Promise<Backend>
+}
+
+/** A runner whose `attach` has pipes of its own in place of the test's streams. */
+function createEars(runner: Runner) {
+  const heard = { stdout: '', stderr: '', input: '' }
+  const attach: Runner['attach'] = ([program = '', ...args], { cwd, env } = {}) =>
+    new Promise((done, fail) => {
+      const child = spawn(program, args, {
+        ...(cwd === undefined ? {} : { cwd }),
+        env: { ...process.env, ...env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      })
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        heard.stdout += text
+      })
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        heard.stderr += text
+      })
+      child.stdin.on('error', () => {})
+      child.stdin.end(heard.input)
+      child.once('error', fail)
+      child.once('close', (code, signal) => done(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
+    })
+  return { runner: { ...runner, attach }, heard }
+}
+
+function makeContext(dir: TempDir, instance: string) {
+  const interruption = createInterruption()
+  const env = { ...process.env, HOME: dir.path, SSH_AUTH_SOCK: undefined }
+  const emit = () => {}
+  const ears = createEars(createRunner(emit, { ...process.env, SSH_AUTH_SOCK: undefined }, interruption))
+  const context: BackendContext = {
+    runner: ears.runner,
+    home: homePaths(join(dir.path, 'n')),
+    instance,
+    env,
+    emit,
+    interruption,
+    portRange: async () => ({ start: 20_400, end: 20_599 }),
+    injection: async () => ({ enabled: false, includeAgentKeys: false, sources: [] }),
+  }
+  return { context, heard: ears.heard }
+}
+
+async function world(name: string): Promise<World> {
+  const dir = await tempDir()
+  const repo = await tempRepo({ files: { 'README.md': 'hello\n' } })
+  const { context, heard } = makeContext(dir, INSTANCE)
+  const backend = await createBackend(name, context)
+  const git = createGit(context.runner)
+  const leases = createLeases({ file: context.home.leases, rebuild: async () => [], warn: () => {} })
+  const made: WorkspaceRecord[] = []
+  await backend.check()
+
+  async function make(given: string): Promise<WorkspaceRecord> {
+    const id = newWorkspaceId()
+    const local = backend.capabilities.has('worktree')
+    const worktree = local ? join(repo.path, '.worktree', given) : null
+    if (worktree !== null) {
+      const branch = { name: `nexus/${given}`, create: true, commit: await repo.git('rev-parse', 'HEAD'), again: false }
+      await git.addWorktree(repo.path, worktree, branch)
+      await git.checkOut(worktree, () => {})
+    }
+    const range = await backend.portRange?.()
+    const [base] =
+      range === undefined
+        ? []
+        : await leases.acquire({ workspace: id, name: given, repo: repo.path, range, offsets: [0, 1] })
+    let record: WorkspaceRecord = {
+      schema: 1,
+      id,
+      name: parseName(given),
+      given,
+      displayName: 'Conformance',
+      repo: repo.path,
+      project: 'conformance',
+      branch: `nexus/${given}`,
+      base: null,
+      branchCreated: true,
+      worktree,
+      gitDir: local ? join(repo.path, '.git') : null,
+      backend: name,
+      host: backend.host,
+      isolation: 'standard',
+      sudo: true,
+      createdAt: '2026-11-23T08:00:00Z',
+      desired: 'running',
+      ports:
+        base === undefined
+          ? []
+          : [
+              { name: 'ssh', container: 22, protocol: 'tcp', host: base },
+              { name: 'web', container: 3000, protocol: 'tcp', host: base + 1 },
+            ],
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      env: {},
+      cpus: null,
+      memory: null,
+      idleTimeout: '30m',
+      forwardAgent: false,
+      shortAlias: true,
+      author: { name: 'Test', email: 'test@example.invalid' },
+      image: null,
+      hostKeyFingerprint: null,
+      operation: null,
+    }
+    made.push(record)
+    record = { ...record, ...(await backend.provision(record)) }
+    made[made.length - 1] = record
+    await backend.configure(record)
+    return record
+  }
+
+  return {
+    backend,
+    home: dir.path,
+    repo,
+    make,
+    up: async (given) => {
+      const record = await make(given)
+      await backend.start(record, undefined)
+      return record
+    },
+    state: async (record) => (await backend.observe()).get(record.id)?.state ?? 'absent',
+    exec: async (record, argv, { input = '', ...more } = {}) => {
+      Object.assign(heard, { stdout: '', stderr: '', input })
+      const code = await backend.exec(record, { argv, cwd: null, env: {}, tty: false, ...more })
+      return { code, stdout: heard.stdout, stderr: heard.stderr }
+    },
+    stranger: () =>
+      createBackend(name, makeContext({ ...dir, path: join(dir.path, 'other') }, `f${INSTANCE.slice(1)}`).context),
+    [Symbol.asyncDispose]: async () => {
+      for (const record of made) await backend.remove(record)
+      await removeImages(name)
+      await repo[Symbol.asyncDispose]()
+      await dir[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** The image stays for the next test of the file: its layers are cached, so making it again costs a second. */
+async function removeImages(name: string): Promise<void> {
+  if (name !== 'docker') return
+  const { stdout } = await runProcess(['docker', 'image', 'ls', '--quiet', '--filter', `label=${LABEL}`])
+  const ids = [...new Set(stdout.split('\n').filter((id) => id !== ''))]
+  if (ids.length > 0) await runProcess(['docker', 'image', 'rm', '--force', ...ids])
+}
+
+/** Names of everything in the engine with the label. */
+async function partsWith(label: string): Promise<readonly string[]> {
+  const kinds = [['container', '--all'], ['network'], ['volume']] as const
+  const found = await Promise.all(
+    kinds.map(async ([kind, ...more]) => {
+      const { code, stdout, stderr } = await runProcess([
+        'docker',
+        kind,
+        'ls',
+        ...more,
+        '-q',
+        '--filter',
+        `label=${label}`,
+      ])
+      assert.is(code, 0, stderr)
+      return stdout
+        .split('\n')
+        .filter((id) => id !== '')
+        .map((id) => `${kind} ${id}`)
+    }),
+  )
+  return found.flat()
+}
+
+const TRICKY = [
+  '',
+  ' ',
+  'a b',
+  `it's`,
+  '"q"',
+  '$HOME',
+  '$(id)',
+  '`id`',
+  '*',
+  '\\',
+  'a\nb',
+  '-n',
+  '--',
+  '~',
+  'ü 🚀',
+  ';',
+  '!x',
+]
+
+for (const name of backendNames()) {
+  suite(`backend ${name}`, (test) => {
+    test(
+      'knows its name, and its capabilities are real ones',
+      async () => {
+        await using w = await world(name)
+        assert.is(w.backend.name, name)
+        assert.match(w.backend.host, /^[a-z0-9-]+$/)
+        for (const capability of w.backend.capabilities) assert.ok(CAPABILITIES.includes(capability), capability)
+        assert.is(w.backend.capabilities.has('local-ports'), (await w.backend.portRange?.()) !== undefined)
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'verbs are fine with being repeated, and states are observed',
+      async () => {
+        await using w = await world(name)
+        const { backend, state } = w
+        const record = await w.make('life')
+        const observed = async () => (await backend.observe()).get(record.id)
+        assert.is(await state(record), 'absent')
+
+        assert.equal(await backend.provision(record), {
+          image: record.image,
+          hostKeyFingerprint: record.hostKeyFingerprint,
+        })
+        await backend.configure(record)
+        assert.is(await state(record), 'absent', 'configure must start nothing')
+        assert.is(await backend.isReachable(record), false)
+
+        for (let i = 0; i < 2; i++) {
+          await backend.start(record, await observed())
+          assert.equal(await observed(), { state: 'running', reason: '' })
+        }
+        if (backend.capabilities.has('pause')) {
+          await backend.pause(record)
+          assert.is(await state(record), 'paused')
+          await backend.resume(record)
+          assert.is(await state(record), 'running')
+          assert.is((await w.exec(record, ['true'])).code, 0, 'after a resume')
+          await backend.pause(record)
+        }
+        for (let i = 0; i < 2; i++) {
+          await backend.stop(record, await observed())
+          assert.is(await state(record), 'stopped')
+        }
+        assert.is(await backend.isReachable(record), false)
+        await backend.start(record, await observed())
+        assert.is(await state(record), 'running')
+        assert.is((await w.exec(record, ['true'])).code, 0, 'after a second start')
+        for (let i = 0; i < 2; i++) {
+          await backend.remove(record)
+          assert.is(await state(record), 'absent')
+        }
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'a resume of a running one is done already',
+      async () => {
+        await using w = await world(name)
+        if (!w.backend.capabilities.has('pause')) return
+        const record = await w.up('calm')
+        await w.backend.resume(record)
+        assert.is(await w.state(record), 'running')
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'a pause of a paused one is done already',
+      async () => {
+        await using w = await world(name)
+        if (!w.backend.capabilities.has('pause')) return
+        const record = await w.up('calm')
+        await w.backend.pause(record)
+        await w.backend.pause(record)
+        assert.is(await w.state(record), 'paused')
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'exec passes exit codes, arguments, streams, variables and folder',
+      async () => {
+        await using w = await world(name)
+        const record = await w.up('run')
+        for (const code of [0, 1, 2, 42, 125, 127, 254]) {
+          assert.is((await w.exec(record, ['sh', '-c', `exit ${code}`])).code, code)
+        }
+        assert.is((await w.exec(record, ['sh', '-c', 'kill -9 $$'])).code, 137)
+
+        const argv = await w.exec(record, ['sh', '-c', 'printf "%s\\0" "$@"', 'sh', ...TRICKY])
+        assert.equal(argv.stdout.split('\0').slice(0, -1), TRICKY)
+        assert.is(argv.stderr, '')
+
+        const input = 'line one\nline "two" $x\n\u0000\u00fc no newline'
+        const echoed = await w.exec(record, ['cat'], { input })
+        assert.equal([echoed.code, echoed.stdout, echoed.stderr], [0, input, ''])
+
+        const both = await w.exec(record, ['sh', '-c', 'echo out; echo err >&2; exit 3'])
+        assert.equal(both, { code: 3, stdout: 'out\n', stderr: 'err\n' })
+
+        const env = { A: `it's "a" $HOME`, EMPTY: '' }
+        const shown = await w.exec(
+          record,
+          ['sh', '-c', 'printf "%s|%s|%s|%s" "$A" "${EMPTY-unset}" "$NEXUS_WS_ID" "$NEXUS_WS_NAME"'],
+          { env },
+        )
+        assert.is(shown.stdout, `${env.A}||${record.id}|${record.name}`)
+
+        assert.is((await w.exec(record, ['pwd'], { cwd: '/usr' })).stdout, '/usr\n')
+        if (record.worktree !== null) assert.is((await w.exec(record, ['pwd'])).stdout, `${record.worktree}\n`)
+
+        const long = await w.exec(record, ['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
+        assert.is(long.stdout.length, 3_000_000)
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'inside is the worktree, and git works on it',
+      async () => {
+        await using w = await world(name)
+        if (!w.backend.capabilities.has('worktree')) return
+        const record = await w.up('work')
+        assert.is((await w.exec(record, ['cat', 'README.md'])).stdout, 'hello\n')
+        const inside = await w.exec(record, ['git', 'commit', '--quiet', '--allow-empty', '-m', 'from inside'])
+        assert.is(inside.code, 0, inside.stderr)
+        assert.is(await w.repo.git('log', '-1', '--format=%s %an', record.branch), 'from inside Test')
+        assert.is((await w.exec(record, ['touch', 'made inside'])).code, 0)
+        assert.ok(existsSync(join(record.worktree ?? '', 'made inside')))
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'removal leaves nothing, and nothing of a neighbour is touched',
+      async () => {
+        await using w = await world(name)
+        const [gone, stays] = [await w.up('gone'), await w.up('stays')]
+        assert.equal([...(await w.backend.observe()).keys()].sort(), [gone.id, stays.id].sort())
+        assert.equal([...(await (await w.stranger()).observe()).keys()], [], 'another home sees them')
+        await w.backend.remove(gone)
+        assert.equal([...(await w.backend.observe()).keys()], [stays.id])
+        assert.is((await w.exec(stays, ['true'])).code, 0)
+        if (name === 'docker') {
+          assert.equal(await partsWith(`dev.nexus.workspace=${gone.id}`), [])
+          assert.is((await partsWith(`dev.nexus.workspace=${stays.id}`)).length, 2)
+        }
+        await w.backend.remove(stays)
+        if (name === 'docker') assert.equal(await partsWith(LABEL), [])
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'removal of what never started is fine',
+      async () => {
+        await using w = await world(name)
+        const record = await w.make('never')
+        await w.backend.stop(record, undefined)
+        await w.backend.remove(record)
+        assert.is(await w.state(record), 'absent')
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'a missing capability is UNSUPPORTED and names the backend',
+      async () => {
+        await using w = await world(name)
+        const record = await w.make('less')
+        const lacking = CAPABILITIES.filter((capability) => !w.backend.capabilities.has(capability))
+        for (const capability of lacking) {
+          const error = await rejects(() => requireCapability(w.backend, capability, 'that'), 'UNSUPPORTED')
+          assert.equal(error.details, { backend: name, capability })
+        }
+        if (lacking.includes('ssh')) {
+          await rejects(() => w.backend.shell(record, { argv: [], forwardAgent: false }), 'UNSUPPORTED')
+        }
+        if (lacking.includes('logs')) {
+          await rejects(() => w.backend.logs(record, { follow: false, tail: null, service: null }), 'UNSUPPORTED')
+        }
+        for (const capability of w.backend.capabilities) assert.is(requireCapability(w.backend, capability, 'that'), 0)
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'the door is described as it is',
+      async () => {
+        await using w = await world(name)
+        const record = await w.make('door')
+        const info = w.backend.sshInfo(record)
+        assert.is(info.workspaceId, record.id)
+        assert.is(info.enabled, w.backend.capabilities.has('ssh'))
+        const port = record.ports.find((one) => one.name === 'ssh')?.host ?? null
+        assert.is(info.port, port)
+        assert.is(info.connectionCommand, info.enabled ? `ssh nexus@localhost -p ${port}` : null)
+        assert.is(info.hostKeyFingerprint, record.hostKeyFingerprint)
+        if (info.enabled) assert.match(info.hostKeyFingerprint ?? '', /^SHA256:[A-Za-z0-9+/]{43}$/)
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'the compose file works by hand',
+      async () => {
+        await using w = await world(name)
+        if (!w.backend.capabilities.has('compose-file')) return
+        const record = await w.make('hand')
+        const file = workspacePaths(homePaths(join(w.home, 'n')), record.id).composeFile
+        const compose = async (...args: readonly string[]) => {
+          const result = await runProcess(['docker', 'compose', '-f', file, ...args])
+          assert.is(result.code, 0, result.stderr)
+          return result.stdout
+        }
+        await compose('up', '-d')
+        assert.is(await w.state(record), 'running')
+        assert.match(await compose('ps'), /workspace/)
+        await compose('logs')
+        await compose('down')
+        assert.is(await w.state(record), 'absent')
+        assert.equal(await partsWith(`dev.nexus.workspace=${record.id}`), [])
+      },
+      LIMIT_MS,
+    )
+  })
+}

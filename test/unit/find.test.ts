@@ -1,0 +1,119 @@
+/** From what was typed to a workspace: ids, names here and elsewhere, `<repo>/<name>`, and what is said when it is not one. */
+import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import type { App } from '../../lib/workspace/app.ts'
+import { pickWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
+
+const record = (id: string, name: string, repo: string, project = repo.slice(1)) =>
+  ({ id: id as WorkspaceId, name: name as WorkspaceName, repo, project }) as WorkspaceRecord
+
+const ONE = record('ws-aaaaaaaa', 'auth', '/app')
+const TWO = record('ws-bbbbbbbb', 'auth', '/site')
+const THREE = record('ws-cccccccc', 'billing', '/site')
+const FOUR = record('ws-dddddddd', 'auth', '/home/u/shop', 'Big Shop')
+const ALL = [ONE, TWO, THREE, FOUR]
+
+suite('pickWorkspace', (test) => {
+  for (const [what, given, root, expected] of [
+    ['a name in the current repository', 'auth', '/site', TWO],
+    ['a name that only another repository has', 'billing', '/app', THREE],
+    ['a name outside of any repository', 'billing', undefined, THREE],
+    ['<project>/<name>', 'site/auth', '/app', TWO],
+    ['<project>/<name> by the label of the project', 'big-shop/auth', '/app', FOUR],
+    ['<project>/<name> as the project says it', 'Big Shop/auth', '/app', FOUR],
+    ['<folder>/<name>', 'shop/auth', '/app', FOUR],
+    ['<project>/<name> of the current repository', 'app/auth', '/app', ONE],
+  ] as const) {
+    test(what, () => assert.is(pickWorkspace(ALL, given, root), expected))
+  }
+
+  test('a text that would make the name finds it', () => {
+    const slashed = record('ws-eeeeeeee', 'feature-x-2kxi', '/app')
+    const error = () => pickWorkspace([slashed], 'feature-x-2kxi', '/app')
+    assert.is(error(), slashed)
+  })
+
+  test('an ambiguous name lists the candidates', async () => {
+    const error = await rejects(() => pickWorkspace(ALL, 'auth', '/elsewhere'), 'NAME_AMBIGUOUS')
+    assert.is(error.exitCode, 4)
+    const candidates = error.details?.candidates as readonly { id: string }[]
+    assert.equal(
+      candidates.map(({ id }) => id),
+      [ONE.id, TWO.id, FOUR.id],
+    )
+    for (const { id, repo } of [ONE, TWO, FOUR]) assert.ok(error.message.includes(`${id}, ${repo}`), error.message)
+    assert.ok(error.hint?.includes(ONE.id))
+  })
+
+  test('two projects of one name are ambiguous too', async () => {
+    const twins = [record('ws-aaaaaaaa', 'x', '/a/app', 'app'), record('ws-bbbbbbbb', 'x', '/b/app', 'app')]
+    await rejects(() => pickWorkspace(twins, 'app/x', undefined), 'NAME_AMBIGUOUS')
+  })
+
+  test('an unknown name comes with the nearest', async () => {
+    const error = await rejects(() => pickWorkspace(ALL, 'biling', '/app'), 'WORKSPACE_NOT_FOUND')
+    assert.is(error.exitCode, 3)
+    assert.is(error.details?.nearest, 'billing')
+    assert.match(error.hint ?? '', /`nexus status billing`/)
+  })
+
+  test('far from every name, the list is named', async () => {
+    const error = await rejects(() => pickWorkspace(ALL, 'zzzzzz', '/app'), 'WORKSPACE_NOT_FOUND')
+    assert.match(error.hint ?? '', /`nexus list --all`/)
+    assert.not('nearest' in (error.details ?? {}))
+  })
+
+  test('an unknown <repo>/<name> is not found, whatever the name alone would give', async () => {
+    await rejects(() => pickWorkspace(ALL, 'site/nothing', '/app'), 'WORKSPACE_NOT_FOUND')
+  })
+
+  test('with a repository named nothing else is looked at', async () => {
+    await rejects(() => pickWorkspace(ALL, 'billing', '/app', true), 'WORKSPACE_NOT_FOUND')
+    assert.is(pickWorkspace(ALL, 'auth', '/app', true), ONE)
+  })
+
+  for (const given of ['', 'a b', '-x', 'all', 'a..b']) {
+    test(`${JSON.stringify(given)} can be no name`, async () => {
+      await rejects(() => pickWorkspace(ALL, given, '/app'), 'INVALID_ARGUMENT')
+    })
+  }
+})
+
+/** The little of an App that names need. */
+const app = (workspaces: Record<string, { path: string }> = {}) =>
+  ({
+    cwd: '/nowhere',
+    records: { list: async () => ALL },
+    config: async () => ({ settings: { workspaces } }),
+  }) as unknown as App
+
+suite('requireWorkspace', (test) => {
+  test('an id names a workspace of any repository', async () => {
+    assert.is(await requireWorkspace(app(), 'ws-cccccccc'), THREE)
+  })
+
+  test('an id that nothing has is not found', async () => {
+    await rejects(() => requireWorkspace(app(), 'ws-zzzzzzzz'), 'WORKSPACE_NOT_FOUND')
+  })
+
+  test('an unknown repository is not found', async () => {
+    const error = await rejects(() => requireWorkspace(app(), 'auth', 'nope'), 'REPOSITORY_NOT_FOUND')
+    assert.is(error.exitCode, 3)
+  })
+})
+
+suite('splitAlias', (test) => {
+  const known = app({ shop: { path: '/home/u/shop' } })
+  for (const [text, expected] of [
+    ['shop/auth', { repoName: 'shop', given: 'auth' }],
+    ['shop/feature/x', { repoName: 'shop', given: 'feature/x' }],
+    ['feature/x', { repoName: undefined, given: 'feature/x' }],
+    ['toString/x', { repoName: undefined, given: 'toString/x' }],
+    ['/x', { repoName: undefined, given: '/x' }],
+    ['auth', { repoName: undefined, given: 'auth' }],
+    [undefined, { repoName: undefined, given: undefined }],
+  ] as const) {
+    test(String(text), async () => assert.equal(await splitAlias(known, text), expected))
+  }
+})

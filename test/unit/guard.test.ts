@@ -1,0 +1,300 @@
+/**
+ * What house style says in prose, held by reading the source tree: layers, one door per dangerous thing, nothing printed
+ * from below, no registry named, templates that only quote. Each rule stands in a table with its reason and with samples
+ * that break it; a rule that does not find its own samples fails.
+ */
+import { isBarrel, layerProblems, linesWith, openCalls, templateProblems, writingImports } from '../support/rules.ts'
+import { listImports, listSourceFiles, type SourceFile } from '../support/source.ts'
+import { assert, suite } from '../support/suite.ts'
+
+interface Rule {
+  readonly rule: string
+  readonly why: string
+  /** Paths that it applies to. */
+  readonly where: RegExp
+  /** What breaks it, in words; empty when nothing does. */
+  readonly find: (file: SourceFile) => readonly string[]
+  readonly bad: readonly SourceFile[]
+  /** Near misses that must pass. */
+  readonly good?: readonly SourceFile[]
+}
+
+const LIB = /^lib\/.*\.ts$/
+const PRODUCT = /^(lib|scripts)\/.*\.ts$/
+const CODE = /^(lib|scripts|test|bench)\/.*\.(ts|mjs)$/
+
+const LINES_MAX = 300
+
+/** Written so that no pattern matches its own source. */
+const REGISTRIES = [
+  /npm[j]s/,
+  /yarn[p]kg/,
+  /(deb|security|snapshot|archive|ports)\.(debian|ubuntu)\./,
+  /proxy\.golang/,
+  /\bpyp[i]\b/,
+  /python[h]osted/,
+  /crates\.io/,
+  // as the host of a URL or of an image; Debian's package of that name, or `<package>/<suite>`, is fine
+  /(\/\/|\.)(docker|ghcr|quay)\.io\b/,
+  /\b(docker|ghcr|quay)\.io(:\d|\/[\w-]+[/:@])/,
+]
+
+const RULES: readonly Rule[] = [
+  {
+    rule: 'imports point one way, from layer to layer',
+    why: 'a layer can be understood, tested and replaced without those above it',
+    where: LIB,
+    find: layerProblems,
+    bad: [
+      file('lib/core/names.ts', importing('../system/exec.ts')),
+      file('lib/tools/git.ts', importing('../config/load.ts', 'type { Config }')),
+      file('lib/report/text.ts', "const late = await import('../workspace/up.ts')"),
+      file('lib/workspace/up.ts', importing('../../scripts/main.ts')),
+      file('lib/workspace/up.ts', importing('../../test/support/temp.ts')),
+      file('lib/ports/owner.ts', "export { run } from '../tools/git.ts'"),
+      file('lib/newlayer/thing.ts', importing('../core/names.ts')),
+      file('lib/loose.ts', ''),
+    ],
+    good: [
+      file('lib/backends/docker/door.ts', importing('../../ports/blocks.ts')),
+      file('lib/backends/docker/files.ts', importing('../../../templates/sshd_config.hbs')),
+      file('lib/core/names.ts', "// import x from '../system/exec.ts'"),
+    ],
+  },
+  {
+    rule: 'an import says in plain text what it loads',
+    why: 'otherwise no rule here could see through which door it goes',
+    where: PRODUCT,
+    find: (source) => linesWith(source, /\bimport\(\s*[^'"\s]|\brequire\(|\bcreateRequire\b|\bgetBuiltinModule\b/),
+    bad: [file('lib/core/a.ts', 'await import(name)'), file('lib/core/b.ts', 'const fs = require("fs")')],
+    good: [file('lib/core/a.ts', "await import('./names.ts')"), file('lib/core/b.ts', 'requireValue(args)')],
+  },
+  door(/^lib\/system\/(exec|capture)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
+    rule: 'only lib/system/exec.ts, with capture.ts behind it, starts processes',
+    why: 'argv arrays, time limits, groups that are killed whole and a clean environment are decided once',
+    bad: [importing('zx/core', '{ $ }'), importing('node:child_process', '{ spawn }'), importing('child_process')],
+  }),
+  door(/^lib\/system\/exec\.ts$/, /\/capture\.ts$/, {
+    rule: 'only lib/system/exec.ts loads capture.ts',
+    why: 'two files, one door: what is behind it is not reached around it',
+    bad: [importing('../system/capture.ts', '{ runCaptured }'), "await import('../system/capture.ts')"],
+  }),
+  {
+    rule: "zx's json(), text() and lines() are not called",
+    why: 'they read stdout and stderr mixed, so that a warning of the tool breaks the answer',
+    where: /^lib\/system\/(exec|capture)\.ts$/,
+    find: (source) => linesWith(source, /\.(json|text|lines)\(/),
+    bad: [file('lib/system/exec.ts', 'return (await child).json()')],
+  },
+  door(/^lib\/system\/lock\.ts$/, /^proper-lockfile$/, {
+    rule: 'only lib/system/lock.ts locks',
+    why: 'the library takes a stale lock over in a race; lock.ts puts the kernel before it',
+    bad: [importing('proper-lockfile', 'lockfile')],
+  }),
+  {
+    rule: 'only lib/system/store.ts writes files',
+    why: 'a file is replaced in one step and a full disk is told as such, everywhere',
+    where: /^lib\/(?!system\/store\.ts$).*\.ts$/,
+    find: (source) => [...writingImports(source), ...openCalls(source)],
+    bad: [
+      file('lib/core/a.ts', importing('node:fs/promises', '{ readFile, writeFile }')),
+      file('lib/core/a.ts', importing('node:fs', '{ type Stats, createWriteStream as out }')),
+      file('lib/core/a.ts', importing('fs', '* as fs')),
+      file('lib/core/a.ts', importing('node:fs')),
+      file('lib/core/a.ts', "const { cp } = await import('node:fs/promises')"),
+      file('lib/core/a.ts', `${importing('node:fs/promises', '{ open }')}\nawait open(path, 'a')`),
+    ],
+    good: [
+      file('lib/core/a.ts', importing('node:fs', '{ existsSync, readFileSync, type Stats }')),
+      file('lib/core/a.ts', `${importing('node:fs/promises', '{ open }')}\nawait open(path, 'r')`),
+      file('lib/core/a.ts', importing('../system/store.ts', '{ writeFileAtomic }')),
+    ],
+  },
+  door(/^lib\/system\/render\.ts$/, /^handlebars(\/|$)/, {
+    rule: 'only lib/system/render.ts renders',
+    why: 'values enter a template through helpers that quote, with options that nobody can forget',
+    bad: [importing('handlebars', 'Handlebars'), importing('handlebars/runtime')],
+  }),
+  door(/^lib\/(system\/render|config\/.*)\.ts$/, /^yaml(\/|$)/, {
+    rule: 'only lib/system/render.ts and lib/config read and write YAML',
+    why: 'its pitfalls (bare `no`, aliases, comments of the user) are handled in one place for each direction',
+    bad: [importing('yaml', '{ parse }')],
+  }),
+  door(/^lib\/system\/net\.ts$/, /^tcp-port-used$/, {
+    rule: 'only lib/system/net.ts probes ports',
+    why: 'one probe alone is blind to some listeners; what counts as free is decided once',
+    bad: [importing('tcp-port-used')],
+  }),
+  door(/^lib\/system\/(net|lock)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
+    rule: 'only lib/system/net.ts opens sockets, and lib/system/lock.ts the one that is a lock',
+    why: 'every socket has a time limit and an owner that closes it',
+    bad: [importing('node:net', '{ connect }'), importing('net')],
+  }),
+  {
+    ...door(/^test\/support\/suite\.ts$/, /^uvu(\/|$)/, {
+      rule: 'only test/support/suite.ts imports uvu',
+      why: 'uvu passes a suite whose hook throws, that throws null or that is never run',
+      bad: [],
+    }),
+    where: CODE,
+    bad: [file('test/unit/a.test.ts', importing('uvu/assert', '* as assert')), file('bench/b.ts', importing('uvu'))],
+  },
+  {
+    rule: 'lib prints nothing and ends nothing',
+    why: 'it emits events and throws; what a program prints and how it ends is decided by scripts',
+    where: LIB,
+    find: (source) =>
+      linesWith(source, /\bconsole\.|\bprocess\.(stdout|stderr|exit|exitCode|abort)\b|['"](node:)?process['"]/),
+    bad: ["console.log('x')", "process.stdout.write('x')", 'process.exit(1)', importing('node:process')].map((text) =>
+      file('lib/tools/a.ts', text),
+    ),
+    good: [file('lib/tools/a.ts', 'process.kill(process.pid, 0) // not console.log')],
+  },
+  {
+    rule: 'lib/report does not touch the process',
+    why: 'a reporter writes to the streams that it is given, so that tests can give it others',
+    where: /^lib\/report\//,
+    find: (source) => linesWith(source, /\bprocess\./),
+    bad: [file('lib/report/a.ts', 'const colour = process.env.NO_COLOR')],
+  },
+  {
+    rule: 'no drawer for odds and ends',
+    why: 'a file is named after its topic',
+    where: CODE,
+    find: ({ path }) => (/(^|\/)(utils?|helpers?|misc|common)([./]|$)/i.test(path) ? ['name it after its topic'] : []),
+    bad: [file('lib/core/utils.ts', ''), file('lib/helpers/a.ts', ''), file('test/support/util.ts', '')],
+    good: [file('lib/tools/utility-belt.ts', '')],
+  },
+  {
+    rule: 'no file that only re-exports',
+    why: 'a barrel hides where things are and loads more than was asked for',
+    where: CODE,
+    find: ({ text }) => (isBarrel(text) ? ['import from the files themselves'] : []),
+    bad: [
+      file('lib/core/index.ts', "/** All. */\nexport * from './a.ts'\nexport { type B, b } from './b.ts'\n"),
+      file('lib/core/index.ts', `${importing('./a.ts', '{ a }')}\nexport { a }`),
+    ],
+    good: [file('test/support/a.ts', `${importing('./a.ts', '{ a }')}\nexport { a }\nexport function b() {}`)],
+  },
+  {
+    rule: 'no default exports',
+    why: 'a thing has one name, which can be searched for',
+    where: CODE,
+    find: (source) => linesWith(source, /\bexport\s+default\b|\bas\s+default\b/),
+    bad: [file('lib/core/a.ts', `export ${'default'} 1`), file('lib/core/a.ts', `export { a as ${'default'} }`)],
+  },
+  {
+    rule: `no file over ${LINES_MAX} lines`,
+    why: 'it holds more than one topic by then',
+    where: /^(lib|scripts)\//,
+    find: ({ text }) => {
+      const lines = text.split('\n').length - 1
+      return lines > LINES_MAX ? [`${lines} lines`] : []
+    },
+    bad: [file('lib/core/a.ts', '\n'.repeat(LINES_MAX + 1))],
+    good: [file('lib/core/a.ts', '\n'.repeat(LINES_MAX))],
+  },
+  {
+    rule: 'every file of lib opens with a comment',
+    why: 'what it owns, its invariants and what it must not do stand before the code',
+    where: LIB,
+    find: ({ text }) => (/^\/[*/]/.test(text) ? [] : ['say first what it is for']),
+    bad: [file('lib/core/a.ts', 'export const a = 1 // one')],
+  },
+  {
+    rule: 'no registry and no mirror is named',
+    why: 'each machine has its own; a name in a file would override it and fail behind a proxy',
+    where: /./,
+    find: (source) => REGISTRIES.flatMap((pattern) => linesWith(source, pattern, source.text)),
+    bad: [
+      `https://registry.${'npm'}${'js'}.org/`,
+      `deb http://deb${'.'}debian.org/debian`,
+      `https://proxy${'.'}golang.org`,
+      `--index-url https://py${'pi'}.org/simple`,
+      `FROM docker${'.'}io/library/debian`,
+      `https://ghcr${'.'}io`,
+      `image: quay${'.'}io/x/y`,
+    ].map((text) => file('docs/a.md', text)),
+    good: [
+      file('scripts/setup.sh', `apt-get install docker${'.'}io docker${'.'}io/trixie`),
+      file('docs/a.md', 'See PyPI.'),
+    ],
+  },
+  {
+    rule: 'package-lock.json names no source',
+    why: 'the lock file works with whatever registry a machine is given',
+    where: /^package-lock\.json$/,
+    find: (source) => linesWith(source, /"resolved"\s*:/, source.text),
+    bad: [file('package-lock.json', '{ "resolved": "https://example.invalid/x.tgz" }')],
+  },
+  {
+    rule: 'templates only quote',
+    why: 'a bare or raw value is an injection: `alpine\\n    privileged: true` became a service setting',
+    where: /^templates\/.*\.hbs$/,
+    find: ({ text }) => templateProblems(text),
+    bad: [
+      'a: {{name}}',
+      'a: {{{yaml name}}}',
+      'a: {{&yaml name}}',
+      'a: {{yaml}}',
+      'a: {{raw name}}',
+      'a: {{yaml (lookup a b)}}',
+      '{{> part}}',
+      '{{#name}}{{yaml a}}{{/name}}',
+      '{{#each list}}{{this}}{{/each}}',
+    ].map((text) => file('templates/a.hbs', text)),
+    good: [file('templates/a.hbs', 'a: {{yaml name}}{{! why }}{{#each list}}{{line this}}{{/each}}')],
+  },
+]
+
+function file(path: string, text: string): SourceFile {
+  return { path, text }
+}
+
+function importing(from: string, clause = 'x'): string {
+  return `import ${clause} from '${from}'`
+}
+
+/** Of the product, only the files `through` may import `modules`. The samples stand in a file that may not. */
+function door(
+  through: RegExp,
+  modules: RegExp,
+  told: { readonly rule: string; readonly why: string; readonly bad: readonly string[] },
+): Rule {
+  return {
+    ...told,
+    where: PRODUCT,
+    find: ({ path, text }) => {
+      if (through.test(path)) return []
+      return listImports(text).flatMap(({ from }) => (modules.test(from) ? [`imports ${from}`] : []))
+    },
+    bad: told.bad.map((text) => file('lib/workspace/sample.ts', text)),
+  }
+}
+
+let tree: Promise<readonly SourceFile[]> | undefined
+
+suite('guard', (test) => {
+  for (const { rule, why, where, find } of RULES) {
+    test(rule, async () => {
+      tree ??= listSourceFiles(process.cwd())
+      const files = (await tree).filter(({ path }) => where.test(path))
+      assert.ok(files.length > 0, 'the rule applies to no file any more')
+      const broken = files.flatMap((source) => find(source).map((problem) => `${source.path}: ${problem}`))
+      if (broken.length > 0) throw new Error(`${why}\n    ${broken.join('\n    ')}`)
+    })
+  }
+})
+
+suite('guard finds what it should', (test) => {
+  for (const { rule, where, find, bad, good = [] } of RULES) {
+    test(rule, () => {
+      assert.ok(bad.length > 0)
+      for (const sample of bad) {
+        assert.match(sample.path, where)
+        assert.not.equal(find(sample), [], `not found: ${sample.path}: ${sample.text}`)
+      }
+      for (const sample of good) assert.equal(find(sample), [], `${sample.path}: ${sample.text}`)
+    })
+  }
+})
