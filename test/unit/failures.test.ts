@@ -1,0 +1,91 @@
+/**
+ * What docker and git say when they fail, word for word as their versions print it, and the error that a user gets for it.
+ */
+import type { ErrorCode } from '../../lib/core/errors.ts'
+import { CommandFailed } from '../../lib/system/exec.ts'
+import { explainBuildFailure, explainDockerFailure } from '../../lib/tools/docker-failures.ts'
+import { explainGitFailure } from '../../lib/tools/git.ts'
+import { assert, suite } from '../support/suite.ts'
+
+const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })
+
+const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
+  [
+    'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
+    'BACKEND_UNAVAILABLE',
+    'make setup',
+  ],
+  [
+    'permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.45/containers/json": dial unix /var/run/docker.sock: connect: permission denied',
+    'BACKEND_UNAVAILABLE',
+    'usermod -aG docker',
+  ],
+  ["docker: 'compose' is not a docker command.\nSee 'docker --help'", 'TOOL_MISSING', 'make setup'],
+  ["unknown shorthand flag: 'f' in -f\nSee 'docker --help'.", 'TOOL_MISSING', 'make setup'],
+  [
+    'Error response from daemon: driver failed programming external connectivity on endpoint x (1a): Bind for 127.0.0.1:32800 failed: port is already allocated',
+    'PORT_CONFLICT',
+    ':32800',
+  ],
+  [
+    'Error response from daemon: failed to set up container networking: driver failed programming external connectivity on endpoint x: failed to bind host port for 127.0.0.1:32800:172.18.0.2:22/tcp: address already in use',
+    'PORT_CONFLICT',
+    'ss -ltnp',
+  ],
+  [
+    'Error response from daemon: driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp4 127.0.0.1:32800: bind: address already in use',
+    'PORT_CONFLICT',
+    ':32800',
+  ],
+  ['write /var/lib/docker/tmp/x: no space left on device', 'DISK_FULL', 'docker system df'],
+  [
+    'failed to create network x: Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',
+    'RESOURCE_EXHAUSTED',
+    'docker network prune',
+  ],
+  ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
+]
+
+suite('docker failures', (test) => {
+  for (const [stderr, code, hint] of DOCKER) {
+    test(`${code}: ${stderr.slice(0, 60)}`, () => {
+      const error = explainDockerFailure(failed(['docker', 'compose', '--progress', 'quiet', '-f', 'x', 'up'], stderr))
+      assert.is(error.code, code)
+      assert.match(error.message, /^[^\n]+\.?$/)
+      assert.ok(error.hint?.includes(hint), `${error.hint}`)
+    })
+  }
+
+  test('a port conflict names the port', () => {
+    const { details } = explainDockerFailure(failed(['docker'], DOCKER[4]?.[0] ?? ''))
+    assert.is(details?.port, 32_800)
+  })
+
+  test('a full disk while building is a full disk, not a failed build', () => {
+    const argv = ['docker', 'build', '--progress', 'plain']
+    const full = 'ERROR: failed to solve: failed to copy files: copy file range failed: no space left on device'
+    assert.is(explainBuildFailure(failed(argv, full)).code, 'DISK_FULL')
+    const other = explainBuildFailure(failed(argv, `${'line\n'.repeat(50)}E: Unable to locate package nope`))
+    assert.is(other.code, 'BUILD_FAILED')
+    assert.match(other.output ?? '', /Unable to locate package nope$/)
+    assert.ok((other.output?.split('\n').length ?? 99) <= 20)
+  })
+})
+
+const GIT: readonly (readonly [string, ErrorCode])[] = [
+  ["fatal: 'feature' is already checked out at '/home/u/app'", 'BRANCH_IN_USE'],
+  ["fatal: 'feature' is already used by worktree at '/home/u/app/.worktree/feature'", 'BRANCH_IN_USE'],
+  ["fatal: detected dubious ownership in repository at '/home/u/app'", 'PERMISSION_DENIED'],
+  ['error: unable to write file x: No space left on device', 'DISK_FULL'],
+  ['fatal: something new', 'GIT_ERROR'],
+]
+
+suite('git failures', (test) => {
+  for (const [stderr, code] of GIT) {
+    test(`${code}: ${stderr.slice(0, 60)}`, () => {
+      const error = explainGitFailure(failed(['git', '-C', '/r', 'worktree', 'add'], stderr))
+      assert.is(error.code, code)
+      assert.ok((error.hint ?? '') !== '')
+    })
+  }
+})
