@@ -43,6 +43,14 @@ export interface LogsRequest {
   readonly service: string | null
 }
 
+/** Whose public keys a workspace lets in, beside Nexus's own. */
+export interface Injection {
+  readonly enabled: boolean
+  readonly includeAgentKeys: boolean
+  /** Files with public keys. */
+  readonly sources: readonly string[]
+}
+
 /** What a workspace was given before it has ports; null where a backend has no such thing. */
 export interface Provision {
   readonly image: string | null
@@ -54,20 +62,21 @@ export interface Backend {
   /** Where it runs, such as `local`. */
   readonly host: string
   readonly capabilities: ReadonlySet<Capability>
-  /** Ports of this machine that its workspaces lease; asked only with the capability `local-ports`. */
-  portRange?(): Promise<PortRange>
+  /** Ports of this machine that its workspaces lease, given the configured range; only with the capability `local-ports`. */
+  portRange?(configured: PortRange): PortRange
 
   /**
-   * Checks what can be checked before anything is changed.
+   * Checks what can be checked before anything is changed; with the `owner` of the files, looks ahead for what a new
+   * workspace of that user needs.
    * @throws {NexusError} BACKEND_UNAVAILABLE, TOOL_MISSING, UNSUPPORTED
    */
-  check(): Promise<void>
+  check(owner?: { readonly uid: number; readonly gid: number }): Promise<void>
   /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
   /** Makes what needs no ports: image, keys. */
   provision(record: WorkspaceRecord): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */
-  configure(record: WorkspaceRecord): Promise<void>
+  configure(record: WorkspaceRecord, injection: Injection): Promise<void>
   /**
    * Brings the workspace up, creating what is missing, and returns when a real login (or its like) has succeeded.
    * `observed` is what the caller saw of it, undefined when it has no parts yet.

@@ -6,7 +6,6 @@ import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { nearest } from '../core/names.ts'
 import type { HomePaths } from '../core/paths.ts'
-import type { PortRange } from '../ports/blocks.ts'
 import type { Runner } from '../system/exec.ts'
 import type { Backend } from './backend.ts'
 
@@ -19,17 +18,6 @@ export interface BackendContext {
   readonly env: NodeJS.ProcessEnv
   readonly emit: Emit
   readonly interruption: Interruption
-  /** Read from the configuration, which most verbs never need. */
-  readonly portRange: () => Promise<PortRange>
-  readonly injection: () => Promise<Injection>
-}
-
-/** Whose public keys a workspace lets in, beside Nexus's own. */
-export interface Injection {
-  readonly enabled: boolean
-  readonly includeAgentKeys: boolean
-  /** Files with public keys. */
-  readonly sources: readonly string[]
 }
 
 const FACTORIES: Readonly<Record<string, (context: BackendContext) => Promise<Backend>>> = {

@@ -1,5 +1,15 @@
 /** The configuration for people and programs: every value with its origin, the keys, the JSON Schema. Pure. */
-import { CHOSEN_NAME, KEYS, type KeySpec } from './keys.ts'
+import {
+  CHOSEN_NAME,
+  CHOSEN_NAME_MAX,
+  findKey,
+  KEYS,
+  type KeySpec,
+  RESERVED_PORT,
+  requiredBelow,
+  shortFormOf,
+  wordsBelow,
+} from './keys.ts'
 import type { Config, Origin } from './load.ts'
 
 export interface ShownSetting {
@@ -8,8 +18,13 @@ export interface ShownSetting {
   readonly origin: string
 }
 
+/** The keys of the table, those without a value too, and then what the user named. */
 export function showConfig({ values }: Config): readonly ShownSetting[] {
-  return [...values].map(([key, { value, origin }]) => ({ key, value, origin: formatOrigin(origin) }))
+  const keys = [...new Set([...settingKeys(), ...values.keys()])]
+  return keys.map((key) => {
+    const found = values.get(key)
+    return { key, value: found?.value ?? null, origin: found === undefined ? 'unset' : formatOrigin(found.origin) }
+  })
 }
 
 export function formatOrigin(origin: Origin): string {
@@ -25,8 +40,9 @@ export function formatOrigin(origin: Origin): string {
   }
 }
 
-/** As typed in a configuration: lists with commas, text as it is. */
+/** As typed in a configuration: lists with commas, text as it is; nothing for no value. */
 export function formatValue(value: unknown): string {
+  if (value === null || value === undefined) return ''
   if (Array.isArray(value)) return value.join(',')
   return typeof value === 'string' ? value : JSON.stringify(value)
 }
@@ -42,41 +58,43 @@ interface SchemaNode {
 
 /** JSON Schema (draft 2020-12) of the configuration files, for editors. */
 export function configSchema(): unknown {
-  const root: SchemaNode = {
+  return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Nexus configuration',
     description: 'config.yaml of the user and .nexus/config.yaml of a project',
-    ...emptyMap(),
+    ...mapBelow(''),
   }
-  for (const spec of KEYS) place(root, spec)
-  return root
 }
 
-function emptyMap(): SchemaNode {
-  return { type: 'object', additionalProperties: false }
+/** What may stand below a section; the words are those of the table, with `*` where the user chooses. */
+function mapBelow(section: string): SchemaNode {
+  const words = wordsBelow(section)
+  if (words.includes('*')) {
+    return {
+      type: 'object',
+      propertyNames: { maxLength: CHOSEN_NAME_MAX, ...(section === 'ports' ? { not: { const: RESERVED_PORT } } : {}) },
+      patternProperties: { [CHOSEN_NAME.source]: nodeFor(`${section}.*`) },
+      additionalProperties: false,
+    }
+  }
+  const keys = words.map((word) => [word, section === '' ? word : `${section}.${word}`] as const)
+  const required = section.endsWith('.*') ? requiredBelow(section) : []
+  return {
+    type: 'object',
+    properties: Object.fromEntries(keys.map(([word, key]) => [word, nodeFor(key)])),
+    ...(required.length > 0 ? { required } : {}),
+    additionalProperties: false,
+  }
 }
 
-function place(root: SchemaNode, spec: KeySpec): void {
-  const words = spec.key.split('.')
-  let node = root
-  for (const word of words.slice(0, -1)) node = word === '*' ? chosen(node) : child(node, word)
-  const last = words.at(-1) ?? ''
-  const about = { description: describe(spec), ...(spec.default === undefined ? {} : { default: spec.default }) }
-  node.properties = { ...node.properties, [last]: { ...spec.type.schema, ...about } }
-}
-
-function child(node: SchemaNode, word: string): SchemaNode {
-  const made = node.properties?.[word] ?? emptyMap()
-  node.properties = { ...node.properties, [word]: made }
-  return made
-}
-
-/** Names that the user chooses; a port may also be written as its container port alone. */
-function chosen(node: SchemaNode): SchemaNode {
-  const patterns = (node.patternProperties ?? {}) as Record<string, SchemaNode>
-  const made = patterns[CHOSEN_NAME.source] ?? emptyMap()
-  node.patternProperties = { [CHOSEN_NAME.source]: made }
-  return made
+function nodeFor(key: string): SchemaNode {
+  const spec = findKey(key)
+  if (spec !== undefined) {
+    const about = { description: describe(spec), ...(spec.default === undefined ? {} : { default: spec.default }) }
+    return { ...spec.type.schema, ...about }
+  }
+  const short = shortFormOf(key)
+  return short === undefined ? mapBelow(key) : { anyOf: [nodeFor(short), mapBelow(key)] }
 }
 
 function describe({ text, scope, projectMaySet, variable }: KeySpec): string {

@@ -2,6 +2,8 @@
  * The configuration's keys: one table that the validator, the variables, the published JSON Schema, `config show` and
  * completion are made from. A `*` stands for a name that the user chooses.
  */
+import { nearest } from '../core/names.ts'
+import { quote } from './problem.ts'
 import { arrayOf, types, type ValueType } from './types.ts'
 
 /** Which files may set a key. A project's file comes from a cloned repository and is not trusted with all of them. */
@@ -14,6 +16,8 @@ export interface KeySpec {
   /** The only value that a project's file may give: it may tighten, never loosen. */
   readonly projectMaySet?: unknown
   readonly default?: unknown
+  /** What has a chosen name is not complete without it. */
+  readonly required?: true
   readonly text: string
   /** The variable that sets it; a key with a chosen name has none. */
   readonly variable?: string
@@ -37,7 +41,13 @@ const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: '30m',
     text: 'idle time after which a workspace may be stopped: 30m, 1h30m or off',
   },
-  { key: 'workspaces.*.path', type: types.path, scope: 'user', text: 'the repository that the alias stands for' },
+  {
+    key: 'workspaces.*.path',
+    type: types.path,
+    scope: 'user',
+    required: true,
+    text: 'the repository that the alias stands for',
+  },
   {
     key: 'workspaces.*.ports',
     type: arrayOf(port),
@@ -120,7 +130,7 @@ const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     scope: 'user',
     text: 'folder for worktrees, in place of .worktree in the repository',
   },
-  { key: 'ports.*.container', type: port, scope: 'any', text: 'port inside' },
+  { key: 'ports.*.container', type: port, scope: 'any', required: true, text: 'port inside' },
   {
     key: 'ports.*.host',
     type: leasable,
@@ -147,6 +157,15 @@ export const KEYS: readonly KeySpec[] = TABLE.map((spec) => {
 /** Names of aliases and ports. */
 export const CHOSEN_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 export const CHOSEN_NAME_MAX = 30
+export const RESERVED_PORT = 'ssh'
+
+/** Why a word cannot name an alias or a port; undefined when it can. */
+export function chosenNameProblem(parent: string, word: string): string | undefined {
+  if (!CHOSEN_NAME.test(word) || word.length > CHOSEN_NAME_MAX) {
+    return `${quote(word)} is not a name for ${parent}: lower-case letters, digits and single dashes, at most ${CHOSEN_NAME_MAX}`
+  }
+  return parent === 'ports' && word === RESERVED_PORT ? `the port name ${RESERVED_PORT} is reserved` : undefined
+}
 
 /** The spec of a key as written, such as `ports.web.host`. */
 export function findKey(key: string): KeySpec | undefined {
@@ -173,4 +192,42 @@ export function wordsBelow(key: string): readonly string[] {
   const depth = key === '' ? 0 : key.split('.').length
   const below = KEYS.filter((spec) => depth === 0 || matches(spec.key.split('.').slice(0, depth).join('.'), key))
   return [...new Set(below.map((spec) => spec.key.split('.')[depth] ?? ''))].filter((word) => word !== '')
+}
+
+/** `ports.web` of `ports.web.host`: what the user named, with all that it holds; undefined for other keys. */
+export function entryOf(key: string): string | undefined {
+  const [section = '', name = ''] = key.split('.')
+  return name !== '' && wordsBelow(section).includes('*') ? `${section}.${name}` : undefined
+}
+
+/** `web: 3000` is short for `web: {container: 3000}`: the key that a plain value in place of an entry's map stands for. */
+export function shortFormOf(key: string): string | undefined {
+  const long = `${key}.container`
+  return findKey(long) === undefined ? undefined : long
+}
+
+/** The last words of the keys that an entry is not complete without. */
+export function requiredBelow(entry: string): readonly string[] {
+  const [section = ''] = entry.split('.')
+  return KEYS.filter((spec) => spec.required && spec.key.startsWith(`${section}.*.`)).map(
+    ({ key }) => key.split('.')[2] ?? '',
+  )
+}
+
+/** The known key or section that a misspelt or misplaced one was probably meant to be. */
+export function nearestKey(key: string): string | undefined {
+  // nobody misspells at this length, and the distance takes the product of the lengths
+  if (key.length > 100) return undefined
+  const words = key.split('.')
+  const last = words.at(-1) ?? ''
+  const parent = words.slice(0, -1).join('.')
+  const sibling = nearest(
+    last,
+    wordsBelow(parent).filter((word) => word !== '*'),
+  )
+  if (sibling !== undefined) return parent === '' ? sibling : `${parent}.${sibling}`
+  const known = KEYS.map((spec) => spec.key)
+  const lastOf = (one: string) => one.split('.').at(-1) ?? ''
+  const near = nearest(key, known) ?? known.find((one) => lastOf(one) === nearest(last, known.map(lastOf)))
+  return near?.replace('*', '<name>')
 }

@@ -2,13 +2,14 @@
  * The five layers, later ones win: system file, user file, project file, flags, variables. Every value keeps where it
  * came from. Nothing but Node is loaded while no file exists: most commands need only the defaults.
  */
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { Entry, FileScope } from './file.ts'
-import { findKey, KEYS, type KeySpec } from './keys.ts'
+import { entryOf, findKey, KEYS, type KeySpec, nearestKey } from './keys.ts'
+import { nameKey, quote } from './problem.ts'
+import { readText } from './read.ts'
 import { buildSettings, type Settings } from './settings.ts'
 import { holdsPath } from './types.ts'
 
@@ -57,52 +58,51 @@ const OTHER_VARIABLES = new Set([
 
 /** @throws {NexusError} CONFIG_INVALID with file, line and column, or with the flag or variable */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
-  const values = new Map<string, Setting>()
-  for (const spec of KEYS) {
-    if (spec.default !== undefined && !spec.key.includes('*'))
-      values.set(spec.key, { value: spec.default, origin: { source: 'default' } })
-  }
+  const defaults = KEYS.filter((spec) => spec.default !== undefined && !spec.key.includes('*'))
+  let values = new Map<string, Setting>(
+    defaults.map((spec) => [spec.key, { value: spec.default, origin: { source: 'default' } }]),
+  )
   const [system, user, project] = await Promise.all([
     readLayer(sources.systemFile, 'system', undefined),
     readLayer(sources.user?.file ?? sources.userFile, 'user', sources.user?.text),
     sources.project === undefined ? undefined : readLayer(sources.project.file, 'project', sources.project.text),
   ])
   for (const layer of [system, user, project]) {
-    for (const [key, { value, line }] of layer?.entries ?? []) {
-      const file = layer?.file ?? ''
-      values.set(key, {
-        value: resolvePaths(key, value, dirname(file), sources.env),
-        origin: { source: 'file', file, line },
-      })
-    }
+    if (layer !== undefined) values = layOver(values, layer, sources.env)
   }
-  const warnings = [...applyFlags(sources, values), ...applyVariables(sources, values)]
+  applyFlags(sources, values)
+  const warnings = applyVariables(sources, values)
   return { settings: buildSettings(values), values, warnings }
 }
 
-async function readLayer(file: string, scope: FileScope, known: string | undefined) {
+/**
+ * An alias or a port of the upper layer replaces the lower one's of that name as a whole, and stands before all others:
+ * a project's ports keep their order, whatever the user's file holds.
+ */
+function layOver(below: Map<string, Setting>, { file, entries }: Layer, env: ConfigSources['env']) {
+  const replaced = new Set([...entries.keys()].map(entryOf))
+  const plain = [...below].filter(([key]) => entryOf(key) === undefined)
+  const others = [...below].filter(([key]) => entryOf(key) !== undefined && !replaced.has(entryOf(key)))
+  const above = [...entries].map(([key, { value, line }]): [string, Setting] => [
+    key,
+    { value: resolvePaths(key, value, dirname(file), env), origin: { source: 'file', file, line } },
+  ])
+  return new Map([...plain, ...above, ...others])
+}
+
+interface Layer {
+  readonly file: string
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+async function readLayer(file: string, scope: FileScope, known: string | undefined): Promise<Layer | undefined> {
   const text = known ?? (await readText(file))
   if (text === undefined) return undefined
   const { parseConfigFile } = await import('./file.ts')
-  const entries: ReadonlyMap<string, Entry> = parseConfigFile(file, text, scope)
-  return { file, entries }
+  return { file, entries: parseConfigFile(file, text, scope) }
 }
 
-/** @throws {NexusError} CONFIG_INVALID for a file that is there and cannot be read */
-export async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new NexusError('CONFIG_INVALID', `${file} cannot be read: ${code ?? 'unknown reason'}.`, {
-      hint: `To see what it is, run \`ls -ld ${file}\``,
-      cause: error,
-    })
-  }
-}
-
-function applyFlags({ flags, flagNames, env }: ConfigSources, values: Map<string, Setting>): readonly string[] {
+function applyFlags({ flags, flagNames, env }: ConfigSources, values: Map<string, Setting>): void {
   for (const [key, text] of Object.entries(flags)) {
     const name = flagNames[key] ?? key
     values.set(key, {
@@ -110,15 +110,15 @@ function applyFlags({ flags, flagNames, env }: ConfigSources, values: Map<string
       origin: { source: 'flag', name },
     })
   }
-  return []
 }
 
 function applyVariables({ env, flagNames }: ConfigSources, values: Map<string, Setting>): readonly string[] {
   const specs = new Map(KEYS.flatMap((spec) => (spec.variable === undefined ? [] : [[spec.variable, spec] as const])))
   const warnings: string[] = []
   for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith('NEXUS_') || name.startsWith('NEXUS_WS_') || OTHER_VARIABLES.has(name) || text === undefined)
-      continue
+    if (!name.startsWith('NEXUS_') || name.startsWith('NEXUS_WS_') || OTHER_VARIABLES.has(name)) continue
+    // an empty one is how a shell or a CI file takes a variable back
+    if (text === undefined || text === '') continue
     const spec = specs.get(name)
     if (spec === undefined) {
       warnings.push(unknownVariable(name, [...specs.keys()]))
@@ -139,14 +139,14 @@ function applyVariables({ env, flagNames }: ConfigSources, values: Map<string, S
 }
 
 function unknownVariable(name: string, known: readonly string[]): string {
-  const near = nearest(name, known)
-  return `the variable ${name} is not known${near === undefined ? '' : `; the nearest one is ${near}`}`
+  const near = name.length > 100 ? undefined : nearest(name, known)
+  return `the variable ${nameKey(name)} is not known${near === undefined ? '' : `; the nearest one is ${near}`}`
 }
 
 function parseText(key: string, text: string, name: string): unknown {
   const outcome = requireKey(key).type.parse(text)
   if ('value' in outcome) return outcome.value
-  throw new NexusError('CONFIG_INVALID', `${name}=${JSON.stringify(text)} cannot be used: it ${outcome.problem}.`, {
+  throw new NexusError('CONFIG_INVALID', `${name}=${quote(text)} cannot be used: it ${outcome.problem}.`, {
     hint: `To see what holds now, run \`nexus config show --origin\``,
     details: { name, value: text, key },
   })
@@ -156,13 +156,10 @@ function parseText(key: string, text: string, name: string): unknown {
 export function requireKey(key: string): KeySpec {
   const spec = findKey(key)
   if (spec !== undefined) return spec
-  const near = nearest(
-    key,
-    KEYS.map((one) => one.key),
-  )
-  throw new NexusError('CONFIG_INVALID', `There is no configuration key ${JSON.stringify(key)}.`, {
+  const near = nearestKey(key)
+  throw new NexusError('CONFIG_INVALID', `There is no configuration key ${quote(key)}.`, {
     hint:
-      near === undefined
+      near === undefined || findKey(near) === undefined
         ? 'To see the keys, run `nexus config show`'
         : `To read the nearest one, run \`nexus config get ${near}\``,
     details: { key },

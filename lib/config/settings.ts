@@ -10,7 +10,7 @@ export interface PortSetting {
 
 export interface Settings {
   readonly defaults: { readonly backend: string; readonly idleTimeout: string }
-  /** Repositories by alias; `ports` are container ports. */
+  /** Repositories by alias, without a prototype: `constructor` is an alias like others. `ports` are container ports. */
   readonly workspaces: Readonly<Record<string, { readonly path: string; readonly ports: readonly number[] }>>
   readonly ssh: {
     readonly portRange: { readonly start: number; readonly end: number }
@@ -31,8 +31,8 @@ export interface Settings {
   readonly isolation: 'standard' | 'agent'
   readonly sudo: boolean
   readonly worktreeDir: string | undefined
-  /** By name, in the order of the file. */
-  readonly ports: Readonly<Record<string, PortSetting>>
+  /** By name, in the order of the file, which an object would not keep for names such as `8080`. */
+  readonly ports: ReadonlyMap<string, PortSetting>
 }
 
 interface Found {
@@ -50,13 +50,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
   }
   return {
     defaults: { backend: at('defaults.backend'), idleTimeout: at('defaults.idle_timeout') },
-    workspaces: Object.fromEntries(
-      namesBelow(values, 'workspaces').map((alias) => {
-        const path = at<string | undefined>(`workspaces.${alias}.path`)
-        if (path === undefined) throw misfit(values, `workspaces.${alias}.ports`, `workspaces.${alias} has no path`)
-        return [alias, { path, ports: at<readonly number[] | undefined>(`workspaces.${alias}.ports`) ?? [] }]
-      }),
-    ),
+    workspaces: aliases(values),
     ssh: {
       portRange: { start, end },
       injection: {
@@ -75,19 +69,28 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
     isolation: at('isolation'),
     sudo: at('sudo'),
     worktreeDir: at('worktree_dir'),
-    ports: Object.fromEntries(namesBelow(values, 'ports').map((name) => [name, portSetting(values, name)])),
+    ports: new Map(namesBelow(values, 'ports').map((name) => [name, portSetting(values, name)])),
   }
 }
 
-function portSetting(values: ReadonlyMap<string, Found>, name: string): PortSetting {
-  const at = <T>(word: string) => values.get(`ports.${name}.${word}`)?.value as T | undefined
-  const container = at<number>('container')
-  if (container === undefined) {
-    const key = values.has(`ports.${name}.host`) ? `ports.${name}.host` : `ports.${name}.protocol`
-    throw misfit(values, key, `ports.${name} has no container port`)
+/** That each has its path, and each port its container port, is checked where a file is read. */
+function aliases(values: ReadonlyMap<string, Found>): Settings['workspaces'] {
+  const made: Record<string, Settings['workspaces'][string]> = Object.create(null)
+  for (const alias of namesBelow(values, 'workspaces')) {
+    const at = <T>(word: string) => values.get(`workspaces.${alias}.${word}`)?.value as T
+    made[alias] = { path: at('path'), ports: at<readonly number[] | undefined>('ports') ?? [] }
   }
-  const host = at<number>('host')
-  return { container, protocol: at<Protocol>('protocol') ?? 'tcp', ...(host === undefined ? {} : { host }) }
+  return made
+}
+
+function portSetting(values: ReadonlyMap<string, Found>, name: string): PortSetting {
+  const at = <T>(word: string) => values.get(`ports.${name}.${word}`)?.value as T
+  const host = at<number | undefined>('host')
+  return {
+    container: at('container'),
+    protocol: at<Protocol | undefined>('protocol') ?? 'tcp',
+    ...(host === undefined ? {} : { host }),
+  }
 }
 
 function namesBelow(values: ReadonlyMap<string, Found>, section: string): readonly string[] {

@@ -36,8 +36,8 @@ export interface App extends AppOptions {
   leases(): Promise<Leases>
   /** Configuration as it holds for a project; without one, the user's alone. */
   config(project?: ConfigSources['project']): Promise<Config>
-  /** The backend by name, made once; `project` decides whose configuration it asks. */
-  backend(name: string, project?: ConfigSources['project']): Promise<Backend>
+  /** The backend by name, made once. */
+  backend(name: string): Promise<Backend>
 }
 
 /** Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`. */
@@ -73,19 +73,9 @@ export function createApp(options: AppOptions): App {
     return loaded
   }
 
-  async function makeBackend(name: string, project: ConfigSources['project']): Promise<Backend> {
+  async function makeBackend(name: string): Promise<Backend> {
     await makeFolder(home.home)
-    const settings = async () => (await config(project)).settings
-    return createBackend(name, {
-      runner,
-      home,
-      instance: await loadInstance(home),
-      env,
-      emit,
-      interruption,
-      portRange: async () => (await settings()).ssh.portRange,
-      injection: async () => (await settings()).ssh.injection,
-    })
+    return createBackend(name, { runner, home, instance: await loadInstance(home), env, emit, interruption })
   }
 
   return {
@@ -99,10 +89,9 @@ export function createApp(options: AppOptions): App {
       return createLeases({ file: home.leases, rebuild, warn })
     },
     config,
-    backend: (name, project) => {
-      const key = `${name}\0${project?.file ?? ''}`
-      const made = backends.get(key) ?? makeBackend(name, project)
-      backends.set(key, made)
+    backend: (name) => {
+      const made = backends.get(name) ?? makeBackend(name)
+      backends.set(name, made)
       return made
     },
   }

@@ -63,7 +63,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     app.git.findCommit(repo.root, revision),
     app.git.identity(repo.root),
     app.git.findFile(repo.root, revision, PROJECT_CONFIG),
-    checkLikelyBackend(app),
+    checkLikelyBackend(app, repo),
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
   const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
@@ -71,9 +71,9 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const text = branch.commit === start ? committed : await app.git.findFile(repo.root, branch.commit, PROJECT_CONFIG)
   const project = projectConfig(app, repo, text)
   const { settings } = await app.config(project)
-  const backend = await app.backend(requireBackendName(settings.defaults.backend), project)
+  const backend = await app.backend(requireBackendName(settings.defaults.backend))
   if (settings.isolation === 'agent') refuseAgentIsolation()
-  await backend.check()
+  await backend.check(ownerOf(repo))
 
   const wanted = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
@@ -119,10 +119,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
 }
 
 /** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */
-async function checkLikelyBackend(app: App): Promise<void> {
+async function checkLikelyBackend(app: App, repo: Repository): Promise<void> {
   const { settings } = await app.config()
   const name = settings.defaults.backend
-  if (backendNames().includes(name)) await (await app.backend(name)).check()
+  if (backendNames().includes(name)) await (await app.backend(name)).check(ownerOf(repo))
 }
 
 /** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */
@@ -135,7 +135,7 @@ function projectConfig(app: App, repo: Repository, committed: string | undefined
 }
 
 function configuredPorts(settings: Settings, repo: Repository): readonly WantedPort[] {
-  const configured = Object.entries(settings.ports)
+  const configured = [...settings.ports]
   if (configured.length > 0) {
     return configured.map(([name, { container, host, protocol }]) => ({
       name,

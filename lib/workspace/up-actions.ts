@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { describePortOwner } from '../ports/owner.ts'
@@ -26,7 +25,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
   return {
     lease: {
       run: async () => {
-        const range = await requirePortRange(backend)
+        const range = await requirePortRange(app, draft)
         const bases = await (await app.leases()).acquire(leaseRequest(working.record, draft, range))
         working.record = { ...working.record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
       },
@@ -47,7 +46,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     configure: {
       run: async () => {
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
-        await backend.configure(working.record)
+        await configure(app, working.record, draft)
       },
     },
     start: { run: () => startWithPorts(app, working, draft, observed) },
@@ -128,7 +127,7 @@ async function startWithPorts(app: App, working: Working, draft: Draft, seen: Ob
     } catch (error) {
       if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
       await giveOtherPorts(app, working, draft, error)
-      await backend.configure(working.record)
+      await configure(app, working.record, draft)
       observed = undefined
     }
   }
@@ -148,7 +147,7 @@ async function giveOtherPorts(app: App, working: Working, draft: Draft, error: N
     return
   }
   app.emit({ type: 'warning', text: `${taken}; other ports are leased and the container is made anew` })
-  const range = await requirePortRange(draft.backend)
+  const range = await requirePortRange(app, draft)
   const bases = await (await app.leases()).exchange(leaseRequest(record, draft, range), taken)
   working.record = { ...record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
 }
@@ -174,10 +173,16 @@ function leaseRequest(record: WorkspaceRecord, draft: Draft, range: { readonly s
   return { workspace: record.id, name: record.name, repo: record.repo, range, offsets: offsetsOf(draft.wanted) }
 }
 
-async function requirePortRange(backend: Backend) {
-  const range = await backend.portRange?.()
+async function requirePortRange(app: App, { backend, project }: Draft) {
+  const { settings } = await app.config(project)
+  const range = backend.portRange?.(settings.ssh.portRange)
   if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
   return range
+}
+
+async function configure(app: App, record: WorkspaceRecord, { backend, project }: Draft): Promise<void> {
+  const { settings } = await app.config(project)
+  await backend.configure(record, settings.ssh.injection)
 }
 
 /** The worktree's folder and the one that holds all worktrees, when nothing is in them. */

@@ -92,7 +92,7 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
   return exclusively(app, found.id, async () => {
     const record = (await app.records.load(found.id)) ?? found
     const project = projectOf(record)
-    const backend = await app.backend(record.backend, project)
+    const backend = await app.backend(record.backend)
     const [seen] = await Promise.all([look(app, record, options), backend.check()])
     const redo = needsWorktreeAgain(record, seen)
     const plan = planStart(record, seen, backend, redo, options)

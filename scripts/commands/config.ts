@@ -44,7 +44,7 @@ async function edit(call: Call, text: string | undefined): Promise<Answer> {
   const file = project
     ? join((await findRepo(call.app, call.value('repo'))).worktree, PROJECT_FILE)
     : call.app.home.config
-  await editSetting(file, project ? 'project' : 'user', key, text)
+  await editSetting(file, project ? 'project' : 'user', key, text, call.cwd)
   const done = text === undefined ? `${key} is removed from ${file}` : `${key} is ${text} in ${file}`
   return { data: { key, value: text ?? null, file }, text: done }
 }

@@ -71,6 +71,9 @@ function createEars(runner: Runner) {
   return { runner: { ...runner, attach }, heard }
 }
 
+const RANGE = { start: 20_400, end: 20_599 }
+const NOBODY = { enabled: false, includeAgentKeys: false, sources: [] }
+
 function makeContext(dir: TempDir, instance: string) {
   const interruption = createInterruption()
   const env = { ...process.env, HOME: dir.path, SSH_AUTH_SOCK: undefined }
@@ -83,8 +86,6 @@ function makeContext(dir: TempDir, instance: string) {
     env,
     emit,
     interruption,
-    portRange: async () => ({ start: 20_400, end: 20_599 }),
-    injection: async () => ({ enabled: false, includeAgentKeys: false, sources: [] }),
   }
   return { context, heard: ears.heard }
 }
@@ -108,7 +109,7 @@ async function world(name: string): Promise<World> {
       await git.addWorktree(repo.path, worktree, branch)
       await git.checkOut(worktree, () => {})
     }
-    const range = await backend.portRange?.()
+    const range = backend.portRange?.(RANGE)
     const [base] =
       range === undefined
         ? []
@@ -155,7 +156,7 @@ async function world(name: string): Promise<World> {
     made.push(record)
     record = { ...record, ...(await backend.provision(record)) }
     made[made.length - 1] = record
-    await backend.configure(record)
+    await backend.configure(record, NOBODY)
     return record
   }
 
@@ -247,7 +248,7 @@ for (const name of backendNames()) {
         assert.is(w.backend.name, name)
         assert.match(w.backend.host, /^[a-z0-9-]+$/)
         for (const capability of w.backend.capabilities) assert.ok(CAPABILITIES.includes(capability), capability)
-        assert.is(w.backend.capabilities.has('local-ports'), (await w.backend.portRange?.()) !== undefined)
+        assert.is(w.backend.capabilities.has('local-ports'), w.backend.portRange?.(RANGE) !== undefined)
       },
       LIMIT_MS,
     )
@@ -265,7 +266,7 @@ for (const name of backendNames()) {
           image: record.image,
           hostKeyFingerprint: record.hostKeyFingerprint,
         })
-        await backend.configure(record)
+        await backend.configure(record, NOBODY)
         assert.is(await state(record), 'absent', 'configure must start nothing')
         assert.is(await backend.isReachable(record), false)
 

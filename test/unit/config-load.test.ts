@@ -122,6 +122,13 @@ suite('config layers', (test) => {
     assert.match(config.warnings[0] ?? '', /NEXUS_BAKEND.*NEXUS_BACKEND/)
   })
 
+  test('an empty variable counts as unset', async () => {
+    const { config } = await load({ user: 'sudo: false\n', env: { NEXUS_SUDO: '', NEXUS_BACKEND: '', NEXUS_ODD: '' } })
+    assert.is(config.settings.sudo, false)
+    assert.is(config.settings.defaults.backend, 'docker')
+    assert.equal(config.warnings, [])
+  })
+
   test('names and maps have no variable', async () => {
     for (const name of ['NEXUS_WORKSPACE_NAME', 'NEXUS_WORKSPACE_DISPLAY_NAME', 'NEXUS_PORTS', 'NEXUS_WORKSPACES']) {
       assert.is((await load({ env: { [name]: 'x' } })).config.warnings.length, 1, name)
@@ -168,6 +175,19 @@ suite('config layers', (test) => {
     ).config
     assert.equal(Object.keys(settings.workspaces).sort(), ['a', 'b'])
     assert.equal(settings.ssh.injection.sources, ['/three'])
+  })
+
+  test('ports keep the order of the file, the project first', async () => {
+    const { settings } = (
+      await load({
+        system: 'ports:\n  web:\n    container: 1\n    host: 3001\n  zero: 9\n',
+        user: 'ports:\n  mine: 1\n  8081: 2\n  80: 3\n',
+        project: 'ports:\n  web: 3000\n  "9000": 4\n  8080: 5\n  mine: 6\n',
+      })
+    ).config
+    assert.equal([...settings.ports.keys()], ['web', '9000', '8080', 'mine', '8081', '80', 'zero'])
+    assert.equal(settings.ports.get('web'), { container: 3000, protocol: 'tcp' })
+    assert.is(settings.ports.get('mine')?.container, 6)
   })
 
   test('a project text that is known already is not read from the disk', async () => {
@@ -217,6 +237,12 @@ suite('config problems', (test) => {
     ['the reserved port name', 'ports:\n  ssh: 2222\n', '2:3', /ssh.*reserved/],
     ['a port name in capitals', 'ports:\n  Web: 3000\n', '2:3', /Web/],
     ['a port name that is too long', `ports:\n  ${'a'.repeat(31)}: 3000\n`, '2:3', /30/],
+    ['a port without anything', 'ports:\n  api: 1\n  web: {}\n', '3:3', /ports\.web needs a container/],
+    ['a port with a comment alone', 'ports:\n  web:\n    # container: 3000\n', '2:3', /ports\.web needs a container/],
+    ['a port with a host alone', 'ports:\n  web:\n    host: 3000\n', '2:3', /ports\.web needs a container/],
+    ['an alias without anything', 'workspaces:\n  a:\n', '2:3', /workspaces\.a needs a path/],
+    ['an alias without a path', 'workspaces:\n  a:\n    ports: [1]\n', '2:3', /workspaces\.a needs a path/],
+    ['the same port twice', 'ports:\n  "80": 1\n  80: 2\n', '3:3', /ports\.80 is there twice/],
     ['a broken line', 'a: b: c\n', '1:4', /./],
     ['a tab', 'ssh:\n\tforward_agent: true\n', '2:1', /./],
     ['the same key twice', 'sudo: true\nsudo: false\n', '2:1', /./],
@@ -253,7 +279,12 @@ suite('config problems', (test) => {
   })
 
   test('a typing error has the nearest key as its hint', async () => {
-    assert.match((await rejects(user('defaults:\n  bakend: x\n'), 'CONFIG_INVALID')).hint ?? '', /defaults\.backend/)
+    const hint = async (text: string) => (await rejects(user(text), 'CONFIG_INVALID')).hint ?? ''
+    assert.match(await hint('defaults:\n  bakend: x\n'), /config set defaults\.backend/)
+    assert.match(await hint('idle_timeout: 1h\n'), /config set defaults\.idle_timeout/)
+    assert.match(await hint('forward_agnt: true\n'), /config set ssh\.forward_agent/)
+    assert.match(await hint('workspaces:\n  a:\n    paht: /x\n'), /workspaces\.a\.path/)
+    assert.match(await hint('defalts:\n  backend: x\n'), /defaults; to see all keys/)
   })
 
   test('aliases that multiply end at once', async () => {

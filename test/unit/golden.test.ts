@@ -53,15 +53,14 @@ async function door({ home: shown, instance, record }: Given): Promise<Readonly<
     env,
     emit,
     interruption,
-    portRange: async () => ({ start: 32_800, end: 34_999 }),
-    injection: async () => ({ enabled: true, includeAgentKeys: false, sources: [] }),
   }
   const paths = workspacePaths(home, record.id)
   for (const file of [`${paths.hostKey}.pub`, `${home.sshKey}.pub`]) {
     await mkdir(dirname(file), { recursive: true })
     await writeFile(file, `${KEY}\n`)
   }
-  await createDoorFiles(context).writeFiles(record)
+  const injection = { enabled: true, includeAgentKeys: false, sources: [] }
+  await createDoorFiles(context).writeFiles(record, injection)
   const read = async (path: string) => (await readFile(path, 'utf8')).replaceAll(dir.path, shown)
   return {
     sshd_config: await read(paths.sshdConfig),

@@ -10,10 +10,10 @@ import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
-import { createDocker, type ResourceKind, requireComposeVersion } from '../../tools/docker.ts'
+import { createDocker, type Docker, type ResourceKind, requireComposeVersion } from '../../tools/docker.ts'
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Backend, Provision } from '../backend.ts'
+import type { Backend, Injection, Provision } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
@@ -25,10 +25,17 @@ export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner)
   const doors = createDoors(context)
   const sessions = createSessions(context, doors)
+  /** Loaded once, by what makes images and keys. */
+  let loaded: Promise<Provisioning> | undefined
+  const provisioning = () => {
+    loaded ??= loadProvisioning(docker, context)
+    return loaded
+  }
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
 
-  async function check(): Promise<void> {
-    const loading = Promise.all([loadRendering(), loadProvisioning()])
+  async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
+    const ahead = Promise.all([loadRendering(), owner === undefined ? undefined : lookForImage(owner)])
+    ahead.catch(() => undefined) // told below, where it is awaited
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {
       throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
@@ -39,8 +46,8 @@ export function createDockerBackend(context: BackendContext): Backend {
     // versions are asked again only when the engine or the plugin has changed
     const cache = join(context.home.cache, 'docker.json')
     const fingerprint = toolsFingerprint(context.env)
-    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await loading)
-    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
+    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await ahead)
+    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion(), ahead])
     requireComposeVersion(plugin)
     if (engine.rootless) {
       throw new NexusError(
@@ -54,22 +61,28 @@ export function createDockerBackend(context: BackendContext): Backend {
     await writeJson(cache, { schema: 1, fingerprint, engine: engine.version, compose: plugin })
   }
 
+  /** Asked for early, while git is asked too; it also tells before anything is made whether the engine answers. */
+  async function lookForImage(owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+    const { images, describeImage } = await provisioning()
+    await images.has(describeImage(context.instance, owner).reference)
+  }
+
   async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
     return observeWorkspaces(await docker.listContainers(`dev.nexus.instance=${context.instance}`))
   }
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord): Promise<Provision> {
-    const { createImages, describeImage, createKeys } = await loadProvisioning()
+    const { images, describeImage, createKeys } = await provisioning()
     const image = describeImage(context.instance, record)
     const [reference, hostKeyFingerprint] = await Promise.all([
-      createImages(docker, context).ensure(image, record.image),
+      images.ensure(image, record.image),
       createKeys(context).ensureKeys(record),
     ])
     return { image: reference, hostKeyFingerprint }
   }
 
-  async function configure(record: WorkspaceRecord): Promise<void> {
+  async function configure(record: WorkspaceRecord, injection: Injection): Promise<void> {
     const [{ renderComposeFile }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
     const text = renderComposeFile({
@@ -79,7 +92,10 @@ export function createDockerBackend(context: BackendContext): Backend {
       addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
       alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
     })
-    await Promise.all([writeGenerated(paths.composeFile, text, 0o600), createDoorFiles(context).writeFiles(record)])
+    await Promise.all([
+      writeGenerated(paths.composeFile, text, 0o600),
+      createDoorFiles(context).writeFiles(record, injection),
+    ])
   }
 
   async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
@@ -134,16 +150,16 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
-    const { createImages, describeImage } = await loadProvisioning()
+    const { images, describeImage } = await provisioning()
     const current = describeImage(context.instance, record).reference
-    if (record.image !== null && record.image !== current) await createImages(docker, context).removeUnused([current])
+    if (record.image !== null && record.image !== current) await images.removeUnused([current])
   }
 
   return {
     name: 'docker',
     host: 'local',
     capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'] as const),
-    portRange: context.portRange,
+    portRange: (configured) => configured,
     check,
     observe,
     provision,
@@ -165,13 +181,18 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 }
 
-async function loadProvisioning() {
-  const [image, keys] = await Promise.all([import('./image.ts'), import('./keys.ts')])
-  return { ...image, ...keys }
-}
-
 function labelOf(record: WorkspaceRecord): string {
   return `dev.nexus.workspace=${record.id}`
+}
+
+type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>
+
+async function loadProvisioning(docker: Docker, context: BackendContext) {
+  const [{ createImages, describeImage }, { createKeys }] = await Promise.all([
+    import('./image.ts'),
+    import('./keys.ts'),
+  ])
+  return { images: createImages(docker, context), describeImage, createKeys }
 }
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */

@@ -14,6 +14,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { createSsh, parsePublicKeys } from '../../tools/ssh.ts'
+import type { Injection } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
 
@@ -22,9 +23,9 @@ export function createDoorFiles(context: BackendContext) {
   const ssh = createSsh(context.runner)
 
   /** Everything that the server inside and a client outside read; written only where it changed. */
-  async function writeFiles(record: WorkspaceRecord): Promise<void> {
+  async function writeFiles(record: WorkspaceRecord, injection: Injection): Promise<void> {
     const paths = workspacePaths(home, record.id)
-    const [keys, hostKey] = await Promise.all([authorizedKeys(), readIfPresent(`${paths.hostKey}.pub`)])
+    const [keys, hostKey] = await Promise.all([authorizedKeys(injection), readIfPresent(`${paths.hostKey}.pub`)])
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
     await Promise.all([
       makeFolder(home.run),
@@ -45,9 +46,8 @@ export function createDoorFiles(context: BackendContext) {
     ])
   }
 
-  async function authorizedKeys(): Promise<readonly string[]> {
+  async function authorizedKeys(injection: Injection): Promise<readonly string[]> {
     const own = (await readIfPresent(`${home.sshKey}.pub`)) ?? ''
-    const injection = await context.injection()
     if (!injection.enabled) return parsePublicKeys(own)
     const userDir = join(env.HOME ?? homedir(), '.ssh')
     const files = (await listFolder(userDir)).filter((name) => name.endsWith('.pub')).map((name) => join(userDir, name))

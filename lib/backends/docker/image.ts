@@ -46,19 +46,29 @@ export function describeImage(instance: string, { uid, gid }: Owner): WorkspaceI
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
+  /** References that were there a moment ago, so that one command asks once. */
+  const seen = new Set<string>()
+
+  async function has(reference: string): Promise<boolean> {
+    if (seen.has(reference)) return true
+    const there = await docker.hasImage(reference)
+    if (there) seen.add(reference)
+    return there
+  }
+
   /**
    * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
    * which is built once, however many ask at the same time.
    */
   async function ensure(image: WorkspaceImage, inUse: string | null): Promise<string> {
-    if (inUse !== null && inUse !== image.reference && (await docker.hasImage(inUse))) return inUse
-    if (await docker.hasImage(image.reference)) return image.reference
+    if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
+    if (await has(image.reference)) return image.reference
     const lock = join(context.home.locks, `image-${image.hash}`)
     const onWait = () => context.emit({ type: 'notice', text: 'waiting for another Nexus that builds the same image' })
     await withLock(
       lock,
       async () => {
-        if (await docker.hasImage(image.reference)) return
+        if (await has(image.reference)) return
         await ensureBaseImage()
         await build(image)
         await removeUnused([image.reference])
@@ -114,5 +124,5 @@ export function createImages(docker: Docker, context: BackendContext) {
     await docker.removeImages(all.filter((reference) => !keep.includes(reference)))
   }
 
-  return { ensure, removeUnused }
+  return { has, ensure, removeUnused }
 }
