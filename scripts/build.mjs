@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { templates } from './templates.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
@@ -17,7 +18,8 @@ export const settings = {
   platform: 'node',
   target: 'node20',
   format: 'esm',
-  loader: { '.hbs': 'text', '.sh': 'text' },
+  loader: { '.sh': 'text' },
+  plugins: [templates],
   define: { __NEXUS_VERSION__: JSON.stringify(version) },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -1,7 +1,7 @@
-// Templates and container files are embedded into the bundle as text (scripts/build.mjs).
+// Templates are compiled and container files embedded as text while bundling (scripts/build.mjs, scripts/templates.mjs).
 declare module '*.hbs' {
-  const text: string
-  export default text
+  const template: { readonly source: string; readonly compiled: TemplateSpecification }
+  export default template
 }
 declare module '*.sh' {
   const text: string

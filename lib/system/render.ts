@@ -7,10 +7,16 @@
  * `renderCompose` then parses what the template made, lets policy change it as data, doubles every `$` (Compose would
  * interpolate it) and writes it out again.
  */
-import Handlebars from 'handlebars'
+import Handlebars from 'handlebars/runtime'
 import { parse, stringify } from 'yaml'
 
-const templates = new Map<string, Handlebars.TemplateDelegate>()
+/** A template as it is bundled (scripts/templates.mjs). */
+export interface Template {
+  readonly source: string
+  readonly compiled: TemplateSpecification
+}
+
+const delegates = new WeakMap<Template, Handlebars.TemplateDelegate>()
 
 const engine = Handlebars.create()
 
@@ -46,18 +52,10 @@ function requireValue(args: readonly unknown[]): unknown {
  * Renders a template of ours.
  * @throws {Error} (a bug of ours) when a value is missing or cannot be quoted
  */
-export function renderTemplate(source: string, data: unknown): string {
-  let template = templates.get(source)
-  if (template === undefined) {
-    template = engine.compile(source, {
-      noEscape: true,
-      strict: true,
-      knownHelpersOnly: true,
-      knownHelpers: { yaml: true, line: true, words: true, quoted: true, number: true } as never,
-    })
-    templates.set(source, template)
-  }
-  return template(data)
+export function renderTemplate(template: Template, data: unknown): string {
+  const delegate = delegates.get(template) ?? engine.template(template.compiled)
+  delegates.set(template, delegate)
+  return delegate(data)
 }
 
 export type Yaml = null | boolean | number | string | readonly Yaml[] | { readonly [key: string]: Yaml }
@@ -65,12 +63,12 @@ export type YamlMap = { [key: string]: Yaml }
 
 /** Renders a compose file: template -> data -> policy -> `$` doubled -> text, with the header as its first lines. */
 export function renderCompose(
-  source: string,
+  template: Template,
   data: unknown,
   header: string,
   policy: (model: YamlMap) => YamlMap,
 ): string {
-  const model = policy(parse(renderTemplate(source, data)) as YamlMap)
+  const model = policy(parse(renderTemplate(template, data)) as YamlMap)
   const text = stringify(escapeDollars(model), {
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',

@@ -2,7 +2,17 @@
  * The one door that writes files. State is written to a temporary name, synced, renamed over the old one, and the folder is
  * synced: a reader sees the old bytes or the new, never a torn file. Read-modify-write happens under a lock (`lock.ts`).
  */
-import { constants, mkdirSync, type Stats, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  writeFileSync,
+} from 'node:fs'
 import { appendFile, copyFile, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
@@ -14,10 +24,6 @@ let sequence = 0
  * @throws {NexusError} DISK_FULL; the old file is untouched then
  */
 export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
-  await replaceFile(path, text, mode, true)
-}
-
-async function replaceFile(path: string, text: string, mode: number, durable: boolean): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.${process.pid}.${sequence++}.tmp`
   try {
@@ -25,7 +31,7 @@ async function replaceFile(path: string, text: string, mode: number, durable: bo
     try {
       await file.writeFile(text)
       await file.chmod(mode)
-      if (durable) await file.sync()
+      await file.sync()
     } finally {
       await file.close()
     }
@@ -34,17 +40,27 @@ async function replaceFile(path: string, text: string, mode: number, durable: bo
     await rm(temporary, { force: true })
     throw explainWriteError(error, path)
   }
-  if (durable) await syncFolder(dirname(path))
+  await syncFolder(dirname(path))
 }
 
 /**
  * Writes a file that can be generated again, only when its bytes differ; true when it wrote. It is renamed into place but
- * not synced: after a power cut it is simply generated once more.
+ * not synced: after a power cut it is simply generated once more. Synchronous inside, because these files are small and many,
+ * and a dozen turns of the event loop for each cost more than the writing.
  */
 export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
-  if ((await readIfPresent(path)) === text) return false
-  await replaceFile(path, text, mode, false)
-  return true
+  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+  try {
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) return false
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(temporary, text, { flag: 'wx', mode })
+    chmodSync(temporary, mode)
+    renameSync(temporary, path)
+    return true
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw explainWriteError(error, path)
+  }
 }
 
 /** The file's text, or undefined when there is none. */

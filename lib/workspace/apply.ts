@@ -18,8 +18,8 @@ export type Actions = Readonly<Partial<Record<StepId, Action>>>
 export interface ApplyContext {
   readonly emit: Emit
   readonly interruption: Interruption
-  /** Notes progress where a later command can find it. */
-  readonly journal: (step: StepId, done: readonly StepId[]) => Promise<void>
+  /** Notes progress where a later command can find it; never waited for. */
+  readonly journal: (step: StepId, done: readonly StepId[]) => void
 }
 
 export async function apply(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
@@ -32,7 +32,7 @@ export async function apply(plan: Plan, actions: Actions, context: ApplyContext)
     await Promise.all(step.needs.filter((need) => ids.has(need)).map((need) => running.get(need)))
     context.interruption.signal.throwIfAborted()
     begun.push(step)
-    await context.journal(step.id, done)
+    context.journal(step.id, [...done])
     await perform(step, actions, context)
     done.push(step.id)
   }

@@ -49,8 +49,9 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
     if (request.dryRun) return { record, plan, keptBranch, changed: false }
     const working: Working = { record: { ...record, desired: 'absent', operation: beginOperation('delete') } }
     let saved = true
-    const actions = deleteActions(app, record, backend, branch.delete?.commit, () => {
+    const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
       saved = false
+      await working.notes
     })
     await app.records.save(working.record)
     await walk(app, working, plan, actions, () => saved)
@@ -60,10 +61,10 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 
 function deleteActions(
   app: App,
-  record: WorkspaceRecord,
+  { record }: Working,
   backend: Backend,
   branchCommit: string | undefined,
-  onForget: () => void,
+  beforeForget: () => Promise<void>,
 ): Actions {
   const { worktree, gitDir, repo } = record
   return {
@@ -84,7 +85,7 @@ function deleteActions(
     release: { run: async () => (await app.leases()).release(record.id) },
     forget: {
       run: async () => {
-        onForget()
+        await beforeForget()
         await app.records.remove(record.id)
       },
     },

@@ -55,6 +55,8 @@ export function withRepository<T>(app: App, gitDir: string, body: () => Promise<
 /** A record that the steps of an operation read and change. */
 export interface Working {
   record: WorkspaceRecord
+  /** The notes that are still being written; a step that removes the record waits for them. */
+  notes?: Promise<void>
 }
 
 export function beginOperation(kind: Operation['kind'], done: readonly string[] = []): Operation {
@@ -62,8 +64,8 @@ export function beginOperation(kind: Operation['kind'], done: readonly string[] 
 }
 
 /**
- * Walks a plan and notes in the record which step runs, before it runs; what follows is the caller's: `settle` or nothing.
- * `saved` tells whether there is a record to note it in.
+ * Walks a plan and notes in the record which step runs; what follows is the caller's: `settle` or nothing. `saved` tells
+ * whether there is a record to note it in. Notes are written one after the other and delay no step.
  */
 export async function walk(
   app: App,
@@ -73,21 +75,24 @@ export async function walk(
   saved: () => boolean,
 ): Promise<void> {
   const before = working.record.operation?.done ?? []
-  let notes: Promise<void> = Promise.resolve()
-  await apply(plan, actions, {
-    emit: app.emit,
-    interruption: app.interruption,
-    journal: (step, done) => {
-      // one after the other: steps that begin side by side must not overtake each other in the file
-      notes = notes.then(async () => {
-        const { operation } = working.record
-        if (operation === null || !saved()) return
-        working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
-        await app.records.journal(working.record)
-      })
-      return notes
-    },
-  })
+  const note = async (step: string, done: readonly string[]) => {
+    const { operation } = working.record
+    if (operation === null || !saved()) return
+    working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
+    await app.records.journal(working.record)
+  }
+  try {
+    await apply(plan, actions, {
+      emit: app.emit,
+      interruption: app.interruption,
+      journal: (step, done) => {
+        working.notes = (working.notes ?? Promise.resolve()).then(() => note(step, done))
+        working.notes.catch(() => undefined) // told at the end, where it is awaited
+      },
+    })
+  } finally {
+    await working.notes
+  }
 }
 
 /** Ends an operation: what is wanted from now on, and nothing in progress. */

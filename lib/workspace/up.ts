@@ -70,6 +70,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
         },
         undo: async () => {
           saved = false
+          await working.notes
           await unreserve(app, working.record)
         },
       },

@@ -4,11 +4,15 @@
  */
 import fc from 'fast-check'
 import { parse } from 'yaml'
-import { renderCompose, renderTemplate, type YamlMap } from '../../lib/system/render.ts'
+import { renderCompose, renderTemplate, type Template, type YamlMap } from '../../lib/system/render.ts'
+import { compileTemplate } from '../../scripts/templates.mjs'
 import { assert, suite } from '../support/suite.ts'
 
 const same = (model: YamlMap) => model
 const anyText = fc.string({ unit: 'binary', maxLength: 60 })
+
+/** As the bundler does it. */
+const compile = (source: string): Template => new Function(`return ${compileTemplate(source)}`)() as Template
 
 suite('helpers', (test) => {
   for (const [template, value, expected] of [
@@ -24,7 +28,8 @@ suite('helpers', (test) => {
     ['{{yaml value}}', [], '[]'],
     ['{{yaml value}}', '<&>', '"<&>"'],
   ] as const) {
-    test(`${template} of ${JSON.stringify(value)}`, () => assert.is(renderTemplate(template, { value }), expected))
+    test(`${template} of ${JSON.stringify(value)}`, () =>
+      assert.is(renderTemplate(compile(template), { value }), expected))
   }
 
   for (const [template, value] of [
@@ -50,29 +55,29 @@ suite('helpers', (test) => {
     ['{{number value}}', 2 ** 60],
   ] as const) {
     test(`${template} refuses ${JSON.stringify(value)}`, () => {
-      assert.throws(() => renderTemplate(template, { value }))
+      assert.throws(() => renderTemplate(compile(template), { value }))
     })
   }
 
   for (const helper of ['yaml', 'line', 'words', 'quoted', 'number']) {
     test(`${helper} of a missing value throws`, () => {
-      assert.throws(() => renderTemplate(`{{${helper} value}}`, {}))
-      assert.throws(() => renderTemplate(`{{${helper} value}}`, { value: null }))
-      assert.throws(() => renderTemplate(`{{${helper} inner.value}}`, { inner: {} }))
-      assert.throws(() => renderTemplate(`{{${helper}}}`, {}))
+      assert.throws(() => renderTemplate(compile(`{{${helper} value}}`), {}))
+      assert.throws(() => renderTemplate(compile(`{{${helper} value}}`), { value: null }))
+      assert.throws(() => renderTemplate(compile(`{{${helper} inner.value}}`), { inner: {} }))
+      assert.throws(() => renderTemplate(compile(`{{${helper}}}`), {}))
     })
   }
 
   test('a bare missing value throws instead of rendering as nothing', () => {
-    assert.throws(() => renderTemplate('{{value}}', {}))
+    assert.throws(() => renderTemplate(compile('{{value}}'), {}))
   })
 
   test('a helper that is none throws', () => {
-    assert.throws(() => renderTemplate('{{shout value}}', { value: 'x' }))
+    assert.throws(() => renderTemplate(compile('{{shout value}}'), { value: 'x' }))
   })
 
   test('a value is data, never a template', () => {
-    assert.is(renderTemplate('{{yaml value}}', { value: '{{line secret}}', secret: 's' }), '"{{line secret}}"')
+    assert.is(renderTemplate(compile('{{yaml value}}'), { value: '{{line secret}}', secret: 's' }), '"{{line secret}}"')
   })
 
   test('what line lets through is one word without quotes, comments or substitution', () => {
@@ -80,7 +85,7 @@ suite('helpers', (test) => {
       fc.property(anyText, (value) => {
         let text: string
         try {
-          text = renderTemplate('{{line value}}', { value })
+          text = renderTemplate(compile('{{line value}}'), { value })
         } catch {
           return
         }
@@ -100,7 +105,10 @@ suite('helpers', (test) => {
           fc.dictionary(fc.stringMatching(/^[A-Z_]{1,9}$/), anyText, { noNullPrototype: true }),
         ),
         (value) => {
-          assert.equal(parse(renderTemplate('key: {{yaml value}}\nlast: 1', { value })), { key: value, last: 1 })
+          assert.equal(parse(renderTemplate(compile('key: {{yaml value}}\nlast: 1'), { value })), {
+            key: value,
+            last: 1,
+          })
         },
       ),
       { numRuns: 2_000 },
@@ -117,7 +125,7 @@ function interpolate(text: string): string {
 suite('renderCompose', (test) => {
   const source = 'services:\n  workspace:\n    environment: {{yaml environment}}\n'
   const render = (environment: Record<string, string>, policy: (model: YamlMap) => YamlMap = same) =>
-    renderCompose(source, { environment }, '# header', policy)
+    renderCompose(compile(source), { environment }, '# header', policy)
 
   test('begins with the header', () => assert.is(render({}).split('\n')[0], '# header'))
 

@@ -34,7 +34,8 @@ export function createDockerBackend(context: BackendContext): Backend {
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
-    const ahead = Promise.all([loadRendering(), owner === undefined ? undefined : lookForImage(owner)])
+    const looking = owner === undefined ? undefined : lookForImage(owner)
+    const ahead = Promise.all([looking, loadRendering()])
     ahead.catch(() => undefined) // told below, where it is awaited
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {

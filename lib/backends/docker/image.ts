@@ -40,7 +40,7 @@ interface Owner {
 
 /** The image for a user's ids; the same inputs give the same reference. */
 export function describeImage(instance: string, { uid, gid }: Owner): WorkspaceImage {
-  const inputs = [dockerfile, entrypoint, setupUser, BASE_IMAGE, PACKAGES, uid, gid]
+  const inputs = [dockerfile.source, entrypoint, setupUser, BASE_IMAGE, PACKAGES, uid, gid]
   const hash = sha256(JSON.stringify(inputs)).slice(0, 16)
   return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid } }
 }
