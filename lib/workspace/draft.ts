@@ -5,14 +5,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
-import { backendNames, requireBackendName } from '../backends/registry.ts'
+import { requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
-import { listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
+import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import {
   type BranchChoice,
@@ -58,7 +58,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
   const asked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
 
-  const [refs, start, author, committed] = await Promise.all([
+  const [refs, start, author, committed, likely] = await Promise.all([
     app.git.listRefs(repo.root, refPatterns(asked)),
     app.git.findCommit(repo.root, revision),
     app.git.identity(repo.root),
@@ -73,7 +73,8 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   if (settings.isolation === 'agent') refuseAgentIsolation()
-  await backend.check(ownerOf(repo))
+  if (likely.name !== backend.name) await backend.check(ownerOf(repo))
+  else if (likely.failure !== undefined) throw likely.failure
 
   const wanted = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
@@ -119,10 +120,18 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
 }
 
 /** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */
-async function checkLikelyBackend(app: App, repo: Repository): Promise<void> {
+async function checkLikelyBackend(
+  app: App,
+  repo: Repository,
+): Promise<{ readonly name: string; readonly failure?: unknown }> {
   const { settings } = await app.config()
-  const name = settings.defaults.backend
-  if (backendNames().includes(name)) await (await app.backend(name)).check(ownerOf(repo))
+  const { backend: name } = settings.defaults
+  try {
+    await (await app.backend(name)).check(ownerOf(repo))
+    return { name }
+  } catch (failure) {
+    return { name, failure } // thrown when this turns out to be the backend
+  }
 }
 
 /** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */
@@ -144,7 +153,7 @@ function configuredPorts(settings: Settings, repo: Repository): readonly WantedP
       ...(host === undefined ? {} : { canonical: host }),
     }))
   }
-  const alias = Object.values(settings.workspaces).find(({ path }) => path === repo.root)
+  const alias = Object.values(settings.workspaces).find(({ path }) => findRepository(path)?.root === repo.root)
   const requests = (alias?.ports ?? []).map((container) => ({ name: undefined, container }))
   return wantedPorts([], requests).filter(({ name }) => name !== 'ssh')
 }

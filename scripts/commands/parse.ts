@@ -51,13 +51,19 @@ export function parse(argv: readonly string[]): Parsed {
 /** `workspace up x` -> `up x`; `config show` -> `config show` as one word; options before the command go behind it. */
 function joinWords(argv: readonly string[]): readonly string[] {
   const globals = new Set(GLOBAL_OPTIONS.flatMap(({ flag }) => flag.split(', ')))
-  const lead = argv.findIndex((word) => !globals.has(word))
-  const words = lead <= 0 ? [...argv] : argv.slice(lead)
-  const before = lead <= 0 ? [] : argv.slice(0, lead)
+  const words = [...argv]
+  const before: string[] = []
+  const takeGlobals = () => {
+    while (globals.has(words[0] ?? '')) before.push(...words.splice(0, 1))
+  }
+  takeGlobals()
   if (PREFIXES.has(words[0] ?? '')) words.shift()
-  const pair = `${words[0]} ${words[1]}`
-  const joined = findCommand(pair) === undefined ? words : [pair, ...words.slice(2)]
-  return joined.length === 0 ? before : [joined[0] ?? '', ...before, ...joined.slice(1)]
+  takeGlobals()
+  const [first, ...others] = words
+  if (first === undefined) return before
+  const [second, ...rest] = others
+  const pair = `${first} ${second}`
+  return findCommand(pair) === undefined ? [first, ...before, ...others] : [pair, ...before, ...rest]
 }
 
 export function findCommand(word: string): Command | undefined {
