@@ -48,7 +48,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     const cache = join(context.home.cache, 'docker.json')
     const fingerprint = toolsFingerprint(context.env)
     if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await ahead)
-    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion(), ahead])
+    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
     requireComposeVersion(plugin)
     if (engine.rootless) {
       throw new NexusError(
@@ -59,6 +59,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         },
       )
     }
+    await ahead
     await writeJson(cache, { schema: 1, fingerprint, engine: engine.version, compose: plugin })
   }
 
