@@ -34,9 +34,6 @@ export function createDockerBackend(context: BackendContext): Backend {
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
-    const looking = owner === undefined ? undefined : lookForImage(owner)
-    const ahead = Promise.all([looking, loadRendering()])
-    ahead.catch(() => undefined) // told below, where it is awaited
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {
       throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
@@ -44,6 +41,9 @@ export function createDockerBackend(context: BackendContext): Backend {
         details: { endpoint },
       })
     }
+    const looking = owner === undefined ? undefined : lookForImage(owner)
+    const ahead = Promise.all([looking, loadRendering()])
+    ahead.catch(() => undefined) // told below, where it is awaited
     // versions are asked again only when the engine or the plugin has changed
     const cache = join(context.home.cache, 'docker.json')
     const fingerprint = toolsFingerprint(context.env)
