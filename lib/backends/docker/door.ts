@@ -15,7 +15,7 @@ import type { BackendContext } from '../registry.ts'
 
 /** A login that needs longer than this after the container started will not come. */
 const READY_TIMEOUT_MS = 60_000
-const POLL_MS = 10
+const POLL_MS = 3
 const FIRST_PATIENCE_MS = 40
 const LAST_PATIENCE_MS = 2_000
 /** What no second try can change. */
