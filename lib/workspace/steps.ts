@@ -7,7 +7,6 @@
 export type StepId =
   | 'record'
   | 'lease'
-  | 'fetch'
   | 'worktree'
   | 'provision'
   | 'configure'
