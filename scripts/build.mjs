@@ -2,7 +2,7 @@
 // it, for this Node version). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -81,36 +81,57 @@ function ignoreMissing(error) {
   if (error.code !== 'ENOENT') throw error
 }
 
-/** Functions that have run are in the cache ready compiled: a small tour of the mock backend runs the usual ones. */
+/**
+ * Functions that have run are in the cache ready compiled, so the usual commands are run once. Each starts from the cache
+ * that the one before wrote. No engine is asked: `docker` and `ssh-keygen` are stand-ins.
+ */
 async function writeCodeCache(dist) {
   const home = await mkdtemp(join(tmpdir(), 'nexus-build-'))
   const repository = join(home, 'repo')
+  const tools = join(home, 'tools')
   const env = {
     ...process.env,
+    HOME: home,
+    PATH: `${tools}:${process.env.PATH}`,
     NEXUS_HOME: join(home, 'nexus'),
-    NEXUS_BACKEND: 'mock',
     NEXUS_CODE_CACHE: join(dist, 'program.cjs.cache'),
+    ...Object.fromEntries(
+      ['AUTHOR', 'COMMITTER'].flatMap((who) => [
+        [`GIT_${who}_NAME`, 'b'],
+        [`GIT_${who}_EMAIL`, 'b'],
+      ]),
+    ),
   }
-  const run = (program, args) => execFileSync(program, args, { cwd: home, env, stdio: 'ignore' })
+  const run = (program, args) => execFileSync(program, args, { cwd: home, env, stdio: ['ignore', 'ignore', 'inherit'] })
+  const nexus = (...args) => run(process.execPath, [join(dist, 'nexus.js'), ...args, '--quiet', '--repo', repository])
   try {
+    await mkdir(tools)
+    for (const [name, text] of Object.entries(STAND_INS)) await writeFile(join(tools, name), text, { mode: 0o755 })
     run('git', ['init', '--quiet', repository])
-    run('git', [
-      '-C',
-      repository,
-      '-c',
-      'user.name=b',
-      '-c',
-      'user.email=b@b.invalid',
-      'commit',
-      '--quiet',
-      '--allow-empty',
-      '-m',
-      'b',
-    ])
-    run(process.execPath, [join(dist, 'nexus.js'), 'up', 'tour', '--repo', repository])
+    run('git', ['-C', repository, 'commit', '--quiet', '--allow-empty', '-m', 'b'])
+    nexus('up', 'tour', '--backend', 'mock')
+    nexus('create', 'tour-docker', '--no-start')
+    nexus('list')
+    nexus('delete', 'tour-docker', '--force')
   } finally {
     await rm(home, { recursive: true, force: true })
   }
+}
+
+/** As much of Docker and OpenSSH as a `create --no-start` and a `delete` ask for. */
+const STAND_INS = {
+  docker: `#!/bin/sh
+case "$1 $2" in
+  'info --format') echo '26.1\t[]' ;;
+  'compose version') echo 2.26.1 ;;
+  'image inspect') echo sha256:0 ;;
+esac
+`,
+  'ssh-keygen': `#!/bin/sh
+while [ "$1" != -f ]; do shift; done
+echo private > "$2"
+echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE5leHVz tour' > "$2.pub"
+`,
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await install(await buildProduct())

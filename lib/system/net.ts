@@ -11,10 +11,8 @@ const LOOPBACK = ['127.0.0.1', '::1'] as const
 
 /** True when the port is free on 127.0.0.1 and ::1. */
 export async function isPortFree(port: number): Promise<boolean> {
-  for (const address of LOOPBACK) {
-    if (!(await canBind(port, address))) return false
-  }
-  return !(await answers(port))
+  const bound = await Promise.all(LOOPBACK.map((address) => canBind(port, address)))
+  return bound.every(Boolean) && !(await answers(port))
 }
 
 /** True when every one of the ports is free. */

@@ -2,7 +2,7 @@
  * Which engine the docker CLI will talk to, worked out from the environment and the CLI's own files without starting it.
  * Reads only.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
@@ -10,20 +10,29 @@ import { sha256 } from '../core/digest.ts'
 /** Where the docker CLI will look for the engine, by the environment and the current context; `''` is the default. */
 export function engineEndpoint(env: NodeJS.ProcessEnv): string {
   if (env.DOCKER_HOST !== undefined && env.DOCKER_HOST !== '') return env.DOCKER_HOST
-  const dir = env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker')
-  const context = env.DOCKER_CONTEXT ?? currentContext(dir)
+  const dir = configFolder(env)
+  const context = env.DOCKER_CONTEXT ?? readConfig(dir).currentContext
   if (context === undefined || context === '' || context === 'default') return ''
   return contextEndpoint(dir, context) ?? ''
 }
 
-function currentContext(dir: string): string | undefined {
+interface CliConfig {
+  readonly currentContext?: string
+  readonly cliPluginsExtraDirs?: readonly string[]
+}
+
+function configFolder(env: NodeJS.ProcessEnv): string {
+  return env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker')
+}
+
+function readConfig(dir: string): CliConfig {
   const file = join(dir, 'config.json')
-  if (!existsSync(file)) return undefined
+  if (!existsSync(file)) return {}
   try {
-    return (JSON.parse(readFileSync(file, 'utf8')) as { currentContext?: string }).currentContext
+    return JSON.parse(readFileSync(file, 'utf8')) as CliConfig
   } catch {
     // docker itself warns about a broken config.json and goes on with the default context
-    return undefined
+    return {}
   }
 }
 
@@ -38,14 +47,39 @@ function contextEndpoint(dir: string, context: string): string | undefined {
 export function toolsFingerprint(env: NodeJS.ProcessEnv): string {
   const endpoint = engineEndpoint(env)
   const socket = endpoint === '' ? '/var/run/docker.sock' : endpoint.replace(/^unix:\/\//, '')
-  const home = env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker')
-  const plugins = [home, '/usr/local/lib/docker', '/usr/local/libexec/docker', '/usr/lib/docker', '/usr/libexec/docker']
-  const files = [socket, ...plugins.map((dir) => join(dir, 'cli-plugins', 'docker-compose'))]
-  const stats = files.map((file) => {
+  const stats = [socket, ...composeCandidates(env)].map((file) => {
     const stat = statSync(file, { throwIfNoEntry: false })
     return stat === undefined ? '-' : `${stat.ino}:${Math.floor(stat.ctimeMs)}`
   })
   return [endpoint, findProgram('docker', env.PATH ?? ''), ...stats].join('|')
+}
+
+/**
+ * The compose plugin that `docker compose` would start. Started directly it is the same program with the same words and
+ * contexts, without the CLI's own start and its look at every plugin: about 40 ms less for each command.
+ */
+export function findComposePlugin(env: NodeJS.ProcessEnv): string | undefined {
+  return composeCandidates(env).find(isExecutable)
+}
+
+/** In the CLI's own order (cli-plugins/manager). */
+function composeCandidates(env: NodeJS.ProcessEnv): readonly string[] {
+  const home = configFolder(env)
+  const system = ['/usr/local/lib/docker', '/usr/local/libexec/docker', '/usr/lib/docker', '/usr/libexec/docker']
+  const folders = [
+    ...(readConfig(home).cliPluginsExtraDirs ?? []),
+    ...[home, ...system].map((dir) => `${dir}/cli-plugins`),
+  ]
+  return folders.map((dir) => join(dir, 'docker-compose'))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function findProgram(name: string, path: string): string {

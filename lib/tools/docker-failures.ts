@@ -82,11 +82,16 @@ export function explainDockerFailure(error: CommandFailed): NexusError {
       .split('\n')
       .at(-1)
       ?.replace(/^Error response from daemon: /, '') ?? ''
-  const verb = error.argv[1] === 'compose' ? `docker compose ${error.argv[6] ?? ''}` : `docker ${error.argv[1] ?? ''}`
-  return new NexusError('CONTAINER_ERROR', `\`${verb.trim()}\` failed${said === '' ? '.' : `: ${said}`}`, {
+  return new NexusError('CONTAINER_ERROR', `\`${commandName(error.argv)}\` failed${said === '' ? '.' : `: ${said}`}`, {
     hint: 'To see the commands that were run, repeat with `-V`',
     output: stderr,
   })
+}
+
+/** `docker image` or `docker compose up`, also where the plugin was started directly. */
+function commandName(argv: readonly string[]): string {
+  const file = argv.indexOf('-f')
+  return file === -1 ? `docker ${argv[1] ?? ''}` : `docker compose ${argv[file + 2] ?? ''}`
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {

@@ -3,6 +3,7 @@
  */
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { findComposePlugin } from './docker-endpoint.ts'
 import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
 
 /** Look-ups answer in milliseconds; an engine that needs longer hangs. */
@@ -27,11 +28,16 @@ export type ResourceKind = 'container' | 'network' | 'volume'
 
 export type Docker = ReturnType<typeof createDocker>
 
-export function createDocker(runner: Runner) {
+export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const docker = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['docker', ...args], { timeoutMs: QUERY_TIMEOUT_MS, ...options }))
+  let plugin: readonly string[] | undefined
+  const composeArgv = (file: string, args: readonly string[]): readonly string[] => {
+    plugin ??= composeProgram(env)
+    return [...plugin, '--progress', 'quiet', '-f', file, ...args]
+  }
   const compose = (file: string, args: readonly string[], options: RunOptions = {}) =>
-    docker(['compose', '--progress', 'quiet', '-f', file, ...args], { timeoutMs: CHANGE_TIMEOUT_MS, ...options })
+    explain(() => runner.run(composeArgv(file, args), { timeoutMs: CHANGE_TIMEOUT_MS, ...options }))
 
   /** All containers with the label, running or not, in one call. */
   async function listContainers(label: string): Promise<readonly ContainerRow[]> {
@@ -115,23 +121,19 @@ export function createDocker(runner: Runner) {
     const result = await compose(file, ['start'], { okCodes: 'any' })
     if (result.code === 0) return true
     if (/no container to start|No such container/i.test(result.stderr)) return false
-    throw explainDockerFailure(
-      new CommandFailed(['docker', 'compose', '--progress', 'quiet', '-f', file, 'start'], result),
-    )
+    throw explainDockerFailure(new CommandFailed(composeArgv(file, ['start']), result))
   }
 
   /** Pauses or unpauses; `already` is what Docker says when that is so. */
   async function freeze(file: string, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
     const result = await compose(file, [verb], { okCodes: 'any' })
     if (result.code === 0 || already.test(result.stderr)) return
-    throw explainDockerFailure(
-      new CommandFailed(['docker', 'compose', '--progress', 'quiet', '-f', file, verb], result),
-    )
+    throw explainDockerFailure(new CommandFailed(composeArgv(file, [verb]), result))
   }
 
   /** Logs of a compose project on the caller's own output, following until interrupted. */
   function attachLogs(file: string, args: readonly string[]): Promise<number> {
-    return runner.attach(['docker', 'compose', '-f', file, 'logs', ...args])
+    return runner.attach(composeArgv(file, ['logs', ...args]))
   }
 
   /** The last lines that a project's services printed, for an error's output. */
@@ -174,6 +176,11 @@ export function createDocker(runner: Runner) {
     unpause: (file: string) => freeze(file, 'unpause', /is not paused/i),
     down: (file: string) => compose(file, ['down', '--volumes', '--remove-orphans', '--timeout', '3']),
   }
+}
+
+function composeProgram(env: NodeJS.ProcessEnv): readonly string[] {
+  const plugin = findComposePlugin(env)
+  return plugin === undefined ? ['docker', 'compose'] : [plugin]
 }
 
 /** @throws {NexusError} TOOL_MISSING when the compose plugin is older than what the generated files need */

@@ -10,7 +10,7 @@ import { findCommand } from './parse.ts'
 import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
 
 export const version: Run = async (call) => {
-  const docker = createDocker(call.app.runner)
+  const docker = createDocker(call.app.runner, call.app.env)
   const ask = (what: Promise<string>) =>
     what.catch((error: unknown) => (error instanceof NexusError ? null : Promise.reject(error)))
   const [engine, compose] = await Promise.all([

@@ -22,7 +22,7 @@ import { createSessions } from './session.ts'
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
 
 export function createDockerBackend(context: BackendContext): Backend {
-  const docker = createDocker(context.runner)
+  const docker = createDocker(context.runner, context.env)
   const doors = createDoors(context)
   const sessions = createSessions(context, doors)
   /** Loaded once, by what makes images and keys. */
