@@ -1,16 +1,17 @@
 /** The configuration for people and programs: every value with its origin, the keys, the JSON Schema. Pure. */
+
 import {
   CHOSEN_NAME,
   CHOSEN_NAME_MAX,
   findKey,
   KEYS,
-  type KeySpec,
   RESERVED_PORT,
   requiredBelow,
   shortFormOf,
   wordsBelow,
 } from './keys.ts'
 import type { Config, Origin } from './load.ts'
+import type { KeySpec } from './types.ts'
 
 export interface ShownSetting {
   readonly key: string

@@ -2,18 +2,11 @@
  * Reads one configuration file: YAML to flat keys, each with its line, or an error that names file, line and column. It is
  * loaded only when a file exists, as it brings the YAML parser with it.
  */
+
 import { isAlias, isMap, isScalar, type Node } from 'yaml'
-import {
-  chosenNameProblem,
-  findKey,
-  isSection,
-  type KeySpec,
-  nearestKey,
-  requiredBelow,
-  shortFormOf,
-  wordsBelow,
-} from './keys.ts'
+import { chosenNameProblem, findKey, isSection, nearestKey, requiredBelow, shortFormOf, wordsBelow } from './keys.ts'
 import { invalidFile, nameKey, type Problem } from './problem.ts'
+import type { KeySpec } from './types.ts'
 import { keyText, parseYaml } from './yaml-text.ts'
 
 export type FileScope = 'system' | 'user' | 'project'

@@ -1,144 +1,11 @@
 /**
- * The configuration's keys: one table that the validator, the variables, the published JSON Schema, `config show` and
- * completion are made from. A `*` stands for a name that the user chooses.
+ * Questions about the configuration's keys (`key-table.ts`): the validator, the variables, the published JSON Schema, `config
+ * show` and completion are made from their answers.
  */
 import { nearest } from '../core/names.ts'
+import { TABLE } from './key-table.ts'
 import { quote } from './problem.ts'
-import { arrayOf, types, type ValueType } from './types.ts'
-
-/** Which files may set a key. A project's file comes from a cloned repository and is not trusted with all of them. */
-export type Scope = 'any' | 'user' | 'project'
-
-export interface KeySpec {
-  readonly key: string
-  readonly type: ValueType
-  readonly scope: Scope
-  /** The only value that a project's file may give: it may tighten, never loosen. */
-  readonly projectMaySet?: unknown
-  readonly default?: unknown
-  /** What has a chosen name is not complete without it. */
-  readonly required?: true
-  readonly text: string
-  /** The variable that sets it; a key with a chosen name has none. */
-  readonly variable?: string
-}
-
-const port = types.integer(1, 65_535)
-const leasable = types.integer(1024, 65_535)
-
-const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
-  {
-    key: 'defaults.backend',
-    type: types.text(1, 40),
-    scope: 'any',
-    default: 'docker',
-    text: 'where workspaces run: docker or mock',
-  },
-  {
-    key: 'defaults.idle_timeout',
-    type: types.duration,
-    scope: 'any',
-    default: '30m',
-    text: 'idle time after which a workspace may be stopped: 30m, 1h30m or off',
-  },
-  {
-    key: 'workspaces.*.path',
-    type: types.path,
-    scope: 'user',
-    required: true,
-    text: 'the repository that the alias stands for',
-  },
-  {
-    key: 'workspaces.*.ports',
-    type: arrayOf(port),
-    scope: 'user',
-    text: 'container ports that its workspaces publish when the project says nothing',
-  },
-  {
-    key: 'ssh.port_range.start',
-    type: leasable,
-    scope: 'user',
-    default: 32_800,
-    text: 'first port that docker workspaces lease',
-  },
-  {
-    key: 'ssh.port_range.end',
-    type: leasable,
-    scope: 'user',
-    default: 34_999,
-    text: 'last port that docker workspaces lease',
-  },
-  {
-    key: 'ssh.injection.enabled',
-    type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
-    default: true,
-    text: "let the user's own public keys in, beside Nexus's",
-  },
-  {
-    key: 'ssh.injection.include_agent_keys',
-    type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
-    default: true,
-    text: 'also the public keys that the ssh agent holds',
-  },
-  {
-    key: 'ssh.injection.sources',
-    type: arrayOf(types.path),
-    scope: 'user',
-    default: [],
-    text: 'further files with public keys',
-  },
-  {
-    key: 'ssh.forward_agent',
-    type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
-    default: true,
-    text: 'allow the ssh agent to be forwarded',
-  },
-  {
-    key: 'workspace.name',
-    type: types.text(1, 100),
-    scope: 'project',
-    text: "the project's word in names and host names; default: the folder's",
-  },
-  { key: 'workspace.display_name', type: types.text(1, 200), scope: 'project', text: 'what people see' },
-  { key: 'workspace.cpus', type: types.positive, scope: 'any', text: 'at most this many processors' },
-  { key: 'workspace.memory', type: types.size, scope: 'any', text: 'at most this much memory, such as 2g' },
-  {
-    key: 'isolation',
-    type: types.choice('standard', 'agent'),
-    scope: 'any',
-    projectMaySet: 'agent',
-    default: 'standard',
-    text: 'how much a workspace is trusted',
-  },
-  {
-    key: 'sudo',
-    type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
-    default: true,
-    text: 'let the user inside become root there',
-  },
-  {
-    key: 'worktree_dir',
-    type: types.path,
-    scope: 'user',
-    text: 'folder for worktrees, in place of .worktree in the repository',
-  },
-  { key: 'ports.*.container', type: port, scope: 'any', required: true, text: 'port inside' },
-  {
-    key: 'ports.*.host',
-    type: leasable,
-    scope: 'any',
-    text: 'port on this machine that is published besides while it is free; 1024 or above',
-  },
-  { key: 'ports.*.protocol', type: types.choice('tcp', 'udp'), scope: 'any', default: 'tcp', text: 'tcp or udp' },
-]
+import type { KeySpec } from './types.ts'
 
 /** `ssh.port_range.start` -> `NEXUS_SSH_PORT_RANGE_START`; a leading `defaults.` is dropped. */
 function variableOf(key: string): string | undefined {
@@ -202,8 +69,7 @@ export function entryOf(key: string): string | undefined {
 
 /** `web: 3000` is short for `web: {container: 3000}`: the key that a plain value in place of an entry's map stands for. */
 export function shortFormOf(key: string): string | undefined {
-  const long = `${key}.container`
-  return findKey(long) === undefined ? undefined : long
+  return ['container', 'run', 'from'].map((word) => `${key}.${word}`).find((long) => findKey(long) !== undefined)
 }
 
 /** The last words of the keys that an entry is not complete without. */

@@ -7,17 +7,17 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { Entry, FileScope } from './file.ts'
-import { entryOf, findKey, KEYS, type KeySpec, nearestKey } from './keys.ts'
+import { entryOf, findKey, KEYS, nearestKey } from './keys.ts'
 import { nameKey, quote } from './problem.ts'
 import { readText } from './read.ts'
 import { buildSettings, type Settings } from './settings.ts'
-import { holdsPath } from './types.ts'
+import { holdsPath, type KeySpec } from './types.ts'
 
 export type { Settings } from './settings.ts'
 
 export type Origin =
   | { readonly source: 'default' }
-  | { readonly source: 'file'; readonly file: string; readonly line: number }
+  | { readonly source: 'file'; readonly file: string; readonly line: number; readonly scope: FileScope }
   | { readonly source: 'flag'; readonly name: string }
   | { readonly source: 'variable'; readonly name: string }
 
@@ -79,19 +79,20 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
  * An alias or a port of the upper layer replaces the lower one's of that name as a whole, and stands before all others:
  * a project's ports keep their order, whatever the user's file holds.
  */
-function layOver(below: Map<string, Setting>, { file, entries }: Layer, env: ConfigSources['env']) {
+function layOver(below: Map<string, Setting>, { file, scope, entries }: Layer, env: ConfigSources['env']) {
   const replaced = new Set([...entries.keys()].map(entryOf))
   const plain = [...below].filter(([key]) => entryOf(key) === undefined)
   const others = [...below].filter(([key]) => entryOf(key) !== undefined && !replaced.has(entryOf(key)))
   const above = [...entries].map(([key, { value, line }]): [string, Setting] => [
     key,
-    { value: resolvePaths(key, value, dirname(file), env), origin: { source: 'file', file, line } },
+    { value: resolvePaths(key, value, dirname(file), env), origin: { source: 'file', file, line, scope } },
   ])
   return new Map([...plain, ...above, ...others])
 }
 
 interface Layer {
   readonly file: string
+  readonly scope: FileScope
   readonly entries: ReadonlyMap<string, Entry>
 }
 
@@ -99,7 +100,7 @@ async function readLayer(file: string, scope: FileScope, known: string | undefin
   const text = known ?? (await readText(file))
   if (text === undefined) return undefined
   const { parseConfigFile } = await import('./file.ts')
-  return { file, entries: parseConfigFile(file, text, scope) }
+  return { file, scope, entries: parseConfigFile(file, text, scope) }
 }
 
 function applyFlags({ flags, flagNames, env }: ConfigSources, values: Map<string, Setting>): void {

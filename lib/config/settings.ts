@@ -1,6 +1,7 @@
 /** The configuration as the code uses it: typed, complete with defaults. Pure. */
 import { NexusError } from '../core/errors.ts'
 import type { Protocol } from '../core/workspace.ts'
+import { HOOK_NAMES } from './key-table.ts'
 
 export interface PortSetting {
   readonly container: number
@@ -27,7 +28,36 @@ export interface Settings {
     readonly displayName: string | undefined
     readonly cpus: number | undefined
     readonly memory: number | undefined
+    readonly image: string | undefined
+    readonly dockerfile: string | undefined
+    readonly service: string | undefined
   }
+  readonly compose: {
+    /** From the top of the repository; undefined for what is found there. */
+    readonly files: readonly string[] | undefined
+    readonly profiles: readonly string[]
+    /** Such as `2m`; `off`. */
+    readonly wait: string
+  }
+  /** Ready services, as written: `postgres` or `postgres:16`. */
+  readonly services: readonly string[]
+  /** Image by ready service. */
+  readonly images: ReadonlyMap<string, string>
+  readonly shared: readonly string[]
+  readonly worktree: {
+    readonly copy: readonly string[]
+    readonly link: readonly string[]
+    readonly templates: readonly string[]
+  }
+  readonly caches: readonly string[]
+  readonly seed: SeedSetting | undefined
+  readonly hooks: ReadonlyMap<HookName, HookSetting>
+  readonly dotfiles: { readonly repository: string | undefined; readonly install: string | undefined }
+  readonly secrets: ReadonlyMap<string, SecretSetting>
+  readonly env: { readonly pass: readonly string[] }
+  readonly trust: { readonly approve: readonly string[] }
+  /** CIDR block such as `10.213.0.0/16`. */
+  readonly subnets: { readonly range: string }
   readonly isolation: 'standard' | 'agent'
   readonly sudo: boolean
   readonly worktreeDir: string | undefined
@@ -35,9 +65,41 @@ export interface Settings {
   readonly ports: ReadonlyMap<string, PortSetting>
 }
 
+export type HookName = (typeof HOOK_NAMES)[number]
+
+export interface HookSetting {
+  readonly run: string
+  readonly on: 'container' | 'host'
+  /** Such as `10m`. */
+  readonly timeout: string
+  /** True when the project's own file asks for it, so that on the host it needs approval. */
+  readonly fromProject: boolean
+}
+
+export interface SeedSetting {
+  readonly service: string | undefined
+  readonly run: string
+  readonly inputs: readonly string[]
+}
+
+export interface SecretSetting {
+  /** `env://NAME`, `file://PATH` or `cmd://COMMAND`. */
+  readonly from: string
+  readonly variable: string | undefined
+  /** Undefined: the workspace alone. */
+  readonly services: readonly string[] | undefined
+  /** True when the project's own file names the reference, so that it needs approval. */
+  readonly fromProject: boolean
+}
+
 interface Found {
   readonly value: unknown
-  readonly origin: { readonly source: string; readonly file?: string; readonly line?: number }
+  readonly origin: {
+    readonly source: string
+    readonly file?: string
+    readonly line?: number
+    readonly scope?: string
+  }
 }
 
 /** @throws {NexusError} CONFIG_INVALID where values that are fine alone do not fit together */
@@ -65,7 +127,23 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
       displayName: at('workspace.display_name'),
       cpus: at('workspace.cpus'),
       memory: at('workspace.memory'),
+      image: at('workspace.image'),
+      dockerfile: at('workspace.dockerfile'),
+      service: at('workspace.service'),
     },
+    compose: { files: at('compose.files'), profiles: at('compose.profiles'), wait: at('compose.wait') },
+    services: at('services'),
+    images: new Map(namesBelow(values, 'images').map((name) => [name, at<string>(`images.${name}`)])),
+    shared: at('shared'),
+    worktree: { copy: at('worktree.copy'), link: at('worktree.link'), templates: at('worktree.templates') },
+    caches: at('caches'),
+    seed: seedSetting(values),
+    hooks: hookSettings(values),
+    dotfiles: { repository: at('dotfiles.repository'), install: at('dotfiles.install') },
+    secrets: new Map(namesBelow(values, 'secrets').map((name) => [name, secretSetting(values, name)])),
+    env: { pass: at('env.pass') },
+    trust: { approve: at('trust.approve') },
+    subnets: { range: at('subnets.range') },
     isolation: at('isolation'),
     sudo: at('sudo'),
     worktreeDir: at('worktree_dir'),
@@ -91,6 +169,40 @@ function portSetting(values: ReadonlyMap<string, Found>, name: string): PortSett
     protocol: at<Protocol | undefined>('protocol') ?? 'tcp',
     ...(host === undefined ? {} : { host }),
   }
+}
+
+function seedSetting(values: ReadonlyMap<string, Found>): SeedSetting | undefined {
+  const at = <T>(word: string) => values.get(`seed.${word}`)?.value as T
+  const run = at<string | undefined>('run')
+  return run === undefined ? undefined : { run, service: at('service'), inputs: at('inputs') }
+}
+
+function hookSettings(values: ReadonlyMap<string, Found>): Settings['hooks'] {
+  const hooks = new Map<HookName, HookSetting>()
+  for (const name of HOOK_NAMES) {
+    const at = <T>(word: string) => values.get(`hooks.${name}.${word}`)?.value as T
+    const run = at<string | undefined>('run')
+    if (run === undefined) continue
+    const on = at<HookSetting['on'] | undefined>('on') ?? 'container'
+    hooks.set(name, { run, on, timeout: at('timeout') ?? '10m', fromProject: isProjects(values, `hooks.${name}.run`) })
+  }
+  return hooks
+}
+
+function secretSetting(values: ReadonlyMap<string, Found>, name: string): SecretSetting {
+  const at = <T>(word: string) => values.get(`secrets.${name}.${word}`)?.value as T
+  return {
+    from: at('from'),
+    variable: at('variable'),
+    services: at('services'),
+    fromProject: isProjects(values, `secrets.${name}.from`),
+  }
+}
+
+/** True for what the project's own file says. */
+function isProjects(values: ReadonlyMap<string, Found>, key: string): boolean {
+  const origin = values.get(key)?.origin
+  return origin?.source === 'file' && origin.scope === 'project'
 }
 
 function namesBelow(values: ReadonlyMap<string, Found>, section: string): readonly string[] {

@@ -13,6 +13,23 @@ export interface ValueType {
   readonly schema: Readonly<Record<string, unknown>>
 }
 
+/** Which files may set a key. A project's file comes from a cloned repository and is not trusted with all of them. */
+export type Scope = 'any' | 'user' | 'project'
+
+export interface KeySpec {
+  readonly key: string
+  readonly type: ValueType
+  readonly scope: Scope
+  /** The only value that a project's file may give: it may tighten, never loosen. */
+  readonly projectMaySet?: unknown
+  readonly default?: unknown
+  /** What has a chosen name is not complete without it. */
+  readonly required?: true
+  readonly text: string
+  /** The variable that sets it; a key with a chosen name has none. */
+  readonly variable?: string
+}
+
 const MINIMUM_MEMORY = 64 * 1024 ** 2
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 

@@ -13,8 +13,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   tools: ['core', 'system'],
   config: ['core', 'system'],
   ports: ['core', 'system'],
-  backends: ['core', 'system', 'tools', 'ports'],
-  workspace: ['core', 'system', 'tools', 'config', 'ports', 'backends'],
+  stack: ['core', 'system', 'ports'],
+  project: ['core', 'system', 'tools', 'config', 'stack'],
+  backends: ['core', 'system', 'tools', 'ports', 'stack'],
+  workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'backends'],
   report: ['core'],
 }
 

@@ -81,7 +81,7 @@ suite('config layers', (test) => {
     }
     const files = await load({ system: backend('a'), user: backend('b') })
     const origin = files.config.values.get('defaults.backend')?.origin
-    assert.equal(origin, { source: 'file', file: files.at('user'), line: 3 })
+    assert.equal(origin, { source: 'file', file: files.at('user'), line: 3, scope: 'user' })
     const all = (await load(given)).config
     assert.equal(all.values.get('defaults.backend')?.origin, { source: 'variable', name: 'NEXUS_BACKEND' })
     const { NEXUS_BACKEND: _, ...env } = given.env ?? {}

@@ -1,0 +1,64 @@
+/**
+ * A compose project as `docker compose config --format json` resolves it: only what Nexus reads of it is typed, the rest is
+ * kept as it is. Types and small questions about them; pure.
+ */
+
+/** A JSON object of the resolved model whose keys nobody here knows. */
+export type Fields = Readonly<Record<string, unknown>>
+
+export interface PublishedPort {
+  readonly target: number
+  /** As text; absent when Docker would choose; a range stays one entry. */
+  readonly published?: string
+  readonly host_ip?: string
+  readonly protocol?: string
+  readonly mode?: string
+}
+
+export interface ServiceVolume {
+  readonly type: string
+  /** Absolute path of a bind mount, key of a named volume; absent for an anonymous one. */
+  readonly source?: string
+  readonly target: string
+}
+
+export interface ComposeService extends Fields {
+  readonly image?: string
+  readonly build?: Fields
+  readonly command?: readonly string[] | null
+  readonly entrypoint?: readonly string[] | null
+  readonly container_name?: string
+  readonly profiles?: readonly string[]
+  readonly ports?: readonly PublishedPort[]
+  readonly volumes?: readonly ServiceVolume[]
+  readonly networks?: Readonly<Record<string, Fields | null>>
+  readonly network_mode?: string
+  readonly healthcheck?: Fields
+  readonly depends_on?: Readonly<Record<string, Fields>>
+}
+
+/** A top-level network or volume. `name` is always there; `external` means that it is not the project's own. */
+export interface ComposeResource extends Fields {
+  readonly name?: string
+  readonly external?: boolean
+}
+
+export interface ComposeModel {
+  readonly name: string
+  readonly services: Readonly<Record<string, ComposeService>>
+  readonly networks?: Readonly<Record<string, ComposeResource | null>>
+  readonly volumes?: Readonly<Record<string, ComposeResource | null>>
+  readonly secrets?: Readonly<Record<string, Fields>>
+  readonly configs?: Readonly<Record<string, Fields>>
+  readonly [key: string]: unknown
+}
+
+/** One thing in a project that goes beyond the allow-list. */
+export interface Finding {
+  /** Where in the model, such as `services.app.privileged`. */
+  readonly path: string
+  /** The value as JSON text or a path, with `<worktree>` and `<repo>` in place of the real folders. */
+  readonly value: string
+  /** What it would let the project do, as a phrase: `full access to this machine`. */
+  readonly why: string
+}
