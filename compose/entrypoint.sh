@@ -30,4 +30,36 @@ printf '%s' "$snippet" > /run/nexus/env.sh
   cat /etc/nexus/ssh/sshd_config /usr/local/lib/nexus/sshd_config.extra
   [ -z "$setenv" ] || printf 'SetEnv%s\n' "$setenv"
 } > /run/nexus/sshd_config
-exec /usr/sbin/sshd -D -e -f /run/nexus/sshd_config
+[ $# -gt 0 ] || exec /usr/sbin/sshd -D -e -f /run/nexus/sshd_config
+
+# The project's own image has a command, given as our arguments: it runs beside sshd, as the image's own user. When it ends,
+# the workspace stays: a command that fails is what somebody comes in to look at.
+run_app() {
+  local user=${NEXUS_APP_USER%%:*} group=''
+  case ${NEXUS_APP_USER:-} in *:*) group=${NEXUS_APP_USER#*:} ;; esac
+  cd -- "${NEXUS_APP_CWD:-/}"
+  if [ -z "$user" ] || [ "$user" = root ] || [ "$user" = 0 ]; then exec "$@"; fi
+  local uid gid groups=--clear-groups entry
+  entry=$(getent passwd "$user" || true)
+  uid=$user gid=${group:-0}
+  if [ -n "$entry" ]; then
+    uid=$(cut -d: -f3 <<< "$entry") gid=${group:-$(cut -d: -f4 <<< "$entry")} groups=--init-groups
+    HOME=$(cut -d: -f6 <<< "$entry")
+    export HOME
+  fi
+  case $gid in *[!0-9]*) gid=$(getent group "$gid" | cut -d: -f3) ;; esac
+  exec setpriv --reuid "$uid" --regid "$gid" "$groups" -- "$@"
+}
+/usr/sbin/sshd -D -e -f /run/nexus/sshd_config &
+sshd=$!
+(run_app "$@") &
+app=$! stopping=''
+trap 'stopping=1; kill -TERM "$app" "$sshd" 2>/dev/null || true' TERM INT
+code=0
+wait "$app" || code=$?
+if [ -n "$stopping" ]; then
+  wait "$app" || true
+else
+  printf 'nexus: the command of the image ended with code %s; the workspace stays up\n' "$code" >&2
+  wait "$sshd" || true
+fi

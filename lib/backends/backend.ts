@@ -6,8 +6,9 @@
  */
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
-import type { Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
-import type { PortRange } from '../ports/blocks.ts'
+import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { PortRange, WantedPort } from '../ports/blocks.ts'
+import type { ComposeModel } from '../stack/model.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -51,6 +52,25 @@ export interface Injection {
   readonly sources: readonly string[]
 }
 
+/** What a project's own files say, before anything of them runs. */
+export interface Resolution {
+  /** The compose files merged; undefined without any. */
+  readonly model: ComposeModel | undefined
+  /** What the user should know of them. */
+  readonly warnings: readonly string[]
+  /** The image under the workspace's own container; undefined where that is the default one. */
+  readonly under:
+    | {
+        readonly reference: string
+        readonly id: string
+        /** What it runs by itself. */
+        readonly app: AppCommand | undefined
+        /** Ports that it exposes. */
+        readonly exposed: readonly WantedPort[]
+      }
+    | undefined
+}
+
 /** What a workspace was given before it has ports; null where a backend has no such thing. */
 export interface Provision {
   readonly image: string | null
@@ -73,10 +93,17 @@ export interface Backend {
   check(owner?: { readonly uid: number; readonly gid: number }): Promise<void>
   /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
+  /**
+   * Reads the project's compose files in the worktree; starts nothing of them. Only with the capability `compose-file`.
+   * @throws {NexusError} CONFIG_INVALID
+   */
+  resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
+  /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
+  prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
   /** Makes what needs no ports: image, keys. */
-  provision(record: WorkspaceRecord): Promise<Provision>
+  provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */
-  configure(record: WorkspaceRecord, injection: Injection): Promise<void>
+  configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void>
   /**
    * Brings the workspace up, creating what is missing, and returns when a real login (or its like) has succeeded.
    * `observed` is what the caller saw of it, undefined when it has no parts yet.

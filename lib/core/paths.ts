@@ -40,6 +40,8 @@ export interface WorkspacePaths {
   readonly dir: string
   readonly record: string
   readonly composeFile: string
+  /** Merged behind the project's own compose files by `composeFile`. */
+  readonly overrideFile: string
   readonly sshDir: string
   readonly sshdConfig: string
   readonly hostKey: string
@@ -55,6 +57,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     dir,
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
+    overrideFile: join(dir, 'project-override.yml'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
     hostKey: join(sshDir, 'ssh_host_ed25519_key'),

@@ -12,3 +12,14 @@ export function formatAge(since: string, now: Date = new Date()): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)}h`
   return `${Math.floor(seconds / 86_400)}d`
 }
+
+const UNITS_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 }
+
+/** Milliseconds of a duration such as `1h30m`; undefined for `off`. */
+export function parseDuration(text: string): number | undefined {
+  if (text === 'off') return undefined
+  return [...text.matchAll(/(\d+)([dhms])/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (UNITS_MS[unit ?? ''] ?? 0),
+    0,
+  )
+}

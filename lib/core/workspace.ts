@@ -17,7 +17,43 @@ export interface PortMapping {
   readonly protocol: Protocol
   /** `ports.<name>.host` of the configuration (such as 3000), published besides while it is free. */
   readonly canonical?: number
+  /** The compose service that listens on it; absent for the workspace's own container. */
+  readonly service?: string
 }
+
+/** What the image under the workspace's own container runs by itself. */
+export interface AppCommand {
+  /** Entry point and command; empty when it runs nothing. */
+  readonly argv: readonly string[]
+  /** As in a Dockerfile's USER; '' is root. */
+  readonly user: string
+  readonly cwd: string
+}
+
+/** What a workspace runs beside, or in place of, the base image. Absent in records of plain workspaces. */
+export interface StackRecord {
+  /** The project's compose files, from the top of the worktree, later ones on top; empty without any. */
+  readonly files: readonly string[]
+  readonly profiles: readonly string[]
+  /** Variables of this machine that the compose files may use, by name. */
+  readonly pass: readonly string[]
+  /** The compose service that has the SSH door. */
+  readonly main: string
+  /** What the workspace's own container is made from. */
+  readonly base: MainBase
+  /** The image under ours, once it is built or pulled; absent for the default one. */
+  readonly under?: string
+  /** What runs in the workspace's own container beside the SSH door; only where it is made from the project's image. */
+  readonly app?: AppCommand
+}
+
+export type MainBase =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'image'; readonly image: string }
+  /** Path from the top of the worktree. */
+  | { readonly kind: 'dockerfile'; readonly file: string }
+  /** The project's own service `main`. */
+  | { readonly kind: 'service' }
 
 /** Which long operation runs (or was cut off) on a workspace. The process is named so that a dead one is recognised. */
 export interface Operation {
@@ -78,12 +114,17 @@ export interface WorkspaceRecord {
   /** `SHA256:...` of the workspace's host key; null before it is made. */
   readonly hostKeyFingerprint: string | null
   readonly operation: Operation | null
+  readonly stack?: StackRecord
+  /** Leased CIDR blocks, one for each network, in their order. */
+  readonly subnets?: readonly string[]
 }
 
 /** What a backend sees of one workspace, without our own records. */
 export interface Observation {
   readonly state: Exclude<WorkspaceState, 'creating' | 'deleting'>
   readonly reason: string
+  /** True while a health check has not answered yet. */
+  readonly settling?: boolean
 }
 
 export interface SshInfo {
@@ -107,6 +148,8 @@ export interface PortResource {
   readonly host: number | null
   readonly protocol: Protocol
   readonly url?: string
+  /** The compose service that listens on it; absent for the workspace's own container. */
+  readonly service?: string
 }
 
 /** The public resource; later capabilities add fields and change none. Times are RFC 3339 UTC. */

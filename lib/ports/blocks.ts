@@ -27,6 +27,8 @@ export interface WantedPort {
   readonly container: number
   readonly protocol: Protocol
   readonly canonical?: number
+  /** The compose service that listens on it; absent for the workspace's own container. */
+  readonly service?: string
 }
 
 /** Offsets with a meaning; every other name gets 4 and up, in the order given. */

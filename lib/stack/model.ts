@@ -62,3 +62,9 @@ export interface Finding {
   /** What it would let the project do, as a phrase: `full access to this machine`. */
   readonly why: string
 }
+
+/** How many containers of a service run. */
+export function replicas(service: ComposeService): number {
+  const count = (service.scale ?? (service.deploy as Fields | undefined)?.replicas ?? 1) as unknown
+  return typeof count === 'number' ? count : 1
+}

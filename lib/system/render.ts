@@ -8,7 +8,7 @@
  * interpolate it) and writes it out again.
  */
 import Handlebars from 'handlebars/runtime'
-import { parse, stringify } from 'yaml'
+import { Document, parse, Scalar, stringify, type Tags } from 'yaml'
 
 /** A template as it is bundled (scripts/templates.mjs). */
 export interface Template {
@@ -58,8 +58,47 @@ export function renderTemplate(template: Template, data: unknown): string {
   return delegate(data)
 }
 
-export type Yaml = null | boolean | number | string | readonly Yaml[] | { readonly [key: string]: Yaml }
+export type Yaml =
+  | null
+  | boolean
+  | number
+  | string
+  | Override
+  | Reset
+  | readonly Yaml[]
+  | { readonly [key: string]: Yaml }
 export type YamlMap = { [key: string]: Yaml }
+
+/** Compose's `!override`: replaces what the files below say, where a plain value would be merged with it. */
+export class Override {
+  readonly value: Yaml
+  constructor(value: Yaml) {
+    this.value = value
+  }
+}
+
+/** Compose's `!reset`: takes away what the files below say. */
+export class Reset {}
+
+const COMPOSE_TAGS: Tags = [
+  {
+    tag: '!override',
+    identify: (value) => value instanceof Override,
+    resolve: (value: unknown) => value,
+    createNode: (_schema, value) => {
+      const node = new Document().createNode((value as Override).value, { aliasDuplicateObjects: false })
+      node.tag = '!override'
+      return node
+    },
+  },
+  {
+    tag: '!reset',
+    identify: (value) => value instanceof Reset,
+    resolve: (value: unknown) => value,
+    stringify: () => 'null',
+    createNode: () => Object.assign(new Scalar(null), { tag: '!reset' }),
+  },
+]
 
 /** Renders a compose file: template -> data -> policy -> `$` doubled -> text, with the header as its first lines. */
 export function renderCompose(
@@ -68,12 +107,22 @@ export function renderCompose(
   header: string,
   policy: (model: YamlMap) => YamlMap,
 ): string {
-  const model = policy(parse(renderTemplate(template, data)) as YamlMap)
+  return formatCompose(policy(renderModel(template, data)), header)
+}
+
+/** The data that a template of a compose file makes. */
+export function renderModel(template: Template, data: unknown): YamlMap {
+  return parse(renderTemplate(template, data)) as YamlMap
+}
+
+/** A compose file's text from its data: `$` doubled, every text quoted. */
+export function formatCompose(model: YamlMap, header: string): string {
   const text = stringify(escapeDollars(model), {
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',
     lineWidth: 0,
     aliasDuplicateObjects: false,
+    customTags: COMPOSE_TAGS,
   })
   return `${header}\n${escapeUnprintable(text)}`
 }
@@ -87,6 +136,8 @@ function escapeUnprintable(text: string): string {
 
 function escapeDollars(value: Yaml): Yaml {
   if (typeof value === 'string') return value.replaceAll('$', '$$$$')
+  if (value instanceof Override) return new Override(escapeDollars(value.value))
+  if (value instanceof Reset) return value
   if (Array.isArray(value)) return value.map(escapeDollars)
   if (value !== null && typeof value === 'object') {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapeDollars(inner as Yaml)]))

@@ -90,15 +90,30 @@ export function explainDockerFailure(error: CommandFailed): NexusError {
 
 /** `docker image` or `docker compose up`, also where the plugin was started directly. */
 function commandName(argv: readonly string[]): string {
-  const file = argv.indexOf('-f')
+  const file = argv.findIndex((word) => word === '-f' || word === '-p')
   return file === -1 ? `docker ${argv[1] ?? ''}` : `docker compose ${argv[file + 2] ?? ''}`
+}
+
+/** What `docker compose config` says of a project's files, in its own words: they name file, line or key. */
+export function explainResolveFailure(error: CommandFailed): NexusError {
+  const lines = error.result.stderr.split('\n').filter((line) => line !== '' && !/level=(warning|info)/.test(line))
+  const said = (lines.at(-1) ?? 'no reason was given').replace(/^Error: /, '')
+  return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
+    hint: 'To see the files as compose reads them, run `docker compose config` in the worktree',
+    output: lines.slice(0, -1).join('\n'),
+  })
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {
   const known = explainDockerFailure(error)
   if (known.code !== 'CONTAINER_ERROR') return known
+  if (/nexus: no apt-get in this image|exec: "\/bin\/sh": stat \/bin\/sh: no such file/.test(error.result.stderr)) {
+    return new NexusError('UNSUPPORTED', 'The image to work in is neither Debian nor Ubuntu: it has no apt-get.', {
+      hint: "To work in a container beside the project's services instead, leave out workspace.service, image and dockerfile: `nexus config show --origin`",
+    })
+  }
   const tail = error.result.stderr.trim().split('\n').slice(-20).join('\n')
-  return new NexusError('BUILD_FAILED', 'The workspace image could not be built.', {
+  return new NexusError('BUILD_FAILED', 'An image could not be built.', {
     hint: 'To see the whole build, repeat with `-V`',
     output: tail,
   })

@@ -4,7 +4,8 @@
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { findComposePlugin } from './docker-endpoint.ts'
-import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
+import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
+import { createImageCommands } from './docker-images.ts'
 
 /** Look-ups answer in milliseconds; an engine that needs longer hangs. */
 const QUERY_TIMEOUT_MS = 10_000
@@ -17,6 +18,8 @@ const PLUGIN_MINIMUM = [2, 24, 4] as const
 export interface ContainerRow {
   readonly workspace: string
   readonly service: string
+  /** The label `dev.nexus.role`, '' without it. */
+  readonly role: string
   readonly name: string
   /** created, running, paused, restarting, removing, exited, dead */
   readonly state: string
@@ -26,24 +29,53 @@ export interface ContainerRow {
 
 export type ResourceKind = 'container' | 'network' | 'volume'
 
+/** A compose project: by its file, or by its name alone, which finds everything that was made of it by label. */
+export type Target = { readonly file: string } | { readonly project: string }
+
+export interface ResolveRequest {
+  /** Absolute paths, later ones on top. */
+  readonly files: readonly string[]
+  /** Folder that relative paths start at. */
+  readonly directory: string
+  readonly project: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+export interface UpOptions {
+  /** Build what has a build section even when its image is there. */
+  readonly build?: boolean
+  readonly recreate?: boolean
+  /** Only these services and what they depend on; default: all. */
+  readonly services?: readonly string[]
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Called for each line of a build. */
+  readonly onLine?: (line: string) => void
+}
+
 export type Docker = ReturnType<typeof createDocker>
 
 export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const docker = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['docker', ...args], { timeoutMs: QUERY_TIMEOUT_MS, ...options }))
   let plugin: readonly string[] | undefined
-  const composeArgv = (file: string, args: readonly string[]): readonly string[] => {
+  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet'): readonly string[] => {
     plugin ??= composeProgram(env)
-    return [...plugin, '--progress', 'quiet', '-f', file, ...args]
+    const named = 'file' in target ? ['-f', target.file] : ['-p', target.project]
+    return [...plugin, '--progress', progress, ...named, ...args]
   }
-  const compose = (file: string, args: readonly string[], options: RunOptions = {}) =>
-    explain(() => runner.run(composeArgv(file, args), { timeoutMs: CHANGE_TIMEOUT_MS, ...options }))
+  // by name alone it must find no compose file in its folder
+  const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
+  const compose = (target: Target, args: readonly string[], options: RunOptions = {}) =>
+    explain(() =>
+      runner.run(composeArgv(target, args), { timeoutMs: CHANGE_TIMEOUT_MS, ...folderOf(target), ...options }),
+    )
 
   /** All containers with the label, running or not, in one call. */
   async function listContainers(label: string): Promise<readonly ContainerRow[]> {
     const columns = [
       '.Label "dev.nexus.workspace"',
       '.Label "com.docker.compose.service"',
+      '.Label "dev.nexus.role"',
       '.Names',
       '.State',
       '.Status',
@@ -68,77 +100,71 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     await docker([kind, 'rm', ...force, ...volumes, '--', ...ids], { timeoutMs: CHANGE_TIMEOUT_MS })
   }
 
-  async function hasImage(reference: string): Promise<boolean> {
-    const result = await docker(['image', 'inspect', '--format', '{{.Id}}', reference], { okCodes: [0, 1] })
-    if (result.code === 0) return true
-    if (/No such image/i.test(result.stderr)) return false
-    throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
-  }
-
-  /** References of the images with the label; images without a name are given by id. */
-  async function listImages(label: string): Promise<readonly string[]> {
-    const format = '{{.Repository}}:{{.Tag}}\t{{.ID}}'
-    const { stdout } = await docker(['image', 'ls', '--filter', `label=${label}`, '--format', format])
-    return lines(stdout).map((line) => {
-      const [reference = '', id = ''] = line.split('\t')
-      return reference.includes('<none>') ? id : reference
-    })
-  }
-
-  /** Removes images; one that a container still uses stays. */
-  async function removeImages(references: readonly string[]): Promise<void> {
-    for (const reference of references) {
-      const result = await docker(['image', 'rm', '--', reference], { okCodes: [0, 1], timeoutMs: CHANGE_TIMEOUT_MS })
-      if (result.code === 0 || /No such image|conflict|in use|being used/i.test(result.stderr)) continue
-      throw explainDockerFailure(new CommandFailed(['docker', 'image', 'rm', reference], result))
-    }
-  }
-
-  async function build(
-    folder: string,
-    options: {
-      readonly tag: string
-      readonly labels: Readonly<Record<string, string>>
-      readonly onLine: (line: string) => void
-    },
-  ): Promise<void> {
-    const labels = Object.entries(options.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
-    const args = ['build', '--progress', 'plain', '--tag', options.tag, ...labels, '--', folder]
+  /**
+   * A project's files merged, interpolated and with every profile, as JSON text; with what compose warned of.
+   * @throws {NexusError} CONFIG_INVALID with compose's own words
+   */
+  async function resolve(request: ResolveRequest): Promise<{ readonly json: string; readonly stderr: string }> {
+    plugin ??= composeProgram(env)
+    const files = request.files.flatMap((file) => ['-f', file])
+    const options = ['--project-directory', request.directory, '-p', request.project, '--profile', '*']
+    const argv = [...plugin, ...files, ...options, 'config', '--format', 'json']
     try {
-      await runner.run(['docker', ...args], {
-        timeoutMs: BUILD_TIMEOUT_MS,
-        onLine: options.onLine,
-        env: { DOCKER_BUILDKIT: '1' },
-      })
+      const result = await runner.run(argv, { timeoutMs: CHANGE_TIMEOUT_MS, env: request.env })
+      return { json: result.stdout, stderr: result.stderr }
     } catch (error) {
-      if (error instanceof CommandFailed) throw explainBuildFailure(error)
-      throw error
+      throw error instanceof CommandFailed ? explainResolveFailure(error) : error
     }
+  }
+
+  /** Builds services of a project's files; `files` as for `resolve`. */
+  async function buildServices(request: ResolveRequest, services: readonly string[], onLine: (line: string) => void) {
+    plugin ??= composeProgram(env)
+    const files = request.files.flatMap((file) => ['-f', file])
+    const options = ['--progress', 'plain', '--project-directory', request.directory, '-p', request.project]
+    const argv = [...plugin, ...options, ...files, 'build', ...services]
+    try {
+      await runner.run(argv, { timeoutMs: BUILD_TIMEOUT_MS, env: request.env, onLine })
+    } catch (error) {
+      throw error instanceof CommandFailed ? explainBuildFailure(error) : error
+    }
+  }
+
+  /** Creates what is missing and starts it; with build output line by line where something is built. */
+  async function up(file: string, options: UpOptions = {}): Promise<void> {
+    const { build, recreate, services = [], onLine, env: variables } = options
+    const flags = [...(build ? ['--build'] : []), ...(recreate ? ['--force-recreate'] : [])]
+    const args = ['up', '--detach', '--remove-orphans', ...(onLine ? flags : ['--no-build']), ...services]
+    const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
+    const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
+    await explain(() =>
+      runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
+    )
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
-  async function start(file: string): Promise<boolean> {
-    const result = await compose(file, ['start'], { okCodes: 'any' })
+  async function start(target: Target): Promise<boolean> {
+    const result = await compose(target, ['start'], { okCodes: 'any' })
     if (result.code === 0) return true
     if (/no container to start|No such container/i.test(result.stderr)) return false
-    throw explainDockerFailure(new CommandFailed(composeArgv(file, ['start']), result))
+    throw explainDockerFailure(new CommandFailed(composeArgv(target, ['start']), result))
   }
 
   /** Pauses or unpauses; `already` is what Docker says when that is so. */
-  async function freeze(file: string, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
-    const result = await compose(file, [verb], { okCodes: 'any' })
+  async function freeze(target: Target, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
+    const result = await compose(target, [verb], { okCodes: 'any' })
     if (result.code === 0 || already.test(result.stderr)) return
-    throw explainDockerFailure(new CommandFailed(composeArgv(file, [verb]), result))
+    throw explainDockerFailure(new CommandFailed(composeArgv(target, [verb]), result))
   }
 
   /** Logs of a compose project on the caller's own output, following until interrupted. */
-  function attachLogs(file: string, args: readonly string[]): Promise<number> {
-    return runner.attach(composeArgv(file, ['logs', ...args]))
+  function attachLogs(target: Target, args: readonly string[]): Promise<number> {
+    return runner.attach(composeArgv(target, ['logs', ...args]), folderOf(target))
   }
 
   /** The last lines that a project's services printed, for an error's output. */
-  async function lastLogs(file: string): Promise<string> {
-    const { stdout } = await compose(file, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
+  async function lastLogs(target: Target): Promise<string> {
+    const { stdout } = await compose(target, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
       okCodes: 'any',
     })
     return stdout.trim()
@@ -161,20 +187,19 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     listContainers,
     listResources,
     removeResources,
-    hasImage,
-    listImages,
-    removeImages,
-    build,
+    ...createImageCommands(docker, runner),
     attachLogs,
     lastLogs,
     info,
     composeVersion,
-    up: (file: string) => compose(file, ['up', '--detach', '--no-build', '--remove-orphans']),
+    resolve,
+    buildServices,
+    up,
     start,
-    stop: (file: string) => compose(file, ['stop', '--timeout', '10']),
-    pause: (file: string) => freeze(file, 'pause', /already paused/i),
-    unpause: (file: string) => freeze(file, 'unpause', /is not paused/i),
-    down: (file: string) => compose(file, ['down', '--volumes', '--remove-orphans', '--timeout', '3']),
+    stop: (target: Target) => compose(target, ['stop', '--timeout', '10']),
+    pause: (target: Target) => freeze(target, 'pause', /already paused/i),
+    unpause: (target: Target) => freeze(target, 'unpause', /is not paused/i),
+    down: (target: Target) => compose(target, ['down', '--volumes', '--remove-orphans', '--timeout', '3']),
   }
 }
 
@@ -201,8 +226,8 @@ export function requireComposeVersion(version: string): void {
 
 export function parseContainers(stdout: string): readonly ContainerRow[] {
   return lines(stdout).map((line) => {
-    const [workspace = '', service = '', name = '', state = '', status = ''] = line.split('\t')
-    return { workspace, service, name, state, status }
+    const [workspace = '', service = '', role = '', name = '', state = '', status = ''] = line.split('\t')
+    return { workspace, service, role, name, state, status }
   })
 }
 

@@ -51,6 +51,15 @@ export function createGit(runner: Runner) {
     return result.code === 0 ? result.stdout : undefined
   }
 
+  /** Names at the top of a commit's tree; none for a revision that names nothing. */
+  async function listNames(repo: string, revision: string): Promise<readonly string[]> {
+    const result = await git(repo, ['ls-tree', '-z', '--name-only', '--end-of-options', revision], {
+      env: READ,
+      okCodes: [0, 128],
+    })
+    return result.code === 0 ? result.stdout.split('\0').filter((name) => name !== '') : []
+  }
+
   /** Refs by exact name or by folder, with the worktree each branch is checked out in. */
   async function listRefs(repo: string, patterns: readonly string[]): Promise<readonly Ref[]> {
     const format = '--format=%(refname)%00%(objectname)%00%(worktreepath)'
@@ -186,6 +195,7 @@ export function createGit(runner: Runner) {
   return {
     findCommit,
     findFile,
+    listNames,
     listRefs,
     isBranchName,
     addWorktree,

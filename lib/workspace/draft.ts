@@ -2,7 +2,7 @@
  * Everything that is decided about a new workspace before anything is changed: repository, name, branch, configuration,
  * ports wanted, owner. Looks side by side at what does not depend on each other; refuses bad input here.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { requireBackendName } from '../backends/registry.ts'
@@ -12,6 +12,7 @@ import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../cor
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
+import { type Detected, detectStack } from '../stack/detect.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import {
@@ -24,6 +25,7 @@ import {
 } from './branch.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
+import { stackOf } from './project-stack.ts'
 import { parseVariable } from './variables.ts'
 
 const PROJECT_CONFIG = '.nexus/config.yaml'
@@ -58,18 +60,21 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
   const asked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
 
-  const [refs, start, author, committed, likely] = await Promise.all([
+  const [refs, start, author, top, likely] = await Promise.all([
     app.git.listRefs(repo.root, refPatterns(asked)),
     app.git.findCommit(repo.root, revision),
     app.git.identity(repo.root),
-    app.git.findFile(repo.root, revision, PROJECT_CONFIG),
+    app.git.listNames(repo.root, revision),
     checkLikelyBackend(app, repo),
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
   const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
   const branch = chooseBranch(asked, { refs, start, pr })
-  const text = branch.commit === start ? committed : await app.git.findFile(repo.root, branch.commit, PROJECT_CONFIG)
-  const project = projectConfig(app, repo, text)
+  const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
+  const [config, dotenv] = await Promise.all(
+    [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
+  )
+  const project = projectConfig(app, repo, config)
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   if (settings.isolation === 'agent') refuseAgentIsolation()
@@ -79,6 +84,9 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const wanted = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
+  const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
+  if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}` })
+  const stack = detected === undefined ? undefined : stackOf(detected, settings)
   return {
     branch,
     wanted,
@@ -115,8 +123,26 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       image: null,
       hostKeyFingerprint: null,
       operation: beginOperation('create'),
+      ...(stack === undefined ? {} : { stack }),
     },
   }
+}
+
+async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {
+  const [top = ''] = file.split('/')
+  return names.includes(top) ? app.git.findFile(repo.root, commit, file) : undefined
+}
+
+/** By the commit's files; an ignored `.env` of the main worktree counts too. */
+function detectProject(
+  settings: Settings,
+  repo: Repository,
+  names: readonly string[],
+  dotenv: string | undefined,
+): Detected {
+  const ignored = join(repo.root, '.env')
+  const text = dotenv ?? (existsSync(ignored) ? readFileSync(ignored, 'utf8') : undefined)
+  return detectStack({ names, dotenv: text, compose: settings.compose, workspace: settings.workspace })
 }
 
 /** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */

@@ -8,6 +8,7 @@ export type StepId =
   | 'record'
   | 'lease'
   | 'worktree'
+  | 'resolve'
   | 'provision'
   | 'configure'
   | 'start'
@@ -47,13 +48,15 @@ export interface UpFacts {
   readonly state: 'absent' | 'running' | 'paused' | 'stopped' | 'error'
   readonly start: boolean
   readonly capabilities: ReadonlySet<string>
+  /** What the project brings to run, such as `compose.yaml`; undefined for a plain workspace. */
+  readonly stack: string | undefined
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
 export function planUp(facts: UpFacts): Plan {
   const plan: Step[] = []
   if (facts.isNew) plan.push(step('record', facts.name, 'no workspace of this name yet'))
-  if (facts.capabilities.has('local-ports') && !facts.portsLeased) {
+  if (facts.capabilities.has('local-ports') && !facts.portsLeased && facts.stack === undefined) {
     plan.push(step('lease', 'ports', 'no ports yet', ['record']))
   }
   if (facts.capabilities.has('worktree') && !facts.worktreePresent && facts.worktree !== null) {
@@ -69,7 +72,11 @@ export function planUp(facts: UpFacts): Plan {
     plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
-  plan.push(step('provision', 'image and keys', 'needed to start', ['record']))
+  if (facts.stack !== undefined) {
+    plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree']))
+    plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
+  }
+  plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
   const first: readonly StepId[] = facts.isNew ? ['configure'] : ['configure', 'stop', 'worktree']

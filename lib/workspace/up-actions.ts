@@ -4,30 +4,47 @@
 import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Resolution } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
+import { awaitHealth } from './health.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { mapPorts, offsetsOf } from './port-plan.ts'
+import { resolveStack } from './project-stack.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
 
 export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined) {
-  const { backend } = draft
+  const { backend, project } = draft
   let observed = seen?.observation
+  let wanted = draft.wanted
+  let resolution: Resolution | undefined
+  const configure = async () => {
+    const { settings } = await app.config(project)
+    await backend.configure(working.record, settings.ssh.injection, resolution)
+  }
   return {
+    resolve: {
+      run: async () => {
+        const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
+        ;({ wanted, resolution } = resolved)
+        working.record = { ...resolved.record, ports: working.record.ports }
+      },
+    },
     lease: {
       run: async () => {
         const range = await requirePortRange(app, draft)
-        const bases = await (await app.leases()).acquire(leaseRequest(working.record, draft, range))
-        working.record = { ...working.record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
+        const bases = await (await app.leases()).acquire(leaseRequest(working.record, wanted, range))
+        working.record = { ...working.record, ports: await withCanonical(app, working.record, mapPorts(wanted, bases)) }
       },
     },
     worktree: worktreeAction(app, working, draft, seen !== undefined),
@@ -39,18 +56,28 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     provision: {
       run: async () => {
-        const provision = await backend.provision(working.record)
+        const provision = await backend.provision(working.record, resolution?.under)
         working.record = { ...working.record, ...provision }
       },
     },
     configure: {
       run: async () => {
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
-        await configure(app, working.record, draft)
+        await configure()
       },
     },
-    start: { run: () => startWithPorts(app, working, draft, observed) },
+    start: {
+      run: async () => {
+        await startWithPorts(app, working, { draft, wanted: () => wanted, configure }, observed)
+        await awaitHealth(app, working.record, project)
+      },
+    },
   } satisfies Actions
+}
+
+/** The ports asked for, where the workspace has none yet. */
+function withPorts(record: WorkspaceRecord, wanted: readonly WantedPort[]): WorkspaceRecord {
+  return record.ports.length > 0 ? record : { ...record, ports: wanted.map((port) => ({ ...port, host: null })) }
 }
 
 /**
@@ -117,23 +144,34 @@ async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: D
     await app.git.deleteBranch(repo, branch.branch, branch.commit)
 }
 
+interface Making {
+  readonly draft: Draft
+  readonly wanted: () => readonly WantedPort[]
+  readonly configure: () => Promise<void>
+}
+
 /** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
-async function startWithPorts(app: App, working: Working, draft: Draft, seen: Observation | undefined): Promise<void> {
-  const { backend } = draft
+async function startWithPorts(
+  app: App,
+  working: Working,
+  making: Making,
+  seen: Observation | undefined,
+): Promise<void> {
+  const { backend } = making.draft
   let observed = seen
   for (let attempt = 1; ; attempt++) {
     try {
       return await backend.start(working.record, observed)
     } catch (error) {
       if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
-      await giveOtherPorts(app, working, draft, error)
-      await configure(app, working.record, draft)
+      await giveOtherPorts(app, working, making, error)
+      await making.configure()
       observed = undefined
     }
   }
 }
 
-async function giveOtherPorts(app: App, working: Working, draft: Draft, error: NexusError): Promise<void> {
+async function giveOtherPorts(app: App, working: Working, making: Making, error: NexusError): Promise<void> {
   const { record } = working
   const refused = error.details?.port
   const owner = typeof refused === 'number' ? await describePortOwner(app.runner, refused) : undefined
@@ -147,17 +185,22 @@ async function giveOtherPorts(app: App, working: Working, draft: Draft, error: N
     return
   }
   app.emit({ type: 'warning', text: `${taken}; other ports are leased and the container is made anew` })
-  const range = await requirePortRange(app, draft)
-  const bases = await (await app.leases()).exchange(leaseRequest(record, draft, range), taken)
-  working.record = { ...record, ports: await withCanonical(app, mapPorts(draft.wanted, bases)) }
+  const range = await requirePortRange(app, making.draft)
+  const bases = await (await app.leases()).exchange(leaseRequest(record, making.wanted(), range), taken)
+  working.record = { ...record, ports: await withCanonical(app, record, mapPorts(making.wanted(), bases)) }
 }
 
 /** Keeps the canonical ports that are free; for the others a warning names the owner. */
-async function withCanonical(app: App, ports: readonly PortMapping[]): Promise<readonly PortMapping[]> {
+async function withCanonical(
+  app: App,
+  own: WorkspaceRecord,
+  ports: readonly PortMapping[],
+): Promise<readonly PortMapping[]> {
   return Promise.all(
     ports.map(async ({ canonical, ...port }) => {
       if (canonical === undefined) return port
-      if (await isPortFree(canonical)) return { ...port, canonical }
+      const kept = own.ports.some((one) => one.canonical === canonical)
+      if (kept || (await isPortFree(canonical))) return { ...port, canonical }
       const holder = (await app.records.list()).find((record) =>
         record.ports.some((one) => one.canonical === canonical),
       )
@@ -169,8 +212,8 @@ async function withCanonical(app: App, ports: readonly PortMapping[]): Promise<r
   )
 }
 
-function leaseRequest(record: WorkspaceRecord, draft: Draft, range: { readonly start: number; readonly end: number }) {
-  return { workspace: record.id, name: record.name, repo: record.repo, range, offsets: offsetsOf(draft.wanted) }
+function leaseRequest(record: WorkspaceRecord, wanted: readonly WantedPort[], range: PortRange) {
+  return { workspace: record.id, name: record.name, repo: record.repo, range, offsets: offsetsOf(wanted) }
 }
 
 async function requirePortRange(app: App, { backend, project }: Draft) {
@@ -178,11 +221,6 @@ async function requirePortRange(app: App, { backend, project }: Draft) {
   const range = backend.portRange?.(settings.ssh.portRange)
   if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
   return range
-}
-
-async function configure(app: App, record: WorkspaceRecord, { backend, project }: Draft): Promise<void> {
-  const { settings } = await app.config(project)
-  await backend.configure(record, settings.ssh.injection)
 }
 
 /** The worktree's folder and the one that holds all worktrees, when nothing is in them. */

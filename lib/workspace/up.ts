@@ -55,6 +55,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     state: 'absent',
     start: request.start,
     capabilities: backend.capabilities,
+    stack: describeStack(record),
   })
   if (request.dryRun) return { record, plan, changed: false, created: false }
   return exclusively(app, record.id, async () => {
@@ -155,7 +156,16 @@ function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: 
     state: observed === 'unknown' ? 'error' : observed,
     start: options.start,
     capabilities: backend.capabilities,
+    stack: describeStack(record),
   })
+}
+
+/** What of the project's runs, in the words of its files. */
+function describeStack({ stack }: WorkspaceRecord): string | undefined {
+  if (stack === undefined) return undefined
+  const { base, files } = stack
+  if (files.length > 0) return files.join(' + ')
+  return base.kind === 'dockerfile' ? base.file : base.kind === 'image' ? base.image : undefined
 }
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
-import { renderComposeFile } from '../../lib/backends/docker/compose-file.ts'
+import { renderComposeFiles } from '../../lib/backends/docker/compose-file.ts'
 import { createDoorFiles } from '../../lib/backends/docker/door-files.ts'
 import type { BackendContext } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
@@ -36,7 +36,7 @@ const NAMES = readdirSync(FOLDER)
 const given = (name: string) => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as Given
 
 function compose({ home, record, ...facts }: Given): string {
-  return renderComposeFile({ ...facts, record, paths: workspacePaths(homePaths(home), record.id) })
+  return renderComposeFiles({ ...facts, record, paths: workspacePaths(homePaths(home), record.id) }).compose
 }
 
 /** The files of the door, made in a home of their own whose path is then replaced by the example's. */

@@ -14,6 +14,7 @@ const ID = 'ws-k3v7q2xa' as WorkspaceId
 const row = (state: string, status = '', service = 'workspace', workspace: string = ID): ContainerRow => ({
   workspace,
   service,
+  role: '',
   name: `nexus-x-${service}-1`,
   state,
   status,
@@ -33,11 +34,11 @@ suite('docker ps rows', (test) => {
     ['no container', [], 'absent'],
     ['running', [row('running', 'Up 3 seconds')], 'running'],
     ['running and healthy', [row('running', 'Up 3 seconds (healthy)')], 'running'],
-    ['running, unhealthy', [row('running', 'Up 3 seconds (unhealthy)')], 'running: unhealthy'],
+    ['running, unhealthy', [row('running', 'Up 3 seconds (unhealthy)')], 'running: service workspace is unhealthy'],
     [
       'running, not healthy yet',
       [row('running', 'Up 1 second (health: starting)')],
-      'running: health check has not passed yet',
+      'running: the health check of workspace has not passed yet',
     ],
     ['paused', [row('paused', 'Up 3 minutes (Paused)')], 'paused'],
     ['ended with 0', [row('exited', 'Exited (0) 2 minutes ago')], 'stopped'],
@@ -80,7 +81,7 @@ suite('docker ps rows', (test) => {
   })
 
   test('the text of docker ps is read column by column', () => {
-    const text = `${ID}\tworkspace\tnexus-x-workspace-1\texited\tExited (0) 2 minutes ago\n\tweb\tother\trunning\tUp\n`
+    const text = `${ID}\tworkspace\t\tnexus-x-workspace-1\texited\tExited (0) 2 minutes ago\n\tweb\tother\trunning\tUp\n`
     const [first, second] = parseContainers(text)
     assert.equal(first, row('exited', 'Exited (0) 2 minutes ago'))
     assert.is(second?.workspace, '')

@@ -26,6 +26,7 @@ const up = (change: Partial<UpFacts> = {}): Plan =>
     state: 'stopped',
     start: true,
     capabilities: DOCKER,
+    stack: undefined,
     ...change,
   })
 

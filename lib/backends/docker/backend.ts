@@ -5,15 +5,15 @@
 
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import type { WorkspaceId } from '../../core/names.ts'
+import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
-import { createDocker, type Docker, type ResourceKind, requireComposeVersion } from '../../tools/docker.ts'
+import { createDocker, type Docker, type ResourceKind, requireComposeVersion, type Target } from '../../tools/docker.ts'
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Backend, Injection, Provision } from '../backend.ts'
+import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
@@ -32,6 +32,10 @@ export function createDockerBackend(context: BackendContext): Backend {
     return loaded
   }
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
+  const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+  /** With files of the project's, by name alone: what runs must not hang on what somebody writes into them meanwhile. */
+  const targetOf = (record: WorkspaceRecord): Target =>
+    hasProjectFiles(record) ? { project: composeProject(record.name, record.id) } : { file: composeFile(record) }
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
     const endpoint = engineEndpoint(context.env)
@@ -74,9 +78,9 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
-  async function provision(record: WorkspaceRecord): Promise<Provision> {
+  async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
     const { images, describeImage, createKeys } = await provisioning()
-    const image = describeImage(context.instance, record)
+    const image = describeImage(context.instance, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
       images.ensure(image, record.image),
       createKeys(context).ensureKeys(record),
@@ -84,38 +88,48 @@ export function createDockerBackend(context: BackendContext): Backend {
     return { image: reference, hostKeyFingerprint }
   }
 
-  async function configure(record: WorkspaceRecord, injection: Injection): Promise<void> {
-    const [{ renderComposeFile }, { createDoorFiles }] = await loadRendering()
+  async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
+    const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
-    const text = renderComposeFile({
-      record,
-      paths,
-      instance: context.instance,
-      addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
-      alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
-    })
-    await Promise.all([
-      writeGenerated(paths.composeFile, text, 0o600),
-      createDoorFiles(context).writeFiles(record, injection),
-    ])
+    const writeCompose = async () => {
+      // the override follows from the project's files: without a look at them it stays as it is
+      if (hasProjectFiles(record) && resolution?.model === undefined) return
+      const { compose, override } = renderComposeFiles({
+        record,
+        paths,
+        instance: context.instance,
+        addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
+        alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
+        model: resolution?.model,
+      })
+      if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
+      await writeGenerated(paths.composeFile, compose, 0o600)
+    }
+    await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection)])
   }
 
   async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
-    if (observed?.state === 'paused') await docker.unpause(composeFile(record))
-    const started = observed?.state === 'stopped' && (await docker.start(composeFile(record)))
-    if (!started) await docker.up(composeFile(record))
-    await doors.awaitLogin(record, () => docker.lastLogs(composeFile(record)))
+    if (observed?.state === 'paused') await docker.unpause(targetOf(record))
+    const started = observed?.state === 'stopped' && (await docker.start(targetOf(record)))
+    if (!started) await up(record)
+    await doors.awaitLogin(record, () => docker.lastLogs(targetOf(record)))
+  }
+
+  async function up(record: WorkspaceRecord): Promise<void> {
+    if (!hasProjectFiles(record) || record.stack === undefined) return docker.up(composeFile(record))
+    const { environmentOf, onLine } = await projects()
+    await docker.up(composeFile(record), { env: environmentOf(record.stack), onLine })
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed === undefined) return closeDoor(record)
-    if (observed.state === 'paused') await docker.unpause(composeFile(record))
-    await Promise.all([closeDoor(record), docker.stop(composeFile(record))])
+    if (observed.state === 'paused') await docker.unpause(targetOf(record))
+    await Promise.all([closeDoor(record), docker.stop(targetOf(record))])
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
-    await docker.pause(composeFile(record))
+    await docker.pause(targetOf(record))
   }
 
   async function closeDoor(record: WorkspaceRecord): Promise<void> {
@@ -125,7 +139,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
-    if ((await readIfPresent(composeFile(record))) !== undefined) await docker.down(composeFile(record))
+    if ((await readIfPresent(composeFile(record))) !== undefined) await docker.down(targetOf(record))
     if (!(await hasParts(record))) return finishRemoval(record)
     const label = labelOf(record)
     for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
@@ -146,6 +160,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
+    if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
     if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)
   }
@@ -164,6 +179,8 @@ export function createDockerBackend(context: BackendContext): Backend {
     portRange: (configured) => configured,
     check,
     observe,
+    resolve: async (record) => (await projects()).resolveModel(record),
+    prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
     provision,
     configure,
     start,
@@ -177,10 +194,14 @@ export function createDockerBackend(context: BackendContext): Backend {
     logs: (record, request) => {
       const args = ['--no-color', ...(request.follow ? ['--follow'] : [])]
       if (request.tail !== null) args.push('--tail', String(request.tail))
-      return docker.attachLogs(composeFile(record), request.service === null ? args : [...args, '--', request.service])
+      return docker.attachLogs(targetOf(record), request.service === null ? args : [...args, '--', request.service])
     },
     sshInfo: doors.sshInfo,
   }
+}
+
+function hasProjectFiles(record: WorkspaceRecord): boolean {
+  return (record.stack?.files.length ?? 0) > 0
 }
 
 function labelOf(record: WorkspaceRecord): string {

@@ -31,6 +31,8 @@ export interface WorkspaceImage {
   readonly reference: string
   readonly hash: string
   readonly owner: Owner
+  /** What it is built on. */
+  readonly base: string
 }
 
 interface Owner {
@@ -38,11 +40,18 @@ interface Owner {
   readonly gid: number
 }
 
+/** An image of the user's or the project's to build on: its name, and the id that tells one build of it from another. */
+export interface UnderImage {
+  readonly reference: string
+  readonly id: string
+}
+
 /** The image for a user's ids; the same inputs give the same reference. */
-export function describeImage(instance: string, { uid, gid }: Owner): WorkspaceImage {
-  const inputs = [dockerfile.source, entrypoint, setupUser, BASE_IMAGE, PACKAGES, uid, gid]
+export function describeImage(instance: string, { uid, gid }: Owner, under?: UnderImage): WorkspaceImage {
+  const base = under?.reference ?? BASE_IMAGE
+  const inputs = [dockerfile.source, entrypoint, setupUser, under?.id ?? BASE_IMAGE, PACKAGES, uid, gid]
   const hash = sha256(JSON.stringify(inputs)).slice(0, 16)
-  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid } }
+  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid }, base }
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
@@ -69,7 +78,7 @@ export function createImages(docker: Docker, context: BackendContext) {
       lock,
       async () => {
         if (await has(image.reference)) return
-        await ensureBaseImage()
+        if (image.base === BASE_IMAGE) await ensureBaseImage()
         await build(image)
         await removeUnused([image.reference])
       },
@@ -84,7 +93,7 @@ export function createImages(docker: Docker, context: BackendContext) {
     await makeFolder(folder)
     try {
       const { renderTemplate } = await import('../../system/render.ts')
-      const text = renderTemplate(dockerfile, { base: BASE_IMAGE, packages: PACKAGES, ...image.owner })
+      const text = renderTemplate(dockerfile, { base: image.base, packages: PACKAGES, ...image.owner })
       await writeFileAtomic(join(folder, 'Dockerfile'), text, 0o644)
       await writeFileAtomic(join(folder, 'entrypoint.sh'), entrypoint, 0o755)
       await writeFileAtomic(join(folder, 'setup-user.sh'), setupUser, 0o755)
@@ -121,7 +130,9 @@ export function createImages(docker: Docker, context: BackendContext) {
   /** Removes this instance's images that no container uses, but for those to keep. */
   async function removeUnused(keep: readonly string[]): Promise<void> {
     const all = await docker.listImages(`dev.nexus.instance=${context.instance}`)
-    await docker.removeImages(all.filter((reference) => !keep.includes(reference)))
+    // what a project's own build sections made carries the label too, and goes with its workspace
+    const ours = all.filter((reference) => reference.startsWith(`nexus-${context.instance.slice(0, 8)}:`))
+    await docker.removeImages(ours.filter((reference) => !keep.includes(reference)))
   }
 
   return { has, ensure, removeUnused }

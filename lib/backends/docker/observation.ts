@@ -5,7 +5,9 @@ import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
 
-const MAIN_SERVICE = 'workspace'
+/** The service of the workspace's own container; under another name it carries the role as a label. */
+export const MAIN_SERVICE = 'workspace'
+export const ROLE_LABEL = 'dev.nexus.role'
 /** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
 const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
 
@@ -25,12 +27,13 @@ function groupByWorkspace(rows: readonly ContainerRow[]): Map<string, ContainerR
 }
 
 export function observeOne(rows: readonly ContainerRow[]): Observation {
-  const main = rows.find((row) => row.service === MAIN_SERVICE)
+  const main =
+    rows.find((row) => row.role === MAIN_SERVICE) ?? rows.find((row) => row.service === MAIN_SERVICE && row.role === '')
   if (main === undefined) return { state: 'error', reason: 'the workspace container is missing' }
   const others = rows.filter((row) => row !== main)
   switch (main.state) {
     case 'running':
-      return { state: 'running', reason: reasonOfOthers(others) ?? health(main) ?? '' }
+      return observeRunning(rows)
     case 'paused':
       return { state: 'paused', reason: '' }
     case 'restarting':
@@ -42,6 +45,15 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
     default:
       return { state: 'error', reason: `the workspace container is ${main.state}` }
   }
+}
+
+/** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */
+function observeRunning(rows: readonly ContainerRow[]): Observation {
+  const reason = reasonOfOthers(rows)
+  if (reason !== undefined) return { state: 'running', reason }
+  const waiting = rows.find((row) => row.status.includes('(health: starting)'))
+  if (waiting === undefined) return { state: 'running', reason: '' }
+  return { state: 'running', reason: `the health check of ${waiting.service} has not passed yet`, settling: true }
 }
 
 function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Observation {
@@ -57,15 +69,11 @@ function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Obser
   return { state: 'stopped', reason: code === 137 ? 'the container was killed' : '' }
 }
 
-function reasonOfOthers(others: readonly ContainerRow[]): string | undefined {
-  const down = others.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
-  return down === undefined ? undefined : `service ${down.service} is ${down.state}`
-}
-
-function health(row: ContainerRow): string | undefined {
-  if (row.status.includes('(unhealthy)')) return 'unhealthy'
-  if (row.status.includes('(health: starting)')) return 'health check has not passed yet'
-  return undefined
+function reasonOfOthers(rows: readonly ContainerRow[]): string | undefined {
+  const down = rows.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
+  if (down !== undefined) return `service ${down.service} is ${down.state}`
+  const ill = rows.find((row) => row.status.includes('(unhealthy)'))
+  return ill === undefined ? undefined : `service ${ill.service} is unhealthy`
 }
 
 function exitCode(row: ContainerRow): number {

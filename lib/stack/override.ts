@@ -1,0 +1,150 @@
+/**
+ * The override that makes a project's own compose files safe to run once per branch, without changing them: leased ports on
+ * loopback instead of published ones, no fixed names, no image tags, addresses or subnets that two branches would share, and
+ * our labels and variables on everything. It is merged behind the project's files by `include` (engine: compose >= 2.24.4).
+ *
+ * What is `external` is shared on purpose (and approved): it is left as it is. Pure.
+ */
+import type { PortMapping } from '../core/workspace.ts'
+import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
+import { type ComposeModel, type ComposeResource, type ComposeService, type Fields, replicas } from './model.ts'
+
+export interface OverrideFacts {
+  readonly model: ComposeModel
+  /** Compose project of the workspace. */
+  readonly project: string
+  /** Services that run; the others keep their profiles and publish nothing. */
+  readonly active: ReadonlySet<string>
+  /** Leased ports that belong to services of the project. */
+  readonly ports: readonly PortMapping[]
+  /** Loopback addresses to publish on. */
+  readonly addresses: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  /** Variables that every service gets. */
+  readonly environment: Readonly<Record<string, string>>
+  /** CIDR block of each network that is the project's own. */
+  readonly subnets: ReadonlyMap<string, string>
+}
+
+export function makeOverride(facts: OverrideFacts): YamlMap {
+  const services = Object.entries(facts.model.services)
+  return {
+    services: Object.fromEntries(services.map(([name, service]) => [name, overrideService(name, service, facts)])),
+    networks: Object.fromEntries(ownNetworks(facts.model).map((name) => [name, overrideNetwork(name, facts)])),
+    volumes: Object.fromEntries(
+      own(facts.model.volumes).map((name) => [name, { name: new Reset(), labels: { ...facts.labels } }]),
+    ),
+  }
+}
+
+/** Networks that the project makes itself, `default` always among them. */
+export function ownNetworks(model: ComposeModel): readonly string[] {
+  const external = model.networks?.default?.external === true
+  return [...new Set([...(external ? [] : ['default']), ...own(model.networks)])]
+}
+
+function own(resources: Readonly<Record<string, ComposeResource | null>> | undefined): readonly string[] {
+  return Object.entries(resources ?? {})
+    .filter(([, resource]) => resource?.external !== true)
+    .map(([name]) => name)
+}
+
+function overrideNetwork(name: string, { model, labels, subnets }: OverrideFacts): Yaml {
+  const present = model.networks?.[name]
+  const subnet = subnets.get(name)
+  return {
+    ...(present === undefined || present === null ? {} : { name: new Reset() }),
+    labels: { ...labels },
+    ...overrideAddresses(subnet, present?.ipam !== undefined),
+    // a fixed IPv6 subnet would be the same in every branch
+    ...(present?.enable_ipv6 === true ? { enable_ipv6: new Reset() } : {}),
+  }
+}
+
+function overrideAddresses(subnet: string | undefined, configured: boolean): YamlMap {
+  if (subnet !== undefined) return { ipam: new Override({ config: [{ subnet }] }) }
+  return configured ? { ipam: new Reset() } : {}
+}
+
+function overrideService(name: string, service: ComposeService, facts: OverrideFacts): Yaml {
+  const { labels, environment, active } = facts
+  const runs = active.has(name)
+  return {
+    labels: { ...labels },
+    environment: { ...environment },
+    ...(service.container_name === undefined ? {} : { container_name: new Reset() }),
+    ...overrideImage(service, facts),
+    ...(service.ports === undefined && !runs ? {} : overridePorts(name, service, facts)),
+    ...overrideNetworks(service),
+    ...(runs && service.profiles !== undefined ? { profiles: new Reset() } : {}),
+    // `always` would start a stopped workspace's service again when the engine starts
+    ...(service.restart === 'always' ? { restart: 'unless-stopped' } : {}),
+  }
+}
+
+/** An image that the stack builds is named after the workspace; a tag of the project's would be shared by all branches. */
+function overrideImage(service: ComposeService, { model, project, labels }: OverrideFacts): YamlMap {
+  if (service.build !== undefined) {
+    const build = { labels: { ...labels } }
+    return service.image === undefined ? { build } : { build, image: new Reset() }
+  }
+  const builder = Object.entries(model.services).find(
+    ([, other]) => other.build !== undefined && other.image !== undefined && other.image === service.image,
+  )?.[0]
+  return builder === undefined ? {} : { image: `${project}-${builder}`, pull_policy: 'never' }
+}
+
+function overridePorts(name: string, service: ComposeService, { ports, addresses, active }: OverrideFacts): YamlMap {
+  const leased = active.has(name) ? ports.filter((port) => port.service === name) : []
+  if (leased.length === 0) return service.ports === undefined ? {} : { ports: new Reset() }
+  return { ports: new Override(publishedPorts(leased, addresses)) }
+}
+
+/** Ports as compose writes them, on each address, the leased one and the canonical one. */
+export function publishedPorts(ports: readonly PortMapping[], addresses: readonly string[]): readonly Yaml[] {
+  return ports.flatMap((port) => {
+    if (port.host === null) throw new Error(`port ${port.name} has no lease`)
+    const hosts = port.canonical === undefined ? [port.host] : [port.host, port.canonical]
+    return hosts.flatMap((host) =>
+      addresses.map((address) => ({
+        mode: 'host',
+        host_ip: address,
+        published: String(host),
+        target: port.container,
+        protocol: port.protocol,
+      })),
+    )
+  })
+}
+
+const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']
+
+/** Networks without fixed addresses, which lie in a subnet that the override replaces. */
+function overrideNetworks(service: ComposeService): YamlMap {
+  const networks = Object.entries(service.networks ?? {})
+  if (!networks.some(([, fields]) => FIXED_ADDRESS.some((key) => fields?.[key] !== undefined))) return {}
+  const without = networks.map(([name, fields]) => [name, withoutKeys(fields ?? {}, FIXED_ADDRESS) as Yaml] as const)
+  return { networks: new Override(Object.fromEntries(without)) }
+}
+
+function withoutKeys(fields: Fields, keys: readonly string[]): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([key]) => !keys.includes(key)))
+}
+
+/** What the override takes away that a project may rely on, as warnings for the user. */
+export function overrideNotes(model: ComposeModel): readonly string[] {
+  const fixed = Object.entries(model.services).filter(([, { networks }]) =>
+    Object.values(networks ?? {}).some(
+      (fields) => fields?.ipv4_address !== undefined || fields?.ipv6_address !== undefined,
+    ),
+  )
+  const scaled = Object.entries(model.services).filter(
+    ([, service]) => replicas(service) > 1 && (service.ports?.length ?? 0) > 0,
+  )
+  return [
+    ...fixed.map(([name]) => `service ${name} has a fixed address, which is not kept: use its name instead`),
+    ...scaled.map(
+      ([name]) => `service ${name} runs ${replicas(model.services[name] ?? {})} times, so its ports are not published`,
+    ),
+  ]
+}

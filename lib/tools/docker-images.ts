@@ -1,0 +1,123 @@
+/**
+ * The docker CLI's words for images, by argv. Like `docker.ts`, which these are part of, it knows nothing of workspaces.
+ */
+import { NexusError } from '../core/errors.ts'
+import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
+
+const CHANGE_TIMEOUT_MS = 3 * 60_000
+const BUILD_TIMEOUT_MS = 30 * 60_000
+
+export interface ImageFacts {
+  /** `sha256:...` */
+  readonly id: string
+  readonly entrypoint: readonly string[]
+  readonly command: readonly string[]
+  /** As in USER; '' is root. */
+  readonly user: string
+  readonly workingDir: string
+  /** Such as `8080/tcp`. */
+  readonly exposed: readonly string[]
+}
+
+export interface BuildOptions {
+  readonly tag: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Path of the Dockerfile; default: `Dockerfile` in the folder. */
+  readonly file?: string
+  readonly onLine: (line: string) => void
+}
+
+type DockerCall = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
+
+export function createImageCommands(docker: DockerCall, runner: Runner) {
+  async function hasImage(reference: string): Promise<boolean> {
+    const result = await docker(['image', 'inspect', '--format', '{{.Id}}', reference], { okCodes: [0, 1] })
+    if (result.code === 0) return true
+    if (/No such image/i.test(result.stderr)) return false
+    throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
+  }
+
+  /** References of the images with the label; images without a name are given by id. */
+  async function listImages(label: string): Promise<readonly string[]> {
+    const format = '{{.Repository}}:{{.Tag}}\t{{.ID}}'
+    const { stdout } = await docker(['image', 'ls', '--filter', `label=${label}`, '--format', format])
+    return lines(stdout).map((line) => {
+      const [reference = '', id = ''] = line.split('\t')
+      return reference.includes('<none>') ? id : reference
+    })
+  }
+
+  /** Removes images; one that a container still uses stays. */
+  async function removeImages(references: readonly string[]): Promise<void> {
+    for (const reference of references) {
+      const result = await docker(['image', 'rm', '--', reference], { okCodes: [0, 1], timeoutMs: CHANGE_TIMEOUT_MS })
+      if (result.code === 0 || /No such image|conflict|in use|being used/i.test(result.stderr)) continue
+      throw explainDockerFailure(new CommandFailed(['docker', 'image', 'rm', reference], result))
+    }
+  }
+
+  async function build(folder: string, options: BuildOptions): Promise<void> {
+    const labels = Object.entries(options.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
+    const file = options.file === undefined ? [] : ['--file', options.file]
+    const args = ['build', '--progress', 'plain', '--tag', options.tag, ...file, ...labels, '--', folder]
+    try {
+      await runner.run(['docker', ...args], {
+        timeoutMs: BUILD_TIMEOUT_MS,
+        onLine: options.onLine,
+        env: { DOCKER_BUILDKIT: '1' },
+      })
+    } catch (error) {
+      if (error instanceof CommandFailed) throw explainBuildFailure(error)
+      throw error
+    }
+  }
+
+  /** What an image is; undefined when it is not there. */
+  async function inspectImage(reference: string): Promise<ImageFacts | undefined> {
+    const result = await docker(['image', 'inspect', '--format', '{{.Id}}\t{{json .Config}}', reference], {
+      okCodes: [0, 1],
+    })
+    if (result.code === 0) return parseImage(result.stdout)
+    if (/No such image/i.test(result.stderr)) return undefined
+    throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
+  }
+
+  /** @throws {NexusError} BUILD_FAILED when no registry has it or none can be reached */
+  async function pull(reference: string): Promise<void> {
+    const result = await docker(['pull', '--quiet', '--', reference], { okCodes: 'any', timeoutMs: BUILD_TIMEOUT_MS })
+    if (result.code === 0) return
+    const said = result.stderr.trim().split('\n').at(-1) ?? ''
+    throw new NexusError('BUILD_FAILED', `The image ${reference} is not here and could not be pulled.`, {
+      hint: `To see why, run \`docker pull ${reference}\``,
+      output: said,
+    })
+  }
+
+  return { hasImage, listImages, removeImages, build, inspectImage, pull }
+}
+
+interface ConfigJson {
+  readonly Entrypoint?: readonly string[] | null
+  readonly Cmd?: readonly string[] | null
+  readonly User?: string
+  readonly WorkingDir?: string
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null
+}
+
+export function parseImage(stdout: string): ImageFacts {
+  const [id = '', json = '{}'] = stdout.trim().split('\t')
+  const config = JSON.parse(json) as ConfigJson
+  return {
+    id,
+    entrypoint: config.Entrypoint ?? [],
+    command: config.Cmd ?? [],
+    user: config.User ?? '',
+    workingDir: config.WorkingDir || '/',
+    exposed: Object.keys(config.ExposedPorts ?? {}),
+  }
+}
+
+function lines(stdout: string): readonly string[] {
+  return stdout.split('\n').filter((line) => line !== '')
+}

@@ -1,0 +1,136 @@
+/**
+ * The step between a filled worktree and leased ports: which of the project's files run here, whether they may, what they
+ * publish, and on which image the workspace's own container stands. Starts nothing of the project's.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Backend, Resolution } from '../backends/backend.ts'
+import type { ConfigSources, Settings } from '../config/load.ts'
+import { NexusError } from '../core/errors.ts'
+import { nearest } from '../core/names.ts'
+import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
+import type { WantedPort } from '../ports/blocks.ts'
+import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
+import type { ComposeModel } from '../stack/model.ts'
+import { overrideNotes } from '../stack/override.ts'
+import { activeServices, stackPorts } from '../stack/ports.ts'
+import type { App } from './app.ts'
+import { SSH_PORT } from './port-plan.ts'
+
+export interface ResolvedStack {
+  readonly record: WorkspaceRecord
+  readonly wanted: readonly WantedPort[]
+  readonly resolution: Resolution
+}
+
+/** What a new workspace of a commit would run, as far as the names of its files tell. */
+export function stackOf(detected: Detected, settings: Settings): StackRecord | undefined {
+  if (detected.files.length === 0 && detected.base.kind === 'default') return undefined
+  return {
+    files: detected.files,
+    profiles: detected.profiles,
+    pass: settings.env.pass,
+    main: detected.base.kind === 'service' ? (detected.service ?? '') : sideCarName([]),
+    base: detected.base,
+  }
+}
+
+/** What lies in a worktree; the repository's `.env` counts where the worktree has none, as git mostly ignores it. */
+export function detectIn(worktree: string, repo: string, settings: Settings): Detected {
+  const dotenv = [worktree, repo].map((folder) => join(folder, '.env')).find((file) => existsSync(file))
+  return detectStack({
+    names: readdirSync(worktree),
+    dotenv: dotenv === undefined ? undefined : readFileSync(dotenv, 'utf8'),
+    compose: settings.compose,
+    workspace: settings.workspace,
+  })
+}
+
+/**
+ * @throws {NexusError} CONFIG_INVALID for files that are not there or that compose refuses; BUILD_FAILED; UNSUPPORTED for an
+ * image that cannot be worked in
+ */
+export async function resolveStack(
+  app: App,
+  record: WorkspaceRecord,
+  backend: Backend,
+  project: ConfigSources['project'],
+): Promise<ResolvedStack> {
+  const { settings } = await app.config(project)
+  const { worktree } = record
+  if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
+  const detected = detectIn(worktree, record.repo, settings)
+  const found = stackOf(detected, settings) ?? record.stack
+  const missing = found.files.find((file) => !existsSync(join(worktree, file)))
+  if (missing !== undefined) throw missingFile(missing, worktree)
+  const looked = { ...record, stack: found }
+  const { model, warnings } = (await backend.resolve?.(looked)) ?? { model: undefined, warnings: [] }
+  if (model !== undefined) requireServices(model, found)
+  const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
+  const named = { ...looked, stack: { ...found, main } }
+  for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
+    app.emit({ type: 'warning', text })
+  const under = await backend.prepareImage?.(named, model)
+  const stack: StackRecord = {
+    ...named.stack,
+    ...(under === undefined ? {} : { under: under.reference }),
+    ...(under?.app === undefined ? {} : { app: under.app }),
+  }
+  return {
+    record: { ...named, stack },
+    wanted: wantedPorts(settings, record, stack, model, under?.exposed ?? []),
+    resolution: { model, warnings, under },
+  }
+}
+
+/** ssh, what was asked for at create, the configuration's ports, then what the project publishes. */
+function wantedPorts(
+  settings: Settings,
+  record: WorkspaceRecord,
+  stack: StackRecord,
+  model: ComposeModel | undefined,
+  exposed: readonly WantedPort[],
+): readonly WantedPort[] {
+  const configured = [...settings.ports].map(([name, port]) => ({ name, ...port }))
+  const services = model === undefined ? new Map() : activeServices(model, stack.profiles)
+  const published = stackPorts(services, stack.main, configured)
+  const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
+  for (const port of [...published, ...record.ports.map(({ host: _, ...port }) => port), ...exposed]) {
+    const twin = [...wanted.values()].some(
+      (one) => one.service === port.service && one.container === port.container && one.protocol === port.protocol,
+    )
+    if (!wanted.has(port.name) && !twin) wanted.set(port.name, port)
+  }
+  return [...wanted.values()]
+}
+
+/** @throws {NexusError} CONFIG_INVALID for a service or profile of the configuration that the files do not have */
+function requireServices(model: ComposeModel, stack: StackRecord): void {
+  const services = Object.keys(model.services)
+  if (stack.base.kind === 'service' && !services.includes(stack.main)) {
+    throw unknownWord('workspace.service', stack.main, services)
+  }
+  const profiles = Object.values(model.services).flatMap((service) => service.profiles ?? [])
+  const unknown = stack.profiles.find((profile) => profile !== '*' && !profiles.includes(profile))
+  if (unknown !== undefined) throw unknownWord('compose.profiles', unknown, [...new Set(profiles)])
+}
+
+function unknownWord(key: string, word: string, known: readonly string[]): NexusError {
+  const near = nearest(word, known)
+  const there = known.length === 0 ? 'the compose files have none' : `there are ${known.join(', ')}`
+  return new NexusError(
+    'CONFIG_INVALID',
+    `${key} names ${JSON.stringify(word)}, which the compose files do not have; ${there}.`,
+    {
+      hint: `To set it, run \`nexus config set --project ${key} ${near ?? known[0] ?? '<name>'}\``,
+      details: { key, value: word, known },
+    },
+  )
+}
+
+function missingFile(file: string, worktree: string): NexusError {
+  return new NexusError('CONFIG_INVALID', `The compose file ${file} does not exist on this branch.`, {
+    hint: `To see what there is, run \`ls -a ${worktree}\`; where git ignores it, name it in .worktreeinclude`,
+    details: { file },
+  })
+}
