@@ -61,7 +61,9 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const composeArgv = (target: Target, args: readonly string[], progress = 'quiet'): readonly string[] => {
     plugin ??= composeProgram(env)
     const named = 'file' in target ? ['-f', target.file] : ['-p', target.project]
-    return [...plugin, '--progress', progress, ...named, ...args]
+    // without a terminal `logs` would still clear each line before it writes it
+    const ansi = process.stdout.isTTY ? 'auto' : 'never'
+    return [...plugin, '--progress', progress, '--ansi', ansi, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
   const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
