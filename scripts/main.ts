@@ -107,6 +107,7 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     version,
     cwd: process.cwd(),
     stdinIsTerminal: process.stdin.isTTY === true,
+    stdoutIsTerminal: process.stdout.isTTY === true,
   }
 }
 

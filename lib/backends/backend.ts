@@ -42,6 +42,8 @@ export interface LogsRequest {
   /** Lines from the end; null for all. */
   readonly tail: number | null
   readonly service: string | null
+  /** The caller's output is a terminal, which takes colours. */
+  readonly terminal: boolean
 }
 
 /** Whose public keys a workspace lets in, beside Nexus's own. */
@@ -77,6 +79,11 @@ export interface Provision {
   readonly hostKeyFingerprint: string | null
 }
 
+export interface StartOptions {
+  /** Build what is built and make every container anew, though it is there. */
+  readonly rebuild: boolean
+}
+
 export interface Backend {
   readonly name: string
   /** Where it runs, such as `local`. */
@@ -109,7 +116,7 @@ export interface Backend {
    * `observed` is what the caller saw of it, undefined when it has no parts yet.
    * @throws {NexusError} PORT_CONFLICT when a port was taken in the meantime; WORKSPACE_START_FAILED
    */
-  start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void>
+  start(record: WorkspaceRecord, observed: Observation | undefined, options?: StartOptions): Promise<void>
   stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void>
   pause(record: WorkspaceRecord): Promise<void>
   resume(record: WorkspaceRecord): Promise<void>

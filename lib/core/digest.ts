@@ -1,6 +1,6 @@
-/** SHA-256 of a text as lower-case hex. Pure. */
+/** SHA-256 as lower-case hex. Pure. */
 import { createHash } from 'node:crypto'
 
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex')
 }

@@ -19,6 +19,8 @@ export interface PortMapping {
   readonly canonical?: number
   /** The compose service that listens on it; absent for the workspace's own container. */
   readonly service?: string
+  /** Its place in the workspace's blocks. */
+  readonly offset?: number
 }
 
 /** What the image under the workspace's own container runs by itself. */
@@ -57,7 +59,7 @@ export type MainBase =
 
 /** Which long operation runs (or was cut off) on a workspace. The process is named so that a dead one is recognised. */
 export interface Operation {
-  readonly kind: 'create' | 'start' | 'stop' | 'pause' | 'resume' | 'delete'
+  readonly kind: 'create' | 'start' | 'stop' | 'pause' | 'resume' | 'rebuild' | 'delete'
   /** Steps of the plan that are done; what a crash left is made good from here. */
   readonly done: readonly string[]
   /** The step begun last. */
@@ -117,6 +119,8 @@ export interface WorkspaceRecord {
   readonly stack?: StackRecord
   /** Leased CIDR blocks, one for each network, in their order. */
   readonly subnets?: readonly string[]
+  /** What it was made from: path in the worktree -> hash of the content, '' for a file that was not there. */
+  readonly inputs?: Readonly<Record<string, string>>
 }
 
 /** What a backend sees of one workspace, without our own records. */
@@ -170,4 +174,6 @@ export interface WorkspaceResource {
   readonly isolation: Isolation
   readonly idleTimeout: string
   readonly dirty?: boolean | null
+  /** Files that changed since the workspace was made from them; `rebuild` renews it. */
+  readonly outdated?: readonly string[]
 }

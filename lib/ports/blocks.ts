@@ -29,6 +29,8 @@ export interface WantedPort {
   readonly canonical?: number
   /** The compose service that listens on it; absent for the workspace's own container. */
   readonly service?: string
+  /** Its place in the workspace's blocks, where it has one already: it keeps it, whatever else comes and goes. */
+  readonly offset?: number
 }
 
 /** Offsets with a meaning; every other name gets 4 and up, in the order given. */
@@ -36,18 +38,23 @@ const NAMED_OFFSETS: Readonly<Record<string, number>> = { ssh: 0, web: 1, api: 2
 const FIRST_FREE_OFFSET = 4
 
 /**
- * Offset in the workspace's blocks for each wanted port; 10 and up lie in the second block, and so on.
- * `database` and `db` together: the first named keeps offset 3.
+ * Offset in the workspace's blocks for each wanted port; 10 and up lie in the second block, and so on. One that has its
+ * offset keeps it. `database` and `db` together: the first named gets offset 3.
  */
 export function assignOffsets(wanted: readonly WantedPort[]): ReadonlyMap<string, number> {
-  const offsets = new Map<string, number>()
-  const taken = new Set<number>()
+  const taken = new Set(wanted.map(({ offset }) => offset).filter((offset) => offset !== undefined))
   let next = FIRST_FREE_OFFSET
-  for (const { name } of wanted) {
+  const place = (name: string): number => {
     const named = NAMED_OFFSETS[name]
-    const offset = named !== undefined && !taken.has(named) ? named : next++
-    offsets.set(name, offset)
-    taken.add(offset)
+    if (named !== undefined && !taken.has(named)) return named
+    while (taken.has(next)) next++
+    return next
+  }
+  const offsets = new Map<string, number>()
+  for (const { name, offset } of wanted) {
+    const chosen = offset ?? place(name)
+    offsets.set(name, chosen)
+    taken.add(chosen)
   }
   return offsets
 }

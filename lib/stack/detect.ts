@@ -12,6 +12,8 @@ const OVERRIDE_NAMES = [
   'docker-compose.override.yml',
   'docker-compose.override.yaml',
 ]
+/** Files at the top that decide what a workspace runs. */
+export const COMPOSE_CANDIDATES: readonly string[] = [...COMPOSE_NAMES, ...OVERRIDE_NAMES]
 const SIDE_CAR = 'workspace'
 const SIDE_CAR_ELSE = 'nexus-workspace'
 

@@ -61,9 +61,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const composeArgv = (target: Target, args: readonly string[], progress = 'quiet'): readonly string[] => {
     plugin ??= composeProgram(env)
     const named = 'file' in target ? ['-f', target.file] : ['-p', target.project]
-    // without a terminal `logs` would still clear each line before it writes it
-    const ansi = process.stdout.isTTY ? 'auto' : 'never'
-    return [...plugin, '--progress', progress, '--ansi', ansi, ...named, ...args]
+    return [...plugin, '--progress', progress, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
   const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
@@ -136,7 +134,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   async function up(file: string, options: UpOptions = {}): Promise<void> {
     const { build, recreate, services = [], onLine, env: variables } = options
     const flags = [...(build ? ['--build'] : []), ...(recreate ? ['--force-recreate'] : [])]
-    const args = ['up', '--detach', '--remove-orphans', ...(onLine ? flags : ['--no-build']), ...services]
+    const args = ['up', '--detach', '--remove-orphans', ...flags, ...(onLine ? [] : ['--no-build']), ...services]
     const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
     await explain(() =>
@@ -160,8 +158,11 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Logs of a compose project on the caller's own output, following until interrupted. */
-  function attachLogs(target: Target, args: readonly string[]): Promise<number> {
-    return runner.attach(composeArgv(target, ['logs', ...args]), folderOf(target))
+  function attachLogs(target: Target, args: readonly string[], terminal: boolean): Promise<number> {
+    // without a terminal it would still clear each line before it writes it
+    const [first = '', ...words] = composeArgv(target, ['logs', ...(terminal ? [] : ['--no-color']), ...args])
+    const program = first === 'docker' ? [first, ...words.splice(0, 1)] : [first]
+    return runner.attach([...program, ...(terminal ? [] : ['--ansi', 'never']), ...words], folderOf(target))
   }
 
   /** The last lines that a project's services printed, for an error's output. */

@@ -4,7 +4,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
-import { observeOne, type Seen } from './observe.ts'
+import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
 import type { UpResult } from './up.ts'
@@ -20,9 +20,7 @@ async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: C
   return exclusively(app, found.id, async () => {
     const record = (await app.records.load(found.id)) ?? found
     const seen = await observeOne(app, record)
-    if (seen.state === 'unknown') {
-      throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
-    }
+    requireEngine(seen)
     const plan = what.plan(seen)
     const settled = plan.length === 0 && record.desired === what.desired && record.operation === null
     if (dryRun || settled) return { record, plan, changed: false, created: false }

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
+import { changedInputs } from '../project/inputs.ts'
 import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { observeAll, observeOne, toResource } from './observe.ts'
@@ -25,8 +26,12 @@ export async function listWorkspaces(app: App, request: ListRequest): Promise<re
   return dirty === undefined ? resources : resources.map((resource, i) => ({ ...resource, dirty: dirty[i] ?? null }))
 }
 
+/** One workspace, also by whether it runs on what its files say now. */
 export async function describeWorkspace(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
-  return toResource(app, await observeOne(app, record))
+  const resource = await toResource(app, await observeOne(app, record))
+  const { worktree, inputs } = record
+  if (worktree === null || inputs === undefined || !existsSync(worktree)) return resource
+  return { ...resource, outdated: changedInputs(worktree, inputs) }
 }
 
 /** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */

@@ -39,6 +39,12 @@ export async function observeOne(app: App, record: WorkspaceRecord): Promise<See
   return seen
 }
 
+/** @throws {NexusError} BACKEND_UNAVAILABLE when the backend could not be asked */
+export function requireEngine(seen: Seen): void {
+  if (seen.state !== 'unknown') return
+  throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
+}
+
 type View = ReadonlyMap<WorkspaceId, Observation> | Observation
 
 async function viewOf(app: App, name: string): Promise<View> {
@@ -66,7 +72,8 @@ export function stateOf(
 ): { readonly state: WorkspaceState; readonly reason: string } {
   const { operation } = record
   const works = operation !== null && isAlive(operation)
-  if (works && operation.kind === 'create') return { state: 'creating', reason: describe(record) }
+  if (works && (operation.kind === 'create' || operation.kind === 'rebuild'))
+    return { state: 'creating', reason: describe(record) }
   if (works && operation.kind === 'delete') return { state: 'deleting', reason: describe(record) }
   if (observation?.state === 'unknown') return observation
   const kind = operation?.kind
@@ -107,7 +114,7 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     state: seen.state,
     reason: seen.reason,
     createdAt: record.createdAt,
-    ports: record.ports.map(({ canonical: _, ...port }) =>
+    ports: record.ports.map(({ canonical: _, offset: __, ...port }) =>
       hasUrl(port) && port.host !== null ? { ...port, url: `http://localhost:${port.host}` } : port,
     ),
     ssh: backend.sshInfo(record),

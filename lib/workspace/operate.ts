@@ -7,6 +7,7 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive, ownIdentity } from '../system/process.ts'
 import type { App } from './app.ts'
@@ -55,6 +56,8 @@ export function withRepository<T>(app: App, gitDir: string, body: () => Promise<
 /** A record that the steps of an operation read and change. */
 export interface Working {
   record: WorkspaceRecord
+  /** The project's compose files as this operation read them. */
+  model?: ComposeModel | undefined
   /** The notes that are still being written; a step that removes the record waits for them. */
   notes?: Promise<void>
 }

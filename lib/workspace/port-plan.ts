@@ -2,7 +2,7 @@
  * Which container ports a workspace publishes and, once blocks are leased, on which ports of this machine. Pure.
  */
 import { NexusError } from '../core/errors.ts'
-import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import type { PortMapping, Protocol, WorkspaceRecord } from '../core/workspace.ts'
 import { assignOffsets, BLOCK_SIZE, portAt, type WantedPort } from '../ports/blocks.ts'
 import type { Lease } from '../ports/leases.ts'
 
@@ -46,6 +46,22 @@ export function wantedPorts(
   return [...wanted.values()]
 }
 
+/** The ports of the workspace's own container: the configuration's, then those that it has, such as by `--port`. */
+export function ownPorts(
+  configured: ReadonlyMap<string, { readonly container: number; readonly host?: number; readonly protocol: Protocol }>,
+  present: readonly PortMapping[],
+): readonly WantedPort[] {
+  const first = [...configured].map(([name, { host, ...port }]) => ({
+    name,
+    ...port,
+    ...(host === undefined ? {} : { canonical: host }),
+  }))
+  const own = present.filter((port) => port.service === undefined).map(({ host: _, ...port }) => port)
+  const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
+  for (const port of [...first, ...own]) if (!wanted.has(port.name)) wanted.set(port.name, port)
+  return [...wanted.values()]
+}
+
 export function offsetsOf(wanted: readonly WantedPort[]): readonly number[] {
   return [...assignOffsets(wanted).values()]
 }
@@ -53,7 +69,19 @@ export function offsetsOf(wanted: readonly WantedPort[]): readonly number[] {
 /** The wanted ports at their places in the leased blocks. */
 export function mapPorts(wanted: readonly WantedPort[], bases: readonly number[]): readonly PortMapping[] {
   const offsets = assignOffsets(wanted)
-  return wanted.map((port) => ({ ...port, host: portAt(bases, offsets.get(port.name) ?? 0) }))
+  return wanted.map((port) => {
+    const offset = offsets.get(port.name) ?? 0
+    return { ...port, offset, host: portAt(bases, offset) }
+  })
+}
+
+/** The wanted ports with the places that the workspace's ports of these names have already. */
+export function keepOffsets(wanted: readonly WantedPort[], present: readonly PortMapping[]): readonly WantedPort[] {
+  const places = assignOffsets(present)
+  return wanted.map((port) => {
+    const offset = places.get(port.name)
+    return offset === undefined ? port : { ...port, offset }
+  })
 }
 
 /** Without local ports nothing is leased: the container ports alone. */

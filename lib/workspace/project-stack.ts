@@ -95,7 +95,8 @@ function wantedPorts(
   const services = model === undefined ? new Map() : activeServices(model, stack.profiles)
   const published = stackPorts(services, stack.main, configured)
   const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
-  for (const port of [...published, ...record.ports.map(({ host: _, ...port }) => port), ...exposed]) {
+  const own = record.ports.filter((port) => port.service === undefined).map(({ host: _, ...port }) => port)
+  for (const port of [...published, ...own, ...exposed]) {
     const twin = [...wanted.values()].some(
       (one) => one.service === port.service && one.container === port.container && one.protocol === port.protocol,
     )

@@ -95,6 +95,18 @@ function startCause(state: UpFacts['state']): string {
   }
 }
 
+/** Makes a workspace anew from what its files say now; worktree, volumes and ports stay. */
+export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack'>): Plan {
+  const plan: Step[] = []
+  const cause = 'asked for'
+  if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause))
+  if (facts.capabilities.has('local-ports')) plan.push(step('lease', 'ports', 'as the files say now', ['resolve']))
+  plan.push(step('provision', 'image and keys', cause, ['resolve']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  plan.push(step('start', facts.name, 'its containers are made anew', ['configure']))
+  return plan
+}
+
 export function planStop(name: string, state: string): Plan {
   return state === 'stopped' ? [] : [step('stop', name, `it is ${state}`)]
 }

@@ -17,13 +17,14 @@ import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
-import { mapPorts, offsetsOf } from './port-plan.ts'
+import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { resolveStack } from './project-stack.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
 
-export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined) {
+/** `rebuild`: containers and image are made anew though they are there. */
+export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined, rebuild = false) {
   const { backend, project } = draft
   let observed = seen?.observation
   let wanted = draft.wanted
@@ -37,11 +38,13 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
         ;({ wanted, resolution } = resolved)
+        working.model = resolution.model
         working.record = { ...resolved.record, ports: working.record.ports }
       },
     },
     lease: {
       run: async () => {
+        wanted = keepOffsets(wanted, working.record.ports)
         const range = await requirePortRange(app, draft)
         const bases = await (await app.leases()).acquire(leaseRequest(working.record, wanted, range))
         working.record = { ...working.record, ports: await withCanonical(app, working.record, mapPorts(wanted, bases)) }
@@ -56,7 +59,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     provision: {
       run: async () => {
-        const provision = await backend.provision(working.record, resolution?.under)
+        // a workspace keeps its image until it is rebuilt
+        const record = rebuild ? { ...working.record, image: null } : working.record
+        const provision = await backend.provision(record, resolution?.under)
         working.record = { ...working.record, ...provision }
       },
     },
@@ -68,7 +73,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     start: {
       run: async () => {
-        await startWithPorts(app, working, { draft, wanted: () => wanted, configure }, observed)
+        await startWithPorts(app, working, { draft, wanted: () => wanted, configure, rebuild }, observed)
         await awaitHealth(app, working.record, project)
       },
     },
@@ -148,6 +153,7 @@ interface Making {
   readonly draft: Draft
   readonly wanted: () => readonly WantedPort[]
   readonly configure: () => Promise<void>
+  readonly rebuild: boolean
 }
 
 /** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
@@ -161,7 +167,7 @@ async function startWithPorts(
   let observed = seen
   for (let attempt = 1; ; attempt++) {
     try {
-      return await backend.start(working.record, observed)
+      return await backend.start(working.record, observed, { rebuild: making.rebuild })
     } catch (error) {
       if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
       await giveOtherPorts(app, working, making, error)

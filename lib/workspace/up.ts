@@ -7,6 +7,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readInputs } from '../project/inputs.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive } from '../system/process.ts'
 import { makeFolder } from '../system/store.ts'
@@ -14,7 +15,7 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
-import { judge, observeOne, type Seen } from './observe.ts'
+import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
 import { type Plan, planUp } from './steps.ts'
@@ -79,7 +80,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       start: { ...steps.start, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
-    const settled = await settle(app, working.record, request.start ? 'running' : 'stopped')
+    const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
     return { record: settled, plan, changed: true, created: true }
   })
 }
@@ -111,7 +112,8 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
     const branch = await ownBranch(app, record, redo)
     const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
     await walk(app, working, plan, createSteps(app, working, draft, seen), () => true)
-    const settled = await settle(app, working.record, options.start ? 'running' : record.desired)
+    const made = working.model === undefined ? working.record : withInputs(working)
+    const settled = await settle(app, made, options.start ? 'running' : record.desired)
     return { record: settled, plan, changed: plan.length > 0, created: false }
   })
 }
@@ -125,8 +127,8 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
     return judge(record, { state: 'stopped', reason: '' })
   }
   const seen = await observeOne(app, record)
-  if (seen.state !== 'unknown') return seen
-  throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
+  requireEngine(seen)
+  return seen
 }
 
 /** A create that was killed early may not even have made the branch. */
@@ -161,11 +163,16 @@ function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: 
 }
 
 /** What of the project's runs, in the words of its files. */
-function describeStack({ stack }: WorkspaceRecord): string | undefined {
+export function describeStack({ stack }: WorkspaceRecord): string | undefined {
   if (stack === undefined) return undefined
   const { base, files } = stack
   if (files.length > 0) return files.join(' + ')
   return base.kind === 'dockerfile' ? base.file : base.kind === 'image' ? base.image : undefined
+}
+
+/** Notes what the workspace was made from. */
+export function withInputs({ record, model }: Working): WorkspaceRecord {
+  return record.worktree === null ? record : { ...record, inputs: readInputs(record.worktree, record, model) }
 }
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */

@@ -48,6 +48,7 @@ export interface Call {
   readonly version: string
   readonly cwd: string
   readonly stdinIsTerminal: boolean
+  readonly stdoutIsTerminal: boolean
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

@@ -36,6 +36,7 @@ export const logs: Run = async (call) => {
     follow: call.flag('follow'),
     tail: tail === undefined ? null : Number(tail),
     service: call.args[1] ?? null,
+    terminal: call.stdoutIsTerminal,
   }
   return passThrough(await inside.logs(call.app, record, request))
 }

@@ -7,6 +7,7 @@ import { deleteWorkspace } from '../../lib/workspace/delete.ts'
 import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
 import { resourceOf } from '../../lib/workspace/list.ts'
+import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
 import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
 import { alreadyExists, bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
@@ -107,6 +108,11 @@ export const restart: Run = async (call) => {
   const stopped = await down.stop(call.app, record, dryRun)
   const started = await startWorkspace(call.app, stopped.record, { start: true, dryRun })
   return dryRun ? answerPlan([...stopped.plan, ...started.plan], record) : answerUp(call, { ...started, changed: true })
+}
+
+export const rebuild: Run = async (call) => {
+  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+  return answerUp(call, await rebuildWorkspace(call.app, record, call.flag('dry-run')))
 }
 
 export const remove: Run = async (call) => {

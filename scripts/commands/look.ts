@@ -59,6 +59,7 @@ export const status: Run = async (call) => {
   const state = resource.reason === '' ? resource.state : `${resource.state}: ${resource.reason}`
   const fields = [
     ['state', state] as const,
+    ...outdated(resource),
     ['id', resource.id] as const,
     ['repository', resource.repo] as const,
     ...describeDoor(resource),
@@ -69,12 +70,16 @@ export const status: Run = async (call) => {
   return { data: resource, text: `${resource.name}\n${formatFields(fields)}` }
 }
 
+function outdated({ name, outdated: files = [] }: WorkspaceResource): readonly (readonly [string, string])[] {
+  return files.length === 0 ? [] : [['outdated', `${files.join(', ')} changed; \`nexus rebuild ${name}\` renews it`]]
+}
+
 export const ports: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
   const { ports } = await describeWorkspace(call.app, record)
   const rows = ports.map((port) => [
     port.name,
-    `${port.container}/${port.protocol}`,
+    `${port.service === undefined ? '' : `${port.service}:`}${port.container}/${port.protocol}`,
     port.host === null ? '-' : `localhost:${port.host}`,
     port.url ?? '',
   ])

@@ -5,6 +5,7 @@
 import type { Command } from './command.ts'
 
 const lifecycle = () => import('./lifecycle.ts')
+const watching = () => import('./watch.ts')
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
 const config = () => import('./config.ts')
@@ -72,6 +73,22 @@ export const COMMANDS: readonly Command[] = [
     options: [REPO, DRY_RUN],
     example: 'nexus restart feature-auth',
     load: async () => (await lifecycle()).restart,
+  },
+  {
+    name: 'rebuild',
+    summary: 'make a workspace anew from what its files say now; worktree, volumes and ports stay',
+    args: [NAME],
+    options: [REPO, DRY_RUN],
+    example: 'nexus rebuild feature-auth',
+    load: async () => (await lifecycle()).rebuild,
+  },
+  {
+    name: 'watch',
+    summary: 'tell when the files change that a workspace is made from',
+    args: [NAME],
+    options: [{ flag: '--apply', text: 'rebuild it then' }, REPO],
+    example: 'nexus watch feature-auth --apply',
+    load: async () => (await watching()).watch,
   },
   {
     name: 'pause',

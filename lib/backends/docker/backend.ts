@@ -13,7 +13,7 @@ import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } f
 import { createDocker, type Docker, type ResourceKind, requireComposeVersion, type Target } from '../../tools/docker.ts'
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
+import type { Backend, Injection, Provision, Resolution, StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
@@ -108,17 +108,25 @@ export function createDockerBackend(context: BackendContext): Backend {
     await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection)])
   }
 
-  async function start(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
+  async function start(
+    record: WorkspaceRecord,
+    observed: Observation | undefined,
+    options: StartOptions = { rebuild: false },
+  ): Promise<void> {
+    if (options.rebuild) await closeDoor(record)
     if (observed?.state === 'paused') await docker.unpause(targetOf(record))
-    const started = observed?.state === 'stopped' && (await docker.start(targetOf(record)))
-    if (!started) await up(record)
+    const started = observed?.state === 'stopped' && !options.rebuild && (await docker.start(targetOf(record)))
+    if (!started) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(record)))
   }
 
-  async function up(record: WorkspaceRecord): Promise<void> {
-    if (!hasProjectFiles(record) || record.stack === undefined) return docker.up(composeFile(record))
+  async function up(record: WorkspaceRecord, { rebuild }: StartOptions): Promise<void> {
+    if (!hasProjectFiles(record) || record.stack === undefined) {
+      return docker.up(composeFile(record), { recreate: rebuild })
+    }
     const { environmentOf, onLine } = await projects()
-    await docker.up(composeFile(record), { env: environmentOf(record.stack), onLine })
+    const env = environmentOf(record.stack)
+    await docker.up(composeFile(record), { env, onLine, build: rebuild, recreate: rebuild })
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
@@ -192,9 +200,10 @@ export function createDockerBackend(context: BackendContext): Backend {
     exec: sessions.exec,
     shell: sessions.shell,
     logs: (record, request) => {
-      const args = ['--no-color', ...(request.follow ? ['--follow'] : [])]
+      const args = request.follow ? ['--follow'] : []
       if (request.tail !== null) args.push('--tail', String(request.tail))
-      return docker.attachLogs(targetOf(record), request.service === null ? args : [...args, '--', request.service])
+      const service = request.service === null ? [] : ['--', request.service]
+      return docker.attachLogs(targetOf(record), [...args, ...service], request.terminal)
     },
     sshInfo: doors.sshInfo,
   }

@@ -1,0 +1,59 @@
+/**
+ * The files that a workspace was made from (configuration, compose files, Dockerfiles, variable files) by the hash of their
+ * content, so that `status` can say which of them changed since and `watch` knows what to look at. Reads only.
+ */
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
+import { sha256 } from '../core/digest.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { COMPOSE_CANDIDATES } from '../stack/detect.ts'
+import type { ComposeModel, Fields } from '../stack/model.ts'
+
+/** Path from the top of the worktree -> hash of its content, '' for a file that is not there. */
+export type Inputs = Readonly<Record<string, string>>
+
+const MISSING = ''
+/** Larger ones are no configuration. */
+const SIZE_MAX = 4 * 1024 * 1024
+
+export function readInputs(worktree: string, record: WorkspaceRecord, model: ComposeModel | undefined): Inputs {
+  const base = record.stack?.base
+  const files = [
+    '.nexus/config.yaml',
+    '.env',
+    ...COMPOSE_CANDIDATES,
+    ...(record.stack?.files ?? []),
+    base?.kind === 'dockerfile' ? base.file : 'Dockerfile',
+    ...(model === undefined ? [] : filesOf(model)),
+  ]
+  const paths = files.map((file) => (isAbsolute(file) ? relative(worktree, file) : file))
+  const inside = paths.filter((path) => path !== '' && !path.startsWith('..'))
+  return hashFiles(worktree, [...new Set(inside)].sort())
+}
+
+export function hashFiles(worktree: string, paths: readonly string[]): Inputs {
+  return Object.fromEntries(paths.map((path) => [path, hashFile(join(worktree, path))]))
+}
+
+/** Which of the inputs are not what they were. */
+export function changedInputs(worktree: string, inputs: Inputs): readonly string[] {
+  return Object.keys(inputs).filter((path) => hashFile(join(worktree, path)) !== inputs[path])
+}
+
+function hashFile(path: string): string {
+  const stat = existsSync(path) ? statSync(path) : undefined
+  return stat?.isFile() && stat.size <= SIZE_MAX ? sha256(readFileSync(path)).slice(0, 16) : MISSING
+}
+
+/** Dockerfiles and files of variables, which the model names by absolute paths. */
+function filesOf(model: ComposeModel): readonly string[] {
+  return Object.values(model.services).flatMap(({ build, env_file: envFiles }) => [
+    ...(build === undefined ? [] : [dockerfileOf(build)]),
+    ...(Array.isArray(envFiles) ? envFiles.map((file) => String((file as Fields).path ?? file)) : []),
+  ])
+}
+
+function dockerfileOf({ context, dockerfile }: Fields): string {
+  const file = typeof dockerfile === 'string' ? dockerfile : 'Dockerfile'
+  return isAbsolute(file) ? file : join(String(context ?? ''), file)
+}

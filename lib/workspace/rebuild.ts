@@ -1,0 +1,50 @@
+/**
+ * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
+ * and keys stay; containers and images are made again.
+ */
+import type { Settings } from '../config/load.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { App } from './app.ts'
+import { observeOne, requireEngine } from './observe.ts'
+import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
+import { ownPorts } from './port-plan.ts'
+import { detectIn, stackOf } from './project-stack.ts'
+import { planRebuild } from './steps.ts'
+import { describeStack, projectOf, type UpResult, withInputs } from './up.ts'
+import { createSteps } from './up-actions.ts'
+
+export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  return exclusively(app, found.id, async () => {
+    const present = (await app.records.load(found.id)) ?? found
+    const project = projectOf(present)
+    const backend = await app.backend(present.backend)
+    const { settings } = await app.config(project)
+    const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
+    requireEngine(seen)
+    const record = asConfigured(present, settings, backend.capabilities.has('compose-file'))
+    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record) }
+    const plan = planRebuild(facts)
+    if (dryRun) return { record: present, plan, changed: false, created: false }
+    const working: Working = { record: { ...record, operation: beginOperation('rebuild') } }
+    const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
+    const wanted = ownPorts(settings.ports, record.ports)
+    const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
+    await walk(app, working, plan, steps, () => true)
+    return { record: await settle(app, withInputs(working), 'running'), plan, changed: true, created: false }
+  })
+}
+
+/** What the configuration says of the workspace's own container and of what runs beside it. */
+function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boolean): WorkspaceRecord {
+  const { stack: _, ...rest } = record
+  const found =
+    hasFiles && record.worktree !== null
+      ? stackOf(detectIn(record.worktree, record.repo, settings), settings)
+      : undefined
+  return {
+    ...rest,
+    cpus: settings.workspace.cpus ?? record.cpus,
+    memory: settings.workspace.memory ?? record.memory,
+    ...(found === undefined ? {} : { stack: found }),
+  }
+}
