@@ -1,0 +1,78 @@
+/**
+ * Whether a path that a project names lies within its own worktree, and how it is written where people read it: without the
+ * folders of this machine, so that the same project asks for the same on every branch and machine. Pure: what a path leads
+ * to is asked of the `realpath` that is given.
+ */
+import { posix } from 'node:path'
+
+export interface Where {
+  /** Absolute path of the workspace's worktree, without symbolic links. */
+  readonly worktree: string
+  /** Absolute path of the main worktree, without symbolic links. All of it but the worktree counts as outside. */
+  readonly repo: string
+  /** The user's home folder, written as `<home>`. */
+  readonly home?: string | undefined
+  /** What a path leads to, itself when nothing is there; undefined when it cannot be told. */
+  readonly realpath?: (path: string) => string | undefined
+}
+
+export interface OutsidePlace {
+  /** The path as people read it, with what it leads to. */
+  readonly value: string
+  /** What is there, as the end of a phrase: `files outside of this workspace`. */
+  readonly what: string
+}
+
+export type Places = ReturnType<typeof createPlaces>
+
+const SOCKET = /^(docker|containerd|podman|buildkitd|crio|dockershim)[\w.-]*\.sock$/
+
+export function createPlaces(where: Where) {
+  const { worktree, repo, home, realpath = (path: string) => posix.normalize(path) } = where
+  const folders = [
+    ['<worktree>', worktree],
+    ['<repo>', repo],
+    ...(home === undefined || home === '/' ? [] : [['<home>', home] as const]),
+  ] as const
+
+  function name(path: string): string {
+    const clean = posix.normalize(path)
+    const found = folders.find(([, folder]) => isWithin(clean, folder))
+    return found === undefined ? clean : `${found[0]}${clean.slice(found[1].length)}`.replace(/\/$/, '')
+  }
+
+  /** What an absolute path leads to when that is not within the worktree; undefined when it is. */
+  function outside(path: string): OutsidePlace | undefined {
+    // a path with `..` behind a symbolic link is read in one way by the kernel and in another by who cleans it first
+    const leads = [...new Set([realpath(path), realpath(posix.normalize(path))])]
+    const away = leads.find((real) => real === undefined || whatIsAt(real) !== undefined)
+    if (away === undefined && !leads.includes(undefined)) return undefined
+    if (away === undefined) return { value: `${name(path)} (leads nobody knows where)`, what: OUTSIDE }
+    const shown = away === posix.normalize(path) ? name(path) : `${name(path)} (leads to ${name(away)})`
+    return { value: shown, what: whatIsAt(away) ?? whatIsAt(posix.normalize(path)) ?? OUTSIDE }
+  }
+
+  function whatIsAt(real: string): string | undefined {
+    if (SOCKET.test(posix.basename(real))) return 'the Docker socket, which is full control of this machine'
+    if ([worktree, repo].some((folder) => isWithin(real, posix.join(folder, '.git')))) return GIT
+    if (isWithin(real, worktree)) return undefined
+    if (real === '/') return 'the whole disk of this machine'
+    if (isWithin(repo, real) || isWithin(worktree, real)) return 'a folder that holds the whole repository'
+    if (isWithin(real, repo)) return 'files of the main worktree, outside of this workspace'
+    return OUTSIDE
+  }
+
+  return { name, outside, worktree }
+}
+
+const OUTSIDE = 'files outside of this workspace'
+const GIT = "the repository's git data, through which commands can be made to run on this machine"
+
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+}
+
+/** True for what compose and BuildKit fetch from elsewhere: URLs, `oci://`, `user@host:path`, `github.com/...`. */
+export function isRemote(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:/i.test(text) || /^[^/]+@[^/]+:/.test(text) || /^github\.com\//i.test(text)
+}
