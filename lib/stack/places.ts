@@ -27,6 +27,8 @@ export type Places = ReturnType<typeof createPlaces>
 
 const SOCKET = /^(docker|containerd|podman|buildkitd|crio|dockershim)[\w.-]*\.sock$/
 
+const SOCKET_FOLDERS = ['/run', '/var/run', '/var']
+
 export function createPlaces(where: Where) {
   const { worktree, repo, home, realpath = (path: string) => posix.normalize(path) } = where
   const folders = [
@@ -45,11 +47,13 @@ export function createPlaces(where: Where) {
   function outside(path: string): OutsidePlace | undefined {
     // a path with `..` behind a symbolic link is read in one way by the kernel and in another by who cleans it first
     const leads = [...new Set([realpath(path), realpath(posix.normalize(path))])]
-    const away = leads.find((real) => real === undefined || whatIsAt(real) !== undefined)
-    if (away === undefined && !leads.includes(undefined)) return undefined
-    if (away === undefined) return { value: `${name(path)} (leads nobody knows where)`, what: OUTSIDE }
-    const shown = away === posix.normalize(path) ? name(path) : `${name(path)} (leads to ${name(away)})`
-    return { value: shown, what: whatIsAt(away) ?? whatIsAt(posix.normalize(path)) ?? OUTSIDE }
+    if (leads.includes(undefined)) return { value: `${name(path)} (leads nobody knows where)`, what: OUTSIDE }
+    for (const real of leads) {
+      const what = real === undefined ? undefined : whatIsAt(real)
+      if (real === undefined || what === undefined) continue
+      return { value: real === posix.normalize(path) ? name(path) : `${name(path)} (leads to ${name(real)})`, what }
+    }
+    return undefined
   }
 
   function whatIsAt(real: string): string | undefined {
@@ -57,6 +61,7 @@ export function createPlaces(where: Where) {
     if ([worktree, repo].some((folder) => isWithin(real, posix.join(folder, '.git')))) return GIT
     if (isWithin(real, worktree)) return undefined
     if (real === '/') return 'the whole disk of this machine'
+    if (SOCKET_FOLDERS.includes(real)) return 'a folder with the Docker socket, which is full control of this machine'
     if (isWithin(repo, real) || isWithin(worktree, real)) return 'a folder that holds the whole repository'
     if (isWithin(real, repo)) return 'files of the main worktree, outside of this workspace'
     return OUTSIDE
