@@ -27,7 +27,7 @@ const UNFOLDING = Symbol('an anchor whose value is not complete yet')
  * @throws {NexusError} CONFIG_INVALID with file, line and column
  */
 export async function readComposeYaml(file: string): Promise<readonly unknown[] | undefined> {
-  const text = await readText(file, COMPOSE_FILE_MAX_BYTES)
+  const text = await readText(file, { maxBytes: COMPOSE_FILE_MAX_BYTES })
   return text === undefined ? undefined : parseComposeYaml(file, text)
 }
 
@@ -71,12 +71,12 @@ function unfold(node: Node | null, context: Unfolding): unknown {
   const { tag, anchor } = node as { readonly tag?: string; readonly anchor?: string }
   if (tag !== undefined && !TAGS.has(tag)) context.refuse(`the tag ${quote(tag)} is not known in compose files`, node)
   if (anchor !== undefined) context.anchors.set(anchor, UNFOLDING)
-  const value = valueOf(node, context)
+  const value = plainValueOf(node, context)
   if (anchor !== undefined) context.anchors.set(anchor, value)
   return value
 }
 
-function valueOf(node: Node, context: Unfolding): unknown {
+function plainValueOf(node: Node, context: Unfolding): unknown {
   if (isMap(node)) return unfoldMap(node.items as readonly Pair<Node, Node | null>[], context)
   if (isSeq(node)) return node.items.map((item) => unfold(item as Node | null, context))
   if (!isScalar(node)) return null

@@ -6,11 +6,18 @@ import { quote } from './problem.ts'
 
 export const FILE_MAX_BYTES = 64 * 1024
 
+export interface ReadOptions {
+  readonly maxBytes?: number
+  /** Replaces what is not UTF-8 instead of refusing the file. */
+  readonly lossy?: boolean
+}
+
 /**
  * The file's text with its byte order mark; undefined when there is no file.
  * @throws {NexusError} CONFIG_INVALID when it is there and cannot be read as UTF-8 text
  */
-export async function readText(file: string, maxBytes = FILE_MAX_BYTES): Promise<string | undefined> {
+export async function readText(file: string, options: ReadOptions = {}): Promise<string | undefined> {
+  const { maxBytes = FILE_MAX_BYTES, lossy = false } = options
   let handle: FileHandle | undefined
   try {
     // opening a pipe waits for its other end, unless told not to
@@ -18,7 +25,7 @@ export async function readText(file: string, maxBytes = FILE_MAX_BYTES): Promise
     if (!(await handle.stat()).isFile()) throw unreadable(file, 'it is not a regular file')
     const bytes = await readUpTo(handle, maxBytes + 1)
     if (bytes.length > maxBytes) throw unreadable(file, `it is larger than ${maxBytes / 1024} KiB`)
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: !lossy, ignoreBOM: true }).decode(bytes)
   } catch (error) {
     if (error instanceof NexusError) throw error
     const { code } = error as NodeJS.ErrnoException

@@ -6,9 +6,9 @@
 import { posix } from 'node:path'
 
 export interface Where {
-  /** Absolute path of the workspace's worktree, without symbolic links. */
+  /** Absolute path of the workspace's worktree. */
   readonly worktree: string
-  /** Absolute path of the main worktree, without symbolic links. All of it but the worktree counts as outside. */
+  /** Absolute path of the main worktree. All of it but the worktree counts as outside. */
   readonly repo: string
   /** The user's home folder, written as `<home>`. */
   readonly home?: string | undefined
@@ -30,10 +30,14 @@ const SOCKET = /^(docker|containerd|podman|buildkitd|crio|dockershim)[\w.-]*\.so
 const SOCKET_FOLDERS = ['/run', '/var/run', '/var']
 
 export function createPlaces(where: Where) {
-  const { worktree, repo, home, realpath = (path: string) => posix.normalize(path) } = where
+  const { home, realpath = (path: string) => posix.normalize(path) } = where
+  const worktree = realpath(where.worktree) ?? where.worktree
+  const repo = realpath(where.repo) ?? where.repo
   const folders = [
     ['<worktree>', worktree],
+    ['<worktree>', where.worktree],
     ['<repo>', repo],
+    ['<repo>', where.repo],
     ...(home === undefined || home === '/' ? [] : [['<home>', home] as const]),
   ] as const
 
@@ -43,8 +47,9 @@ export function createPlaces(where: Where) {
     return found === undefined ? clean : `${found[0]}${clean.slice(found[1].length)}`.replace(/\/$/, '')
   }
 
-  /** What an absolute path leads to when that is not within the worktree; undefined when it is. */
-  function outside(path: string): OutsidePlace | undefined {
+  /** What a path leads to when that is not within the worktree; undefined when it is. Relative ones begin at `base`. */
+  function outside(given: string, base = where.worktree): OutsidePlace | undefined {
+    const path = given.startsWith('/') ? given : `${base}/${given}`
     // a path with `..` behind a symbolic link is read in one way by the kernel and in another by who cleans it first
     const leads = [...new Set([realpath(path), realpath(posix.normalize(path))])]
     if (leads.includes(undefined)) return { value: `${name(path)} (leads nobody knows where)`, what: OUTSIDE }
@@ -67,7 +72,7 @@ export function createPlaces(where: Where) {
     return OUTSIDE
   }
 
-  return { name, outside, worktree }
+  return { name, outside }
 }
 
 const OUTSIDE = 'files outside of this workspace'
