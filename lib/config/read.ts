@@ -1,4 +1,4 @@
-/** Reads a configuration file's text. It may be a stranger's, so that no pipe, device or endless file may hold us up. */
+/** Reads the text of a file that people write: a configuration, a compose file. It may be a stranger's, so that no pipe, device or endless file may hold us up. */
 import { constants } from 'node:fs'
 import { type FileHandle, open as openForReading } from 'node:fs/promises'
 import { NexusError } from '../core/errors.ts'
@@ -6,19 +6,26 @@ import { quote } from './problem.ts'
 
 export const FILE_MAX_BYTES = 64 * 1024
 
+export interface ReadOptions {
+  readonly maxBytes?: number
+  /** Replaces what is not UTF-8 instead of refusing the file. */
+  readonly lossy?: boolean
+}
+
 /**
  * The file's text with its byte order mark; undefined when there is no file.
  * @throws {NexusError} CONFIG_INVALID when it is there and cannot be read as UTF-8 text
  */
-export async function readText(file: string): Promise<string | undefined> {
+export async function readText(file: string, options: ReadOptions = {}): Promise<string | undefined> {
+  const { maxBytes = FILE_MAX_BYTES, lossy = false } = options
   let handle: FileHandle | undefined
   try {
     // opening a pipe waits for its other end, unless told not to
     handle = await openForReading(file, constants.O_RDONLY | constants.O_NONBLOCK)
     if (!(await handle.stat()).isFile()) throw unreadable(file, 'it is not a regular file')
-    const bytes = await readUpTo(handle, FILE_MAX_BYTES + 1)
-    if (bytes.length > FILE_MAX_BYTES) throw unreadable(file, `it is larger than ${FILE_MAX_BYTES / 1024} KiB`)
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    const bytes = await readUpTo(handle, maxBytes + 1)
+    if (bytes.length > maxBytes) throw unreadable(file, `it is larger than ${maxBytes / 1024} KiB`)
+    return new TextDecoder('utf-8', { fatal: !lossy, ignoreBOM: true }).decode(bytes)
   } catch (error) {
     if (error instanceof NexusError) throw error
     const { code } = error as NodeJS.ErrnoException

@@ -6,41 +6,65 @@ import { Composer, type CST, type Document, isScalar, LineCounter, Parser } from
 import { type Problem, plainText } from './problem.ts'
 import { FILE_MAX_BYTES } from './read.ts'
 
-const DEPTH_MAX = 20
 const TOLD_MAX = 20
+
+export interface YamlLimits {
+  /** What the text is, as a message names it: `a configuration`. */
+  readonly what: string
+  readonly bytes: number
+  readonly depth: number
+}
+
+const CONFIGURATION: YamlLimits = { what: 'a configuration', bytes: FILE_MAX_BYTES, depth: 20 }
+
+type Position = (offset: number) => { readonly line: number; readonly column: number }
+
+export interface YamlTexts {
+  /** Empty when there is nothing in the text, or a problem. */
+  readonly documents: readonly Document[]
+  readonly problems: readonly Problem[]
+  readonly position: Position
+}
 
 export interface YamlText {
   /** Undefined when there is nothing in the text, or a problem. */
   readonly document: Document | undefined
   readonly problems: readonly Problem[]
-  /** Of an offset. */
-  position(offset: number): { readonly line: number; readonly column: number }
+  readonly position: Position
 }
 
-/** @param text without a byte order mark. Keys may repeat in what comes back, and aliases are not resolved. */
+/** One document. @param text without a byte order mark. Keys may repeat in what comes back, and aliases are not resolved. */
 export function parseYaml(text: string): YamlText {
+  const { documents, problems, position } = parseYamlDocuments(text, CONFIGURATION)
+  const second = documents[1]
+  if (second === undefined) return { document: documents[0], problems, position }
+  const several = { ...position(second.range?.[0] ?? 0), text: 'a configuration is one YAML document, not several' }
+  return { document: undefined, problems: [several], position }
+}
+
+/** All documents of a text, within limits. @param text without a byte order mark; see `parseYaml` for what comes back */
+export function parseYamlDocuments(text: string, { what, bytes, depth }: YamlLimits): YamlTexts {
   const lines = new LineCounter()
-  const position = (offset: number) => {
+  const position: Position = (offset) => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
-  const refuse = (what: string, offset = 0): YamlText => ({
-    document: undefined,
-    problems: [{ ...position(offset), text: what }],
+  const refuse = (text: string, offset = 0): YamlTexts => ({
+    documents: [],
+    problems: [{ ...position(offset), text }],
     position,
   })
-  if (text.length > FILE_MAX_BYTES) return refuse(`a configuration has at most ${FILE_MAX_BYTES / 1024} KiB`)
+  if (text.length > bytes) return refuse(`${what} has at most ${bytes / 1024} KiB`)
   const tokens = [...new Parser(lines.addNewLine).parse(text)]
-  const deep = findDeeperThan(DEPTH_MAX, tokens)
-  if (deep !== undefined) return refuse(`a configuration is nested at most ${DEPTH_MAX} levels deep`, deep.offset)
-  const documents = new Composer({ uniqueKeys: false, prettyErrors: false }).compose(tokens, false, text.length)
-  const document: Document | undefined = documents.next().value ?? undefined
-  const second: Document | undefined = documents.next().value ?? undefined
-  if (second !== undefined) return refuse('a configuration is one YAML document, not several', second.range?.[0])
-  const problems = (document?.errors ?? [])
+  const deep = findDeeperThan(depth, tokens)
+  if (deep !== undefined) return refuse(`${what} is nested at most ${depth} levels deep`, deep.offset)
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false })
+  const documents: readonly Document[] = [...composer.compose(tokens, false, text.length)]
+  const problems = documents
+    .flatMap((document) => document.errors)
     .slice(0, TOLD_MAX)
     .map((error) => ({ ...position(error.pos[0]), text: plainText(error.message.replace(/\.$/, '')) }))
-  return { document: problems.length > 0 ? undefined : document, problems, position }
+  return { documents: problems.length > 0 ? [] : documents, problems, position }
 }
 
 /** A key as it is written (yaml reads `0x10` as a number, `true` as a boolean); undefined for a list or a map. */

@@ -83,6 +83,7 @@ export async function readJson<T extends { readonly schema: number }>(
   path: string,
   schema: number,
   onDamage: (kept: string) => void,
+  isWhole: (data: T) => boolean = () => true,
 ): Promise<T | undefined> {
   const text = await readIfPresent(path)
   if (text === undefined) return undefined
@@ -90,6 +91,7 @@ export async function readJson<T extends { readonly schema: number }>(
   try {
     data = JSON.parse(text) as T
     if (typeof data !== 'object' || data === null || typeof data.schema !== 'number') throw new Error('no schema field')
+    if (data.schema === schema && !isWhole(data)) throw new Error('not of its own shape')
   } catch {
     const kept = `${path}.damaged-${Date.now()}`
     await copyFile(path, kept, constants.COPYFILE_EXCL)

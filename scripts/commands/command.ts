@@ -15,6 +15,8 @@ export interface ArgSpec {
   readonly name: string
   readonly text: string
   readonly optional?: boolean
+  /** The last one; may be given more than once. */
+  readonly many?: boolean
   readonly completes?: 'workspaces' | 'keys' | 'shells'
 }
 

@@ -27,7 +27,10 @@ function overview(): string {
 }
 
 export function usageLine(command: Command): string {
-  const args = command.args.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`))
+  const args = command.args.map(({ name, optional, many }) => {
+    const word = many ? `${name}...` : name
+    return optional ? `[${word}]` : `<${word}>`
+  })
   return ['nexus', command.name, ...args, '[options]', ...(command.takesCommand ? ['--', '<command>'] : [])].join(' ')
 }
 

@@ -6,7 +6,7 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
-import { type Command, type OptionSpec, optionName, takesValue } from './command.ts'
+import { type ArgSpec, type Command, type OptionSpec, optionName, takesValue } from './command.ts'
 import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
 
 export interface Parsed {
@@ -70,8 +70,9 @@ export function findCommand(word: string): Command | undefined {
   return COMMANDS.find(({ name, aliases }) => name === word || aliases?.includes(word))
 }
 
-function bracket({ name, optional }: { readonly name: string; readonly optional?: boolean }): string {
-  return optional ? `[${name}]` : `<${name}>`
+function bracket({ name, optional, many }: ArgSpec): string {
+  const word = many ? `...${name}` : name
+  return optional ? `[${word}]` : `<${word}>`
 }
 
 /** Values exactly as typed; a flag without value reads as ''. */

@@ -10,6 +10,7 @@ const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
 const config = () => import('./config.ts')
 const meta = () => import('./meta.ts')
+const trust = () => import('./trust.ts')
 
 const NAME = { name: 'name', text: 'name, id or <repo>/<name> of a workspace', completes: 'workspaces' } as const
 const REPO = {
@@ -186,6 +187,36 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus exec feature-auth -- git status --short',
     passesSignals: true,
     load: async () => (await inside()).exec,
+  },
+  {
+    name: 'trust',
+    summary: 'show what this repository asks for beyond the ordinary, and what of it you approved',
+    args: [],
+    options: [{ flag: '--all', text: 'of every repository' }, REPO],
+    example: 'nexus trust',
+    load: async () => (await trust()).show,
+  },
+  {
+    name: 'trust approve',
+    summary: 'allow what a repository asks for; it is asked again when that changes',
+    args: [
+      {
+        name: 'hash',
+        text: 'as `nexus up` or `nexus trust` shows it, or all that this repository asks for: all',
+        many: true,
+      },
+    ],
+    options: [REPO, DRY_RUN],
+    example: 'nexus trust approve all',
+    load: async () => (await trust()).approve,
+  },
+  {
+    name: 'trust revoke',
+    summary: 'take approvals back; what runs goes on until it is stopped',
+    args: [{ name: 'hash', text: 'as `nexus trust` shows it, or all of this repository: all', many: true }],
+    options: [REPO, DRY_RUN],
+    example: 'nexus trust revoke all',
+    load: async () => (await trust()).revoke,
   },
   {
     name: 'config show',

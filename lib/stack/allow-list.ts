@@ -1,0 +1,29 @@
+/**
+ * What a project's fully resolved model asks for beyond the ordinary. It is an allow-list: what the tables in the rule files
+ * do not know is a finding. The order is the same whatever the order of the files. Pure.
+ */
+import { makeFinding, sortFindings } from './findings.ts'
+import type { ComposeModel, Finding } from './model.ts'
+import { createPlaces, type Where } from './places.ts'
+import { config, network, secret, volume } from './resource-rules.ts'
+import { deny, keys, mapOf, scalar } from './rules.ts'
+import { service } from './service-rules.ts'
+
+const MODEL = keys({
+  name: scalar,
+  version: scalar,
+  services: mapOf(service),
+  networks: mapOf(network),
+  volumes: mapOf(volume),
+  secrets: mapOf(secret),
+  configs: mapOf(config),
+  models: mapOf(deny('starts a model on this machine')),
+})
+
+/** Sorted by path; empty when nothing needs approval. */
+export function findUnapproved(model: ComposeModel, where: Where): readonly Finding[] {
+  const findings: Finding[] = []
+  const places = createPlaces(where)
+  MODEL(model, '', { places, report: (at, value, why) => findings.push(makeFinding(at, value, why)) })
+  return sortFindings(findings)
+}

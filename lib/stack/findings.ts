@@ -1,0 +1,40 @@
+/**
+ * How a finding is put into words: bounded, on one line, and so that two different values never read alike, because what is
+ * approved is the hash of these words. Pure.
+ */
+import { sha256 } from '../core/digest.ts'
+import type { Finding } from './model.ts'
+
+const PATH_MAX = 120
+const VALUE_MAX = 240
+/** What a terminal obeys, and what turns the direction of reading. */
+const ODD = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** @param value text, or data to be shown as JSON */
+export function makeFinding(path: string, value: unknown, why: string): Finding {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
+  return { path: tame(path, PATH_MAX), value: tame(text, VALUE_MAX), why }
+}
+
+/** Cut or escaped text carries a digest of the whole. */
+function tame(text: string, limit: number): string {
+  const plain = text.replace(ODD, (odd) => `\\u${(odd.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
+  const short = plain.length > limit ? `${plain.slice(0, limit)}...` : plain
+  return short === text ? text : `${short} (sha256 ${sha256(text).slice(0, 32)})`
+}
+
+/** Sorted by path and value, each once: the order does not depend on where something stands in a file. */
+export function sortFindings(findings: readonly Finding[]): readonly Finding[] {
+  const byKey = new Map(findings.map((finding) => [keyOf(finding), finding]))
+  return [...byKey].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, finding]) => finding)
+}
+
+/** What `findings` holds and `others` does not. */
+export function withoutFindings(findings: readonly Finding[], others: readonly Finding[]): readonly Finding[] {
+  const known = new Set(others.map(keyOf))
+  return findings.filter((finding) => !known.has(keyOf(finding)))
+}
+
+function keyOf({ path, value }: Finding): string {
+  return JSON.stringify([path, value])
+}

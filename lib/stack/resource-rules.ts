@@ -1,0 +1,108 @@
+/** The allow-list's rules for what stands beside the services: networks, volumes, secrets and configs. Pure. */
+import {
+  anything,
+  asText,
+  deny,
+  denyEach,
+  type Inspection,
+  isObject,
+  isScalar,
+  keys,
+  labels,
+  type Rule,
+  reportPlace,
+  scalar,
+  scalars,
+  text,
+} from './rules.ts'
+
+const SHARED = 'shared with what is outside of this workspace'
+/** Options of a tmpfs mount; `bind`, `dev` and `suid` are not among them. */
+const TMPFS_OPTION = /^((size|uid|gid|mode|nr_inodes|nr_blocks)=[\w%]+|noexec|exec|nosuid|nodev|noatime|rw|ro)$/
+
+/** An absolute path, or one from the top of the worktree. */
+export function fileRule(verb: string): Rule {
+  return (value, at, inspection) => {
+    const place = inspection.places.outside(asText(value))
+    if (place !== undefined) reportPlace(place, verb, at, inspection)
+  }
+}
+
+/** What is not the project's own is told by its name, and nothing else of it counts. */
+function ownOr(external: string, rule: Rule): Rule {
+  return (value, at, inspection) => {
+    if (isObject(value) && value.external !== undefined && value.external !== false) {
+      const name = isObject(value.external) ? (value.external.name ?? value.name) : value.name
+      inspection.report(at, `external ${String(name ?? at.split('.').at(-1))}`, external)
+    } else rule(value, at, inspection)
+  }
+}
+
+export const volume: Rule = ownOr(
+  SHARED,
+  keys({
+    name: scalar,
+    labels,
+    external: anything,
+    driver: text(/^(local|default)$/, [/./, 'stores data through a plug-in of this machine']),
+    driver_opts: (value, at, inspection) => {
+      if (isTmpfs(value)) return
+      denyEach('mounts what the option names, on this machine or the network')(value, at, inspection)
+    },
+  }),
+)
+
+function isTmpfs(options: unknown): boolean {
+  if (!isObject(options) || options.type !== 'tmpfs' || options.device !== 'tmpfs') return false
+  if (Object.keys(options).some((key) => !['type', 'device', 'o'].includes(key))) return false
+  const given = options.o ?? ''
+  return (
+    isScalar(given) &&
+    (given === '' ||
+      String(given)
+        .split(',')
+        .every((option) => TMPFS_OPTION.test(option)))
+  )
+}
+
+export const network: Rule = ownOr(
+  SHARED,
+  keys({
+    name: scalar,
+    labels,
+    external: anything,
+    driver: text(/^(bridge|default)$/, [/./, 'uses another kind of network than that of this machine alone']),
+    // the size of packets is the one option that is common and harmless
+    driver_opts: keys({ 'com.docker.network.driver.mtu': scalar }),
+    attachable: scalar,
+    internal: scalar,
+    enable_ipv4: scalar,
+    enable_ipv6: scalar,
+    ipam: keys({
+      driver: text(/^default$/, [/./, 'asks a plug-in of this machine for addresses']),
+      config: anything,
+      options: denyEach('sets options of a plug-in of this machine'),
+    }),
+  }),
+)
+
+const FILE_OBJECT = {
+  name: scalar,
+  labels,
+  external: anything,
+  file: fileRule('gives containers'),
+  environment: deny('gives containers the value of a variable'),
+  content: scalar,
+  driver: deny('comes from a plug-in of this machine'),
+  driver_opts: denyEach('sets options of a plug-in of this machine'),
+  template_driver: deny('is made by a plug-in of this machine'),
+}
+
+export const secret: Rule = ownOr(SHARED, keys(FILE_OBJECT))
+export const config: Rule = ownOr(SHARED, keys(FILE_OBJECT))
+
+/** How a service or a build uses a secret or a config that is defined elsewhere. */
+export function useOf(inspection: Inspection, value: unknown, at: string): void {
+  if (isScalar(value)) return
+  keys({ source: scalar, target: scalar, uid: scalar, gid: scalar, mode: scalars, type: scalar })(value, at, inspection)
+}
