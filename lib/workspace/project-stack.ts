@@ -15,6 +15,7 @@ import type { ComposeModel } from '../stack/model.ts'
 import { overrideNotes } from '../stack/override.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
 import type { App } from './app.ts'
+import { admitFiles, admitModel } from './gate.ts'
 import { SSH_PORT } from './port-plan.ts'
 
 export interface ResolvedStack {
@@ -64,8 +65,13 @@ export async function resolveStack(
   const missing = found.files.find((file) => !existsSync(join(worktree, file)))
   if (missing !== undefined) throw missingFile(missing, worktree)
   const looked = { ...record, stack: found }
+  const files = found.files.map((file) => join(worktree, file))
+  const known = await admitFiles(app, looked, settings, files)
   const { model, warnings } = (await backend.resolve?.(looked)) ?? { model: undefined, warnings: [] }
-  if (model !== undefined) requireServices(model, found)
+  if (model !== undefined) {
+    requireServices(model, found)
+    await admitModel(app, looked, settings, model, known)
+  }
   const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
   const named = { ...looked, stack: { ...found, main } }
   for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])

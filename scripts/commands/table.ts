@@ -19,6 +19,12 @@ const REPO = {
 }
 const DRY_RUN = { flag: '--dry-run', text: 'print the plan and change nothing' }
 
+const APPROVE = {
+  flag: '--approve <hash>',
+  text: 'allow what the project asks for by this hash of `nexus trust`; several as a,b',
+  config: 'trust.approve',
+}
+
 const CREATE_OPTIONS = [
   { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
   { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
@@ -29,6 +35,7 @@ const CREATE_OPTIONS = [
   { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
   { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
   { flag: '--no-start', text: 'make everything but start nothing' },
+  APPROVE,
   REPO,
   DRY_RUN,
 ]

@@ -7,6 +7,7 @@ import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
+import { projectEnvironment } from '../../stack/environment.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { formatCompose, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
@@ -15,19 +16,6 @@ import type { ImageFacts } from '../../tools/docker-images.ts'
 import type { Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { composeFilesOf, projectDirectory, workspaceLabels } from './compose-file.ts'
-
-/** What docker, compose and their builders need of the caller's environment. */
-const KEPT =
-  /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_.*|BUILDKIT_.*|BUILDX_.*|SSL_CERT_(FILE|DIR)|(http|https|no|all|ftp)_proxy)$/i
-
-/** Changes to the inherited environment that leave only what is needed and what the user lets through by name. */
-export function projectEnvironment(
-  env: NodeJS.ProcessEnv,
-  pass: readonly string[],
-): Readonly<Record<string, string | undefined>> {
-  const changes = Object.keys(env).map((name) => [name, KEPT.test(name) || pass.includes(name) ? env[name] : undefined])
-  return Object.fromEntries(changes) as Record<string, string | undefined>
-}
 
 export function createProjects(docker: Docker, context: BackendContext) {
   const requestOf = (record: WorkspaceRecord, stack: StackRecord): ResolveRequest => ({

@@ -1,0 +1,73 @@
+/**
+ * What a project may do: its files are looked at before compose reads them, and what they ask for beyond the ordinary before
+ * anything of them runs. Everything that needs the user's approval passes here.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Settings } from '../config/load.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { createApprovals, requireApproval } from '../project/approvals.ts'
+import { parsePlainEnv } from '../project/interpolate.ts'
+import { realPathOf } from '../project/real-path.ts'
+import { scanProjectFiles } from '../project/scan.ts'
+import { findUnapproved } from '../stack/allow-list.ts'
+import { projectEnvironment } from '../stack/environment.ts'
+import type { ComposeModel, Finding } from '../stack/model.ts'
+import type { App } from './app.ts'
+
+/**
+ * Before `docker compose config`, which reads whatever the files name.
+ * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column
+ */
+export async function admitFiles(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  files: readonly string[],
+): Promise<readonly Finding[]> {
+  const { worktree, repo, stack } = record
+  if (worktree === null || stack === undefined || files.length === 0) return []
+  const dotenv = join(worktree, '.env')
+  const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
+  const env = { ...Object.fromEntries(own), ...definedOnly(projectEnvironment(app.env, stack.pass)) }
+  const findings = await scanProjectFiles({ worktree, repo, files, env })
+  await admit(app, repo, settings, findings)
+  return findings
+}
+
+/**
+ * Before anything of the resolved model runs; `known` was asked for already.
+ * @throws {NexusError} APPROVAL_REQUIRED
+ */
+export async function admitModel(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  model: ComposeModel,
+  known: readonly Finding[],
+): Promise<void> {
+  const { worktree, repo } = record
+  if (worktree === null) return
+  const findings = findUnapproved(model, { worktree, repo, realpath: realPathOf })
+  const isKnown = (finding: Finding) =>
+    known.some(({ path, value }) => path === finding.path && value === finding.value)
+  await admit(
+    app,
+    repo,
+    settings,
+    findings.filter((finding) => !isKnown(finding)),
+  )
+}
+
+/** @throws {NexusError} APPROVAL_REQUIRED */
+export async function admit(app: App, repo: string, settings: Settings, findings: readonly Finding[]): Promise<void> {
+  const approvals = createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
+  await requireApproval({ approvals, repo, findings, given: settings.trust.approve })
+}
+
+function definedOnly(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined)) as Record<
+    string,
+    string
+  >
+}
