@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
+  /** One folder for each repository's shared services. */
+  readonly shared: string
   readonly locks: string
 }
 
@@ -34,6 +36,7 @@ export function homePaths(home: string): HomePaths {
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
+    shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
   }
 }

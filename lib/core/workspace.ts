@@ -43,6 +43,12 @@ export interface StackRecord {
   readonly main: string
   /** What the workspace's own container is made from. */
   readonly base: MainBase
+  /** Services of the files that run once for all workspaces of the repository. */
+  readonly shared?: {
+    readonly services: readonly string[]
+    /** The workspace's own database in one of them. */
+    readonly database?: { readonly service: string; readonly engine: 'postgres' | 'mysql'; readonly name: string }
+  }
   /** The image under ours, once it is built or pulled; absent for the default one. */
   readonly under?: string
   /** What runs in the workspace's own container beside the SSH door; only where it is made from the project's image. */

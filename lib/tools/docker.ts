@@ -45,6 +45,8 @@ export interface UpOptions {
   /** Build what has a build section even when its image is there. */
   readonly build?: boolean
   readonly recreate?: boolean
+  /** Return only when everything runs and is healthy. */
+  readonly wait?: boolean
   /** Only these services and what they depend on; default: all. */
   readonly services?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -70,8 +72,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       runner.run(composeArgv(target, args), { timeoutMs: CHANGE_TIMEOUT_MS, ...folderOf(target), ...options }),
     )
 
-  /** All containers with the label, running or not, in one call. */
-  async function listContainers(label: string): Promise<readonly ContainerRow[]> {
+  /** All containers with all of the labels, running or not, in one call. */
+  async function listContainers(...labels: readonly string[]): Promise<readonly ContainerRow[]> {
     const columns = [
       '.Label "dev.nexus.workspace"',
       '.Label "com.docker.compose.service"',
@@ -81,7 +83,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       '.Status',
     ]
     const format = columns.map((column) => `{{${column}}}`).join('\t')
-    const args = ['ps', '--all', '--no-trunc', '--filter', `label=${label}`, '--format', format]
+    const filters = labels.flatMap((label) => ['--filter', `label=${label}`])
+    const args = ['ps', '--all', '--no-trunc', ...filters, '--format', format]
     const { stdout } = await docker(args, { timeoutMs: LIST_TIMEOUT_MS })
     return parseContainers(stdout)
   }
@@ -132,14 +135,23 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
   async function up(file: string, options: UpOptions = {}): Promise<void> {
-    const { build, recreate, services = [], onLine, env: variables } = options
-    const flags = [...(build ? ['--build'] : []), ...(recreate ? ['--force-recreate'] : [])]
+    const { build, recreate, wait, services = [], onLine, env: variables } = options
+    const flags = [
+      ...(build ? ['--build'] : []),
+      ...(recreate ? ['--force-recreate'] : []),
+      ...(wait ? ['--wait', '--wait-timeout', '120'] : []),
+    ]
     const args = ['up', '--detach', '--remove-orphans', ...flags, ...(onLine ? [] : ['--no-build']), ...services]
     const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
     await explain(() =>
       runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
     )
+  }
+
+  /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
+  async function execute(target: Target, service: string, argv: readonly string[]): Promise<void> {
+    await compose(target, ['exec', '--no-TTY', service, ...argv])
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
@@ -202,7 +214,9 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     stop: (target: Target) => compose(target, ['stop', '--timeout', '10']),
     pause: (target: Target) => freeze(target, 'pause', /already paused/i),
     unpause: (target: Target) => freeze(target, 'unpause', /is not paused/i),
-    down: (target: Target) => compose(target, ['down', '--volumes', '--remove-orphans', '--timeout', '3']),
+    down: (target: Target, { keepVolumes = false } = {}) =>
+      compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
+    execute,
   }
 }
 

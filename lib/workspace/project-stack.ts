@@ -14,6 +14,7 @@ import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { overrideNotes } from '../stack/override.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
+import { databaseName, requireShared, sharedDatabase } from '../stack/shared.ts'
 import type { App } from './app.ts'
 import { admitFiles, admitModel } from './gate.ts'
 import { SSH_PORT } from './port-plan.ts'
@@ -73,7 +74,9 @@ export async function resolveStack(
     await admitModel(app, looked, settings, model, known)
   }
   const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
-  const named = { ...looked, stack: { ...found, main } }
+  requireShared(settings.shared, model)
+  const shared = sharedOf(settings.shared, model, record)
+  const named = { ...looked, stack: { ...found, main, ...(shared === undefined ? {} : { shared }) } }
   for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
     app.emit({ type: 'warning', text })
   const under = await backend.prepareImage?.(named, model)
@@ -89,6 +92,16 @@ export async function resolveStack(
   }
 }
 
+function sharedOf(
+  services: readonly string[],
+  model: ComposeModel | undefined,
+  record: WorkspaceRecord,
+): StackRecord['shared'] {
+  if (model === undefined || services.length === 0) return undefined
+  const database = sharedDatabase(services, model, databaseName(record.name, record.id))
+  return { services, ...(database === undefined ? {} : { database }) }
+}
+
 /** ssh, what was asked for at create, the configuration's ports, then what the project publishes. */
 function wantedPorts(
   settings: Settings,
@@ -98,7 +111,9 @@ function wantedPorts(
   exposed: readonly WantedPort[],
 ): readonly WantedPort[] {
   const configured = [...settings.ports].map(([name, port]) => ({ name, ...port }))
-  const services = model === undefined ? new Map() : activeServices(model, stack.profiles)
+  const active = model === undefined ? new Map() : activeServices(model, stack.profiles)
+  // what is shared is not this workspace's to publish
+  const services = new Map([...active].filter(([name]) => stack.shared?.services.includes(name) !== true))
   const published = stackPorts(services, stack.main, configured)
   const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
   const own = record.ports.filter((port) => port.service === undefined).map(({ host: _, ...port }) => port)

@@ -123,7 +123,8 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
  * @throws {NexusError} BACKEND_UNAVAILABLE
  */
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
-  if (record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
+  const plain = record.stack === undefined
+  if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
     return judge(record, { state: 'stopped', reason: '' })
   }
   const seen = await observeOne(app, record)

@@ -32,6 +32,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     return loaded
   }
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
+  const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   /** With files of the project's, by name alone: what runs must not hang on what somebody writes into them meanwhile. */
   const targetOf = (record: WorkspaceRecord): Target =>
@@ -103,6 +104,8 @@ export function createDockerBackend(context: BackendContext): Backend {
         model: resolution?.model,
       })
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
+      if (record.stack?.shared !== undefined && resolution?.model !== undefined)
+        await (await shared()).write(record, resolution.model)
       await writeGenerated(paths.composeFile, compose, 0o600)
     }
     await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection)])
@@ -115,9 +118,19 @@ export function createDockerBackend(context: BackendContext): Backend {
   ): Promise<void> {
     if (options.rebuild) await closeDoor(record)
     if (observed?.state === 'paused') await docker.unpause(targetOf(record))
-    const started = observed?.state === 'stopped' && !options.rebuild && (await docker.start(targetOf(record)))
+    await startShared(record)
+    const stopped = observed?.state === 'stopped' && !options.rebuild
+    const started = stopped && (await docker.start(targetOf(record)))
+    // a project's files are read anew only by a start that looked at them before
+    if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
     if (!started) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(record)))
+  }
+
+  async function startShared(record: WorkspaceRecord): Promise<void> {
+    if (record.stack?.shared === undefined) return
+    const { environmentOf, onLine } = await projects()
+    await (await shared()).start(record, environmentOf(record.stack), onLine)
   }
 
   async function up(record: WorkspaceRecord, { rebuild }: StartOptions): Promise<void> {
@@ -133,6 +146,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (observed === undefined) return closeDoor(record)
     if (observed.state === 'paused') await docker.unpause(targetOf(record))
     await Promise.all([closeDoor(record), docker.stop(targetOf(record))])
+    if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
@@ -168,6 +182,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
+    if (record.stack?.shared !== undefined) await (await shared()).forget(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
     if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)
@@ -207,6 +222,12 @@ export function createDockerBackend(context: BackendContext): Backend {
     },
     sshInfo: doors.sshInfo,
   }
+}
+
+function partsAreGone(record: WorkspaceRecord): NexusError {
+  return new NexusError('CONTAINER_ERROR', `The containers of ${record.name} were removed in this very moment.`, {
+    hint: `To make them again, run \`nexus up ${record.name}\``,
+  })
 }
 
 function hasProjectFiles(record: WorkspaceRecord): boolean {

@@ -14,6 +14,7 @@ import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/worksp
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { makeOverride, ownNetworks, publishedPorts } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
+import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
 import {
   formatCompose,
   Override,
@@ -24,6 +25,7 @@ import {
   type YamlMap,
 } from '../../system/render.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { sharedProject } from './shared.ts'
 
 export interface ComposeFacts {
   readonly record: WorkspaceRecord
@@ -137,7 +139,16 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     stack.base.kind === 'service'
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
-  return { ...override, services: { ...services, [stack.main]: main } }
+  const all = { ...services, [stack.main]: main }
+  if (stack.shared === undefined) return { ...override, services: all }
+  return {
+    ...override,
+    services: withoutShared(all, model, stack.shared.services),
+    networks: {
+      ...(override.networks as YamlMap),
+      [SHARED_NETWORK]: { external: true, name: sharedProject(instance, record.repo) },
+    },
+  }
 }
 
 /** The workspace's own container as a service of the project's: its image is ours on top of its own, the rest stays. */
@@ -223,7 +234,8 @@ export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string,
     env[`NEXUS_WS_PORT_${word}`] = String(port.host)
     if (hasUrl(port)) env[`NEXUS_WS_URL_${word}`] = `http://localhost:${port.host}`
   }
-  return env
+  const database = record.stack?.shared?.database
+  return database === undefined ? env : { ...env, NEXUS_WS_DB: database.name }
 }
 
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
