@@ -57,7 +57,7 @@ export async function runCaptured(
       : { input: Readable.from([options.input]) }),
   })
   const ending = superviseGroup(child.pid, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, aborted)
-  if (options.onLine) onLines(child.stderr, options.onLine)
+  if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine)
   const output = await child
   const why = ending()
   const result = { stdout: output.stdout, stderr: output.stderr, code: codeOf(output.exitCode, output.signal) }

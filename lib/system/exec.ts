@@ -20,7 +20,7 @@ export interface RunOptions {
   /** Exit codes that are not an error; default only 0. `'any'` accepts all. */
   readonly okCodes?: readonly number[] | 'any'
   readonly input?: string
-  /** Called for each line of stderr while the command runs. */
+  /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
 }
 

@@ -12,6 +12,40 @@ interface FailureRow {
 
 const FAILURES: readonly FailureRow[] = [
   {
+    pattern: /no space left on device|disk quota exceeded/i,
+    error: (_match, stderr) =>
+      new NexusError('DISK_FULL', 'The Docker engine found no space left on its disk.', {
+        hint: 'To see what uses it, run `docker system df`',
+        output: stderr,
+      }),
+  },
+  {
+    // compose prints the image's service before it; the registry's own words differ
+    pattern:
+      /(?:^|\n)\s*(?:(\S+) Error )?[^\n]*(?:pull access denied for ([^\s,]+)|manifest for (\S+) not found|failed to resolve reference "([^"]+)"|Get "https?:\/\/[^"\n]*\/v2\/[^\n]*)/i,
+    error: ([, service, ...images], stderr) => {
+      const image = images.find((one) => one !== undefined)
+      const what =
+        image === undefined
+          ? service === undefined
+            ? 'An image'
+            : `The image of service ${service}`
+          : `The image ${image}`
+      return new NexusError('BUILD_FAILED', `${what} is not here and could not be pulled.`, {
+        hint: 'To see the images that are here, run `docker image ls`; a private one needs `docker login`',
+        output: stderr,
+      })
+    },
+  },
+  {
+    pattern: /failed to solve: |failed to build:|unable to prepare context|failed to read dockerfile/i,
+    error: (_match, stderr) =>
+      new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {
+        hint: 'To see the whole build, run `docker compose build` in the worktree',
+        output: stderr.trim().split('\n').slice(-20).join('\n'),
+      }),
+  },
+  {
     pattern: /permission denied while trying to connect|dial unix [^:]+: connect: permission denied/i,
     error: () =>
       new NexusError('BACKEND_UNAVAILABLE', 'This user may not use the Docker engine.', {
@@ -48,14 +82,6 @@ const FAILURES: readonly FailureRow[] = [
     error: (_match, stderr) =>
       new NexusError('PORT_CONFLICT', 'A port is taken by another program.', {
         hint: 'To see the listening programs, run `ss -ltnp`',
-        output: stderr,
-      }),
-  },
-  {
-    pattern: /no space left on device|disk quota exceeded/i,
-    error: (_match, stderr) =>
-      new NexusError('DISK_FULL', 'The Docker engine found no space left on its disk.', {
-        hint: 'To see what uses it, run `docker system df`',
         output: stderr,
       }),
   },
@@ -97,10 +123,11 @@ function commandName(argv: readonly string[]): string {
 /** What `docker compose config` says of a project's files, in its own words: they name file, line or key. */
 export function explainResolveFailure(error: CommandFailed): NexusError {
   const lines = error.result.stderr.split('\n').filter((line) => line !== '' && !/level=(warning|info)/.test(line))
-  const said = (lines.at(-1) ?? 'no reason was given').replace(/^Error: /, '')
+  const said = (lines.length === 0 ? 'no reason was given' : lines.join('; '))
+    .replace(/^Error: /, '')
+    .replace(/\s+/g, ' ')
   return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
     hint: 'To see the files as compose reads them, run `docker compose config` in the worktree',
-    output: lines.slice(0, -1).join('\n'),
   })
 }
 

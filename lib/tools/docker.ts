@@ -144,7 +144,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     const args = ['up', '--detach', '--remove-orphans', ...flags, ...(onLine ? [] : ['--no-build']), ...services]
     const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
-    await explain(() =>
+    await explainBuild(() =>
       runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
     )
   }
@@ -250,6 +250,19 @@ export function parseContainers(stdout: string): readonly ContainerRow[] {
 
 function lines(stdout: string): readonly string[] {
   return stdout.split('\n').filter((line) => line !== '')
+}
+
+/** A build tells its steps on stdout and its failure on stderr. */
+async function explainBuild(run: () => Promise<RunResult>): Promise<RunResult> {
+  return explain(async () => {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof CommandFailed) || error.result.stdout === '') throw error
+      const stderr = `${error.result.stdout.trim()}\n${error.result.stderr}`
+      throw new CommandFailed(error.argv, { ...error.result, stderr })
+    }
+  })
 }
 
 async function explain<T>(run: () => Promise<T>): Promise<T> {

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend, Resolution } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
+import { locate } from '../config/locate.ts'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
@@ -58,6 +59,26 @@ export async function resolveStack(
   backend: Backend,
   project: ConfigSources['project'],
 ): Promise<ResolvedStack> {
+  try {
+    return await resolve(app, record, backend, project)
+  } catch (error) {
+    throw error instanceof NexusError && error.code === 'CONFIG_INVALID' ? inProject(error, record) : error
+  }
+}
+
+/** A new worktree goes again when its files cannot be used: they are named as they lie in the repository. */
+function inProject(error: NexusError, { worktree }: WorkspaceRecord): NexusError {
+  const short = (text: string | undefined) => text?.replaceAll(`${worktree}/`, '')
+  const { code, message, hint, details, output } = error
+  return new NexusError(code, short(message) ?? '', { hint: short(hint), details, output: short(output), cause: error })
+}
+
+async function resolve(
+  app: App,
+  record: WorkspaceRecord,
+  backend: Backend,
+  project: ConfigSources['project'],
+): Promise<ResolvedStack> {
   const { settings } = await app.config(project)
   const { worktree } = record
   if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
@@ -68,7 +89,7 @@ export async function resolveStack(
   const looked = { ...record, stack: found }
   const files = found.files.map((file) => join(worktree, file))
   const known = await admitFiles(app, looked, settings, files)
-  const { model, warnings } = (await backend.resolve?.(looked)) ?? { model: undefined, warnings: [] }
+  const { model, warnings } = await readModel(backend, looked, files)
   if (model !== undefined) {
     requireServices(model, found)
     await admitModel(app, looked, settings, model, known)
@@ -89,6 +110,23 @@ export async function resolveStack(
     record: { ...named, stack },
     wanted: wantedPorts(settings, record, stack, model, under?.exposed ?? []),
     resolution: { model, warnings, under },
+  }
+}
+
+/** @throws {NexusError} CONFIG_INVALID with compose's words, and file and line where they can be told */
+async function readModel(backend: Backend, record: WorkspaceRecord, files: readonly string[]) {
+  try {
+    return (await backend.resolve?.(record)) ?? { model: undefined, warnings: [] }
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
+    const place = await locate(files, error.message)
+    if (place === undefined) throw error
+    const { hint, details, output } = error
+    throw new NexusError('CONFIG_INVALID', `${place.file}:${place.line}: ${error.message}`, {
+      hint,
+      details: { ...details, ...place },
+      output,
+    })
   }
 }
 

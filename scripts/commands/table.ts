@@ -3,131 +3,17 @@
  * command does is loaded only when it is called.
  */
 import type { Command } from './command.ts'
+import { DRY_RUN, NAME, REPO } from './options.ts'
+import { LIFECYCLE } from './table-lifecycle.ts'
 
-const lifecycle = () => import('./lifecycle.ts')
-const watching = () => import('./watch.ts')
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
 const config = () => import('./config.ts')
 const meta = () => import('./meta.ts')
 const trust = () => import('./trust.ts')
 
-const NAME = { name: 'name', text: 'name, id or <repo>/<name> of a workspace', completes: 'workspaces' } as const
-const REPO = {
-  flag: '--repo <path>',
-  text: 'repository: a path or an alias of the configuration; default: the current folder',
-}
-const DRY_RUN = { flag: '--dry-run', text: 'print the plan and change nothing' }
-
-const APPROVE = {
-  flag: '--approve <hash>',
-  text: 'allow what the project asks for by this hash of `nexus trust`; several as a,b',
-  config: 'trust.approve',
-}
-
-const CREATE_OPTIONS = [
-  { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
-  { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
-  { flag: '--branch <name>', text: 'work on this existing branch' },
-  { flag: '--pr <number>', text: 'start from a pull or merge request of origin' },
-  { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
-  { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
-  { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
-  { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
-  { flag: '--no-start', text: 'make everything but start nothing' },
-  APPROVE,
-  REPO,
-  DRY_RUN,
-]
-
 export const COMMANDS: readonly Command[] = [
-  {
-    name: 'up',
-    summary: 'create a workspace when it is missing, then start it',
-    args: [{ ...NAME, optional: true }],
-    options: CREATE_OPTIONS,
-    example: 'nexus up feature-auth',
-    load: async () => (await lifecycle()).up,
-  },
-  {
-    name: 'create',
-    summary: 'create a workspace and start it',
-    args: [{ name: 'name', text: 'name of the new workspace, or the branch to work on', optional: true }],
-    options: CREATE_OPTIONS,
-    example: 'nexus create feature-auth --from main --port web=3000',
-    load: async () => (await lifecycle()).create,
-  },
-  {
-    name: 'start',
-    summary: 'start a stopped or broken workspace',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus start feature-auth',
-    load: async () => (await lifecycle()).start,
-  },
-  {
-    name: 'stop',
-    aliases: ['down'],
-    summary: 'stop a workspace and keep everything of it',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus stop feature-auth',
-    load: async () => (await lifecycle()).stop,
-  },
-  {
-    name: 'restart',
-    summary: 'stop a workspace and start it again',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus restart feature-auth',
-    load: async () => (await lifecycle()).restart,
-  },
-  {
-    name: 'rebuild',
-    summary: 'make a workspace anew from what its files say now; worktree, volumes and ports stay',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus rebuild feature-auth',
-    load: async () => (await lifecycle()).rebuild,
-  },
-  {
-    name: 'watch',
-    summary: 'tell when the files change that a workspace is made from',
-    args: [NAME],
-    options: [{ flag: '--apply', text: 'rebuild it then' }, REPO],
-    example: 'nexus watch feature-auth --apply',
-    load: async () => (await watching()).watch,
-  },
-  {
-    name: 'pause',
-    summary: 'freeze a running workspace in memory',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus pause feature-auth',
-    load: async () => (await lifecycle()).pause,
-  },
-  {
-    name: 'resume',
-    summary: 'let a paused workspace run on',
-    args: [NAME],
-    options: [REPO, DRY_RUN],
-    example: 'nexus resume feature-auth',
-    load: async () => (await lifecycle()).resume,
-  },
-  {
-    name: 'delete',
-    aliases: ['rm'],
-    summary: 'delete a workspace; refuses while something would be lost',
-    args: [NAME],
-    options: [
-      { flag: '--force', text: 'also lose what is not committed' },
-      { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
-      REPO,
-      DRY_RUN,
-    ],
-    example: 'nexus delete feature-auth',
-    load: async () => (await lifecycle()).remove,
-  },
+  ...LIFECYCLE,
   {
     name: 'list',
     aliases: ['ls'],
