@@ -423,7 +423,10 @@ for (const name of backendNames()) {
           await rejects(() => w.backend.shell(record, { argv: [], forwardAgent: false }), 'UNSUPPORTED')
         }
         if (lacking.includes('logs')) {
-          await rejects(() => w.backend.logs(record, { follow: false, tail: null, service: null, terminal: false }), 'UNSUPPORTED')
+          await rejects(
+            () => w.backend.logs(record, { follow: false, tail: null, service: null, terminal: false }),
+            'UNSUPPORTED',
+          )
         }
         for (const capability of w.backend.capabilities) assert.is(requireCapability(w.backend, capability, 'that'), 0)
       },
