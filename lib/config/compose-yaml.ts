@@ -4,7 +4,7 @@
  * Nothing is interpolated, nothing else is read.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair } from 'yaml'
-import { invalidFile, type Problem, quote } from './problem.ts'
+import { invalidFile, nameKey, type Problem, quote } from './problem.ts'
 import { readText } from './read.ts'
 import { parseYamlDocuments } from './yaml-text.ts'
 
@@ -82,13 +82,14 @@ function plainValueOf(node: Node, context: Unfolding): unknown {
   if (!isScalar(node)) return null
   // as written: `0x10` is a path like others; only a bare null says nothing
   if (node.value === null && node.type === 'PLAIN') return null
+  if (node.tag === '!reset' && /^(null|~|)$/i.test(String(node.value))) return null
   return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value))
 }
 
 function resolveAlias(name: string, node: Node, context: Unfolding): unknown {
   const value = context.anchors.get(name)
-  if (value === UNFOLDING) context.refuse(`the alias *${quote(name)} stands within its own anchor`, node)
-  if (value === undefined) context.refuse(`the alias *${quote(name)} has no anchor above it`, node)
+  if (value === UNFOLDING) context.refuse(`the alias *${nameKey(name)} stands within its own anchor`, node)
+  if (value === undefined) context.refuse(`the alias *${nameKey(name)} has no anchor above it`, node)
   return value
 }
 

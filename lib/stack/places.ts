@@ -67,7 +67,8 @@ export function createPlaces(where: Where) {
     if (isWithin(real, worktree)) return undefined
     if (real === '/') return 'the whole disk of this machine'
     if (SOCKET_FOLDERS.includes(real)) return 'a folder with the Docker socket, which is full control of this machine'
-    if (isWithin(repo, real) || isWithin(worktree, real)) return 'a folder that holds the whole repository'
+    if (isWithin(worktree, real)) return 'a folder that holds this workspace and more'
+    if (isWithin(repo, real)) return 'a folder that holds the repository and more'
     if (isWithin(real, repo)) return 'files of the main worktree, outside of this workspace'
     return OUTSIDE
   }
