@@ -12,6 +12,7 @@ import { realPathOf } from '../project/real-path.ts'
 import { scanProjectFiles } from '../project/scan.ts'
 import { findUnapproved } from '../stack/allow-list.ts'
 import { projectEnvironment } from '../stack/environment.ts'
+import { withoutFindings } from '../stack/findings.ts'
 import type { ComposeModel, Finding } from '../stack/model.ts'
 import type { App } from './app.ts'
 
@@ -48,15 +49,8 @@ export async function admitModel(
 ): Promise<void> {
   const { worktree, repo } = record
   if (worktree === null) return
-  const findings = findUnapproved(model, { worktree, repo, realpath: realPathOf })
-  const isKnown = (finding: Finding) =>
-    known.some(({ path, value }) => path === finding.path && value === finding.value)
-  await admit(
-    app,
-    repo,
-    settings,
-    findings.filter((finding) => !isKnown(finding)),
-  )
+  const findings = findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
+  await admit(app, repo, settings, withoutFindings(findings, known))
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
