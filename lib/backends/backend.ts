@@ -107,8 +107,8 @@ export interface Backend {
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
-  /** Makes what needs no ports: image, keys. */
-  provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision>
+  /** Makes what needs no ports: image, keys. `imageCache`: where an image that must be built is looked for, and left. */
+  provision(record: WorkspaceRecord, under?: Resolution['under'], imageCache?: string): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */
   configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void>
   /**

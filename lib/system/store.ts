@@ -13,7 +13,7 @@ import {
   type Stats,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, copyFile, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { appendFile, copyFile, cp, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 
@@ -142,6 +142,17 @@ export function writeCrashLog(folder: string, error: unknown): string {
   } catch {
     return stack // the stack itself is the best that can be shown then
   }
+}
+
+/** Puts a finished file in place, over an older one. */
+export async function renameInto(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path)
+}
+
+/** Copies a file or a folder with all that is in it, modes, times and links as they are, over what is there. */
+export async function copyTree(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
 }
 
 /** Removes a file or a folder with all that is in it; missing is fine. */

@@ -146,6 +146,12 @@ export function createGit(runner: Runner) {
     return Number(stdout.trim())
   }
 
+  /** The commits of a revision that a base does not have, oldest first, as `<id> <subject>`. */
+  async function listCommits(repo: string, base: string, revision: string): Promise<readonly string[]> {
+    const args = ['log', '--reverse', '--format=%h %s', '--end-of-options', `${base}..${revision}`]
+    return (await read(repo, args)).stdout.split('\n').filter((line) => line !== '')
+  }
+
   /** Changed and untracked paths of a worktree, at most `limit`, as `git status --porcelain` names them. */
   async function listChanges(path: string, timeoutMs = 60_000): Promise<readonly string[]> {
     const args = [...INERT, 'status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
@@ -204,6 +210,7 @@ export function createGit(runner: Runner) {
     removeWorktree,
     deleteBranch,
     countUniqueCommits,
+    listCommits,
     listChanges,
     listUnpushedSubmodules,
     findRemoteRef,

@@ -61,7 +61,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         // a workspace keeps its image until it is rebuilt
         const record = rebuild ? { ...working.record, image: null } : working.record
-        const provision = await backend.provision(record, resolution?.under)
+        const provision = await backend.provision(record, resolution?.under, draft.imageCache)
         working.record = { ...working.record, ...provision }
       },
     },

@@ -79,11 +79,15 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
-  async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
+  async function provision(
+    record: WorkspaceRecord,
+    under?: Resolution['under'],
+    imageCache?: string,
+  ): Promise<Provision> {
     const { images, describeImage, createKeys } = await provisioning()
     const image = describeImage(context.instance, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
-      images.ensure(image, record.image),
+      images.ensure(image, record.image, imageCache),
       createKeys(context).ensureKeys(record),
     ])
     return { image: reference, hostKeyFingerprint }
