@@ -9,6 +9,7 @@ import { LIFECYCLE } from './table-lifecycle.ts'
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
 const running = () => import('./run.ts')
+const initialising = () => import('./init.ts')
 const config = () => import('./config.ts')
 const meta = () => import('./meta.ts')
 const trust = () => import('./trust.ts')
@@ -129,6 +130,19 @@ export const COMMANDS: readonly Command[] = [
     takesCommand: true,
     example: 'nexus run --artifact report.xml -- make test',
     load: async () => (await running()).run,
+  },
+  {
+    name: 'init',
+    summary: 'write a commented configuration from what the repository brings',
+    args: [],
+    options: [
+      { flag: '--make', text: 'also nexus.mk with the targets ws-up, ws-down, ws-list, ws-ssh, ws-exec and ws-delete' },
+      { flag: '--force', text: 'write files that are there anew; the old ones are kept beside them' },
+      REPO,
+      DRY_RUN,
+    ],
+    example: 'nexus init --dry-run',
+    load: async () => (await initialising()).init,
   },
   {
     name: 'config show',
