@@ -73,6 +73,12 @@ export function createGit(runner: Runner) {
       })
   }
 
+  /** True for a path in a worktree that git ignores there. */
+  async function isIgnored(worktree: string, path: string): Promise<boolean> {
+    const result = await git(worktree, ['check-ignore', '--quiet', '--', path], { env: READ, okCodes: [0, 1] })
+    return result.code === 0
+  }
+
   /** True for a text that git accepts as a branch name. */
   async function isBranchName(repo: string, text: string): Promise<boolean> {
     const result = await git(repo, ['check-ref-format', `refs/heads/${text}`], { okCodes: [0, 1] })
@@ -204,6 +210,7 @@ export function createGit(runner: Runner) {
     listNames,
     listRefs,
     isBranchName,
+    isIgnored,
     addWorktree,
     checkOut,
     initSubmodules,

@@ -22,7 +22,8 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
     requireEngine(seen)
     const record = asConfigured(present, settings, backend.capabilities.has('compose-file'))
-    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record) }
+    const { templates } = settings.worktree
+    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
     const plan = planRebuild(facts)
     if (dryRun) return { record: present, plan, changed: false, created: false }
     const working: Working = { record: { ...record, operation: beginOperation('rebuild') } }

@@ -9,6 +9,7 @@ export type StepId =
   | 'lease'
   | 'worktree'
   | 'resolve'
+  | 'templates'
   | 'provision'
   | 'configure'
   | 'start'
@@ -50,6 +51,8 @@ export interface UpFacts {
   readonly capabilities: ReadonlySet<string>
   /** What the project brings to run, such as `compose.yaml`; undefined for a plain workspace. */
   readonly stack: string | undefined
+  /** Templates of ignored files, which need ports. */
+  readonly templates: readonly string[]
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -76,8 +79,11 @@ export function planUp(facts: UpFacts): Plan {
     plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree']))
     plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
   }
+  if (facts.templates.length > 0) {
+    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease']))
+  }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
-  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
   const first: readonly StepId[] = facts.isNew ? ['configure'] : ['configure', 'stop', 'worktree']
   if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
@@ -96,13 +102,14 @@ function startCause(state: UpFacts['state']): string {
 }
 
 /** Makes a workspace anew from what its files say now; worktree, volumes and ports stay. */
-export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack'>): Plan {
+export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates'>): Plan {
   const plan: Step[] = []
   const cause = 'asked for'
   if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause))
   if (facts.capabilities.has('local-ports')) plan.push(step('lease', 'ports', 'as the files say now', ['resolve']))
+  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease']))
   plan.push(step('provision', 'image and keys', cause, ['resolve']))
-  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   plan.push(step('start', facts.name, 'its containers are made anew', ['configure']))
   return plan
 }

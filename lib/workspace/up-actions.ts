@@ -9,6 +9,8 @@ import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
+import { renderTemplates } from '../project/env-template.ts'
+import { createIgnoredFiles } from '../project/ignored-files.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
@@ -19,6 +21,7 @@ import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { resolveStack } from './project-stack.ts'
+import { templateValues } from './template-values.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -34,8 +37,18 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     await backend.configure(working.record, settings.ssh.injection, resolution)
   }
   return {
+    templates: {
+      run: async () => {
+        await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
+        // what the compose files say may hang on them
+        if (resolution?.model !== undefined)
+          ({ resolution } = await resolveStack(app, working.record, backend, project))
+      },
+    },
     resolve: {
       run: async () => {
+        // with what is known already, as the compose files may not be readable without
+        await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: true })
         const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
@@ -80,6 +93,18 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
   } satisfies Actions
 }
 
+/** Ports that are not leased yet stand as 0. */
+async function makeTemplates(
+  app: App,
+  record: WorkspaceRecord,
+  { project }: Draft,
+  when: { readonly isNew: boolean; readonly early: boolean },
+): Promise<void> {
+  const { templates } = (await app.config(project)).settings.worktree
+  if (templates.length === 0 || record.worktree === null) return
+  await renderTemplates(app.git, { worktree: record.worktree, templates, values: templateValues(record), ...when })
+}
+
 /** The ports asked for, where the workspace has none yet. */
 function withPorts(record: WorkspaceRecord, wanted: readonly WantedPort[]): WorkspaceRecord {
   return record.ports.length > 0 ? record : { ...record, ports: wanted.map((port) => ({ ...port, host: null })) }
@@ -105,6 +130,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         }
       })
       await fillWorktree(app, worktree)
+      await bringIgnored(app, working.record, draft)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
@@ -138,6 +164,21 @@ async function fillWorktree(app: App, worktree: string): Promise<void> {
     const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
     app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
   }
+}
+
+/** Files that git ignores and the project asks for. */
+async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
+  const { settings } = await app.config(project)
+  const { worktree } = localFiles(record)
+  const { copied, linked } = await createIgnoredFiles(app.runner, app.emit).bring({
+    main: record.repo,
+    worktree,
+    ...settings.worktree,
+  })
+  const all = [...copied, ...linked]
+  const more = all.length > 5 ? ` and ${all.length - 5} more` : ''
+  if (all.length > 0)
+    app.emit({ type: 'notice', text: `copied ${all.slice(0, 5).join(', ')}${more} from the main worktree` })
 }
 
 /** The branch that the create made goes while nobody has it checked out and it is still where it was made. */

@@ -57,6 +57,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    templates: await templatesOf(app, draft),
   })
   if (request.dryRun) return { record, plan, changed: false, created: false }
   return exclusively(app, record.id, async () => {
@@ -98,7 +99,8 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
     const backend = await app.backend(record.backend)
     const [seen] = await Promise.all([look(app, record, options), backend.check()])
     const redo = needsWorktreeAgain(record, seen)
-    const plan = planStart(record, seen, backend, redo, options)
+    const { settings } = await app.config(project)
+    const plan = planStart(record, seen, backend, redo, options, settings.worktree.templates)
     if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
       return { record, plan, changed: false, created: false }
     }
@@ -146,7 +148,14 @@ function needsWorktreeAgain(record: WorkspaceRecord, seen: Seen): boolean {
   return operation?.kind === 'create' && !isAlive(operation) && !operation.done.includes('worktree')
 }
 
-function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: boolean, options: StartOptions): Plan {
+function planStart(
+  record: WorkspaceRecord,
+  seen: Seen,
+  backend: Backend,
+  redo: boolean,
+  options: StartOptions,
+  templates: readonly string[],
+): Plan {
   const observed = seen.observation?.state ?? 'absent'
   return planUp({
     name: record.name,
@@ -160,7 +169,12 @@ function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: 
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    templates: record.worktree === null ? [] : templates,
   })
+}
+
+async function templatesOf(app: App, { record, project }: Draft): Promise<readonly string[]> {
+  return record.worktree === null ? [] : (await app.config(project)).settings.worktree.templates
 }
 
 /** What of the project's runs, in the words of its files. */

@@ -27,6 +27,7 @@ const up = (change: Partial<UpFacts> = {}): Plan =>
     start: true,
     capabilities: DOCKER,
     stack: undefined,
+    templates: [],
     ...change,
   })
 
