@@ -10,6 +10,13 @@ export type StepId =
   | 'worktree'
   | 'resolve'
   | 'templates'
+  | 'pre-start'
+  | 'dotfiles'
+  | 'post-create'
+  | 'post-start'
+  | 'pre-stop'
+  | 'post-stop'
+  | 'pre-delete'
   | 'provision'
   | 'configure'
   | 'start'
@@ -53,6 +60,8 @@ export interface UpFacts {
   readonly stack: string | undefined
   /** Templates of ignored files, which need ports. */
   readonly templates: readonly string[]
+  /** The hook before a start, as its command; undefined for none. */
+  readonly preStart: string | undefined
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -71,7 +80,8 @@ export function planUp(facts: UpFacts): Plan {
   }
   if (facts.state === 'stopped' && facts.start && plan.length === 0) {
     // its containers are there: nothing that they are started from has to be made first
-    plan.push(step('start', facts.name, startCause(facts.state)))
+    if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
+    plan.push(step('start', facts.name, startCause(facts.state), ['pre-start']))
     plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
@@ -85,7 +95,11 @@ export function planUp(facts: UpFacts): Plan {
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
-  const first: readonly StepId[] = facts.isNew ? ['configure'] : ['configure', 'stop', 'worktree']
+  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined
+  const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
+  if (facts.start && facts.preStart !== undefined) {
+    plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
+  }
   if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
   return plan
 }
@@ -114,8 +128,20 @@ export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stac
   return plan
 }
 
-export function planStop(name: string, state: string): Plan {
-  return state === 'stopped' ? [] : [step('stop', name, `it is ${state}`)]
+/** The hooks as their commands, where there are any. */
+export interface StopHooks {
+  readonly 'pre-stop'?: string | undefined
+  readonly 'post-stop'?: string | undefined
+}
+
+export function planStop(name: string, state: string, hooks: StopHooks = {}): Plan {
+  if (state === 'stopped') return []
+  const { 'pre-stop': before, 'post-stop': after } = hooks
+  return [
+    ...(before === undefined ? [] : [step('pre-stop', before, 'configured')]),
+    step('stop', name, `it is ${state}`, ['pre-stop']),
+    ...(after === undefined ? [] : [step('post-stop', after, 'configured', ['stop'])]),
+  ]
 }
 
 export function planPause(name: string): Plan {
@@ -133,10 +159,13 @@ export interface DeleteFacts {
   /** Why the branch goes; undefined when it stays. */
   readonly deleteBranchCause: string | undefined
   readonly portsLeased: boolean
+  /** The hook before a delete, as its command; undefined for none. */
+  readonly preDelete?: string | undefined
 }
 
 export function planDelete(facts: DeleteFacts): Plan {
-  const plan: Step[] = [step('remove', facts.name, 'containers, networks and volumes by label')]
+  const plan: Step[] = facts.preDelete === undefined ? [] : [step('pre-delete', facts.preDelete, 'configured')]
+  plan.push(step('remove', facts.name, 'containers, networks and volumes by label', ['pre-delete']))
   if (facts.worktree !== null) {
     plan.push(step('worktree-remove', facts.worktree, 'nothing in it would be lost or --force was given', ['remove']))
   }

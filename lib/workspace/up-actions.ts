@@ -1,27 +1,25 @@
 /**
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
-import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Resolution } from '../backends/backend.ts'
+import type { Resolution, StartOptions } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
-import { renderTemplates } from '../project/env-template.ts'
-import { createIgnoredFiles } from '../project/ignored-files.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
+import { runHook } from './hooks.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { resolveStack } from './project-stack.ts'
-import { templateValues } from './template-values.ts'
+import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -80,29 +78,40 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     configure: {
       run: async () => {
+        working.record = await withSecretNames(app, working.record, project)
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
         await configure()
       },
     },
+    'pre-start': {
+      run: async () => runHook(app, working.record, (await app.config(project)).settings, 'pre-start'),
+    },
     start: {
       run: async () => {
-        await startWithPorts(app, working, { draft, wanted: () => wanted, configure, rebuild }, observed)
+        const { secrets = new Map() } = working
+        await startWithPorts(
+          app,
+          working,
+          { draft, wanted: () => wanted, configure, options: { rebuild, secrets } },
+          observed,
+        )
         await awaitHealth(app, working.record, project)
       },
     },
   } satisfies Actions
 }
 
-/** Ports that are not leased yet stand as 0. */
-async function makeTemplates(
-  app: App,
-  record: WorkspaceRecord,
-  { project }: Draft,
-  when: { readonly isNew: boolean; readonly early: boolean },
-): Promise<void> {
-  const { templates } = (await app.config(project)).settings.worktree
-  if (templates.length === 0 || record.worktree === null) return
-  await renderTemplates(app.git, { worktree: record.worktree, templates, values: templateValues(record), ...when })
+/** Which secrets the workspace gets, by reference. */
+async function withSecretNames(app: App, record: WorkspaceRecord, project: Draft['project']): Promise<WorkspaceRecord> {
+  const { secrets } = (await app.config(project)).settings
+  if (secrets.size === 0 && record.secrets === undefined) return record
+  const names = [...secrets].map(([name, { from, variable, services }]) => ({
+    name,
+    from,
+    ...(variable === undefined ? {} : { variable }),
+    ...(services === undefined ? {} : { services }),
+  }))
+  return { ...record, secrets: names }
 }
 
 /** The ports asked for, where the workspace has none yet. */
@@ -153,34 +162,6 @@ async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft,
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 
-async function fillWorktree(app: App, worktree: string): Promise<void> {
-  const onLine = (text: string) => app.emit({ type: 'progress', text })
-  await app.git.checkOut(worktree, onLine)
-  if (!existsSync(`${worktree}/.gitmodules`)) return
-  try {
-    await app.git.initSubmodules(worktree, onLine)
-  } catch (error) {
-    if (!(error instanceof NexusError)) throw error
-    const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
-    app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
-  }
-}
-
-/** Files that git ignores and the project asks for. */
-async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
-  const { settings } = await app.config(project)
-  const { worktree } = localFiles(record)
-  const { copied, linked } = await createIgnoredFiles(app.runner, app.emit).bring({
-    main: record.repo,
-    worktree,
-    ...settings.worktree,
-  })
-  const all = [...copied, ...linked]
-  const more = all.length > 5 ? ` and ${all.length - 5} more` : ''
-  if (all.length > 0)
-    app.emit({ type: 'notice', text: `copied ${all.slice(0, 5).join(', ')}${more} from the main worktree` })
-}
-
 /** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
 async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
   if (!branch.create) return
@@ -194,7 +175,7 @@ interface Making {
   readonly draft: Draft
   readonly wanted: () => readonly WantedPort[]
   readonly configure: () => Promise<void>
-  readonly rebuild: boolean
+  readonly options: StartOptions
 }
 
 /** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
@@ -208,7 +189,7 @@ async function startWithPorts(
   let observed = seen
   for (let attempt = 1; ; attempt++) {
     try {
-      return await backend.start(working.record, observed, { rebuild: making.rebuild })
+      return await backend.start(working.record, observed, making.options)
     } catch (error) {
       if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
       await giveOtherPorts(app, working, making, error)

@@ -28,6 +28,7 @@ const up = (change: Partial<UpFacts> = {}): Plan =>
     capabilities: DOCKER,
     stack: undefined,
     templates: [],
+    preStart: undefined,
     ...change,
   })
 
@@ -134,7 +135,7 @@ suite('the order of plans', (test) => {
   })
 
   test('files are made only with ports and image known, and started only then', () => {
-    assert.equal([...needs(up(fresh), 'configure')].sort(), ['lease', 'provision'])
+    assert.equal([...needs(up(fresh), 'configure')].sort(), ['lease', 'provision', 'templates'])
     assert.equal(needs(up(fresh), 'start'), ['configure'])
   })
 
