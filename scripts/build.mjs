@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { templates } from './templates.mjs'
+import { readyServices, templates } from './templates.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
@@ -19,7 +19,7 @@ export const settings = {
   target: 'node20',
   format: 'esm',
   loader: { '.sh': 'text' },
-  plugins: [templates],
+  plugins: [templates, readyServices],
   define: { __NEXUS_VERSION__: JSON.stringify(version) },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

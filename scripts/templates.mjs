@@ -1,4 +1,5 @@
-// Compiles templates while bundling, so that no template engine is loaded or run for it later. A template becomes
+// Embeds what the product renders. Templates are compiled while bundling, so that no template engine is loaded or run for it
+// later: a template becomes
 // `{ source, compiled }`: its text, of which hashes are made, and the function that `lib/system/render.ts` calls.
 import { readFile } from 'node:fs/promises'
 import Handlebars from 'handlebars'
@@ -23,6 +24,17 @@ export const templates = {
     build.onLoad({ filter: /\.hbs$/ }, async ({ path }) => ({
       contents: `module.exports = ${compileTemplate(await readFile(path, 'utf8'))}`,
       loader: 'js',
+    }))
+  },
+}
+
+/** esbuild plugin: `import piece from './compose/services/x.yml'` is its text. Other YAML is not ours to embed. */
+export const readyServices = {
+  name: 'ready services',
+  setup(build) {
+    build.onLoad({ filter: /[/\\]compose[/\\]services[/\\]\w+\.yml$/ }, async ({ path }) => ({
+      contents: await readFile(path, 'utf8'),
+      loader: 'text',
     }))
   },
 }

@@ -9,6 +9,7 @@ export interface HomePaths {
   readonly config: string
   readonly instance: string
   readonly leases: string
+  readonly subnets: string
   readonly approvals: string
   readonly workspaces: string
   readonly sshDir: string
@@ -28,6 +29,7 @@ export function homePaths(home: string): HomePaths {
     config: join(home, 'config.yaml'),
     instance: join(home, 'state', 'instance'),
     leases: join(home, 'state', 'ports.json'),
+    subnets: join(home, 'state', 'subnets.json'),
     approvals: join(home, 'state', 'approvals.json'),
     workspaces: join(home, 'workspaces'),
     sshDir: join(home, 'ssh'),

@@ -1,17 +1,13 @@
 /**
  * Port leases: which workspace owns which blocks of ten, in one JSON file under its lock. A lease is taken before anything
- * that uses it, kept through stop and start, and never given to two workspaces. The lock is held only for read, check and
- * write; ports are probed before it is taken.
- *
- * A damaged file is set aside and built again from the workspaces' records.
+ * that uses it, kept through stop and start, and never given to two workspaces. Ports are probed before the file's lock is
+ * taken.
  */
-
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
-import { withLock } from '../system/lock.ts'
 import { arePortsFree } from '../system/net.ts'
-import { readIfPresent, readJson, writeJson } from '../system/store.ts'
 import { BLOCK_SIZE, blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
+import { createLeaseFile, type LeaseFile, type LeaseSources, rest, stillResting } from './lease-file.ts'
 
 export interface Lease {
   readonly base: number
@@ -22,19 +18,7 @@ export interface Lease {
   readonly since: string
 }
 
-/** A block that Docker refused; tried again only after `until`. */
-interface Quarantine {
-  readonly base: number
-  readonly until: string
-  readonly reason: string
-}
-
-interface LeaseFile {
-  readonly schema: 1
-  readonly generation: number
-  readonly leases: readonly Lease[]
-  readonly quarantine: readonly Quarantine[]
-}
+type PortFile = LeaseFile<Lease, { readonly base: number }>
 
 export interface LeaseRequest {
   readonly workspace: WorkspaceId
@@ -45,47 +29,10 @@ export interface LeaseRequest {
   readonly offsets: readonly number[]
 }
 
-const QUARANTINE_MS = 10 * 60_000
-const EMPTY: LeaseFile = { schema: 1, generation: 0, leases: [], quarantine: [] }
-
 export type Leases = ReturnType<typeof createLeases>
 
-export interface LeaseSources {
-  readonly file: string
-  /** The leases that the workspaces' records imply, for a file that was damaged. */
-  readonly rebuild: () => Promise<readonly Lease[]>
-  readonly warn: (text: string) => void
-}
-
-export function createLeases({ file, rebuild, warn }: LeaseSources) {
-  /** Under the lock: a damaged file is set aside, built again and written before anyone goes on. */
-  async function loadLocked(): Promise<LeaseFile> {
-    let damaged: string | undefined
-    const found = await readJson<LeaseFile>(file, 1, (kept) => {
-      damaged = kept
-    })
-    if (damaged === undefined) return found ?? EMPTY
-    warn(`${file} was damaged; it was kept as ${damaged} and built again from the workspaces' records`)
-    const rebuilt = { ...EMPTY, leases: await rebuild() }
-    await writeJson(file, rebuilt)
-    return rebuilt
-  }
-
-  /** Without the lock: what the file says now, for a look or a first choice. */
-  async function load(): Promise<LeaseFile> {
-    const text = await readIfPresent(file)
-    if (text === undefined) return EMPTY
-    return parseLeases(text) ?? (await withLock(file, loadLocked))
-  }
-
-  const update = (change: (current: LeaseFile) => LeaseFile | undefined): Promise<boolean> =>
-    withLock(file, async () => {
-      const current = await loadLocked()
-      const next = change(current)
-      if (next === undefined) return false
-      await writeJson(file, { ...next, generation: current.generation + 1 })
-      return true
-    })
+export function createLeases(sources: LeaseSources<Lease>) {
+  const { load, update } = createLeaseFile<Lease, { readonly base: number }>(sources)
 
   async function list(): Promise<readonly Lease[]> {
     return (await load()).leases
@@ -133,7 +80,9 @@ export function createLeases({ file, rebuild, warn }: LeaseSources) {
           ...now,
           leases: [...others, ...more.map((base) => leaseOf(request, base))],
           quarantine:
-            refused === undefined ? now.quarantine : [...fresh(now), ...held.map((base) => rest(base, refused))],
+            refused === undefined
+              ? now.quarantine
+              : [...stillResting(now), ...held.map((base) => ({ base, ...rest(refused) }))],
         }
       })
       if (written) return [...kept, ...more]
@@ -150,21 +99,13 @@ export function createLeases({ file, rebuild, warn }: LeaseSources) {
   return { list, acquire, exchange, release }
 }
 
-function basesOf(file: LeaseFile, workspace: WorkspaceId): readonly number[] {
+function basesOf(file: PortFile, workspace: WorkspaceId): readonly number[] {
   return file.leases.filter((lease) => lease.workspace === workspace).map((lease) => lease.base)
 }
 
-function fresh(file: LeaseFile): readonly Quarantine[] {
-  return file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
-}
-
-function rest(base: number, reason: string): Quarantine {
-  return { base, until: timestamp(new Date(Date.now() + QUARANTINE_MS)), reason }
-}
-
 /** Leased, quarantined or seen busy. */
-function unavailable(file: LeaseFile, busy: ReadonlySet<number>): ReadonlySet<number> {
-  return new Set([...file.leases, ...fresh(file)].map((entry) => entry.base).concat(...busy))
+function unavailable(file: PortFile, busy: ReadonlySet<number>): ReadonlySet<number> {
+  return new Set([...file.leases, ...stillResting(file)].map((entry) => entry.base).concat(...busy))
 }
 
 /** Blocks of ranges that begin elsewhere may lie across each other. */
@@ -192,16 +133,6 @@ async function choose(
     if (held.length + more.length === blocks) return more
   }
   return refuseForLackOfPorts(request.range, blocks)
-}
-
-/** Undefined for a text that must be set aside or refused under the lock. */
-function parseLeases(text: string): LeaseFile | undefined {
-  try {
-    const data = JSON.parse(text) as LeaseFile
-    return data.schema === 1 && Array.isArray(data.leases) && Array.isArray(data.quarantine) ? data : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function leaseOf(request: LeaseRequest, base: number): Lease {

@@ -123,6 +123,11 @@ export function renderModel(template: Template, data: unknown): YamlMap {
   return parse(renderTemplate(template, data)) as YamlMap
 }
 
+/** The data of a compose file of ours, as it is written: nothing is interpolated. */
+export function parseCompose(text: string): YamlMap {
+  return parse(text) as YamlMap
+}
+
 /** A compose file's text from its data: `$` doubled, every text quoted. */
 export function formatCompose(model: YamlMap, header: string): string {
   const text = stringify(escapeDollars(model), {

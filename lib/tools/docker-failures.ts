@@ -86,6 +86,16 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
+    // libnetwork names neither of the two; the bridge driver, asked later, names both
+    pattern: /Pool overlaps with other one on this address space|networks have overlapping IPv4/i,
+    error: (_match, stderr) =>
+      new NexusError('RESOURCE_EXHAUSTED', 'The addresses of a network are taken by another Docker network.', {
+        hint: "To see whose they are, run `docker network inspect $(docker network ls -q) --format '{{.Name}} {{.IPAM.Config}}'`",
+        details: { subnet: true },
+        output: stderr,
+      }),
+  },
+  {
     pattern: /non-overlapping IPv4 address pool|fully subnetted/i,
     error: (_match, stderr) =>
       new NexusError('RESOURCE_EXHAUSTED', 'The Docker engine has no address pool left for another network.', {

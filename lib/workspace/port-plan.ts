@@ -5,6 +5,7 @@ import { NexusError } from '../core/errors.ts'
 import type { PortMapping, Protocol, WorkspaceRecord } from '../core/workspace.ts'
 import { assignOffsets, BLOCK_SIZE, portAt, type WantedPort } from '../ports/blocks.ts'
 import type { Lease } from '../ports/leases.ts'
+import type { SubnetLease } from '../ports/subnets.ts'
 
 export const SSH_PORT: WantedPort = { name: 'ssh', container: 22, protocol: 'tcp' }
 
@@ -99,4 +100,9 @@ export function leasesOf(record: WorkspaceRecord): readonly Lease[] {
   )
   const { id, name, repo, createdAt } = record
   return [...bases].map((base) => ({ base, workspace: id, name, repo, since: createdAt }))
+}
+
+/** The same for `subnets.json`. */
+export function subnetLeasesOf({ id, name, repo, createdAt, subnets = [] }: WorkspaceRecord): readonly SubnetLease[] {
+  return subnets.map((cidr) => ({ cidr, workspace: id, name, repo, since: createdAt }))
 }

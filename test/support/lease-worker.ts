@@ -1,10 +1,11 @@
 /**
- * A process of test/tool/leasing.test.ts: `lease` leases one block, `count` adds to a counter under the lock, `hold` takes
+ * A process of test/tool/leasing.test.ts: `lease` leases one block, `subnets` two of addresses, `count` adds to a counter under the lock, `hold` takes
  * the lock, begins to add, and stays there until it is killed. It says what it did in one line of JSON.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { WorkspaceId } from '../../lib/core/names.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
+import { createSubnets } from '../../lib/ports/subnets.ts'
 import { withLock } from '../../lib/system/lock.ts'
 
 const [task = '', file = '', word = ''] = process.argv.slice(2)
@@ -28,6 +29,16 @@ switch (task) {
     const request = { workspace: `ws-${word.padStart(8, 'a')}` as WorkspaceId, name: word, repo: '/r', range }
     const bases = await leases.acquire({ ...request, offsets: [0, 1] })
     say({ bases, began, ended: now() })
+    break
+  }
+  case 'subnets': {
+    await begin()
+    const subnets = createSubnets({ file, rebuild: async () => [], warn: (text) => say({ warning: text }) })
+    const workspace = `ws-${word.padStart(8, 'a')}` as WorkspaceId
+    // for benchmarks of networks (RFC 2544): no machine has a route to them
+    const request = { workspace, name: word, repo: '/r', range: '198.18.0.0/22' }
+    const [first] = await subnets.acquire({ ...request, count: 1 })
+    say({ first, blocks: await subnets.acquire({ ...request, count: 2 }) })
     break
   }
   case 'count': {

@@ -1,5 +1,5 @@
 /**
- * Leases and locks between real processes: twenty that lease at once, and counters that stay right while holders of the lock
+ * Leases and locks between real processes: twenty that lease ports at once, eight that lease subnets, and counters that stay right while holders of the lock
  * are killed. The workers are bundled once into the folder of each test.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -126,6 +126,34 @@ suite('leases of many processes', (test) => {
       )
       assert.ok(times.length >= WORKERS / 2, `only ${times.length} holds were seen`)
       assert.ok(median(times) <= 10 * factor, `median ${median(times)} ms`)
+    })
+  }, 60_000)
+})
+
+suite('subnets of many processes', (test) => {
+  test('8 at once share out a range of 16 blocks: none twice, none lost, the first kept', async () => {
+    await withWorkers(async (start, folder) => {
+      const file = join(folder, 'state', 'subnets.json')
+      const workers = Array.from({ length: 8 }, (_, i) => start('subnets', file, word(i)))
+      for (const worker of workers) assert.equal(await worker.next(), { ready: true })
+      for (const worker of workers) worker.go()
+      const answers = await Promise.all(workers.map((worker) => worker.next()))
+      assert.equal(
+        await Promise.all(workers.map(({ ended }) => ended)),
+        workers.map(() => [0, null]),
+      )
+      for (const { first, blocks } of answers) {
+        assert.is(blocks.length, 2)
+        assert.is(blocks[0], first)
+      }
+      const blocks = answers.flatMap((answer) => answer.blocks)
+      const whole = Array.from({ length: 16 }, (_, i) => `198.18.${Math.floor(i / 4)}.${(i % 4) * 64}/26`)
+      assert.equal([...blocks].sort(), whole.sort())
+      const stored = JSON.parse(await readFile(file, 'utf8'))
+      const kept = stored.leases.map((lease: { name: string; cidr: string }) => `${lease.name} ${lease.cidr}`)
+      const told = answers.flatMap((answer, i) => answer.blocks.map((cidr: string) => `${word(i)} ${cidr}`))
+      assert.equal([...kept].sort(), told.sort())
+      assert.is(stored.generation, 16)
     })
   }, 60_000)
 })

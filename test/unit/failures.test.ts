@@ -43,6 +43,16 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'RESOURCE_EXHAUSTED',
     'docker network prune',
   ],
+  [
+    'failed to create network x: Error response from daemon: Pool overlaps with other one on this address space',
+    'RESOURCE_EXHAUSTED',
+    'docker network inspect',
+  ],
+  [
+    'failed to create network x: Error response from daemon: cannot create network 1a (br-1a): conflicts with network 2b (br-2b): networks have overlapping IPv4',
+    'RESOURCE_EXHAUSTED',
+    'docker network inspect',
+  ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
 ]
 
@@ -59,6 +69,13 @@ suite('docker failures', (test) => {
   test('a port conflict names the port', () => {
     const { details } = explainDockerFailure(failed(['docker'], DOCKER[4]?.[0] ?? ''))
     assert.is(details?.port, 32_800)
+  })
+
+  test('subnets that overlap can be told from pools that are used up', () => {
+    const details = DOCKER.filter(([, code]) => code === 'RESOURCE_EXHAUSTED').map(
+      ([stderr]) => explainDockerFailure(failed(['docker'], stderr)).details?.subnet === true,
+    )
+    assert.equal(details, [false, true, true])
   })
 
   test('a full disk while building is a full disk, not a failed build', () => {
