@@ -9,6 +9,7 @@ import type { WorkspaceId } from '../core/names.ts'
 import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import type { Seed } from '../stack/seed.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -96,6 +97,15 @@ export interface StartOptions {
   readonly rebuild: boolean
   /** Values of the record's secrets, by name. */
   readonly secrets?: ReadonlyMap<string, string>
+  /** Prepared data that goes into the workspace's empty volumes before anything starts. */
+  readonly seed?: Seed
+}
+
+/** Prepared data of services, kept by hash. */
+export interface SeedStore {
+  has(seed: Seed): Promise<boolean>
+  /** Keeps what the workspace's volumes hold now; its service is stopped for that moment. */
+  save(record: WorkspaceRecord, seed: Seed): Promise<void>
 }
 
 export interface Backend {
@@ -121,6 +131,8 @@ export interface Backend {
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
+  /** Only with the capability `compose-file`. */
+  seeds?(): Promise<SeedStore>
   /** Makes what needs no ports: image, keys. `imageCache`: where an image that must be built is looked for, and left. */
   provision(record: WorkspaceRecord, under?: Resolution['under'], imageCache?: string): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */

@@ -42,7 +42,7 @@ export function sharedDatabase(
   return undefined
 }
 
-function engineOf(name: string, service: ComposeService | undefined): SharedDatabase['engine'] | undefined {
+export function engineOf(name: string, service: ComposeService | undefined): SharedDatabase['engine'] | undefined {
   const variables = Object.keys((service?.environment ?? {}) as Fields)
   const words = `${service?.image ?? ''} ${name}`
   if (/postgres|postgis|timescale|pgvector/.test(words) || variables.some((word) => word.startsWith('POSTGRES_')))

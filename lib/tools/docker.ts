@@ -6,6 +6,7 @@ import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../
 import { findComposePlugin } from './docker-endpoint.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
 import { createImageCommands } from './docker-images.ts'
+import { createObjectCommands } from './docker-objects.ts'
 
 /** Look-ups answer in milliseconds; an engine that needs longer hangs. */
 const QUERY_TIMEOUT_MS = 10_000
@@ -27,8 +28,6 @@ export interface ContainerRow {
   readonly status: string
 }
 
-export type ResourceKind = 'container' | 'network' | 'volume'
-
 /** A compose project: by its file, or by its name alone, which finds everything that was made of it by label. */
 export type Target = { readonly file: string } | { readonly project: string }
 
@@ -47,6 +46,8 @@ export interface UpOptions {
   readonly recreate?: boolean
   /** Return only when everything runs and is healthy. */
   readonly wait?: boolean
+  /** Make everything and start nothing. */
+  readonly create?: boolean
   /** Only these services and what they depend on; default: all. */
   readonly services?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -89,20 +90,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     return parseContainers(stdout)
   }
 
-  /** Ids or names of what carries a label. */
-  async function listResources(kind: ResourceKind, label: string): Promise<readonly string[]> {
-    const all = kind === 'container' ? ['--all'] : []
-    const { stdout } = await docker([kind, 'ls', ...all, '--quiet', '--filter', `label=${label}`])
-    return lines(stdout)
-  }
-
-  async function removeResources(kind: ResourceKind, ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return
-    const force = kind === 'network' ? [] : ['--force']
-    const volumes = kind === 'container' ? ['--volumes'] : []
-    await docker([kind, 'rm', ...force, ...volumes, '--', ...ids], { timeoutMs: CHANGE_TIMEOUT_MS })
-  }
-
   /**
    * A project's files merged, interpolated and with every profile, as JSON text; with what compose warned of.
    * @throws {NexusError} CONFIG_INVALID with compose's own words
@@ -135,24 +122,25 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
   async function up(file: string, options: UpOptions = {}): Promise<void> {
-    const { build, recreate, wait, services = [], onLine, env: variables } = options
+    const { build, recreate, wait, create, services = [], onLine, env: variables } = options
     const flags = [
       ...(build ? ['--build'] : []),
       ...(recreate ? ['--force-recreate'] : []),
       ...(wait ? ['--wait', '--wait-timeout', '120'] : []),
     ]
-    const args = ['up', '--detach', '--remove-orphans', ...flags, ...(onLine ? [] : ['--no-build']), ...services]
+    const args = [
+      'up',
+      create ? '--no-start' : '--detach',
+      '--remove-orphans',
+      ...flags,
+      ...(onLine ? [] : ['--no-build']),
+      ...services,
+    ]
     const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
     await explainBuild(() =>
       runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
     )
-  }
-
-  /** Makes a volume; one that is there stays as it is. */
-  async function makeVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
-    const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
-    await docker(['volume', 'create', ...flags, '--', name])
   }
 
   /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
@@ -206,8 +194,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   return {
     listContainers,
-    listResources,
-    removeResources,
+    ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
     attachLogs,
     lastLogs,
@@ -223,7 +210,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     down: (target: Target, { keepVolumes = false } = {}) =>
       compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
     execute,
-    makeVolume,
+    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', ...names]),
+    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', ...names]),
   }
 }
 

@@ -158,6 +158,18 @@ export function createGit(runner: Runner) {
     return (await read(repo, args)).stdout.split('\n').filter((line) => line !== '')
   }
 
+  /** Tracked files that patterns match, each with the id of its content. */
+  async function listContents(path: string, patterns: readonly string[]): Promise<readonly string[]> {
+    const { stdout } = await read(path, [
+      'ls-files',
+      '--stage',
+      '-z',
+      '--',
+      ...patterns.map((pattern) => `:(glob)${pattern}`),
+    ])
+    return stdout.split('\0').filter((line) => line !== '')
+  }
+
   /** Changed and untracked paths of a worktree, at most `limit`, as `git status --porcelain` names them. */
   async function listChanges(path: string, timeoutMs = 60_000): Promise<readonly string[]> {
     const args = [...INERT, 'status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
@@ -218,6 +230,7 @@ export function createGit(runner: Runner) {
     deleteBranch,
     countUniqueCommits,
     listCommits,
+    listContents,
     listChanges,
     listUnpushedSubmodules,
     findRemoteRef,

@@ -20,6 +20,7 @@ import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { resolveStack } from './project-stack.ts'
+import { findSeed, prepareSeed } from './seeding.ts'
 import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
@@ -94,13 +95,11 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     start: {
       run: async () => {
         const { secrets = new Map() } = working
-        await startWithPorts(
-          app,
-          working,
-          { draft, wanted: () => wanted, configure, options: { rebuild, secrets } },
-          observed,
-        )
+        const seed = seen === undefined ? await findSeed(app, working, project) : undefined
+        const options = { rebuild, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
+        await startWithPorts(app, working, { draft, wanted: () => wanted, configure, options }, observed)
         await awaitHealth(app, working.record, project)
+        if (seed?.present === false) await prepareSeed(app, working.record, project, seed.plan)
       },
     },
   } satisfies Actions

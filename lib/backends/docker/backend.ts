@@ -5,22 +5,24 @@
 
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { composeProject, type WorkspaceId } from '../../core/names.ts'
+import type { WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readyOf } from '../../stack/ready.ts'
-import { secretVariable } from '../../stack/secrets.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
-import { createDocker, type Docker, type ResourceKind, requireComposeVersion, type Target } from '../../tools/docker.ts'
+import { createDocker, type Docker, requireComposeVersion } from '../../tools/docker.ts'
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
+import type { ResourceKind } from '../../tools/docker-objects.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Backend, Injection, Provision, Resolution, StartOptions } from '../backend.ts'
+import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
-import { fillSecrets, secretFolder } from './secret-files.ts'
+import { secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
+import { createStarter } from './starting.ts'
+import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
 
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
 
@@ -34,14 +36,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     loaded ??= loadProvisioning(docker, context)
     return loaded
   }
-  const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
+  const { start, seedPlaces } = createStarter(docker, context, doors)
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
+  const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
-  /** With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. */
-  const targetOf = (record: WorkspaceRecord): Target =>
-    hasProjectFiles(record) || record.secrets !== undefined
-      ? { project: composeProject(record.name, record.id) }
-      : { file: composeFile(record) }
+  const target = (record: WorkspaceRecord) => targetOf(context.home, record)
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
     const endpoint = engineEndpoint(context.env)
@@ -122,57 +121,17 @@ export function createDockerBackend(context: BackendContext): Backend {
     await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection)])
   }
 
-  async function start(
-    record: WorkspaceRecord,
-    observed: Observation | undefined,
-    options: StartOptions = { rebuild: false },
-  ): Promise<void> {
-    if (options.rebuild) await closeDoor(record)
-    if (observed?.state === 'paused') await docker.unpause(targetOf(record))
-    await fillSecrets(secretFolder(context, record), options.secrets)
-    await makeCaches(record)
-    await startShared(record)
-    const stopped = observed?.state === 'stopped' && !options.rebuild
-    const started = stopped && (await docker.start(targetOf(record)))
-    // a project's files are read anew only by a start that looked at them before
-    if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
-    if (!started) await up(record, options)
-    await doors.awaitLogin(record, () => docker.lastLogs(targetOf(record)))
-  }
-
-  async function makeCaches(record: WorkspaceRecord): Promise<void> {
-    const labels = { 'dev.nexus.repo': record.repo, 'dev.nexus.instance': context.instance, 'dev.nexus.cache': 'true' }
-    await Promise.all((record.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
-  }
-
-  async function startShared(record: WorkspaceRecord): Promise<void> {
-    if (record.stack?.shared === undefined) return
-    const { environmentOf, onLine } = await projects()
-    await (await shared()).start(record, environmentOf(record.stack), onLine)
-  }
-
-  async function up(record: WorkspaceRecord, { rebuild, secrets }: StartOptions): Promise<void> {
-    const values = Object.fromEntries([...(secrets ?? [])].map(([name, value]) => [secretVariable(name), value]))
-    if (!hasProjectFiles(record) || record.stack === undefined) {
-      const pulls = record.ready === undefined ? {} : { onLine: (await projects()).onLine }
-      return docker.up(composeFile(record), { recreate: rebuild, env: values, ...pulls })
-    }
-    const { environmentOf, onLine } = await projects()
-    const env = { ...environmentOf(record.stack), ...values }
-    await docker.up(composeFile(record), { env, onLine, build: rebuild, recreate: rebuild })
-  }
-
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed === undefined) return closeDoor(record)
-    if (observed.state === 'paused') await docker.unpause(targetOf(record))
-    await Promise.all([closeDoor(record), docker.stop(targetOf(record))])
+    if (observed.state === 'paused') await docker.unpause(target(record))
+    await Promise.all([closeDoor(record), docker.stop(target(record))])
     await removeTree(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
-    await docker.pause(targetOf(record))
+    await docker.pause(target(record))
   }
 
   async function closeDoor(record: WorkspaceRecord): Promise<void> {
@@ -182,7 +141,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
-    if ((await readIfPresent(composeFile(record))) !== undefined) await docker.down(targetOf(record))
+    if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined) await docker.down(target(record))
     if (!(await hasParts(record))) return finishRemoval(record)
     const label = labelOf(record)
     for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
@@ -226,6 +185,10 @@ export function createDockerBackend(context: BackendContext): Backend {
     observe,
     resolve: async (record) => (await projects()).resolveModel(record),
     prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
+    seeds: async () => {
+      const { has, save } = await seeds()
+      return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }
+    },
     provision,
     configure,
     start,
@@ -241,20 +204,10 @@ export function createDockerBackend(context: BackendContext): Backend {
       const args = request.follow ? ['--follow'] : []
       if (request.tail !== null) args.push('--tail', String(request.tail))
       const service = request.service === null ? [] : ['--', request.service]
-      return docker.attachLogs(targetOf(record), [...args, ...service], request.terminal)
+      return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
     sshInfo: doors.sshInfo,
   }
-}
-
-function partsAreGone(record: WorkspaceRecord): NexusError {
-  return new NexusError('CONTAINER_ERROR', `The containers of ${record.name} were removed in this very moment.`, {
-    hint: `To make them again, run \`nexus up ${record.name}\``,
-  })
-}
-
-function hasProjectFiles(record: WorkspaceRecord): boolean {
-  return (record.stack?.files.length ?? 0) > 0
 }
 
 function labelOf(record: WorkspaceRecord): string {

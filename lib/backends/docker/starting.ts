@@ -1,0 +1,84 @@
+/**
+ * Brings a workspace's containers up: secrets, caches and shared services first, prepared data into empty volumes, then compose,
+ * then the login that proves it.
+ */
+import { NexusError } from '../../core/errors.ts'
+import { composeProject } from '../../core/names.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { secretVariable } from '../../stack/secrets.ts'
+import type { Docker, UpOptions } from '../../tools/docker.ts'
+import type { StartOptions } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+import type { createDoors } from './door.ts'
+import { fillSecrets, secretFolder } from './secret-files.ts'
+import type { SeedPlaces } from './seeds.ts'
+import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
+
+export function createStarter(docker: Docker, context: BackendContext, doors: ReturnType<typeof createDoors>) {
+  const { home } = context
+  const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+
+  async function start(
+    record: WorkspaceRecord,
+    observed: Observation | undefined,
+    options: StartOptions = { rebuild: false },
+  ): Promise<void> {
+    if (options.rebuild && record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
+    await fillSecrets(secretFolder(context, record), options.secrets)
+    await makeCaches(record)
+    await startShared(record)
+    const stopped = observed?.state === 'stopped' && !options.rebuild
+    const started = stopped && (await docker.start(targetOf(home, record)))
+    // a project's files are read anew only by a start that looked at them before
+    if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
+    if (!started) await up(record, options)
+    await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
+  }
+
+  async function makeCaches(record: WorkspaceRecord): Promise<void> {
+    const labels = { 'dev.nexus.repo': record.repo, 'dev.nexus.instance': context.instance, 'dev.nexus.cache': 'true' }
+    await Promise.all((record.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
+  }
+
+  async function startShared(record: WorkspaceRecord): Promise<void> {
+    if (record.stack?.shared === undefined) return
+    const { environmentOf, onLine } = await projects()
+    await (await import('./shared.ts')).createShared(docker, context).start(record, environmentOf(record.stack), onLine)
+  }
+
+  async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
+    const values = Object.fromEntries([...(secrets ?? [])].map(([name, value]) => [secretVariable(name), value]))
+    const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
+    if (seed !== undefined) {
+      await docker.up(composeFileOf(home, record), { ...options, create: true })
+      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
+    }
+    await docker.up(composeFileOf(home, record), options)
+  }
+
+  /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
+  async function upOptions(
+    record: WorkspaceRecord,
+    values: Readonly<Record<string, string>>,
+    build: boolean,
+  ): Promise<UpOptions> {
+    if (!hasProjectFiles(record) || record.stack === undefined) {
+      return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
+    }
+    const { environmentOf, onLine } = await projects()
+    return { env: { ...environmentOf(record.stack), ...values }, onLine, build }
+  }
+
+  function seedPlaces(record: WorkspaceRecord): SeedPlaces {
+    return { target: targetOf(home, record), volume: (key) => `${composeProject(record.name, record.id)}_${key}` }
+  }
+
+  return { start, seedPlaces }
+}
+
+function partsAreGone(record: WorkspaceRecord): NexusError {
+  return new NexusError('CONTAINER_ERROR', `The containers of ${record.name} were removed in this very moment.`, {
+    hint: `To make them again, run \`nexus up ${record.name}\``,
+  })
+}

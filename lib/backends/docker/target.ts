@@ -1,0 +1,20 @@
+/** How compose is told which workspace is meant. Pure. */
+import { composeProject } from '../../core/names.ts'
+import { type HomePaths, workspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { Target } from '../../tools/docker.ts'
+
+export function composeFileOf(home: HomePaths, record: WorkspaceRecord): string {
+  return workspacePaths(home, record.id).composeFile
+}
+
+/** With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. */
+export function targetOf(home: HomePaths, record: WorkspaceRecord): Target {
+  return hasProjectFiles(record) || record.secrets !== undefined
+    ? { project: composeProject(record.name, record.id) }
+    : { file: composeFileOf(home, record) }
+}
+
+export function hasProjectFiles(record: WorkspaceRecord): boolean {
+  return (record.stack?.files.length ?? 0) > 0
+}

@@ -1,0 +1,56 @@
+/**
+ * Which data a seed prepares and under which name it is kept: the hash of everything that it follows from. Pure.
+ */
+import { sha256 } from '../core/digest.ts'
+import { NexusError } from '../core/errors.ts'
+import { nearest } from '../core/names.ts'
+import type { ComposeService } from './model.ts'
+import { engineOf } from './shared.ts'
+
+export interface SeedFacts {
+  readonly service: string | undefined
+  readonly run: string
+  /** Lines that change with the content of the inputs. */
+  readonly inputs: readonly string[]
+}
+
+export interface Seed {
+  readonly hash: string
+  readonly service: string
+  /** Keys of the service's named volumes. */
+  readonly volumes: readonly string[]
+}
+
+/** @throws {NexusError} CONFIG_INVALID for a service that is not there or keeps no data in a volume */
+export function planSeed(
+  { service, run, inputs }: SeedFacts,
+  services: Readonly<Record<string, ComposeService>>,
+): Seed {
+  const names = Object.keys(services)
+  const chosen = service ?? names.find((name) => engineOf(name, services[name]) !== undefined)
+  if (chosen === undefined || !names.includes(chosen)) {
+    const what =
+      service === undefined ? 'no database is there to prepare' : `there is no service ${JSON.stringify(service)}`
+    throw invalid(
+      `seed.service: ${what}; there are ${names.join(', ') || 'none'}.`,
+      nearest(service ?? '', names) ?? names[0],
+    )
+  }
+  const definition = services[chosen] ?? {}
+  const volumes = (definition.volumes ?? []).flatMap(({ type, source }) =>
+    type === 'volume' && source !== undefined ? [source] : [],
+  )
+  if (volumes.length === 0) throw invalid(`seed.service: ${chosen} keeps its data in no named volume.`, chosen)
+  const { image, build, environment, command } = definition
+  // passwords are the workspace's own; what they open is not
+  const variables = Object.keys((environment ?? {}) as object).sort()
+  const hash = sha256(JSON.stringify([run, image, build, variables, command, inputs])).slice(0, 16)
+  return { hash, service: chosen, volumes }
+}
+
+function invalid(message: string, near: string | undefined): NexusError {
+  return new NexusError('CONFIG_INVALID', message, {
+    hint: `To name it, run \`nexus config set --project seed.service ${near ?? '<service>'}\``,
+    details: { key: 'seed.service' },
+  })
+}
