@@ -145,7 +145,7 @@ function fail(process: CliProcess, error: unknown, command: Command | undefined,
   if (error instanceof Interrupted) return error.exitCode
   const known = error instanceof NexusError ? error : internalError(process, error)
   reporter.fail(known, errorBody(known))
-  const ownCode = command?.name === 'exec' || command?.name === 'ssh'
+  const ownCode = ['exec', 'ssh', 'run'].includes(command?.name ?? '')
   return ownCode && known.exitCode !== 2 && known.exitCode !== 3 ? OWN_FAILURE : known.exitCode
 }
 

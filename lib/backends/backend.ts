@@ -31,6 +31,18 @@ export interface ExecRequest {
   readonly tty: boolean
 }
 
+export interface CaptureRequest extends Omit<ExecRequest, 'tty'> {
+  readonly timeoutMs: number
+  readonly onLine?: (line: string) => void
+}
+
+/** What a command inside said. */
+export interface Captured {
+  readonly code: number
+  /** stdout and stderr as they came. */
+  readonly output: string
+}
+
 export interface ShellRequest {
   /** Empty for an interactive login shell. */
   readonly argv: readonly string[]
@@ -82,6 +94,8 @@ export interface Provision {
 export interface StartOptions {
   /** Build what is built and make every container anew, though it is there. */
   readonly rebuild: boolean
+  /** Values of the record's secrets, by name. */
+  readonly secrets?: ReadonlyMap<string, string>
 }
 
 export interface Backend {
@@ -107,8 +121,8 @@ export interface Backend {
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
-  /** Makes what needs no ports: image, keys. */
-  provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision>
+  /** Makes what needs no ports: image, keys. `imageCache`: where an image that must be built is looked for, and left. */
+  provision(record: WorkspaceRecord, under?: Resolution['under'], imageCache?: string): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */
   configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void>
   /**
@@ -126,6 +140,11 @@ export interface Backend {
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
   exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null>
+  /**
+   * Runs a command inside and returns what it printed; ends it after the time limit.
+   * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
+   */
+  capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>

@@ -6,17 +6,28 @@ export interface Interruption {
   readonly signal: AbortSignal
   abort(reason: Error): void
   reset(): void
+  /** While `body` runs, an interruption is told to `handler` and ends nothing here: it belongs to what `body` waits for. */
+  delegate<T>(handler: (reason: Error) => void, body: () => Promise<T>): Promise<T>
 }
 
 export function createInterruption(): Interruption {
   let controller = new AbortController()
+  let delegated: ((reason: Error) => void) | undefined
   return {
     get signal() {
       return controller.signal
     },
-    abort: (reason) => controller.abort(reason),
+    abort: (reason) => (delegated === undefined ? controller.abort(reason) : delegated(reason)),
     reset: () => {
       controller = new AbortController()
+    },
+    delegate: async (handler, body) => {
+      delegated = handler
+      try {
+        return await body()
+      } finally {
+        delegated = undefined
+      }
     },
   }
 }

@@ -23,6 +23,16 @@ export interface PortMapping {
   readonly offset?: number
 }
 
+/** A secret by its reference; its value is kept nowhere. */
+export interface SecretRecord {
+  readonly name: string
+  readonly from: string
+  /** Given as this variable too. */
+  readonly variable?: string
+  /** Services that get it; absent: the workspace's own container. */
+  readonly services?: readonly string[]
+}
+
 /** What the image under the workspace's own container runs by itself. */
 export interface AppCommand {
   /** Entry point and command; empty when it runs nothing. */
@@ -125,6 +135,9 @@ export interface WorkspaceRecord {
   readonly stack?: StackRecord
   /** Leased CIDR blocks, one for each network, in their order. */
   readonly subnets?: readonly string[]
+  readonly secrets?: readonly SecretRecord[]
+  /** What runs once after the first start, and has not yet. */
+  readonly pendingHooks?: boolean
   /** What it was made from: path in the worktree -> hash of the content, '' for a file that was not there. */
   readonly inputs?: Readonly<Record<string, string>>
 }

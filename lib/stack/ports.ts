@@ -39,11 +39,15 @@ export function activeServices(model: ComposeModel, profiles: readonly string[])
   )
 }
 
-/** The configured ports, then those that services publish; `main` has the workspace's own ports. */
+/**
+ * The configured ports, then those that services publish; `main` has the workspace's own ports. What was published before
+ * keeps its name.
+ */
 export function stackPorts(
   services: ReadonlyMap<string, ComposeService>,
   main: string,
   configured: readonly ConfiguredPort[],
+  before: readonly WantedPort[] = [],
 ): readonly WantedPort[] {
   // one leased port cannot lead to several containers
   const published = [...services].flatMap(([service, definition]) =>
@@ -62,6 +66,13 @@ export function stackPorts(
       ...ownedBy(owner, main),
     })
     taken.add(keyOf(owner ?? main, container, protocol))
+  }
+  const isThere = new Set(published.map(({ service, container, protocol }) => keyOf(service, container, protocol)))
+  for (const { name, container, protocol, service = main } of before) {
+    const key = keyOf(service, container, protocol)
+    if (!isThere.has(key) || taken.has(key) || wanted.some((port) => port.name === name)) continue
+    wanted.push({ name, container, protocol, ...ownedBy(service, main) })
+    taken.add(key)
   }
   const rest = published.filter(({ service, container, protocol }) => !taken.has(keyOf(service, container, protocol)))
   const names = nameServices(services, rest, new Set(['ssh', ...wanted.map(({ name }) => name)]))

@@ -38,6 +38,11 @@ export interface AttachOptions {
   readonly onSignal?: (signal: NodeJS.Signals) => void
 }
 
+/** A small process that runs a command when ours ends without having dismissed it, however it ends. */
+export interface Guard {
+  dismiss(): void
+}
+
 export interface Runner {
   /**
    * Runs a command and captures its output.
@@ -46,6 +51,8 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
+  guard(argv: readonly string[], logFile: string): Guard
 }
 
 /** A command ended with a code that its caller does not accept. */
@@ -91,7 +98,21 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    guard: (argv, logFile) => startGuard(argv, logFile, environment),
   }
+}
+
+/** The pipe to it is ours alone: the kernel closes it when we die. */
+function startGuard(argv: readonly string[], logFile: string, environment: NodeJS.ProcessEnv): Guard {
+  const script = 'read -r word; [ "$word" = done ] || exec "$@" >> "$0" 2>&1'
+  const child = spawn('/bin/bash', ['-c', script, logFile, ...argv], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: cleanEnvironment(environment),
+  })
+  child.unref()
+  child.stdin.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
+  return { dismiss: () => child.stdin.end('done\n') }
 }
 
 /**

@@ -80,6 +80,14 @@ export class Override {
 /** Compose's `!reset`: takes away what the files below say. */
 export class Reset {}
 
+/** A text in which compose shall replace variables: its `$` stay as they are. */
+export class Interpolated {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
 const COMPOSE_TAGS: Tags = [
   {
     tag: '!override',
@@ -143,6 +151,7 @@ function escapeDollars(value: Yaml): Yaml {
   if (typeof value === 'string') return value.replaceAll('$', '$$$$')
   if (value instanceof Override) return new Override(escapeDollars(value.value))
   if (value instanceof Reset) return value
+  if (value instanceof Interpolated) return value.text
   if (Array.isArray(value)) return value.map(escapeDollars)
   if (value !== null && typeof value === 'object') {
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escapeDollars(inner as Yaml)]))

@@ -13,7 +13,7 @@ import {
   type Stats,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, copyFile, mkdir, open, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { appendFile, copyFile, cp, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 
@@ -142,6 +142,27 @@ export function writeCrashLog(folder: string, error: unknown): string {
   } catch {
     return stack // the stack itself is the best that can be shown then
   }
+}
+
+/** Removes all but the newest files of a folder, by their names' last part, a time. */
+export async function keepNewest(folder: string, count: number): Promise<void> {
+  const names = (await readdir(folder)).sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
+  for (const name of names.slice(count)) await rm(join(folder, name), { force: true })
+}
+
+function timeOf(name: string): string {
+  return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
+}
+
+/** Puts a finished file in place, over an older one. */
+export async function renameInto(temporary: string, path: string): Promise<void> {
+  await rename(temporary, path)
+}
+
+/** Copies a file or a folder with all that is in it, modes, times and links as they are, over what is there. */
+export async function copyTree(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
 }
 
 /** Removes a file or a folder with all that is in it; missing is fine. */

@@ -94,7 +94,20 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
     })
   }
 
-  return { hasImage, listImages, removeImages, build, inspectImage, pull }
+  const change = (args: readonly string[]) => docker(args, { timeoutMs: BUILD_TIMEOUT_MS })
+
+  return {
+    hasImage,
+    listImages,
+    removeImages,
+    build,
+    inspectImage,
+    pull,
+    tag: (from: string, to: string) => change(['image', 'tag', from, to]),
+    push: (reference: string) => change(['push', '--quiet', '--', reference]),
+    save: (reference: string, file: string) => change(['image', 'save', '--output', file, reference]),
+    load: (file: string) => change(['image', 'load', '--quiet', '--input', file]),
+  }
 }
 
 interface ConfigJson {

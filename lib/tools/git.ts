@@ -73,6 +73,12 @@ export function createGit(runner: Runner) {
       })
   }
 
+  /** True for a path in a worktree that git ignores there. */
+  async function isIgnored(worktree: string, path: string): Promise<boolean> {
+    const result = await git(worktree, ['check-ignore', '--quiet', '--', path], { env: READ, okCodes: [0, 1] })
+    return result.code === 0
+  }
+
   /** True for a text that git accepts as a branch name. */
   async function isBranchName(repo: string, text: string): Promise<boolean> {
     const result = await git(repo, ['check-ref-format', `refs/heads/${text}`], { okCodes: [0, 1] })
@@ -146,6 +152,12 @@ export function createGit(runner: Runner) {
     return Number(stdout.trim())
   }
 
+  /** The commits of a revision that a base does not have, oldest first, as `<id> <subject>`. */
+  async function listCommits(repo: string, base: string, revision: string): Promise<readonly string[]> {
+    const args = ['log', '--reverse', '--format=%h %s', '--end-of-options', `${base}..${revision}`]
+    return (await read(repo, args)).stdout.split('\n').filter((line) => line !== '')
+  }
+
   /** Changed and untracked paths of a worktree, at most `limit`, as `git status --porcelain` names them. */
   async function listChanges(path: string, timeoutMs = 60_000): Promise<readonly string[]> {
     const args = [...INERT, 'status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
@@ -198,12 +210,14 @@ export function createGit(runner: Runner) {
     listNames,
     listRefs,
     isBranchName,
+    isIgnored,
     addWorktree,
     checkOut,
     initSubmodules,
     removeWorktree,
     deleteBranch,
     countUniqueCommits,
+    listCommits,
     listChanges,
     listUnpushedSubmodules,
     findRemoteRef,

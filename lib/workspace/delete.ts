@@ -10,8 +10,11 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import { admitHooks, findSettings, runHook, tryHook } from './hooks.ts'
+import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
+import { projectOf } from './up.ts'
 import { removeEmptyFolders } from './up-actions.ts'
 
 export interface DeleteRequest {
@@ -37,7 +40,9 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
       request.force ? undefined : refuseLoss(app, record),
     ])
     const backend = await app.backend(record.backend)
+    const preDelete = await findPreDelete(app, record)
     const plan = planDelete({
+      preDelete: preDelete?.run,
       name: record.name,
       worktree: record.worktree,
       branch: record.branch,
@@ -53,10 +58,37 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
       saved = false
       await working.notes
     })
+    // before the point of no return: a hook that fails stops the delete
+    await preDelete?.perform(request.force)
     await app.records.save(working.record)
-    await walk(app, working, plan, actions, () => saved)
+    await walk(
+      app,
+      working,
+      plan.filter(({ id }) => id !== 'pre-delete'),
+      actions,
+      () => saved,
+    )
     return { record, plan, keptBranch, changed: true }
   })
+}
+
+/**
+ * The hook before a delete; only where it can run.
+ * @throws {NexusError} HOOK_FAILED without `force`
+ */
+async function findPreDelete(app: App, record: WorkspaceRecord) {
+  const project = projectOf(record)
+  const settings = await findSettings(app, project)
+  const hook = settings?.hooks.get('pre-delete')
+  if (settings === undefined || hook === undefined) return undefined
+  const perform = async (force: boolean) => {
+    await admitHooks(app, record.repo, settings)
+    if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
+      app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
+    } else if (force) await tryHook(app, record, project, 'pre-delete')
+    else await runHook(app, record, settings, 'pre-delete')
+  }
+  return { run: hook.run, perform }
 }
 
 function deleteActions(

@@ -4,10 +4,11 @@ import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import { admitHooks, findSettings, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
-import type { UpResult } from './up.ts'
+import { projectOf, type UpResult } from './up.ts'
 
 interface Change {
   readonly kind: Operation['kind']
@@ -31,14 +32,26 @@ async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: C
 }
 
 /** Stops a workspace; one that is stopped already stays so. */
-export function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  const project = projectOf(record)
+  const settings = await findSettings(app, project)
+  const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
+  const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
+  if (!dryRun && settings !== undefined) await admitHooks(app, record.repo, settings)
   return change(app, record, dryRun, {
     kind: 'stop',
     desired: 'stopped',
-    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped'),
+    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped', hooks),
     actions: async ({ backend: name }, seen) => {
       const backend = await app.backend(name)
-      return { stop: { run: () => backend.stop(record, seen.observation) } }
+      return {
+        // nothing inside can be asked while it is paused or broken
+        'pre-stop': {
+          run: async () => (seen.state === 'running' ? tryHook(app, record, project, 'pre-stop') : undefined),
+        },
+        stop: { run: () => backend.stop(record, seen.observation) },
+        'post-stop': { run: () => tryHook(app, record, project, 'post-stop') },
+      }
     },
   })
 }

@@ -40,6 +40,8 @@ export interface CreateRequest {
   /** `KEY=value`, or `KEY` to take this process's own value. */
   readonly env?: readonly string[]
   readonly ports?: readonly string[]
+  /** Folder or registry to take the workspace image from, and to leave it in, when it would have to be built. */
+  readonly imageCache?: string | undefined
   readonly start: boolean
   readonly dryRun: boolean
 }
@@ -50,6 +52,7 @@ export interface Draft {
   readonly wanted: readonly WantedPort[]
   readonly backend: Backend
   readonly project: ConfigSources['project']
+  readonly imageCache?: string | undefined
 }
 
 export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
@@ -92,6 +95,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     wanted,
     backend,
     project,
+    imageCache: request.imageCache,
     record: {
       schema: 1,
       id: newWorkspaceId(),

@@ -58,6 +58,8 @@ export interface Working {
   record: WorkspaceRecord
   /** The project's compose files as this operation read them. */
   model?: ComposeModel | undefined
+  /** Values of its secrets, for this operation alone. */
+  readonly secrets?: ReadonlyMap<string, string>
   /** The notes that are still being written; a step that removes the record waits for them. */
   notes?: Promise<void>
 }

@@ -152,7 +152,7 @@ function wantedPorts(
   const active = model === undefined ? new Map() : activeServices(model, stack.profiles)
   // what is shared is not this workspace's to publish
   const services = new Map([...active].filter(([name]) => stack.shared?.services.includes(name) !== true))
-  const published = stackPorts(services, stack.main, configured)
+  const published = stackPorts(services, stack.main, configured, record.ports)
   const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
   const own = record.ports.filter((port) => port.service === undefined).map(({ host: _, ...port }) => port)
   for (const port of [...published, ...own, ...exposed]) {

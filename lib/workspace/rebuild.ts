@@ -5,6 +5,7 @@
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
+import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
@@ -22,15 +23,19 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
     requireEngine(seen)
     const record = asConfigured(present, settings, backend.capabilities.has('compose-file'))
-    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record) }
+    const { templates } = settings.worktree
+    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
     const plan = planRebuild(facts)
     if (dryRun) return { record: present, plan, changed: false, created: false }
-    const working: Working = { record: { ...record, operation: beginOperation('rebuild') } }
+    await admitHooks(app, record.repo, settings)
+    const secrets = await secretsFor(app, settings)
+    const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
     const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
     const wanted = ownPorts(settings.ports, record.ports)
     const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
     await walk(app, working, plan, steps, () => true)
-    return { record: await settle(app, withInputs(working), 'running'), plan, changed: true, created: false }
+    const settled = await settle(app, withInputs(working), 'running')
+    return { record: await runStartHooks(app, settled, project), plan, changed: true, created: false }
   })
 }
 

@@ -9,6 +9,14 @@ export type StepId =
   | 'lease'
   | 'worktree'
   | 'resolve'
+  | 'templates'
+  | 'pre-start'
+  | 'dotfiles'
+  | 'post-create'
+  | 'post-start'
+  | 'pre-stop'
+  | 'post-stop'
+  | 'pre-delete'
   | 'provision'
   | 'configure'
   | 'start'
@@ -50,6 +58,10 @@ export interface UpFacts {
   readonly capabilities: ReadonlySet<string>
   /** What the project brings to run, such as `compose.yaml`; undefined for a plain workspace. */
   readonly stack: string | undefined
+  /** Templates of ignored files, which need ports. */
+  readonly templates: readonly string[]
+  /** The hook before a start, as its command; undefined for none. */
+  readonly preStart: string | undefined
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -68,7 +80,8 @@ export function planUp(facts: UpFacts): Plan {
   }
   if (facts.state === 'stopped' && facts.start && plan.length === 0) {
     // its containers are there: nothing that they are started from has to be made first
-    plan.push(step('start', facts.name, startCause(facts.state)))
+    if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
+    plan.push(step('start', facts.name, startCause(facts.state), ['pre-start']))
     plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
@@ -76,10 +89,17 @@ export function planUp(facts: UpFacts): Plan {
     plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree']))
     plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
   }
+  if (facts.templates.length > 0) {
+    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease']))
+  }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
-  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
-  const first: readonly StepId[] = facts.isNew ? ['configure'] : ['configure', 'stop', 'worktree']
+  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined
+  const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
+  if (facts.start && facts.preStart !== undefined) {
+    plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
+  }
   if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
   return plan
 }
@@ -96,19 +116,32 @@ function startCause(state: UpFacts['state']): string {
 }
 
 /** Makes a workspace anew from what its files say now; worktree, volumes and ports stay. */
-export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack'>): Plan {
+export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates'>): Plan {
   const plan: Step[] = []
   const cause = 'asked for'
   if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause))
   if (facts.capabilities.has('local-ports')) plan.push(step('lease', 'ports', 'as the files say now', ['resolve']))
+  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease']))
   plan.push(step('provision', 'image and keys', cause, ['resolve']))
-  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision']))
+  plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   plan.push(step('start', facts.name, 'its containers are made anew', ['configure']))
   return plan
 }
 
-export function planStop(name: string, state: string): Plan {
-  return state === 'stopped' ? [] : [step('stop', name, `it is ${state}`)]
+/** The hooks as their commands, where there are any. */
+export interface StopHooks {
+  readonly 'pre-stop'?: string | undefined
+  readonly 'post-stop'?: string | undefined
+}
+
+export function planStop(name: string, state: string, hooks: StopHooks = {}): Plan {
+  if (state === 'stopped') return []
+  const { 'pre-stop': before, 'post-stop': after } = hooks
+  return [
+    ...(before === undefined ? [] : [step('pre-stop', before, 'configured')]),
+    step('stop', name, `it is ${state}`, ['pre-stop']),
+    ...(after === undefined ? [] : [step('post-stop', after, 'configured', ['stop'])]),
+  ]
 }
 
 export function planPause(name: string): Plan {
@@ -126,10 +159,13 @@ export interface DeleteFacts {
   /** Why the branch goes; undefined when it stays. */
   readonly deleteBranchCause: string | undefined
   readonly portsLeased: boolean
+  /** The hook before a delete, as its command; undefined for none. */
+  readonly preDelete?: string | undefined
 }
 
 export function planDelete(facts: DeleteFacts): Plan {
-  const plan: Step[] = [step('remove', facts.name, 'containers, networks and volumes by label')]
+  const plan: Step[] = facts.preDelete === undefined ? [] : [step('pre-delete', facts.preDelete, 'configured')]
+  plan.push(step('remove', facts.name, 'containers, networks and volumes by label', ['pre-delete']))
   if (facts.worktree !== null) {
     plan.push(step('worktree-remove', facts.worktree, 'nothing in it would be lost or --force was given', ['remove']))
   }

@@ -1,10 +1,9 @@
 /**
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
-import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Resolution } from '../backends/backend.ts'
+import type { Resolution, StartOptions } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
@@ -15,10 +14,12 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
+import { runHook } from './hooks.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { resolveStack } from './project-stack.ts'
+import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -34,8 +35,18 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     await backend.configure(working.record, settings.ssh.injection, resolution)
   }
   return {
+    templates: {
+      run: async () => {
+        await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
+        // what the compose files say may hang on them
+        if (resolution?.model !== undefined)
+          ({ resolution } = await resolveStack(app, working.record, backend, project))
+      },
+    },
     resolve: {
       run: async () => {
+        // with what is known already, as the compose files may not be readable without
+        await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: true })
         const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
@@ -61,23 +72,46 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         // a workspace keeps its image until it is rebuilt
         const record = rebuild ? { ...working.record, image: null } : working.record
-        const provision = await backend.provision(record, resolution?.under)
+        const provision = await backend.provision(record, resolution?.under, draft.imageCache)
         working.record = { ...working.record, ...provision }
       },
     },
     configure: {
       run: async () => {
+        working.record = await withSecretNames(app, working.record, project)
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
         await configure()
       },
     },
+    'pre-start': {
+      run: async () => runHook(app, working.record, (await app.config(project)).settings, 'pre-start'),
+    },
     start: {
       run: async () => {
-        await startWithPorts(app, working, { draft, wanted: () => wanted, configure, rebuild }, observed)
+        const { secrets = new Map() } = working
+        await startWithPorts(
+          app,
+          working,
+          { draft, wanted: () => wanted, configure, options: { rebuild, secrets } },
+          observed,
+        )
         await awaitHealth(app, working.record, project)
       },
     },
   } satisfies Actions
+}
+
+/** Which secrets the workspace gets, by reference. */
+async function withSecretNames(app: App, record: WorkspaceRecord, project: Draft['project']): Promise<WorkspaceRecord> {
+  const { secrets } = (await app.config(project)).settings
+  if (secrets.size === 0 && record.secrets === undefined) return record
+  const names = [...secrets].map(([name, { from, variable, services }]) => ({
+    name,
+    from,
+    ...(variable === undefined ? {} : { variable }),
+    ...(services === undefined ? {} : { services }),
+  }))
+  return { ...record, secrets: names }
 }
 
 /** The ports asked for, where the workspace has none yet. */
@@ -105,6 +139,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         }
       })
       await fillWorktree(app, worktree)
+      await bringIgnored(app, working.record, draft)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
@@ -127,19 +162,6 @@ async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft,
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 
-async function fillWorktree(app: App, worktree: string): Promise<void> {
-  const onLine = (text: string) => app.emit({ type: 'progress', text })
-  await app.git.checkOut(worktree, onLine)
-  if (!existsSync(`${worktree}/.gitmodules`)) return
-  try {
-    await app.git.initSubmodules(worktree, onLine)
-  } catch (error) {
-    if (!(error instanceof NexusError)) throw error
-    const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
-    app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
-  }
-}
-
 /** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
 async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
   if (!branch.create) return
@@ -153,7 +175,7 @@ interface Making {
   readonly draft: Draft
   readonly wanted: () => readonly WantedPort[]
   readonly configure: () => Promise<void>
-  readonly rebuild: boolean
+  readonly options: StartOptions
 }
 
 /** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
@@ -167,7 +189,7 @@ async function startWithPorts(
   let observed = seen
   for (let attempt = 1; ; attempt++) {
     try {
-      return await backend.start(working.record, observed, { rebuild: making.rebuild })
+      return await backend.start(working.record, observed, making.options)
     } catch (error) {
       if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
       await giveOtherPorts(app, working, making, error)

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
-import type { ConfigSources } from '../config/load.ts'
+import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
@@ -15,6 +15,7 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
+import { admitHooks, planHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
@@ -57,10 +58,15 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    ...(await configuredSteps(app, draft)),
   })
-  if (request.dryRun) return { record, plan, changed: false, created: false }
+  const { settings } = await app.config(draft.project)
+  const after = request.start ? planHooks(settings, true) : []
+  if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
+  await admitHooks(app, record.repo, settings)
+  const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
-    const working: Working = { record }
+    const working: Working = { record, secrets }
     let saved = false
     const steps = createSteps(app, working, draft, undefined)
     const actions: Actions = {
@@ -80,8 +86,10 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       start: { ...steps.start, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
-    const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
-    return { record: settled, plan, changed: true, created: true }
+    const made = { ...withInputs(working), pendingHooks: planHooks(settings, true).length > 0 }
+    const settled = await settle(app, made, request.start ? 'running' : 'stopped')
+    const done = request.start ? await runStartHooks(app, settled, draft.project) : settled
+    return { record: done, plan: [...plan, ...after], changed: true, created: true }
   })
 }
 
@@ -98,11 +106,16 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
     const backend = await app.backend(record.backend)
     const [seen] = await Promise.all([look(app, record, options), backend.check()])
     const redo = needsWorktreeAgain(record, seen)
-    const plan = planStart(record, seen, backend, redo, options)
+    const { settings } = await app.config(project)
+    const steps = planStart(record, seen, backend, redo, options, settings)
+    const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
+    const plan = [...steps, ...(starts && options.start ? planHooks(settings, record.pendingHooks === true) : [])]
     if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
       return { record, plan, changed: false, created: false }
     }
+    await admitHooks(app, record.repo, settings)
     const working: Working = {
+      secrets: await secretsFor(app, settings),
       record: {
         ...record,
         operation: beginOperation(record.operation?.kind === 'create' ? 'create' : 'start', record.operation?.done),
@@ -111,10 +124,11 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
     const wanted = record.ports.map(({ host: _, ...port }) => port)
     const branch = await ownBranch(app, record, redo)
     const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
-    await walk(app, working, plan, createSteps(app, working, draft, seen), () => true)
+    await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
     const made = working.model === undefined ? working.record : withInputs(working)
     const settled = await settle(app, made, options.start ? 'running' : record.desired)
-    return { record: settled, plan, changed: plan.length > 0, created: false }
+    const done = starts && options.start ? await runStartHooks(app, settled, project) : settled
+    return { record: done, plan, changed: plan.length > 0, created: false }
   })
 }
 
@@ -146,7 +160,14 @@ function needsWorktreeAgain(record: WorkspaceRecord, seen: Seen): boolean {
   return operation?.kind === 'create' && !isAlive(operation) && !operation.done.includes('worktree')
 }
 
-function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: boolean, options: StartOptions): Plan {
+function planStart(
+  record: WorkspaceRecord,
+  seen: Seen,
+  backend: Backend,
+  redo: boolean,
+  options: StartOptions,
+  settings: Settings,
+): Plan {
   const observed = seen.observation?.state ?? 'absent'
   return planUp({
     name: record.name,
@@ -160,7 +181,17 @@ function planStart(record: WorkspaceRecord, seen: Seen, backend: Backend, redo: 
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    templates: record.worktree === null ? [] : settings.worktree.templates,
+    preStart: settings.hooks.get('pre-start')?.run,
   })
+}
+
+async function configuredSteps(app: App, { record, project }: Draft) {
+  const { settings } = await app.config(project)
+  return {
+    templates: record.worktree === null ? [] : settings.worktree.templates,
+    preStart: settings.hooks.get('pre-start')?.run,
+  }
 }
 
 /** What of the project's runs, in the words of its files. */

@@ -3,11 +3,13 @@
  * command does is loaded only when it is called.
  */
 import type { Command } from './command.ts'
-import { DRY_RUN, NAME, REPO } from './options.ts'
+import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
+const running = () => import('./run.ts')
+const initialising = () => import('./init.ts')
 const config = () => import('./config.ts')
 const meta = () => import('./meta.ts')
 const trust = () => import('./trust.ts')
@@ -110,6 +112,37 @@ export const COMMANDS: readonly Command[] = [
     options: [REPO, DRY_RUN],
     example: 'nexus trust revoke all',
     load: async () => (await trust()).revoke,
+  },
+  {
+    name: 'run',
+    summary: 'run a command in a throw-away workspace, as CI does; everything is removed afterwards',
+    args: [],
+    options: [
+      { flag: '--from <ref>', text: 'of this commit or branch instead of HEAD' },
+      { flag: '--name <name>', text: 'name of the workspace; default: run- and eight letters' },
+      { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
+      { flag: '--artifact <path>', text: 'copy this file or folder of the worktree here afterwards', many: true },
+      { flag: '--keep-on-failure', text: 'keep the workspace when the command fails' },
+      { flag: '--image-cache <place>', text: 'folder or registry that keeps the workspace image between machines' },
+      APPROVE,
+      REPO,
+    ],
+    takesCommand: true,
+    example: 'nexus run --artifact report.xml -- make test',
+    load: async () => (await running()).run,
+  },
+  {
+    name: 'init',
+    summary: 'write a commented configuration from what the repository brings',
+    args: [],
+    options: [
+      { flag: '--make', text: 'also nexus.mk with the targets ws-up, ws-down, ws-list, ws-ssh, ws-exec and ws-delete' },
+      { flag: '--force', text: 'write files that are there anew; the old ones are kept beside them' },
+      REPO,
+      DRY_RUN,
+    ],
+    example: 'nexus init --dry-run',
+    load: async () => (await initialising()).init,
   },
   {
     name: 'config show',

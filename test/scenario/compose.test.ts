@@ -16,8 +16,8 @@ const SERVER = `use IO::Socket::INET;
 my $server = IO::Socket::INET->new(LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die "$!";
 while (my $client = $server->accept) {
   <$client>;
-  open(my $note, '<', '/data/note');
-  print $client "HTTP/1.0 200 OK\\r\\n\\r\\n", $note ? <$note> : "nothing\\n";
+  my $there = open(my $note, '<', '/data/note');
+  print $client "HTTP/1.0 200 OK\\r\\n\\r\\n", $there ? <$note> : "nothing\\n";
   close $client;
 }
 `
@@ -179,11 +179,10 @@ suite('compose projects', (test) => {
       })
       const workspace = await scene.up('a')
       assert.is(await answer(portOf(workspace, 'web')), 'nothing\n')
-      const script =
-        'echo "$PRICE"; git branch --show-current; ps -o user= -C perl; readlink /proc/$(pgrep -o perl)/cwd'
+      const script = 'echo "$PRICE"; git branch --show-current; ps -o user= -C perl'
       assert.is(
         await scene.inside('a', 'sudo', 'sh', '-c', `PRICE='5$' && cd /workspace && ${script}`),
-        '5$\nnexus/a\ndaemon\n/srv\n',
+        '5$\nnexus/a\ndaemon\n',
       )
       assert.is(await scene.inside('a', 'printenv', 'PRICE'), '5$\n')
       // a command that fails leaves the workspace to look at

@@ -27,6 +27,8 @@ const up = (change: Partial<UpFacts> = {}): Plan =>
     start: true,
     capabilities: DOCKER,
     stack: undefined,
+    templates: [],
+    preStart: undefined,
     ...change,
   })
 
@@ -133,7 +135,7 @@ suite('the order of plans', (test) => {
   })
 
   test('files are made only with ports and image known, and started only then', () => {
-    assert.equal([...needs(up(fresh), 'configure')].sort(), ['lease', 'provision'])
+    assert.equal([...needs(up(fresh), 'configure')].sort(), ['lease', 'provision', 'templates'])
     assert.equal(needs(up(fresh), 'start'), ['configure'])
   })
 

@@ -8,6 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { secretVariable } from '../../stack/secrets.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker, type ResourceKind, requireComposeVersion, type Target } from '../../tools/docker.ts'
@@ -17,6 +18,7 @@ import type { Backend, Injection, Provision, Resolution, StartOptions } from '..
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
+import { fillSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
@@ -34,9 +36,11 @@ export function createDockerBackend(context: BackendContext): Backend {
   const composeFile = (record: WorkspaceRecord) => workspacePaths(context.home, record.id).composeFile
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
-  /** With files of the project's, by name alone: what runs must not hang on what somebody writes into them meanwhile. */
+  /** With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. */
   const targetOf = (record: WorkspaceRecord): Target =>
-    hasProjectFiles(record) ? { project: composeProject(record.name, record.id) } : { file: composeFile(record) }
+    hasProjectFiles(record) || record.secrets !== undefined
+      ? { project: composeProject(record.name, record.id) }
+      : { file: composeFile(record) }
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
     const endpoint = engineEndpoint(context.env)
@@ -79,11 +83,15 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
-  async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
+  async function provision(
+    record: WorkspaceRecord,
+    under?: Resolution['under'],
+    imageCache?: string,
+  ): Promise<Provision> {
     const { images, describeImage, createKeys } = await provisioning()
     const image = describeImage(context.instance, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
-      images.ensure(image, record.image),
+      images.ensure(image, record.image, imageCache),
       createKeys(context).ensureKeys(record),
     ])
     return { image: reference, hostKeyFingerprint }
@@ -102,6 +110,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
         alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
         model: resolution?.model,
+        secretFolder: secretFolder(context, record),
       })
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
@@ -118,6 +127,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   ): Promise<void> {
     if (options.rebuild) await closeDoor(record)
     if (observed?.state === 'paused') await docker.unpause(targetOf(record))
+    await fillSecrets(secretFolder(context, record), options.secrets)
     await startShared(record)
     const stopped = observed?.state === 'stopped' && !options.rebuild
     const started = stopped && (await docker.start(targetOf(record)))
@@ -133,12 +143,13 @@ export function createDockerBackend(context: BackendContext): Backend {
     await (await shared()).start(record, environmentOf(record.stack), onLine)
   }
 
-  async function up(record: WorkspaceRecord, { rebuild }: StartOptions): Promise<void> {
+  async function up(record: WorkspaceRecord, { rebuild, secrets }: StartOptions): Promise<void> {
+    const values = Object.fromEntries([...(secrets ?? [])].map(([name, value]) => [secretVariable(name), value]))
     if (!hasProjectFiles(record) || record.stack === undefined) {
-      return docker.up(composeFile(record), { recreate: rebuild })
+      return docker.up(composeFile(record), { recreate: rebuild, env: values })
     }
     const { environmentOf, onLine } = await projects()
-    const env = environmentOf(record.stack)
+    const env = { ...environmentOf(record.stack), ...values }
     await docker.up(composeFile(record), { env, onLine, build: rebuild, recreate: rebuild })
   }
 
@@ -146,6 +157,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (observed === undefined) return closeDoor(record)
     if (observed.state === 'paused') await docker.unpause(targetOf(record))
     await Promise.all([closeDoor(record), docker.stop(targetOf(record))])
+    await removeTree(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
@@ -182,6 +194,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
+    await removeTree(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).forget(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
@@ -213,6 +226,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     remove,
     isReachable: async (record) => (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
+    capture: sessions.capture,
     shell: sessions.shell,
     logs: (record, request) => {
       const args = request.follow ? ['--follow'] : []

@@ -9,12 +9,13 @@ import includeTemplate from '../../../templates/docker-compose.include.yml.hbs'
 import template from '../../../templates/docker-compose.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
-import { hasUrl } from '../../core/urls.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { makeOverride, ownNetworks, publishedPorts } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
+import { secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
+import { nexusVariables } from '../../stack/variables.ts'
 import {
   formatCompose,
   Override,
@@ -37,6 +38,8 @@ export interface ComposeFacts {
   readonly alternates: readonly string[]
   /** The project's resolved compose files; undefined without any. */
   readonly model?: ComposeModel | undefined
+  /** Where secrets lie while the workspace runs. */
+  readonly secretFolder?: string
 }
 
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
@@ -103,7 +106,9 @@ function plainModel(facts: ComposeFacts): YamlMap {
   const [subnet] = record.subnets ?? []
   return {
     ...model,
-    services: { workspace: mainService(model, facts) },
+    services: {
+      workspace: withSecrets(mainService(model, facts), secretsOf(record, 'workspace'), facts.secretFolder ?? ''),
+    },
     networks: {
       default: {
         labels: { ...workspaceLabels(record, instance) },
@@ -139,7 +144,12 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     stack.base.kind === 'service'
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
-  const all = { ...services, [stack.main]: main }
+  const all = Object.fromEntries(
+    Object.entries({ ...services, [stack.main]: main }).map(([name, service]) => [
+      name,
+      withSecrets(service as YamlMap, secretsOf(record, name), facts.secretFolder ?? ''),
+    ]),
+  )
   if (stack.shared === undefined) return { ...override, services: all }
   return {
     ...override,
@@ -217,25 +227,6 @@ export function workspaceLabels(record: WorkspaceRecord, instance: string): Read
 /** What the workspace's own container finds in its environment. */
 export function workspaceEnvironment(record: WorkspaceRecord): Readonly<Record<string, string>> {
   return { ...nexusVariables(record), ...record.env }
-}
-
-/** What every service of the workspace finds in its environment; `NEXUS_WS_*` is never configuration. */
-export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string, string>> {
-  const env: Record<string, string> = {
-    NEXUS_WS_ID: record.id,
-    NEXUS_WS_NAME: record.name,
-    NEXUS_WS_BRANCH: record.branch,
-    NEXUS_WS_REPO: record.repo,
-    NEXUS_WS_WORKTREE: requireWorktree(record),
-  }
-  for (const port of record.ports) {
-    if (port.host === null) continue
-    const word = port.name.toUpperCase().replaceAll('-', '_')
-    env[`NEXUS_WS_PORT_${word}`] = String(port.host)
-    if (hasUrl(port)) env[`NEXUS_WS_URL_${word}`] = `http://localhost:${port.host}`
-  }
-  const database = record.stack?.shared?.database
-  return database === undefined ? env : { ...env, NEXUS_WS_DB: database.name }
 }
 
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {

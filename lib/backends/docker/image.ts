@@ -15,6 +15,7 @@ import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
+import { createImageCache } from './image-cache.ts'
 
 const BASE_IMAGE = 'debian:bookworm-slim'
 const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000
@@ -69,7 +70,7 @@ export function createImages(docker: Docker, context: BackendContext) {
    * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
    * which is built once, however many ask at the same time.
    */
-  async function ensure(image: WorkspaceImage, inUse: string | null): Promise<string> {
+  async function ensure(image: WorkspaceImage, inUse: string | null, cache?: string): Promise<string> {
     if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
     if (await has(image.reference)) return image.reference
     const lock = join(context.home.locks, `image-${image.hash}`)
@@ -78,8 +79,12 @@ export function createImages(docker: Docker, context: BackendContext) {
       lock,
       async () => {
         if (await has(image.reference)) return
-        if (image.base === BASE_IMAGE) await ensureBaseImage()
-        await build(image)
+        const kept = cache === undefined ? undefined : createImageCache(docker, context, cache)
+        if ((await kept?.restore(image)) !== true) {
+          if (image.base === BASE_IMAGE) await ensureBaseImage()
+          await build(image)
+          await kept?.save(image)
+        }
         await removeUnused([image.reference])
       },
       { waitMs: BUILD_WAIT_MS, onWait, signal: context.interruption.signal },

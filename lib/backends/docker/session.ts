@@ -11,7 +11,7 @@ import { constants } from 'node:os'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { doorArgs, masterArgs, quoteWord } from '../../tools/ssh.ts'
-import type { ExecRequest, ShellRequest } from '../backend.ts'
+import type { Captured, CaptureRequest, ExecRequest, ShellRequest } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
 
@@ -39,6 +39,30 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     return null
   }
 
+  /** stdout and stderr come as one text, in their order. */
+  async function capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured> {
+    const token = randomBytes(8).toString('hex')
+    const argv = ['sh', '-c', 'exec 2>&1; exec "$@"', 'sh', ...request.argv]
+    const command = remoteCommand(record, { ...request, argv, tty: false }, token)
+    const door = doors.doorOf(record)
+    try {
+      const result = await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, command], {
+        okCodes: 'any',
+        timeoutMs: request.timeoutMs,
+        ...(request.onLine === undefined ? {} : { onLine: request.onLine }),
+      })
+      if (result.code !== SSH_FAILURE || (await doors.ssh.hasMaster(door))) {
+        return { code: result.code, output: result.stdout + result.stderr }
+      }
+    } catch (error) {
+      if (error instanceof NexusError && error.code === 'TIMEOUT') await signalInside(record, token, 'SIGKILL')
+      throw error
+    }
+    throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
+      hint: `To see what happened, run \`nexus logs ${record.name}\``,
+    })
+  }
+
   /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
     const script = `for p in /proc/[0-9]*; do grep -qzx NEXUS_WS_EXEC=${token} "$p/environ" && kill -s ${signal.slice(3)} "\${p#/proc/}"; done 2>/dev/null; true`
@@ -53,7 +77,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     return runner.attach(['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])])
   }
 
-  return { exec, shell }
+  return { exec, capture, shell }
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */

@@ -1,0 +1,132 @@
+/**
+ * Copies files that git ignores (`.env`, `node_modules`) from the main worktree into a new one: those that `.worktreeinclude` or
+ * the configuration names, in the syntax of `.gitignore`, and git itself decides what matches. Tracked and merely untracked files
+ * are never copied, files that are there never replaced, symbolic links never followed.
+ *
+ * Whole folders go to one `cp`, by reflink where the file system can: no loop over files.
+ */
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
+import type { Emit } from '../core/events.ts'
+import type { Runner } from '../system/exec.ts'
+
+export const INCLUDE_FILE = '.worktreeinclude'
+/** Linux takes about 2 MiB of arguments. */
+const ARGUMENTS_MAX = 512 * 1024
+const COPY_TIMEOUT_MS = 60 * 60_000
+
+export interface IgnoredRequest {
+  /** The main worktree, which has them. */
+  readonly main: string
+  /** The new worktree. */
+  readonly worktree: string
+  /** Patterns beside those of `.worktreeinclude`. */
+  readonly copy: readonly string[]
+  /** Patterns of what is shared by hard links instead. */
+  readonly link: readonly string[]
+}
+
+export interface IgnoredResult {
+  /** Files and whole folders, from the top of the worktree. */
+  readonly copied: readonly string[]
+  readonly linked: readonly string[]
+}
+
+export function createIgnoredFiles(runner: Runner, emit: Emit) {
+  /** @throws {NexusError} DISK_FULL */
+  async function bring(request: IgnoredRequest): Promise<IgnoredResult> {
+    const { main, worktree } = request
+    const include = [worktree, main].map((folder) => join(folder, INCLUDE_FILE)).find((file) => existsSync(file))
+    const copyPatterns = [...(include === undefined ? [] : [`--exclude-from=${include}`]), ...patterns(request.copy)]
+    if (copyPatterns.length === 0 && request.link.length === 0) return { copied: [], linked: [] }
+    const ignored = (await listIgnored(main, ['--exclude-standard'])).filter((path) => !isOurs(path))
+    const [copied, linked] = await Promise.all(
+      [copyPatterns, patterns(request.link)].map(async (words) =>
+        words.length === 0 ? [] : select(main, ignored, await listIgnored(main, words)),
+      ),
+    )
+    await copyAll(main, worktree, linked ?? [], '--link')
+    await copyAll(
+      main,
+      worktree,
+      (copied ?? []).filter((path) => !isBelow(path, linked ?? [])),
+      '--reflink=auto',
+    )
+    return { copied: copied ?? [], linked: linked ?? [] }
+  }
+
+  /** Untracked files that patterns match; a folder that is matched whole is one entry with a slash at its end. */
+  async function listIgnored(main: string, words: readonly string[]): Promise<readonly string[]> {
+    const argv = ['git', '-C', main, 'ls-files', '-z', '--others', '--ignored', '--directory', ...words]
+    const { stdout } = await runner.run(argv, { env: { GIT_OPTIONAL_LOCKS: '0' }, timeoutMs: 5 * 60_000 })
+    return stdout.split('\0').filter((path) => path !== '')
+  }
+
+  async function copyAll(main: string, worktree: string, paths: readonly string[], how: string): Promise<void> {
+    for (const some of inChunks(paths)) {
+      // they are named as git listed them, so that a leading dash is no option
+      const argv = ['cp', '--archive', how, '--no-clobber', '--parents', '--target-directory', worktree, '--', ...some]
+      const result = await runner.run(argv, { cwd: main, okCodes: 'any', timeoutMs: COPY_TIMEOUT_MS })
+      if (result.code !== 0) tell(result.stderr)
+    }
+  }
+
+  /** What vanished meanwhile or was there already is no failure; what could not be read is named. */
+  function tell(stderr: string): void {
+    if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+      throw new NexusError('DISK_FULL', 'There is no space left to copy ignored files into the worktree.', {
+        hint: 'To see what uses the disk, run `df -h`',
+        output: stderr,
+      })
+    }
+    const lines = stderr
+      .split('\n')
+      .filter((line) => line !== '' && !/not replacing|No such file or directory/.test(line))
+    for (const line of lines.slice(0, 20))
+      emit({ type: 'warning', text: `an ignored file was not copied: ${line.replace(/^cp: /, '')}` })
+  }
+
+  return { bring }
+}
+
+function patterns(list: readonly string[]): readonly string[] {
+  return list.map((pattern) => `--exclude=${pattern}`)
+}
+
+/** Worktrees of ours, and folders that are worktrees of git: a copy would point to the same administrative files. */
+function isOurs(path: string): boolean {
+  return path === '.worktree/' || path.startsWith('.worktree/')
+}
+
+/** Ignored entries that are wanted: those that lie in a wanted one, and wanted ones that lie in an ignored folder. */
+function select(main: string, ignored: readonly string[], wanted: readonly string[]): readonly string[] {
+  const inIgnored = wanted.filter((path) => isBelow(path, ignored))
+  const ofWanted = ignored.filter((path) => isBelow(path, wanted))
+  const all = [...new Set([...inIgnored, ...ofWanted])].sort()
+  return all.filter((path, i) => !isBelow(path, all.slice(0, i)) && !isLinkedWorktree(join(main, path)))
+}
+
+/** True for a path that is one of the entries or lies in one that is a folder. */
+export function isBelow(path: string, entries: readonly string[]): boolean {
+  return entries.some((entry) => path === entry || (entry.endsWith('/') && path.startsWith(entry)))
+}
+
+function isLinkedWorktree(folder: string): boolean {
+  return folder.endsWith('/') && statSync(join(folder, '.git'), { throwIfNoEntry: false })?.isFile() === true
+}
+
+function* inChunks(paths: readonly string[]): Generator<readonly string[]> {
+  let chunk: string[] = []
+  let size = 0
+  for (const path of paths) {
+    size += Buffer.byteLength(path) + 1
+    if (size > ARGUMENTS_MAX) {
+      yield chunk
+      chunk = []
+      size = Buffer.byteLength(path) + 1
+    }
+    chunk.push(path)
+  }
+  if (chunk.length > 0) yield chunk
+}
