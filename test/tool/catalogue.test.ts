@@ -123,6 +123,24 @@ const PLAYS: readonly Play[] = [
   },
 ]
 
+suite('images for tests', (test) => {
+  test(
+    'are made once, however many ask, and carry no instance: they are no leftovers',
+    async () => {
+      const asked = await Promise.all([1, 2, 3].map(() => requireTestImage('redis')))
+      assert.equal(asked, Array(3).fill(asked[0]))
+      const inspect = ['docker', 'image', 'inspect', '--format', '{{.Id}} {{json .Config.Labels}}', asked[0] ?? '']
+      const { stdout } = await runProcess(inspect)
+      assert.is(await requireTestImage('redis'), asked[0])
+      assert.is((await runProcess(inspect)).stdout, stdout)
+      const labels = JSON.parse(stdout.slice(stdout.indexOf(' ')))
+      assert.is(labels['dev.nexus.test'], '1')
+      assert.is(labels['dev.nexus.instance'], undefined)
+    },
+    LIMIT_MS,
+  )
+})
+
 suite('ready services on the engine', (test) => {
   for (const { service, image, write, read, seen, stranger, besides } of PLAYS) {
     test(
