@@ -8,6 +8,15 @@ mkdir -p /run/sshd /run/nexus
 # A repository that itself lies under /workspace is mounted there already.
 if [ -L /workspace ] || [ ! -e /workspace ]; then ln -sfn -- "$NEXUS_WS_WORKTREE" /workspace; fi
 
+# Volumes of caches begin as root's, and so do the folders above them that Docker makes.
+IFS=: read -r -a caches <<< "${NEXUS_WS_CACHES:-}"
+for folder in "${caches[@]}"; do
+  while [ "$folder" != /home/nexus ] && [ "$folder" != / ]; do
+    if [ "$(stat -c %u -- "$folder")" = 0 ]; then chown nexus: -- "$folder"; fi
+    case $folder in /home/nexus/*) folder=${folder%/*} ;; *) break ;; esac
+  done
+done
+
 # sshd starts sessions with an empty environment. One SetEnv line carries ours (a second one would be ignored); it cannot
 # hold a newline, and /etc/profile resets PATH, so those two go through a file that the shells read.
 quote() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }

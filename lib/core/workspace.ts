@@ -23,6 +23,15 @@ export interface PortMapping {
   readonly offset?: number
 }
 
+/** Ready services as the configuration names them. */
+export interface ReadyRecord {
+  readonly wanted: readonly string[]
+  /** Image by service. */
+  readonly images: Readonly<Record<string, string>>
+  /** The workspace's own, for all of them. */
+  readonly password: string
+}
+
 /** A secret by its reference; its value is kept nowhere. */
 export interface SecretRecord {
   readonly name: string
@@ -135,6 +144,9 @@ export interface WorkspaceRecord {
   readonly stack?: StackRecord
   /** Leased CIDR blocks, one for each network, in their order. */
   readonly subnets?: readonly string[]
+  readonly ready?: ReadyRecord
+  /** Volumes that all workspaces of the repository share. */
+  readonly caches?: readonly { readonly name: string; readonly target: string }[]
   readonly secrets?: readonly SecretRecord[]
   /** What runs once after the first start, and has not yet. */
   readonly pendingHooks?: boolean

@@ -106,9 +106,12 @@ export function sharedModel({ model, names, project, labels, worktree, repo }: S
       depends_on: _d,
       ...rest
     } = model.services[name] ?? {}
-    const image = rest.build === undefined ? {} : { image: `${project}-${name}` }
+    const build =
+      rest.build === undefined
+        ? {}
+        : { image: `${project}-${name}`, build: { ...(move(rest.build) as YamlMap), labels: { ...labels } } }
     const kept = move(rest) as YamlMap
-    return [name, { ...kept, ...image, labels: { ...((kept.labels as YamlMap) ?? {}), ...labels } }]
+    return [name, { ...kept, ...build, labels: { ...((kept.labels as YamlMap) ?? {}), ...labels } }]
   })
   const used = new Set(names.flatMap((name) => (model.services[name]?.volumes ?? []).map(({ source }) => source)))
   const volumes = Object.entries(model.volumes ?? {}).filter(([name]) => used.has(name))

@@ -149,6 +149,12 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     )
   }
 
+  /** Makes a volume; one that is there stays as it is. */
+  async function makeVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+    const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
+    await docker(['volume', 'create', ...flags, '--', name])
+  }
+
   /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
   async function execute(target: Target, service: string, argv: readonly string[]): Promise<void> {
     await compose(target, ['exec', '--no-TTY', service, ...argv])
@@ -217,6 +223,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     down: (target: Target, { keepVolumes = false } = {}) =>
       compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
     execute,
+    makeVolume,
   }
 }
 

@@ -11,10 +11,11 @@ import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import type { Leases } from '../ports/leases.ts'
+import type { Subnets } from '../ports/subnets.ts'
 import { createRunner, type Runner } from '../system/exec.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
-import { leasesOf } from './port-plan.ts'
+import { leasesOf, subnetLeasesOf } from './port-plan.ts'
 import { createRecords, loadInstance, type Records } from './records.ts'
 
 export interface AppOptions {
@@ -34,6 +35,7 @@ export interface App extends AppOptions {
   readonly records: Records
   /** Loaded only by what leases: the probes and locks behind it cost every other command its start. */
   leases(): Promise<Leases>
+  subnets(): Promise<Subnets>
   /** Configuration as it holds for a project; without one, the user's alone. */
   config(project?: ConfigSources['project']): Promise<Config>
   /** The backend by name, made once. */
@@ -87,6 +89,11 @@ export function createApp(options: AppOptions): App {
     leases: async () => {
       const { createLeases } = await import('../ports/leases.ts')
       return createLeases({ file: home.leases, rebuild, warn })
+    },
+    subnets: async () => {
+      const { createSubnets } = await import('../ports/subnets.ts')
+      const implied = async () => (await records.list()).flatMap(subnetLeasesOf)
+      return createSubnets({ file: home.subnets, rebuild: implied, warn })
     },
     config,
     backend: (name) => {

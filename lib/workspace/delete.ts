@@ -14,7 +14,7 @@ import { admitHooks, findSettings, runHook, tryHook } from './hooks.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
-import { projectOf } from './up.ts'
+import { projectOf, releaseAll } from './up.ts'
 import { removeEmptyFolders } from './up-actions.ts'
 
 export interface DeleteRequest {
@@ -114,7 +114,7 @@ function deleteActions(
         await withRepository(app, gitDir, () => app.git.deleteBranch(repo, record.branch, branchCommit))
       },
     },
-    release: { run: async () => (await app.leases()).release(record.id) },
+    release: { run: () => releaseAll(app, record.id) },
     forget: {
       run: async () => {
         await beforeForget()

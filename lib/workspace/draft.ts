@@ -2,6 +2,7 @@
  * Everything that is decided about a new workspace before anything is changed: repository, name, branch, configuration,
  * ports wanted, owner. Looks side by side at what does not depend on each other; refuses bad input here.
  */
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
@@ -12,7 +13,9 @@ import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../cor
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
+import { cacheVolumes } from '../stack/caches.ts'
 import { type Detected, detectStack } from '../stack/detect.ts'
+import { readyRecord } from '../stack/ready.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import {
@@ -25,7 +28,8 @@ import {
 } from './branch.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
-import { stackOf } from './project-stack.ts'
+import { stackOf, withReadyPorts } from './project-stack.ts'
+import { loadInstance } from './records.ts'
 import { parseVariable } from './variables.ts'
 
 const PROJECT_CONFIG = '.nexus/config.yaml'
@@ -61,10 +65,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const { repo } = request
   const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
-  const asked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
+  const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
 
   const [refs, start, author, top, likely] = await Promise.all([
-    app.git.listRefs(repo.root, refPatterns(asked)),
+    app.git.listRefs(repo.root, refPatterns(branchAsked)),
     app.git.findCommit(repo.root, revision),
     app.git.identity(repo.root),
     app.git.listNames(repo.root, revision),
@@ -72,7 +76,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
   const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
-  const branch = chooseBranch(asked, { refs, start, pr })
+  const branch = chooseBranch(branchAsked, { refs, start, pr })
   const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
   const [config, dotenv] = await Promise.all(
     [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
@@ -84,12 +88,16 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (likely.name !== backend.name) await backend.check(ownerOf(repo))
   else if (likely.failure !== undefined) throw likely.failure
 
-  const wanted = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
+  const ready = readyRecord(settings.services, settings.images, randomBytes(15).toString('hex'))
+  const asked = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
-  if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}` })
+  const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
+  if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
   const stack = detected === undefined ? undefined : stackOf(detected, settings)
+  const id = newWorkspaceId()
+  const wanted = withReadyPorts(asked, { id, name, ...ready })
   return {
     branch,
     wanted,
@@ -98,7 +106,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     imageCache: request.imageCache,
     record: {
       schema: 1,
-      id: newWorkspaceId(),
+      id,
       name,
       given,
       displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
@@ -128,8 +136,20 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       hostKeyFingerprint: null,
       operation: beginOperation('create'),
       ...(stack === undefined ? {} : { stack }),
+      ...ready,
+      ...cachesOf(settings, backend, await loadInstance(app.home), repo.root),
     },
   }
+}
+
+export function cachesOf(
+  settings: Settings,
+  backend: Backend,
+  instance: string,
+  repo: string,
+): Pick<WorkspaceRecord, 'caches'> {
+  if (settings.caches.length === 0 || !backend.capabilities.has('compose-file')) return {}
+  return { caches: cacheVolumes(instance, repo, settings.caches) }
 }
 
 async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {

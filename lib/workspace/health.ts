@@ -10,7 +10,7 @@ import type { App } from './app.ts'
 const POLL_MS = 100
 
 export async function awaitHealth(app: App, record: WorkspaceRecord, project: ConfigSources['project']): Promise<void> {
-  if (record.stack === undefined) return
+  if (record.stack === undefined && record.ready === undefined) return
   const { settings } = await app.config(project)
   const limit = parseDuration(settings.compose.wait)
   if (limit === undefined) return

@@ -15,6 +15,7 @@ import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { overrideNotes } from '../stack/override.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
+import { readyOf } from '../stack/ready.ts'
 import { databaseName, requireShared, sharedDatabase } from '../stack/shared.ts'
 import type { App } from './app.ts'
 import { admitFiles, admitModel } from './gate.ts'
@@ -24,6 +25,17 @@ export interface ResolvedStack {
   readonly record: WorkspaceRecord
   readonly wanted: readonly WantedPort[]
   readonly resolution: Resolution
+}
+
+/** With the ports of ready services, which the services of the project must not be called like. */
+export function withReadyPorts(
+  wanted: readonly WantedPort[],
+  record: Pick<WorkspaceRecord, 'id' | 'name' | 'ready'>,
+  services: readonly string[] = [],
+): readonly WantedPort[] {
+  const ready = readyOf(record, { services, startInterval: true, ports: wanted.map(({ name }) => name) })
+  const others = wanted.filter(({ service }) => service === undefined || ready?.services[service] === undefined)
+  return [...others, ...(ready?.ports ?? [])]
 }
 
 /** What a new workspace of a commit would run, as far as the names of its files tell. */
@@ -108,7 +120,11 @@ async function resolve(
   }
   return {
     record: { ...named, stack },
-    wanted: wantedPorts(settings, record, stack, model, under?.exposed ?? []),
+    wanted: withReadyPorts(
+      wantedPorts(settings, record, stack, model, under?.exposed ?? []),
+      record,
+      Object.keys(model?.services ?? {}),
+    ),
     resolution: { model, warnings, under },
   }
 }

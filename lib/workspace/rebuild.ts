@@ -2,14 +2,18 @@
  * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
  * and keys stay; containers and images are made again.
  */
+import { randomBytes } from 'node:crypto'
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readyRecord } from '../stack/ready.ts'
 import type { App } from './app.ts'
+import { cachesOf } from './draft.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
-import { detectIn, stackOf } from './project-stack.ts'
+import { detectIn, stackOf, withReadyPorts } from './project-stack.ts'
+import { loadInstance } from './records.ts'
 import { planRebuild } from './steps.ts'
 import { describeStack, projectOf, type UpResult, withInputs } from './up.ts'
 import { createSteps } from './up-actions.ts'
@@ -22,7 +26,8 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const { settings } = await app.config(project)
     const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
     requireEngine(seen)
-    const record = asConfigured(present, settings, backend.capabilities.has('compose-file'))
+    const caches = cachesOf(settings, backend, await loadInstance(app.home), present.repo)
+    const record = { ...asConfigured(present, settings, backend.capabilities.has('compose-file')), ...caches }
     const { templates } = settings.worktree
     const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
     const plan = planRebuild(facts)
@@ -31,7 +36,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const secrets = await secretsFor(app, settings)
     const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
     const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
-    const wanted = ownPorts(settings.ports, record.ports)
+    const wanted = withReadyPorts(ownPorts(settings.ports, record.ports), record)
     const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
     await walk(app, working, plan, steps, () => true)
     const settled = await settle(app, withInputs(working), 'running')
@@ -41,7 +46,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */
 function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boolean): WorkspaceRecord {
-  const { stack: _, ...rest } = record
+  const { stack: _, ready, caches: __, ...rest } = record
   const found =
     hasFiles && record.worktree !== null
       ? stackOf(detectIn(record.worktree, record.repo, settings), settings)
@@ -51,5 +56,6 @@ function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boo
     cpus: settings.workspace.cpus ?? record.cpus,
     memory: settings.workspace.memory ?? record.memory,
     ...(found === undefined ? {} : { stack: found }),
+    ...readyRecord(settings.services, settings.images, ready?.password ?? randomBytes(15).toString('hex')),
   }
 }

@@ -2,6 +2,7 @@
 
 import { hasUrl } from '../core/urls.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readyOf } from '../stack/ready.ts'
 import { databaseName } from '../stack/shared.ts'
 
 export function templateValues(record: WorkspaceRecord): Readonly<Record<string, string>> {
@@ -12,6 +13,15 @@ export function templateValues(record: WorkspaceRecord): Readonly<Record<string,
     branch: record.branch,
     'db.name': record.stack?.shared?.database?.name ?? databaseName(record.name, record.id),
   }
+  const variables = readyOf(record, { startInterval: true })?.environment ?? {}
+  const known = {
+    'db.url': variables.DATABASE_URL,
+    'db.host': variables.PGHOST ?? variables.MYSQL_HOST,
+    'db.port': variables.PGPORT ?? variables.MYSQL_TCP_PORT,
+    'db.user': variables.PGUSER ?? variables.MYSQL_USER,
+    'db.password': variables.PGPASSWORD ?? variables.MYSQL_PASSWORD,
+  }
+  for (const [name, value] of Object.entries(known)) if (value !== undefined) values[name] = value
   for (const port of record.ports) {
     values[`ports.${port.name}`] = String(port.host ?? 0)
     if (hasUrl(port)) values[`urls.${port.name}`] = `http://localhost:${port.host ?? 0}`

@@ -8,6 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
+import { ownNetworks } from '../stack/override.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
@@ -57,8 +58,12 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         wanted = keepOffsets(wanted, working.record.ports)
         const range = await requirePortRange(app, draft)
-        const bases = await (await app.leases()).acquire(leaseRequest(working.record, wanted, range))
-        working.record = { ...working.record, ports: await withCanonical(app, working.record, mapPorts(wanted, bases)) }
+        const [bases, subnets] = await Promise.all([
+          app.leases().then((leases) => leases.acquire(leaseRequest(working.record, wanted, range))),
+          app.subnets().then(async (leases) => leases.acquire(await subnetRequest(app, working, project))),
+        ])
+        const ports = await withCanonical(app, working.record, mapPorts(wanted, bases))
+        working.record = { ...working.record, ports, subnets }
       },
     },
     worktree: worktreeAction(app, working, draft, seen !== undefined),
@@ -191,8 +196,10 @@ async function startWithPorts(
     try {
       return await backend.start(working.record, observed, making.options)
     } catch (error) {
-      if (!(error instanceof NexusError) || error.code !== 'PORT_CONFLICT' || attempt === PORT_ATTEMPTS) throw error
-      await giveOtherPorts(app, working, making, error)
+      if (!(error instanceof NexusError) || attempt === PORT_ATTEMPTS) throw error
+      if (error.code === 'PORT_CONFLICT') await giveOtherPorts(app, working, making, error)
+      else if (error.details?.subnet === true) await giveOtherSubnets(app, working, making.draft)
+      else throw error
       await making.configure()
       observed = undefined
     }
@@ -216,6 +223,23 @@ async function giveOtherPorts(app: App, working: Working, making: Making, error:
   const range = await requirePortRange(app, making.draft)
   const bases = await (await app.leases()).exchange(leaseRequest(record, making.wanted(), range), taken)
   working.record = { ...record, ports: await withCanonical(app, record, mapPorts(making.wanted(), bases)) }
+}
+
+/** A network of somebody else's lies across ours. */
+async function giveOtherSubnets(app: App, working: Working, { project }: Draft): Promise<void> {
+  const { record } = working
+  app.emit({
+    type: 'warning',
+    text: `a subnet of ${(record.subnets ?? []).join(', ')} is taken by another network; others are leased`,
+  })
+  const subnets = await (await app.subnets()).exchange(await subnetRequest(app, working, project), 'Docker refused it')
+  working.record = { ...record, subnets }
+}
+
+async function subnetRequest(app: App, { record, model }: Working, project: Draft['project']) {
+  const { settings } = await app.config(project)
+  const count = model === undefined ? 1 : ownNetworks(model).length
+  return { workspace: record.id, name: record.name, repo: record.repo, range: settings.subnets.range, count }
 }
 
 /** Keeps the canonical ports that are free; for the others a warning names the owner. */

@@ -82,7 +82,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
           await unreserve(app, working.record)
         },
       },
-      lease: { ...steps.lease, undo: async () => (await app.leases()).release(record.id) },
+      lease: { ...steps.lease, undo: () => releaseAll(app, record.id) },
       start: { ...steps.start, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
@@ -233,6 +233,12 @@ export function alreadyExists(record: WorkspaceRecord): NexusError {
     hint: `To start it, run \`nexus up ${record.name}\`; to remove it, \`nexus delete ${record.name}\``,
     details: { id: record.id },
   })
+}
+
+/** Gives back what a workspace has leased. */
+export async function releaseAll(app: App, id: WorkspaceRecord['id']): Promise<void> {
+  const [ports, subnets] = await Promise.all([app.leases(), app.subnets()])
+  await Promise.all([ports.release(id), subnets.release(id)])
 }
 
 async function unreserve(app: App, record: WorkspaceRecord): Promise<void> {

@@ -8,6 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { readyOf } from '../../stack/ready.ts'
 import { secretVariable } from '../../stack/secrets.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
@@ -111,6 +112,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
+        ready: readyOf(record, { startInterval: await knowsStartInterval(context) }),
       })
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
@@ -128,6 +130,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (options.rebuild) await closeDoor(record)
     if (observed?.state === 'paused') await docker.unpause(targetOf(record))
     await fillSecrets(secretFolder(context, record), options.secrets)
+    await makeCaches(record)
     await startShared(record)
     const stopped = observed?.state === 'stopped' && !options.rebuild
     const started = stopped && (await docker.start(targetOf(record)))
@@ -135,6 +138,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
     if (!started) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(record)))
+  }
+
+  async function makeCaches(record: WorkspaceRecord): Promise<void> {
+    const labels = { 'dev.nexus.repo': record.repo, 'dev.nexus.instance': context.instance, 'dev.nexus.cache': 'true' }
+    await Promise.all((record.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
   }
 
   async function startShared(record: WorkspaceRecord): Promise<void> {
@@ -146,7 +154,8 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function up(record: WorkspaceRecord, { rebuild, secrets }: StartOptions): Promise<void> {
     const values = Object.fromEntries([...(secrets ?? [])].map(([name, value]) => [secretVariable(name), value]))
     if (!hasProjectFiles(record) || record.stack === undefined) {
-      return docker.up(composeFile(record), { recreate: rebuild, env: values })
+      const pulls = record.ready === undefined ? {} : { onLine: (await projects()).onLine }
+      return docker.up(composeFile(record), { recreate: rebuild, env: values, ...pulls })
     }
     const { environmentOf, onLine } = await projects()
     const env = { ...environmentOf(record.stack), ...values }
@@ -265,6 +274,13 @@ async function loadProvisioning(docker: Docker, context: BackendContext) {
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
 function loadRendering() {
   return Promise.all([import('./compose-file.ts'), import('./door-files.ts')])
+}
+
+/** Engine 25 and newer; the version was noted when it was checked. */
+async function knowsStartInterval({ home }: BackendContext): Promise<boolean> {
+  const text = await readIfPresent(join(home.cache, 'docker.json'))
+  const engine = text === undefined ? '' : String((JSON.parse(text) as { engine?: string }).engine)
+  return Number.parseInt(engine, 10) >= 25
 }
 
 function isCurrent(text: string | undefined, fingerprint: string): boolean {

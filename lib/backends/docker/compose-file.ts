@@ -6,46 +6,29 @@
  */
 import { dirname, join } from 'node:path'
 import includeTemplate from '../../../templates/docker-compose.include.yml.hbs'
-import template from '../../../templates/docker-compose.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
-import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
-import type { ComposeModel, ComposeService } from '../../stack/model.ts'
-import { makeOverride, ownNetworks, publishedPorts } from '../../stack/override.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { placeServices } from '../../stack/catalogue.ts'
+import type { ComposeModel } from '../../stack/model.ts'
+import { makeOverride, ownNetworks } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
+import { formatCompose, renderTemplate, type YamlMap } from '../../system/render.ts'
 import {
-  formatCompose,
-  Override,
-  Reset,
-  renderModel,
-  renderTemplate,
-  type Yaml,
-  type YamlMap,
-} from '../../system/render.ts'
-import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+  type ComposeFacts,
+  cacheDefinitions,
+  inPlace,
+  mainService,
+  renderMain,
+  requireStack,
+  requireWorktree,
+  workspaceLabels,
+} from './main-service.ts'
+import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'
-
-export interface ComposeFacts {
-  readonly record: WorkspaceRecord
-  readonly paths: WorkspacePaths
-  readonly instance: string
-  /** Loopback addresses to publish on. */
-  readonly addresses: readonly string[]
-  /** Object folders that the repository borrows from; mounted read-only. */
-  readonly alternates: readonly string[]
-  /** The project's resolved compose files; undefined without any. */
-  readonly model?: ComposeModel | undefined
-  /** Where secrets lie while the workspace runs. */
-  readonly secretFolder?: string
-}
-
-const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
-
-/** Docker's default capabilities that a development workspace has no use for. */
-const DROPPED_CAPABILITIES = ['NET_RAW', 'MKNOD', 'SETFCAP']
 
 export interface ComposeFiles {
   /** Text of `docker-compose.yml`. */
@@ -99,23 +82,41 @@ function header({ paths }: ComposeFacts): string {
   ].join('\n')
 }
 
-/** The workspace's own container alone. */
+/** The workspace's own container, and ready services beside it. */
 function plainModel(facts: ComposeFacts): YamlMap {
   const { record, instance } = facts
-  const model = renderModel(template, mainFacts(facts))
+  const model = renderMain(facts)
   const [subnet] = record.subnets ?? []
+  const ready = placeReady(facts, ['default'])
+  const volumes = { ...ready.volumes, ...cacheDefinitions(record) }
   return {
     ...model,
-    services: {
-      workspace: withSecrets(mainService(model, facts), secretsOf(record, 'workspace'), facts.secretFolder ?? ''),
-    },
+    services: { workspace: hidden(mainService(model, facts), MAIN_SERVICE, facts), ...ready.services },
     networks: {
       default: {
         labels: { ...workspaceLabels(record, instance) },
         ...(subnet === undefined ? {} : { ipam: { config: [{ subnet }] } }),
       },
     },
+    ...(Object.keys(volumes).length === 0 ? {} : { volumes }),
   }
+}
+
+function placeReady({ ready, record, addresses, instance }: ComposeFacts, networks: readonly string[]) {
+  const labels = workspaceLabels(record, instance)
+  const nothing = { services: {}, volumes: {} }
+  return placeServices(ready ?? nothing, {
+    ports: record.ports,
+    addresses,
+    labels,
+    environment: nexusVariables(record),
+    networks,
+  })
+}
+
+/** With its secrets. */
+function hidden(service: YamlMap, name: string, { record, secretFolder = '' }: ComposeFacts): YamlMap {
+  return withSecrets(service, secretsOf(record, name), secretFolder)
 }
 
 /** The override of the project's files, with the workspace's own container in it. */
@@ -139,126 +140,23 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     ),
   })
   const services = override.services as YamlMap
-  const own = mainService(renderModel(template, mainFacts(facts)), facts)
+  const own = mainService(renderMain(facts), facts)
   const main: YamlMap =
     stack.base.kind === 'service'
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
-  const all = Object.fromEntries(
-    Object.entries({ ...services, [stack.main]: main }).map(([name, service]) => [
-      name,
-      withSecrets(service as YamlMap, secretsOf(record, name), facts.secretFolder ?? ''),
-    ]),
-  )
-  if (stack.shared === undefined) return { ...override, services: all }
+  const ready = placeReady(facts, networks)
+  const projects = Object.entries({ ...services, [stack.main]: main })
+  const all = Object.fromEntries(projects.map(([name, service]) => [name, hidden(service as YamlMap, name, facts)]))
+  const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
+  if (stack.shared === undefined) return { ...override, volumes, services: { ...all, ...ready.services } }
   return {
     ...override,
-    services: withoutShared(all, model, stack.shared.services),
+    volumes,
+    services: { ...withoutShared(all, model, stack.shared.services), ...ready.services },
     networks: {
       ...(override.networks as YamlMap),
       [SHARED_NETWORK]: { external: true, name: sharedProject(instance, record.repo) },
     },
   }
-}
-
-/** The workspace's own container as a service of the project's: its image is ours on top of its own, the rest stays. */
-function inPlace(own: YamlMap, service: ComposeService | undefined, facts: ComposeFacts): YamlMap {
-  const { labels, image, pull_policy, init, restart, environment, volumes, ports, security_opt } = own
-  const app = requireStack(facts.record).app
-  return {
-    ...(service?.build === undefined ? {} : { build: new Reset() }),
-    ...({ labels, image, pull_policy, init, restart, volumes, security_opt } as YamlMap),
-    environment: { ...(environment as YamlMap), ...appEnvironment(app) },
-    ports: new Override(ports as Yaml),
-    user: '0:0',
-    entrypoint: new Override([ENTRYPOINT]),
-    command: new Override([...(app?.argv ?? [])]),
-  }
-}
-
-/** What the entry point needs to run the image's own command beside sshd. */
-function appEnvironment(app: AppCommand | undefined): Readonly<Record<string, string>> {
-  return app === undefined || app.argv.length === 0 ? {} : { NEXUS_APP_USER: app.user, NEXUS_APP_CWD: app.cwd }
-}
-
-function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
-  const own = record.ports.filter((port) => port.service === undefined)
-  return {
-    project: composeProject(record.name, record.id),
-    image: requireImage(record),
-    name: record.name,
-    worktree: requireWorktree(record),
-    environment: { ...workspaceEnvironment(record), ...appEnvironment(record.stack?.app) },
-    ports: publishedPorts(own, addresses),
-    mounts: mounts({ record, addresses, ...facts }),
-  }
-}
-
-/** The template's service with the policy that is data. */
-function mainService(model: YamlMap, { record, instance }: ComposeFacts): YamlMap {
-  const { workspace } = model.services as { readonly workspace: YamlMap }
-  const limits: YamlMap = {}
-  if (record.cpus !== null) limits.cpus = record.cpus
-  if (record.memory !== null) {
-    limits.mem_limit = record.memory
-    limits.memswap_limit = record.memory
-  }
-  const role = (record.stack?.main ?? MAIN_SERVICE) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
-  const app = record.stack?.app?.argv ?? []
-  return {
-    ...workspace,
-    labels: { ...workspaceLabels(record, instance), ...role },
-    cap_drop: DROPPED_CAPABILITIES,
-    security_opt: [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
-    ...(app.length === 0 ? {} : { command: app }),
-    ...limits,
-  }
-}
-
-export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
-  return {
-    'dev.nexus.workspace': record.id,
-    'dev.nexus.name': record.name,
-    'dev.nexus.repo': record.repo,
-    'dev.nexus.instance': instance,
-  }
-}
-
-/** What the workspace's own container finds in its environment. */
-export function workspaceEnvironment(record: WorkspaceRecord): Readonly<Record<string, string>> {
-  return { ...nexusVariables(record), ...record.env }
-}
-
-function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
-  const worktree = requireWorktree(record)
-  if (record.gitDir === null) throw new Error(`${record.id} has no git dir`)
-  const bind = (source: string, target: string, readOnly: boolean): Yaml => ({
-    type: 'bind',
-    source,
-    target,
-    read_only: readOnly,
-    bind: { create_host_path: false },
-  })
-  return [
-    // the same absolute paths on both sides, so that git works alike
-    bind(worktree, worktree, false),
-    bind(record.gitDir, record.gitDir, false),
-    ...alternates.map((path) => bind(path, path, true)),
-    bind(paths.sshDir, '/etc/nexus/ssh', true),
-  ]
-}
-
-function requireStack(record: WorkspaceRecord): StackRecord {
-  if (record.stack === undefined) throw new Error(`${record.id} has no stack`)
-  return record.stack
-}
-
-function requireWorktree(record: WorkspaceRecord): string {
-  if (record.worktree === null) throw new Error(`${record.id} has no worktree`)
-  return record.worktree
-}
-
-function requireImage(record: WorkspaceRecord): string {
-  if (record.image === null) throw new Error(`${record.id} has no image`)
-  return record.image
 }

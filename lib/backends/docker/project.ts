@@ -15,7 +15,8 @@ import type { Docker, ResolveRequest } from '../../tools/docker.ts'
 import type { ImageFacts } from '../../tools/docker-images.ts'
 import type { Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
-import { composeFilesOf, projectDirectory, workspaceLabels } from './compose-file.ts'
+import { composeFilesOf, projectDirectory } from './compose-file.ts'
+import { workspaceLabels } from './main-service.ts'
 
 export function createProjects(docker: Docker, context: BackendContext) {
   const requestOf = (record: WorkspaceRecord, stack: StackRecord): ResolveRequest => ({

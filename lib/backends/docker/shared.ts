@@ -89,6 +89,7 @@ export function createShared(docker: Docker, context: BackendContext) {
       const others = await listOthers(record)
       if (others.length === 0) {
         await docker.down({ project: projectOf(record) }, { keepVolumes: true })
+        await docker.removeImages(await docker.listImages(`dev.nexus.shared=${projectOf(record)}`))
         await removeTree(folderOf(record))
       } else if (others.every(({ state }) => state !== 'running')) await docker.stop({ project: projectOf(record) })
     })

@@ -1,0 +1,160 @@
+/**
+ * The workspace's own container as a compose service: image, mounts at the same absolute paths as on this machine, ports,
+ * variables and policy; or what a service of the project's gets to become it. Pure but for the template engine.
+ */
+import template from '../../../templates/docker-compose.yml.hbs'
+import { composeProject } from '../../core/names.ts'
+import type { WorkspacePaths } from '../../core/paths.ts'
+import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import type { CacheVolume } from '../../stack/caches.ts'
+import type { ReadyServices } from '../../stack/catalogue.ts'
+import type { ComposeModel, ComposeService } from '../../stack/model.ts'
+import { publishedPorts } from '../../stack/override.ts'
+import { nexusVariables } from '../../stack/variables.ts'
+import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
+import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+
+export interface ComposeFacts {
+  readonly record: WorkspaceRecord
+  readonly paths: WorkspacePaths
+  readonly instance: string
+  /** Loopback addresses to publish on. */
+  readonly addresses: readonly string[]
+  /** Object folders that the repository borrows from; mounted read-only. */
+  readonly alternates: readonly string[]
+  /** The project's resolved compose files; undefined without any. */
+  readonly model?: ComposeModel | undefined
+  /** Where secrets lie while the workspace runs. */
+  readonly secretFolder?: string
+  /** Services of the catalogue beside it. */
+  readonly ready?: ReadyServices | undefined
+}
+
+const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
+
+/** Docker's default capabilities that a development workspace has no use for. */
+const DROPPED_CAPABILITIES = ['NET_RAW', 'MKNOD', 'SETFCAP']
+
+/** The template of a compose file with the workspace's values in it. */
+export function renderMain(facts: ComposeFacts): YamlMap {
+  return renderModel(template, mainFacts(facts))
+}
+
+/** The workspace's own container as a service of the project's: its image is ours on top of its own, the rest stays. */
+export function inPlace(own: YamlMap, service: ComposeService | undefined, facts: ComposeFacts): YamlMap {
+  const { labels, image, pull_policy, init, restart, environment, volumes, ports, security_opt } = own
+  const app = requireStack(facts.record).app
+  return {
+    ...(service?.build === undefined ? {} : { build: new Reset() }),
+    ...({ labels, image, pull_policy, init, restart, volumes, security_opt } as YamlMap),
+    environment: { ...(environment as YamlMap), ...appEnvironment(app) },
+    ports: new Override(ports as Yaml),
+    user: '0:0',
+    entrypoint: new Override([ENTRYPOINT]),
+    command: new Override([...(app?.argv ?? [])]),
+  }
+}
+
+/** What the entry point needs to run the image's own command beside sshd. */
+function appEnvironment(app: AppCommand | undefined): Readonly<Record<string, string>> {
+  return app === undefined || app.argv.length === 0 ? {} : { NEXUS_APP_USER: app.user, NEXUS_APP_CWD: app.cwd }
+}
+
+function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
+  const own = record.ports.filter((port) => port.service === undefined)
+  return {
+    project: composeProject(record.name, record.id),
+    image: requireImage(record),
+    name: record.name,
+    worktree: requireWorktree(record),
+    environment: {
+      ...nexusVariables(record),
+      ...facts.ready?.environment,
+      ...(record.caches === undefined
+        ? {}
+        : {
+            NEXUS_WS_CACHES: cachesOf(record)
+              .map(({ target }) => target)
+              .join(':'),
+          }),
+      ...record.env,
+      ...appEnvironment(record.stack?.app),
+    },
+    ports: publishedPorts(own, addresses),
+    mounts: mounts({ record, addresses, ...facts }),
+  }
+}
+
+/** The template's service with the policy that is data. */
+export function mainService(model: YamlMap, { record, instance }: ComposeFacts): YamlMap {
+  const { workspace } = model.services as { readonly workspace: YamlMap }
+  const limits: YamlMap = {}
+  if (record.cpus !== null) limits.cpus = record.cpus
+  if (record.memory !== null) {
+    limits.mem_limit = record.memory
+    limits.memswap_limit = record.memory
+  }
+  const role = (record.stack?.main ?? MAIN_SERVICE) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
+  const app = record.stack?.app?.argv ?? []
+  return {
+    ...workspace,
+    labels: { ...workspaceLabels(record, instance), ...role },
+    cap_drop: DROPPED_CAPABILITIES,
+    security_opt: [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
+    ...(app.length === 0 ? {} : { command: app }),
+    ...limits,
+  }
+}
+
+export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
+  return {
+    'dev.nexus.workspace': record.id,
+    'dev.nexus.name': record.name,
+    'dev.nexus.repo': record.repo,
+    'dev.nexus.instance': instance,
+  }
+}
+
+function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
+  const worktree = requireWorktree(record)
+  if (record.gitDir === null) throw new Error(`${record.id} has no git dir`)
+  const bind = (source: string, target: string, readOnly: boolean): Yaml => ({
+    type: 'bind',
+    source,
+    target,
+    read_only: readOnly,
+    bind: { create_host_path: false },
+  })
+  return [
+    // the same absolute paths on both sides, so that git works alike
+    bind(worktree, worktree, false),
+    bind(record.gitDir, record.gitDir, false),
+    ...alternates.map((path) => bind(path, path, true)),
+    bind(paths.sshDir, '/etc/nexus/ssh', true),
+    ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
+  ]
+}
+
+function cachesOf(record: WorkspaceRecord): readonly CacheVolume[] {
+  return record.caches ?? []
+}
+
+/** They are made beforehand and outlive every workspace. */
+export function cacheDefinitions(record: WorkspaceRecord): YamlMap {
+  return Object.fromEntries(cachesOf(record).map(({ name }) => [name, { external: true, name }]))
+}
+
+export function requireStack(record: WorkspaceRecord): StackRecord {
+  if (record.stack === undefined) throw new Error(`${record.id} has no stack`)
+  return record.stack
+}
+
+export function requireWorktree(record: WorkspaceRecord): string {
+  if (record.worktree === null) throw new Error(`${record.id} has no worktree`)
+  return record.worktree
+}
+
+function requireImage(record: WorkspaceRecord): string {
+  if (record.image === null) throw new Error(`${record.id} has no image`)
+  return record.image
+}
