@@ -6,6 +6,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
+/**
+ * Also on what tests make of their own. The images of test/support/images.ts have `dev.nexus.test` instead: they stay on the
+ * engine as a cache, and are no leftovers.
+ */
 const LABEL = 'dev.nexus.instance'
 const COLUMNS = `{{.Label "${LABEL}"}}\t{{.Label "dev.nexus.repo"}}`
 
