@@ -28,8 +28,10 @@ export interface ReadyRecord {
   readonly wanted: readonly string[]
   /** Image by service. */
   readonly images: Readonly<Record<string, string>>
-  /** The workspace's own, for all of them. */
+  /** For all of them. The workspace's own, or the repository's where prepared data has it in it. */
   readonly password: string
+  /** Name of the database where prepared data decides it; else it is the workspace's own. */
+  readonly database?: string
 }
 
 /** A secret by its reference; its value is kept nowhere. */

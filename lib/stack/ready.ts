@@ -1,15 +1,28 @@
 /** The ready services of a workspace, from its record. Pure. */
+import { sha256 } from '../core/digest.ts'
 import type { ReadyRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { type ReadyServices, readyServices } from './catalogue.ts'
 import { databaseName } from './shared.ts'
 
-/** What the configuration asks for, with the password that the workspace has already, or a new one. */
+const SEEDED_DATABASE = 'app'
+
+export interface ReadyWish {
+  readonly wanted: readonly string[]
+  readonly images: ReadonlyMap<string, string>
+  /** Prepared data is cloned into them, with the password and the database that are in it. */
+  readonly seeded: boolean
+}
+
+/** What the configuration asks for. @param key known to this home alone; `password` is used where it is not seeded */
 export function readyRecord(
-  wanted: readonly string[],
-  images: ReadonlyMap<string, string>,
+  { wanted, images, seeded }: ReadyWish,
+  key: string,
   password: string,
 ): { ready?: ReadyRecord } {
-  return wanted.length === 0 ? {} : { ready: { wanted, images: Object.fromEntries(images), password } }
+  if (wanted.length === 0) return {}
+  const own = { wanted, images: Object.fromEntries(images) }
+  if (!seeded) return { ready: { ...own, password } }
+  return { ready: { ...own, password: sha256(`${key}\0password`).slice(0, 30), database: SEEDED_DATABASE } }
 }
 
 /** @throws {NexusError} CONFIG_INVALID; see `readyServices` */
@@ -21,7 +34,7 @@ export function readyOf(
   if (ready === undefined) return undefined
   return readyServices(ready.wanted, new Map(Object.entries(ready.images)), {
     password: ready.password,
-    database: databaseName(record.name, record.id),
+    database: ready.database ?? databaseName(record.name, record.id),
     ...facts,
   })
 }

@@ -12,6 +12,8 @@ export interface SeedFacts {
   readonly run: string
   /** Lines that change with the content of the inputs. */
   readonly inputs: readonly string[]
+  /** Every workspace has its own; the data does not follow from it. */
+  readonly worktree: string
 }
 
 export interface Seed {
@@ -23,7 +25,7 @@ export interface Seed {
 
 /** @throws {NexusError} CONFIG_INVALID for a service that is not there or keeps no data in a volume */
 export function planSeed(
-  { service, run, inputs }: SeedFacts,
+  { service, run, inputs, worktree }: SeedFacts,
   services: Readonly<Record<string, ComposeService>>,
 ): Seed {
   const names = Object.keys(services)
@@ -41,11 +43,10 @@ export function planSeed(
     type === 'volume' && source !== undefined ? [source] : [],
   )
   if (volumes.length === 0) throw invalid(`seed.service: ${chosen} keeps its data in no named volume.`, chosen)
+  // with the values of its variables: the password that prepared data was made with is in the data
   const { image, build, environment, command } = definition
-  // passwords are the workspace's own; what they open is not
-  const variables = Object.keys((environment ?? {}) as object).sort()
-  const hash = sha256(JSON.stringify([run, image, build, variables, command, inputs])).slice(0, 16)
-  return { hash, service: chosen, volumes }
+  const cause = JSON.stringify([run, image, build, environment, command, inputs]).replaceAll(worktree, '.')
+  return { hash: sha256(cause).slice(0, 16), service: chosen, volumes }
 }
 
 function invalid(message: string, near: string | undefined): NexusError {

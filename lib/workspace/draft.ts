@@ -88,7 +88,8 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (likely.name !== backend.name) await backend.check(ownerOf(repo))
   else if (likely.failure !== undefined) throw likely.failure
 
-  const ready = readyRecord(settings.services, settings.images, randomBytes(15).toString('hex'))
+  const instance = await loadInstance(app.home)
+  const ready = readyOfSettings(settings, instance, repo.root)
   const asked = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
@@ -137,9 +138,20 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       operation: beginOperation('create'),
       ...(stack === undefined ? {} : { stack }),
       ...ready,
-      ...cachesOf(settings, backend, await loadInstance(app.home), repo.root),
+      ...cachesOf(settings, backend, instance, repo.root),
     },
   }
+}
+
+/** With the password that the workspace has already, or a new one. */
+export function readyOfSettings(
+  settings: Settings,
+  instance: string,
+  repo: string,
+  password: string = randomBytes(15).toString('hex'),
+): Pick<WorkspaceRecord, 'ready'> {
+  const wish = { wanted: settings.services, images: settings.images, seeded: settings.seed !== undefined }
+  return readyRecord(wish, `${instance}\0${repo}`, password)
 }
 
 export function cachesOf(

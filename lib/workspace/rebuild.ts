@@ -2,12 +2,10 @@
  * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
  * and keys stay; containers and images are made again.
  */
-import { randomBytes } from 'node:crypto'
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { readyRecord } from '../stack/ready.ts'
 import type { App } from './app.ts'
-import { cachesOf } from './draft.ts'
+import { cachesOf, readyOfSettings } from './draft.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
@@ -26,8 +24,12 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const { settings } = await app.config(project)
     const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
     requireEngine(seen)
-    const caches = cachesOf(settings, backend, await loadInstance(app.home), present.repo)
-    const record = { ...asConfigured(present, settings, backend.capabilities.has('compose-file')), ...caches }
+    const instance = await loadInstance(app.home)
+    const record = {
+      ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
+      ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
+      ...cachesOf(settings, backend, instance, present.repo),
+    }
     const { templates } = settings.worktree
     const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
     const plan = planRebuild(facts)
@@ -46,7 +48,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */
 function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boolean): WorkspaceRecord {
-  const { stack: _, ready, caches: __, ...rest } = record
+  const { stack: _, ready: __, caches: ___, ...rest } = record
   const found =
     hasFiles && record.worktree !== null
       ? stackOf(detectIn(record.worktree, record.repo, settings), settings)
@@ -56,6 +58,5 @@ function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boo
     cpus: settings.workspace.cpus ?? record.cpus,
     memory: settings.workspace.memory ?? record.memory,
     ...(found === undefined ? {} : { stack: found }),
-    ...readyRecord(settings.services, settings.images, ready?.password ?? randomBytes(15).toString('hex')),
   }
 }

@@ -62,6 +62,8 @@ export interface UpFacts {
   readonly templates: readonly string[]
   /** The hook before a start, as its command; undefined for none. */
   readonly preStart: string | undefined
+  /** Prepared data follows from files of the worktree. */
+  readonly seeded: boolean
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -95,7 +97,7 @@ export function planUp(facts: UpFacts): Plan {
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
-  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined
+  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded
   const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
   if (facts.start && facts.preStart !== undefined) {
     plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))

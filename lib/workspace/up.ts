@@ -183,6 +183,7 @@ function planStart(
     stack: describeStack(record),
     templates: record.worktree === null ? [] : settings.worktree.templates,
     preStart: settings.hooks.get('pre-start')?.run,
+    seeded: settings.seed !== undefined,
   })
 }
 
@@ -191,6 +192,7 @@ async function configuredSteps(app: App, { record, project }: Draft) {
   return {
     templates: record.worktree === null ? [] : settings.worktree.templates,
     preStart: settings.hooks.get('pre-start')?.run,
+    seeded: settings.seed !== undefined,
   }
 }
 

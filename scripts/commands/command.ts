@@ -31,6 +31,8 @@ export interface Command {
   /** Executed by a test. */
   readonly example: string
   readonly hidden?: boolean
+  /** It ends when it is interrupted. */
+  readonly endless?: boolean
   /** Signals belong to the child: an interrupt is not the end of our own work. */
   readonly passesSignals?: boolean
   readonly load: () => Promise<Run>

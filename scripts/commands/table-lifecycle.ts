@@ -61,6 +61,7 @@ export const LIFECYCLE: readonly Command[] = [
     args: [NAME],
     options: [{ flag: '--apply', text: 'rebuild it then' }, REPO],
     example: 'nexus watch feature-auth --apply',
+    endless: true,
     load: async () => (await watching()).watch,
   },
   {

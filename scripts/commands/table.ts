@@ -128,7 +128,7 @@ export const COMMANDS: readonly Command[] = [
       REPO,
     ],
     takesCommand: true,
-    example: 'nexus run --artifact report.xml -- make test',
+    example: 'nexus run --from HEAD -- git log -1',
     load: async () => (await running()).run,
   },
   {

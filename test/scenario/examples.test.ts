@@ -5,9 +5,10 @@
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { COMMANDS } from '../../scripts/commands/table.ts'
+import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { openScene, type Scene } from './scene.ts'
+import { openScene, type Scene, startProcess } from './scene.ts'
 
 const LIMIT_MS = 180_000
 
@@ -20,18 +21,18 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
 
 suite('examples', (test) => {
   test(
-    'the example of every command ends with code 0',
+    'the example of every command ends with code 0, or runs until it is interrupted',
     async () => {
       await using scene = await openScene()
       const bin = join(scene.root, 'bin')
       await mkdir(bin)
       await symlink(join(process.cwd(), 'dist', 'nexus.js'), join(bin, 'nexus'))
-      for (const { name, example } of COMMANDS) {
+      for (const { name, example, endless } of COMMANDS) {
         await scene.ok(['up', 'feature-auth'])
         const before = BEFORE[name]
         if (before !== undefined) await scene.ok(before)
-        const { code, stderr } = await runExample(scene, bin, example)
-        assert.is(code, 0, `${example}\n${stderr}`)
+        const { code, stderr } = await (endless ? interruptExample : runExample)(scene, bin, example)
+        assert.is(code, endless ? 130 : 0, `${example}\n${stderr}`)
         assert.ok(example.startsWith(`nexus ${name}`), `the example of ${name} shows another command: ${example}`)
       }
     },
@@ -40,6 +41,17 @@ suite('examples', (test) => {
 })
 
 function runExample(scene: Scene, bin: string, example: string) {
-  const env = { HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus'), PATH: `${bin}:${process.env.PATH}` }
-  return runProcess(['bash', '-c', example], { cwd: scene.repo.path, env, timeoutMs: 60_000 })
+  return runProcess(['bash', '-c', example], { cwd: scene.repo.path, env: environment(scene, bin), timeoutMs: 60_000 })
+}
+
+async function interruptExample(scene: Scene, bin: string, example: string) {
+  const env = { ...process.env, ...environment(scene, bin) }
+  const running = startProcess(['bash', '-c', `exec ${example}`], { cwd: scene.repo.path, env })
+  await eventually(() => /Ctrl-C ends/.test(running.stderr()), { timeoutMs: 20_000 })
+  running.child.kill('SIGINT')
+  return running.ended
+}
+
+function environment(scene: Scene, bin: string) {
+  return { HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus'), PATH: `${bin}:${process.env.PATH}` }
 }

@@ -29,6 +29,7 @@ const up = (change: Partial<UpFacts> = {}): Plan =>
     stack: undefined,
     templates: [],
     preStart: undefined,
+    seeded: false,
     ...change,
   })
 
