@@ -39,23 +39,27 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     return null
   }
 
-  /** stdout and stderr come as one text, in their order. */
+  /**
+   * stdout and stderr come as one text, in their order. On a connection of its own: over the master, which holds the pipes, an
+   * ended client would be waited for until the command inside ends by itself.
+   */
   async function capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured> {
     const token = randomBytes(8).toString('hex')
     const argv = ['sh', '-c', 'exec 2>&1; exec "$@"', 'sh', ...request.argv]
     const command = remoteCommand(record, { ...request, argv, tty: false }, token)
     const door = doors.doorOf(record)
+    const options = ['-o', 'ControlPath=none', '-o', 'IdentityAgent=none', '-T']
     try {
-      const result = await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, command], {
+      const result = await runner.run(['ssh', ...doorArgs(door), ...options, '--', door.host, command], {
         okCodes: 'any',
         timeoutMs: request.timeoutMs,
         ...(request.onLine === undefined ? {} : { onLine: request.onLine }),
       })
-      if (result.code !== SSH_FAILURE || (await doors.ssh.hasMaster(door))) {
-        return { code: result.code, output: result.stdout + result.stderr }
-      }
+      if (result.code !== SSH_FAILURE) return { code: result.code, output: result.stdout + result.stderr }
     } catch (error) {
-      if (error instanceof NexusError && error.code === 'TIMEOUT') await signalInside(record, token, 'SIGKILL')
+      // ended here, it would run on inside
+      if (context.interruption.signal.aborted) context.interruption.reset()
+      await signalInside(record, token, 'SIGKILL')
       throw error
     }
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
