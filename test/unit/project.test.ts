@@ -1,0 +1,190 @@
+/** Pure parts of what a project brings: templates, caches, seeds, secrets, places of errors, mapping of shared services. */
+import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
+import { parseDuration } from '../../lib/core/time.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { substitute } from '../../lib/project/env-template.ts'
+import { isBelow } from '../../lib/project/ignored-files.ts'
+import { resolveSecrets } from '../../lib/project/secrets.ts'
+import { cacheVolumes } from '../../lib/stack/caches.ts'
+import { projectEnvironment } from '../../lib/stack/environment.ts'
+import { secretsOf, withSecrets } from '../../lib/stack/secrets.ts'
+import { planSeed } from '../../lib/stack/seed.ts'
+import { databaseName, sharedModel, withoutShared } from '../../lib/stack/shared.ts'
+import type { Runner } from '../../lib/system/exec.ts'
+import { formatCompose } from '../../lib/system/render.ts'
+import { assert, suite } from '../support/suite.ts'
+
+suite('templates of ignored files', (test) => {
+  const values = { 'ports.web': '33001', name: 'x' }
+
+  test('names in double braces alone are replaced', () => {
+    const text = 'A={{ports.web}} B={{ name }} {single} {{{name}}} $HOME ${X}\n'
+    assert.is(substitute('t', text, values), 'A=33001 B=x {single} {x} $HOME ${X}\n')
+  })
+
+  for (const [text, said] of [
+    ['{{ports.wbe}}', /^t:1:1: .*\{\{ports\.web\}\}/],
+    ['one\n  {{#if x}}', /^t:2:3: /],
+    ['{{constructor}}', /names nothing/],
+    ['{{__proto__}}', /names nothing/],
+  ] as const) {
+    test(`${text} is refused`, () => assert.throws(() => substitute('t', text, values), said))
+  }
+
+  test('a value with a line break never gets in', () => {
+    assert.throws(() => substitute('t', '{{name}}', { name: 'a\nB=1' }), /line break/)
+  })
+
+  test('before ports are leased, what is not known yet is 0', () => {
+    assert.is(substitute('t', '{{ports.later}}', values, true), '0')
+  })
+})
+
+suite('caches', (test) => {
+  test('a volume for the repository and folder, the same each time', () => {
+    const [first] = cacheVolumes('i', '/r', ['~/.npm'])
+    assert.is(first?.target, '/home/nexus/.npm')
+    assert.equal(cacheVolumes('i', '/r', ['~/.npm/']), [first])
+    assert.is.not(cacheVolumes('i', '/other', ['~/.npm'])[0]?.name, first?.name)
+    assert.match(first?.name ?? '', /^nexus-cache-[0-9a-f]{8}-home-nexus-npm-[0-9a-f]{4}$/)
+  })
+
+  for (const folder of ['npm', '/', '/home/nexus', '~', '/a/../b', '/etc', '/etc/nexus', 'a b', '/x:/y']) {
+    test(`${folder} is refused`, () => assert.throws(() => cacheVolumes('i', '/r', [folder]), /caches names/))
+  }
+})
+
+suite('seeds', (test) => {
+  const facts = { service: undefined, run: 'make seed', inputs: ['a'], worktree: '/w' }
+  const db = { image: 'postgres:16', volumes: [{ type: 'volume', source: 'data', target: '/d' }] }
+
+  test('the first database, and its volumes', () => {
+    const { service, volumes } = planSeed(facts, { web: { image: 'nginx' }, db })
+    assert.equal([service, volumes], ['db', ['data']])
+  })
+
+  test('the hash follows from command, inputs, image and variables, not from the worktree', () => {
+    const hash = (change: object, service: object = {}) =>
+      planSeed({ ...facts, ...change }, { db: { ...db, ...service } }).hash
+    const same = hash({})
+    assert.is(hash({ worktree: '/v' }, { build: undefined }), same)
+    const changed = [
+      hash({ run: 'x' }),
+      hash({ inputs: ['b'] }),
+      hash({}, { image: 'postgres:17' }),
+      hash({}, { environment: { A: '1' } }),
+    ]
+    assert.is(new Set([same, ...changed]).size, 5)
+    const built = (worktree: string) =>
+      planSeed({ ...facts, worktree }, { db: { ...db, build: { context: `${worktree}/db` } } }).hash
+    assert.is(built('/v'), built('/w'))
+  })
+
+  test('a service that is not there or keeps nothing is refused', () => {
+    assert.throws(() => planSeed({ ...facts, service: 'nope' }, { db }), /no service "nope"/)
+    assert.throws(() => planSeed(facts, { web: { image: 'nginx' } }), /no database/)
+    assert.throws(() => planSeed(facts, { db: { image: 'postgres' } }), /no named volume/)
+  })
+})
+
+suite('secrets', (test) => {
+  const runner = { run: () => Promise.reject(new Error('not asked for')) } as unknown as Runner
+  const secret = (from: string) =>
+    new Map([['key', { from, variable: undefined, services: undefined, fromProject: false }]])
+  const resolve = (from: string, env = {}) => resolveSecrets(secret(from), { runner, env })
+
+  test('from a variable', async () => assert.equal([...(await resolve('env://A', { A: 'v' }))], [['key', 'v']]))
+
+  for (const [from, said] of [
+    ['env://MISSING', /key \(env:\/\/MISSING\).*not set/],
+    ['file:///does/not/exist', /does not exist/],
+    ['file://relative', /not an absolute path/],
+    ['plain text', /no reference/],
+    ['vault://x', /no reference/],
+  ] as const) {
+    test(`${from} has no value`, async () => {
+      const error = await resolve(from).then(
+        () => undefined,
+        (failure: unknown) => failure,
+      )
+      assert.match(String((error as Error | undefined)?.message), said)
+    })
+  }
+
+  test('a service gets a file, and a variable that raw compose asks for', () => {
+    const record = {
+      secrets: [
+        { name: 'a', from: 'env://A' },
+        { name: 'b', from: 'cmd://pass $x', variable: 'B', services: ['web'] },
+      ],
+    } as unknown as WorkspaceRecord
+    assert.equal(
+      secretsOf(record, 'workspace').map(({ name }) => name),
+      ['a'],
+    )
+    const text = formatCompose(withSecrets({ image: 'x' }, secretsOf(record, 'web'), '/dev/shm/n'), '#')
+    assert.match(text, /B: "\$\{NEXUS_SECRET_B:\?secret b comes from cmd:\/\/pass x, start with nexus up\}"/)
+    assert.match(text, /source: "\/dev\/shm\/n\/b"/)
+  })
+})
+
+suite('shared services', (test) => {
+  const model = {
+    name: 'p',
+    services: {
+      app: { image: 'a', depends_on: { db: { condition: 'service_healthy' } }, networks: { default: null } },
+      db: {
+        image: 'postgres',
+        ports: [{ target: 5432 }],
+        container_name: 'db',
+        environment: { PASS: 'a$$b' },
+        volumes: [{ type: 'volume', source: 'data', target: '/d' }],
+      },
+    },
+    volumes: { data: { name: 'p_data' }, other: { name: 'p_other' } },
+  }
+
+  test('run in a project of their own, without ports and fixed names', () => {
+    const text = formatCompose(
+      sharedModel({ model, names: ['db'], project: 'nexus-shared-1', labels: { l: '1' }, worktree: '/w', repo: '/r' }),
+      '#',
+    )
+    assert.match(text, /PASS: "a\$\$b"/)
+    for (const gone of ['container_name', 'ports', 'p_data', 'other']) assert.not.match(text, new RegExp(gone))
+  })
+
+  test('are taken out of the workspace, whose services reach them', () => {
+    const text = formatCompose({ services: withoutShared({ app: {}, db: {} }, model, ['db']) }, '#')
+    assert.match(text, /app:\n {4}depends_on:\n {6}db:\n {8}condition: "service_healthy"\n {8}required: false/)
+    assert.match(text, /db:\n {4}profiles: !override\n {6}- "nexus-shared"/)
+  })
+
+  test('a database of the workspace', () => {
+    assert.is(databaseName('feature-auth', 'ws-abc'), 'feature_auth_abc')
+    assert.is(databaseName('2fa', 'ws-abc'), 'w_2fa_abc')
+    for (const engine of ['postgres', 'mysql'] as const) {
+      const database = { service: 'db', engine, name: 'x_1' }
+      assert.match(createScript(database), /CREATE DATABASE (IF NOT EXISTS )?x_1/)
+      assert.match(dropScript(database), /DROP DATABASE IF EXISTS x_1/)
+    }
+  })
+})
+
+suite('small things', (test) => {
+  test('durations', () => {
+    assert.equal(['1h30m', '90s', '1d', 'off'].map(parseDuration), [5_400_000, 90_000, 86_400_000, undefined])
+  })
+
+  test('only what is needed and named of the environment', () => {
+    const env = projectEnvironment({ PATH: 'p', SECRET: 's', DOCKER_HOST: 'd', NAMED: 'n', https_proxy: 'x' }, [
+      'NAMED',
+    ])
+    assert.equal(env, { PATH: 'p', SECRET: undefined, DOCKER_HOST: 'd', NAMED: 'n', https_proxy: 'x' })
+  })
+
+  test('what lies in a folder', () => {
+    assert.ok(isBelow('a/b', ['a/']))
+    assert.ok(isBelow('a', ['a']))
+    assert.not(isBelow('ab', ['a', 'a/']))
+  })
+})
