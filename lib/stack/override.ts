@@ -119,12 +119,21 @@ export function publishedPorts(ports: readonly PortMapping[], addresses: readonl
 
 const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']
 
-/** Networks without fixed addresses, which lie in a subnet that the override replaces. */
+/**
+ * Networks without fixed addresses, which lie in a subnet that the override replaces. The name of a container goes on leading to
+ * it, as an alias within the workspace.
+ */
 function overrideNetworks(service: ComposeService): YamlMap {
   const networks = Object.entries(service.networks ?? {})
-  if (!networks.some(([, fields]) => FIXED_ADDRESS.some((key) => fields?.[key] !== undefined))) return {}
-  const without = networks.map(([name, fields]) => [name, withoutKeys(fields ?? {}, FIXED_ADDRESS) as Yaml] as const)
-  return { networks: new Override(Object.fromEntries(without)) }
+  const fixed = networks.some(([, fields]) => FIXED_ADDRESS.some((key) => fields?.[key] !== undefined))
+  const { container_name: name } = service
+  if (!fixed && name === undefined) return {}
+  const changed = networks.map(([network, fields]): [string, Yaml] => {
+    const { aliases, ...kept } = withoutKeys(fields ?? {}, FIXED_ADDRESS)
+    const all = [...((aliases ?? []) as readonly string[]), ...(name === undefined ? [] : [name])]
+    return [network, { ...kept, ...(all.length === 0 ? {} : { aliases: all }) } as Yaml]
+  })
+  return { networks: new Override(Object.fromEntries(changed)) }
 }
 
 function withoutKeys(fields: Fields, keys: readonly string[]): Fields {

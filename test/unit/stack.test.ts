@@ -224,6 +224,7 @@ services:
       back:
         aliases:
           - "w"
+          - "web"
     restart: "unless-stopped"
   worker:
     labels:
