@@ -6,10 +6,12 @@
  * Whole folders go to one `cp`, by reflink where the file system can: no loop over files.
  */
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
+import { isWithin } from '../stack/places.ts'
 import type { Runner } from '../system/exec.ts'
+import { realPathOf } from './real-path.ts'
 
 export const INCLUDE_FILE = '.worktreeinclude'
 /** Linux takes about 2 MiB of arguments. */
@@ -46,14 +48,12 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
         words.length === 0 ? [] : select(main, ignored, await listIgnored(main, words)),
       ),
     )
-    await copyAll(main, worktree, linked ?? [], '--link')
-    await copyAll(
-      main,
-      worktree,
-      (copied ?? []).filter((path) => !isBelow(path, linked ?? [])),
-      '--reflink=auto',
-    )
-    return { copied: copied ?? [], linked: linked ?? [] }
+    const isSafe = createReach(worktree)
+    const links = (linked ?? []).filter(isSafe)
+    const copies = (copied ?? []).filter((path) => !isBelow(path, links) && isSafe(path))
+    await copyAll(main, worktree, links, '--link')
+    await copyAll(main, worktree, copies, '--reflink=auto')
+    return { copied: copies, linked: links }
   }
 
   /** Untracked files that patterns match; a folder that is matched whole is one entry with a slash at its end. */
@@ -110,6 +110,23 @@ function select(main: string, ignored: readonly string[], wanted: readonly strin
 /** True for a path that is one of the entries or lies in one that is a folder. */
 export function isBelow(path: string, entries: readonly string[]): boolean {
   return entries.some((entry) => path === entry || (entry.endsWith('/') && path.startsWith(entry)))
+}
+
+/** False for a path that a link of the new branch would lead out of its worktree. */
+function createReach(worktree: string): (path: string) => boolean {
+  const top = realPathOf(worktree)
+  const known = new Map<string, boolean>()
+  const isInside = (folder: string): boolean => {
+    const real = realPathOf(join(worktree, folder))
+    return top !== undefined && real !== undefined && isWithin(real, top)
+  }
+  return (path) => {
+    // a folder that is copied whole must not be a link there either
+    const folder = path.endsWith('/') ? path.slice(0, -1) : dirname(path)
+    const answer = known.get(folder) ?? isInside(folder)
+    known.set(folder, answer)
+    return answer
+  }
 }
 
 function isLinkedWorktree(folder: string): boolean {

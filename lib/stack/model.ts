@@ -68,3 +68,16 @@ export function replicas(service: ComposeService): number {
   const count = (service.scale ?? (service.deploy as Fields | undefined)?.replicas ?? 1) as unknown
   return typeof count === 'number' ? count : 1
 }
+
+/** Networks that the project makes itself, `default` always among them. */
+export function ownNetworks(model: ComposeModel): readonly string[] {
+  const external = model.networks?.default?.external === true
+  return [...new Set([...(external ? [] : ['default']), ...own(model.networks)])]
+}
+
+/** Those that are not `external`. */
+export function own(resources: Readonly<Record<string, ComposeResource | null>> | undefined): readonly string[] {
+  return Object.entries(resources ?? {})
+    .filter(([, resource]) => resource?.external !== true)
+    .map(([name]) => name)
+}

@@ -7,7 +7,7 @@
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeResource, type ComposeService, type Fields, replicas } from './model.ts'
+import { type ComposeModel, type ComposeService, type Fields, own, ownNetworks, replicas } from './model.ts'
 
 export interface OverrideFacts {
   readonly model: ComposeModel
@@ -35,18 +35,6 @@ export function makeOverride(facts: OverrideFacts): YamlMap {
       own(facts.model.volumes).map((name) => [name, { name: new Reset(), labels: { ...facts.labels } }]),
     ),
   }
-}
-
-/** Networks that the project makes itself, `default` always among them. */
-export function ownNetworks(model: ComposeModel): readonly string[] {
-  const external = model.networks?.default?.external === true
-  return [...new Set([...(external ? [] : ['default']), ...own(model.networks)])]
-}
-
-function own(resources: Readonly<Record<string, ComposeResource | null>> | undefined): readonly string[] {
-  return Object.entries(resources ?? {})
-    .filter(([, resource]) => resource?.external !== true)
-    .map(([name]) => name)
 }
 
 function overrideNetwork(name: string, { model, labels, subnets }: OverrideFacts): Yaml {

@@ -51,11 +51,6 @@ export function engineOf(name: string, service: ComposeService | undefined): Sha
   return undefined
 }
 
-/** `feature-auth` -> `feature_auth_k3v9q2xa`: good in every SQL dialect without quotes. */
-export function databaseName(name: string, id: string): string {
-  return `${/^[a-z]/.test(name) ? '' : 'w_'}${name.replaceAll('-', '_')}_${id.replace(/^ws-/, '')}`
-}
-
 /** Additions to the override of a workspace: shared services do not run in it, all others reach them. */
 export function withoutShared(services: YamlMap, model: ComposeModel, shared: readonly string[]): YamlMap {
   const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {

@@ -204,7 +204,9 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     buildServices,
     up,
     start,
-    stop: (target: Target) => compose(target, ['stop', '--timeout', '10']),
+    /** Within ten seconds, or the time that each service's own definition gives it. */
+    stop: (target: Target, { ownTime = false } = {}) =>
+      compose(target, ['stop', ...(ownTime ? [] : ['--timeout', '10'])]),
     pause: (target: Target) => freeze(target, 'pause', /already paused/i),
     unpause: (target: Target) => freeze(target, 'unpause', /is not paused/i),
     down: (target: Target, { keepVolumes = false } = {}) =>

@@ -15,7 +15,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import { cacheVolumes } from '../stack/caches.ts'
 import { type Detected, detectStack } from '../stack/detect.ts'
-import { readyRecord } from '../stack/ready.ts'
+import { readyRecord } from '../stack/ready-record.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import {
@@ -28,8 +28,8 @@ import {
 } from './branch.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
-import { stackOf, withReadyPorts } from './project-stack.ts'
 import { loadInstance } from './records.ts'
+import { stackOf, withReadyPorts } from './stack-choice.ts'
 import { parseVariable } from './variables.ts'
 
 const PROJECT_CONFIG = '.nexus/config.yaml'
@@ -98,7 +98,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
   const stack = detected === undefined ? undefined : stackOf(detected, settings)
   const id = newWorkspaceId()
-  const wanted = withReadyPorts(asked, { id, name, ...ready })
+  const wanted = await withReadyPorts(asked, { id, name, ...ready })
   return {
     branch,
     wanted,

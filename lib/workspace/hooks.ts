@@ -14,7 +14,6 @@ import { projectEnvironment } from '../stack/environment.ts'
 import { nexusVariables } from '../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../system/store.ts'
 import type { App } from './app.ts'
-import { admit } from './gate.ts'
 import type { Step, StepId } from './steps.ts'
 
 const LOGS_MAX = 20
@@ -32,7 +31,8 @@ type Project = ConfigSources['project']
  */
 export async function admitHooks(app: App, repo: string, settings: Settings): Promise<void> {
   for (const name of settings.hooks.keys()) requireHook(settings, name)
-  await admit(app, repo, settings, [...hookFindings(settings), ...secretFindings(settings)])
+  const findings = [...hookFindings(settings), ...secretFindings(settings)]
+  if (findings.length > 0) await (await import('./gate.ts')).admit(app, repo, settings, findings)
 }
 
 /** The configuration, undefined (and told) where its file is broken: that must not keep anybody from a stop or a delete. */

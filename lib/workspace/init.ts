@@ -15,7 +15,7 @@ import { renderTemplate } from '../system/render.ts'
 import { copyTree, readIfPresent, writeFileAtomic } from '../system/store.ts'
 import type { Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
-import { detectIn } from './project-stack.ts'
+import { detectIn } from './stack-choice.ts'
 
 const CONFIG = '.nexus/config.yaml'
 const MAKE = 'nexus.mk'

@@ -2,7 +2,7 @@
  * The step between a filled worktree and leased ports: which of the project's files run here, whether they may, what they
  * publish, and on which image the workspace's own container stands. Starts nothing of the project's.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend, Resolution } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
@@ -11,54 +11,23 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
-import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
+import { realPathOf } from '../project/real-path.ts'
+import { databaseName } from '../stack/database.ts'
+import { sideCarName } from '../stack/detect.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { overrideNotes } from '../stack/override.ts'
+import { isWithin } from '../stack/places.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
-import { readyOf } from '../stack/ready.ts'
-import { databaseName, requireShared, sharedDatabase } from '../stack/shared.ts'
+import { requireShared, sharedDatabase } from '../stack/shared.ts'
 import type { App } from './app.ts'
 import { admitFiles, admitModel } from './gate.ts'
 import { SSH_PORT } from './port-plan.ts'
+import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 
 export interface ResolvedStack {
   readonly record: WorkspaceRecord
   readonly wanted: readonly WantedPort[]
   readonly resolution: Resolution
-}
-
-/** With the ports of ready services, which the services of the project must not be called like. */
-export function withReadyPorts(
-  wanted: readonly WantedPort[],
-  record: Pick<WorkspaceRecord, 'id' | 'name' | 'ready'>,
-  services: readonly string[] = [],
-): readonly WantedPort[] {
-  const ready = readyOf(record, { services, startInterval: true, ports: wanted.map(({ name }) => name) })
-  const others = wanted.filter(({ service }) => service === undefined || ready?.services[service] === undefined)
-  return [...others, ...(ready?.ports ?? [])]
-}
-
-/** What a new workspace of a commit would run, as far as the names of its files tell. */
-export function stackOf(detected: Detected, settings: Settings): StackRecord | undefined {
-  if (detected.files.length === 0 && detected.base.kind === 'default') return undefined
-  return {
-    files: detected.files,
-    profiles: detected.profiles,
-    pass: settings.env.pass,
-    main: detected.base.kind === 'service' ? (detected.service ?? '') : sideCarName([]),
-    base: detected.base,
-  }
-}
-
-/** What lies in a worktree; the repository's `.env` counts where the worktree has none, as git mostly ignores it. */
-export function detectIn(worktree: string, repo: string, settings: Settings): Detected {
-  const dotenv = [worktree, repo].map((folder) => join(folder, '.env')).find((file) => existsSync(file))
-  return detectStack({
-    names: readdirSync(worktree),
-    dotenv: dotenv === undefined ? undefined : readFileSync(dotenv, 'utf8'),
-    compose: settings.compose,
-    workspace: settings.workspace,
-  })
 }
 
 /**
@@ -99,6 +68,7 @@ async function resolve(
   const missing = found.files.find((file) => !existsSync(join(worktree, file)))
   if (missing !== undefined) throw missingFile(missing, worktree)
   const looked = { ...record, stack: found }
+  if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
   const files = found.files.map((file) => join(worktree, file))
   const known = await admitFiles(app, looked, settings, files)
   const { model, warnings } = await readModel(backend, looked, files)
@@ -120,7 +90,7 @@ async function resolve(
   }
   return {
     record: { ...named, stack },
-    wanted: withReadyPorts(
+    wanted: await withReadyPorts(
       wantedPorts(settings, record, stack, model, under?.exposed ?? []),
       record,
       Object.keys(model?.services ?? {}),
@@ -204,8 +174,19 @@ function unknownWord(key: string, word: string, known: readonly string[]): Nexus
   )
 }
 
+/** @throws {NexusError} CONFIG_INVALID for a Dockerfile that is not there, or is a link out of the worktree */
+function requireWithin(worktree: string, file: string): void {
+  const [top, real] = [realPathOf(worktree), realPathOf(join(worktree, file))]
+  if (!existsSync(join(worktree, file))) throw missingFile(file, worktree)
+  if (top !== undefined && real !== undefined && isWithin(real, top)) return
+  throw new NexusError('CONFIG_INVALID', `The Dockerfile ${file} is a link that leads out of the worktree.`, {
+    hint: `To see where, run \`ls -l ${file}\``,
+    details: { file, leadsTo: real },
+  })
+}
+
 function missingFile(file: string, worktree: string): NexusError {
-  return new NexusError('CONFIG_INVALID', `The compose file ${file} does not exist on this branch.`, {
+  return new NexusError('CONFIG_INVALID', `The file ${file} does not exist on this branch.`, {
     hint: `To see what there is, run \`ls -a ${worktree}\`; where git ignores it, name it in .worktreeinclude`,
     details: { file },
   })

@@ -10,8 +10,8 @@ import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
-import { detectIn, stackOf, withReadyPorts } from './project-stack.ts'
 import { loadInstance } from './records.ts'
+import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 import { planRebuild } from './steps.ts'
 import { describeStack, projectOf, type UpResult, withInputs } from './up.ts'
 import { createSteps } from './up-actions.ts'
@@ -38,7 +38,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const secrets = await secretsFor(app, settings)
     const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
     const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
-    const wanted = withReadyPorts(ownPorts(settings.ports, record.ports), record)
+    const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
     const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
     await walk(app, working, plan, steps, () => true)
     const settled = await settle(app, withInputs(working), 'running')

@@ -7,6 +7,8 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join, normalize } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { realPathOf } from '../project/real-path.ts'
+import { isWithin } from '../stack/places.ts'
 import { copyTree, makeFolder } from '../system/store.ts'
 import type { Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
@@ -115,9 +117,14 @@ async function copyArtifacts(
   folder: string,
 ): Promise<void> {
   for (const path of paths) {
-    const from = join(record.worktree ?? '', path)
-    if (existsSync(from)) await copyTree(from, join(folder, path))
-    else app.emit({ type: 'warning', text: `the artifact ${path} is not there` })
+    const top = record.worktree ?? ''
+    const from = join(top, path)
+    const real = realPathOf(from)
+    if (!existsSync(from)) app.emit({ type: 'warning', text: `the artifact ${path} is not there` })
+    // the command may have left a link to a file of this machine
+    else if (real === undefined || !isWithin(real, realPathOf(top) ?? top)) {
+      app.emit({ type: 'warning', text: `the artifact ${path} leads out of the worktree and is not copied` })
+    } else await copyTree(from, join(folder, path))
   }
 }
 

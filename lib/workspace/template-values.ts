@@ -1,11 +1,11 @@
-/** What templates of ignored files may name. Pure. */
+/** What templates of ignored files may name. */
 
 import { hasUrl } from '../core/urls.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { readyOf } from '../stack/ready.ts'
-import { databaseName } from '../stack/shared.ts'
+import { databaseName } from '../stack/database.ts'
 
-export function templateValues(record: WorkspaceRecord): Readonly<Record<string, string>> {
+export async function templateValues(record: WorkspaceRecord): Promise<Readonly<Record<string, string>>> {
+  const { readyOf } = await import('../stack/ready.ts')
   const values: Record<string, string> = {
     name: record.name,
     id: record.id,

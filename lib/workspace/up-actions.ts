@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
-import { ownNetworks } from '../stack/override.ts'
+import { ownNetworks } from '../stack/model.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
@@ -19,8 +19,6 @@ import { runHook } from './hooks.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
-import { resolveStack } from './project-stack.ts'
-import { findSeed, prepareSeed } from './seeding.ts'
 import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
@@ -42,13 +40,19 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
         // what the compose files say may hang on them
         if (resolution?.model !== undefined)
-          ({ resolution } = await resolveStack(app, working.record, backend, project))
+          ({ resolution } = await (await import('./project-stack.ts')).resolveStack(
+            app,
+            working.record,
+            backend,
+            project,
+          ))
       },
     },
     resolve: {
       run: async () => {
         // with what is known already, as the compose files may not be readable without
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: true })
+        const { resolveStack } = await import('./project-stack.ts')
         const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
@@ -95,11 +99,13 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     start: {
       run: async () => {
         const { secrets = new Map() } = working
-        const seed = seen === undefined ? await findSeed(app, working, project) : undefined
+        const { settings } = await app.config(project)
+        const seeding = seen === undefined && settings.seed !== undefined ? await import('./seeding.ts') : undefined
+        const seed = await seeding?.findSeed(app, working, project)
         const options = { rebuild, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
         await startWithPorts(app, working, { draft, wanted: () => wanted, configure, options }, observed)
         await awaitHealth(app, working.record, project)
-        if (seed?.present === false) await prepareSeed(app, working.record, project, seed.plan)
+        if (seed?.present === false) await seeding?.prepareSeed(app, working.record, project, seed.plan)
       },
     },
   } satisfies Actions

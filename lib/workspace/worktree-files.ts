@@ -49,5 +49,10 @@ export async function makeTemplates(
 ): Promise<void> {
   const { templates } = (await app.config(project)).settings.worktree
   if (templates.length === 0 || record.worktree === null) return
-  await renderTemplates(app.git, { worktree: record.worktree, templates, values: templateValues(record), ...when })
+  await renderTemplates(app.git, {
+    worktree: record.worktree,
+    templates,
+    values: await templateValues(record),
+    ...when,
+  })
 }

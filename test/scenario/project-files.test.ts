@@ -71,6 +71,46 @@ suite('what a project brings', (test) => {
   )
 
   test(
+    'links of a branch lead nothing out of its worktree, and nothing in',
+    async () => {
+      const files = { '.gitignore': 'cache/\nsecret\n.env\n', '.worktreeinclude': 'cache/\n' }
+      await using scene = await openScene({ files })
+      const at = (path: string) => join(scene.repo.path, path)
+      const outside = join(scene.root, 'outside')
+      await mkdir(outside)
+      await writeFile(join(outside, 'key'), 'private\n')
+      await mkdir(at('cache'))
+      await writeFile(at('cache/planted'), 'x\n')
+      // a branch on which the folder is a link to somewhere else, and a template is one too
+      await scene.repo.git('checkout', '--quiet', '-b', 'evil')
+      await must(['sh', '-c', `mv '${at('cache')}' '${at('cache.kept')}' && ln -s '${outside}' '${at('cache')}'`])
+      await scene.repo.git('add', '--force', 'cache')
+      await scene.repo.git('commit', '--quiet', '--message', 'link')
+      await scene.repo.git('checkout', '--quiet', 'main')
+      await must(['mv', at('cache.kept'), at('cache')])
+      await scene.up('a', '--from', 'evil')
+      assert.not(existsSync(join(outside, 'planted')))
+
+      await writeFile(at('.gitignore'), 'secret\n')
+      await symlink(join(outside, 'key'), at('secret.nexus'))
+      await mkdir(at('.nexus'))
+      await writeFile(at('.nexus/config.yaml'), 'worktree: {templates: [secret.nexus]}\n')
+      await scene.repo.git('add', '--all')
+      await scene.repo.git('commit', '--quiet', '--message', 'template')
+      const { message } = await scene.refused(['up', 'b'], 2, 'CONFIG_INVALID')
+      assert.match(message, /secret\.nexus .*leads out of the worktree/)
+
+      // a command leaves a link in place of its report
+      await scene.repo.git('rm', '--quiet', '-r', '.nexus', 'secret.nexus')
+      await scene.repo.git('commit', '--quiet', '--message', 'none')
+      const result = await scene.run(['run', '--artifact', 'report', '--', 'ln', '-s', join(outside, 'key'), 'report'])
+      assert.match(result.stderr, /leads out of the worktree/)
+      assert.not(existsSync(at('report')))
+    },
+    2 * LIMIT_MS,
+  )
+
+  test(
     'hooks run where and when they are asked for, and one that fails leaves the workspace to look at',
     async () => {
       const config = (postCreate: string) => `hooks:

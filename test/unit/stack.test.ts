@@ -1,7 +1,7 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
 import { detectStack, parseDotenv, sideCarName } from '../../lib/stack/detect.ts'
-import type { ComposeModel, ComposeService } from '../../lib/stack/model.ts'
-import { makeOverride, overrideNotes, ownNetworks } from '../../lib/stack/override.ts'
+import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
+import { makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'
 import { formatCompose } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'

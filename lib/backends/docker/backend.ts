@@ -124,7 +124,10 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed === undefined) return closeDoor(record)
     if (observed.state === 'paused') await docker.unpause(target(record))
-    await Promise.all([closeDoor(record), docker.stop(target(record))])
+    await Promise.all([
+      closeDoor(record),
+      docker.stop(target(record), { ownTime: record.stack !== undefined || record.ready !== undefined }),
+    ])
     await removeTree(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }

@@ -54,7 +54,14 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
       await docker.up(composeFileOf(home, record), { ...options, create: true })
       await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
     }
-    await docker.up(composeFileOf(home, record), options)
+    try {
+      await docker.up(composeFileOf(home, record), options)
+    } catch (error) {
+      // networks that were made before one was refused would keep the subnets that are about to be exchanged
+      if (error instanceof NexusError && error.details?.subnet === true)
+        await docker.down(targetOf(home, record), { keepVolumes: true })
+      throw error
+    }
   }
 
   /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
