@@ -81,9 +81,9 @@ function composeFiles(facts: DetectFacts, variables: ReadonlyMap<string, string>
 }
 
 function mainBase({ names, workspace }: DetectFacts, files: readonly string[]): MainBase {
-  const given = Object.entries(workspace).filter(([, value]) => value !== undefined)
+  const given = (['image', 'dockerfile', 'service'] as const).filter((key) => workspace[key] !== undefined)
   if (given.length > 1) {
-    const keys = given.map(([key]) => `workspace.${key}`).join(' and ')
+    const keys = given.map((key) => `workspace.${key}`).join(' and ')
     throw invalid(`${keys} exclude each other: a workspace is made from one of them.`)
   }
   if (workspace.service !== undefined) {

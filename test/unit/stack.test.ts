@@ -69,6 +69,19 @@ suite('what a repository brings', (test) => {
     assert.throws(() => detect({ workspace: { service: 'b' } }), /no compose file/)
   })
 
+  test('what else the configuration says of the workspace is no such choice', () => {
+    const workspace = {
+      image: undefined,
+      dockerfile: undefined,
+      service: undefined,
+      name: 'x',
+      displayName: 'X',
+      cpus: 2,
+    }
+    const facts = { names: ['compose.yaml'], dotenv: undefined, compose: { files: undefined, profiles: [] }, workspace }
+    assert.is(detectStack(facts).found, 'compose.yaml')
+  })
+
   test('profiles of .env count', () => {
     assert.equal(detect({ names: ['compose.yaml'], dotenv: 'COMPOSE_PROFILES=a, b' }).profiles, ['a', 'b'])
   })
