@@ -43,7 +43,7 @@ services:
 networks:
   back: {name: myapp-net, ipam: {config: [{subnet: 172.29.77.0/24}]}}
 volumes:
-  data: {name: myapp_db}
+  data: {name: kept_db}
 `
 
 const FILES = { 'compose.yaml': FIXED, Dockerfile: 'FROM debian:bookworm-slim\nRUN mkdir /data\n', 'server.pl': SERVER }
@@ -68,7 +68,7 @@ suite('compose projects', (test) => {
     'two branches of a project with fixed names run side by side and share nothing',
     async () => {
       await using scene = await openScene({ files: FILES })
-      await must(['docker', 'volume', 'create', 'myapp_db'])
+      await must(['docker', 'volume', 'create', 'kept_db'])
       try {
         const a = await scene.up('a')
         const b = await scene.up('b')
@@ -106,9 +106,9 @@ suite('compose projects', (test) => {
           (await must(['docker', 'image', 'ls', '-q', '--filter', `label=dev.nexus.workspace=${a.id}`])).trim(),
           '',
         )
-        assert.is((await must(['docker', 'volume', 'ls', '-q', '--filter', 'name=^myapp_db$'])).trim(), 'myapp_db')
+        assert.is((await must(['docker', 'volume', 'ls', '-q', '--filter', 'name=^kept_db$'])).trim(), 'kept_db')
       } finally {
-        await must(['docker', 'volume', 'rm', 'myapp_db'])
+        await must(['docker', 'volume', 'rm', 'kept_db'])
       }
     },
     BUILD_LIMIT_MS,
