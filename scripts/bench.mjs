@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { format, judge } from './bench-judge.mjs'
 import { prepareProject } from './bench-project.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -140,49 +141,10 @@ async function measure(bench, one, rounds) {
   return judge(one, times)
 }
 
-function judge({ name, factor, plus }, { nexus, floor }) {
-  // the two of a round ran one after the other on the same busy or quiet machine, so the rounds' own ratios are compared
-  const ratios = nexus.map((ms, i) => ms / floor[i])
-  const ratio = median(ratios)
-  const bound = factor + plus / median(floor)
-  const spread = (quantile(ratios, 0.75) - quantile(ratios, 0.25)) / 2
-  return {
-    name,
-    rounds: nexus.length,
-    nexusMs: summary(nexus),
-    floorMs: summary(floor),
-    ratio,
-    spread,
-    bound,
-    holds: ratio - bound <= spread,
-  }
-}
-
-function summary(values) {
-  return { median: median(values), q1: quantile(values, 0.25), q3: quantile(values, 0.75) }
-}
-
-function format({ name, nexusMs, floorMs, ratio, spread, bound, holds }) {
-  const ms = ({ median, q1, q3 }) => `${median.toFixed(0)} ms (${q1.toFixed(0)}-${q3.toFixed(0)})`
-  const left = `${name.padEnd(28)} nexus ${ms(nexusMs).padEnd(22)} floor ${ms(floorMs).padEnd(22)}`
-  return `${left} ratio ${ratio.toFixed(2)} +-${spread.toFixed(2)}, bound ${bound.toFixed(2)}: ${holds ? 'holds' : 'MISSED'}`
-}
-
 async function timed(action) {
   const began = performance.now()
   await action()
   return performance.now() - began
-}
-
-function median(values) {
-  return quantile(values, 0.5)
-}
-
-function quantile(values, q) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const at = (sorted.length - 1) * q
-  const low = sorted[Math.floor(at)]
-  return low + (sorted[Math.ceil(at)] - low) * (at % 1)
 }
 
 /** A repository, a home, the image, and a hand-made stack of the same image for the floors. */
