@@ -4,6 +4,7 @@
 import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Resolution, StartOptions } from '../backends/backend.ts'
+import type { Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
@@ -56,7 +57,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
-        working.record = { ...resolved.record, ports: working.record.ports }
+        working.record = { ...working.record, ...pickStack(resolved.record) }
       },
     },
     lease: {
@@ -88,7 +89,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     configure: {
       run: async () => {
-        working.record = await withSecretNames(app, working.record, project)
+        const { secrets } = (await app.config(project)).settings
+        working.record = withSecretNames(working.record, secrets)
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
         await configure()
       },
@@ -112,8 +114,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
 }
 
 /** Which secrets the workspace gets, by reference. */
-async function withSecretNames(app: App, record: WorkspaceRecord, project: Draft['project']): Promise<WorkspaceRecord> {
-  const { secrets } = (await app.config(project)).settings
+function withSecretNames(record: WorkspaceRecord, secrets: Settings['secrets']): WorkspaceRecord {
   if (secrets.size === 0 && record.secrets === undefined) return record
   const names = [...secrets].map(([name, { from, variable, services }]) => ({
     name,
@@ -122,6 +123,10 @@ async function withSecretNames(app: App, record: WorkspaceRecord, project: Draft
     ...(services === undefined ? {} : { services }),
   }))
   return { ...record, secrets: names }
+}
+
+function pickStack({ stack }: WorkspaceRecord): Pick<WorkspaceRecord, 'stack'> {
+  return stack === undefined ? {} : { stack }
 }
 
 /** The ports asked for, where the workspace has none yet. */

@@ -66,7 +66,9 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
   await admitHooks(app, record.repo, settings)
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
-    const working: Working = { record, secrets }
+    // noted from the first, so that whoever finishes a create that was cut off runs them too
+    const owed = planHooks(settings, true).length > 0 ? { pendingHooks: true } : {}
+    const working: Working = { record: { ...record, ...owed }, secrets }
     let saved = false
     const steps = createSteps(app, working, draft, undefined)
     const actions: Actions = {
@@ -86,8 +88,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       start: { ...steps.start, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
-    const made = { ...withInputs(working), pendingHooks: planHooks(settings, true).length > 0 }
-    const settled = await settle(app, made, request.start ? 'running' : 'stopped')
+    const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
     const done = request.start ? await runStartHooks(app, settled, draft.project) : settled
     return { record: done, plan: [...plan, ...after], changed: true, created: true }
   })
