@@ -25,7 +25,7 @@ async function edit(text: string | undefined, ...changes: readonly (readonly [st
   const file = join(folder.path, 'config.yaml')
   if (text !== undefined) await writeFiles(folder.path, { 'config.yaml': text })
   for (const [key, value] of changes) await editSetting(file, 'user', key, value, '/')
-  return readFile(file, 'utf8')
+  return await readFile(file, 'utf8')
 }
 
 suite('config edit', (test) => {
