@@ -15,6 +15,8 @@ export const COMPOSE_FILE_MAX_BYTES = 1024 * 1024
 const LIMITS = { what: 'a compose file', bytes: COMPOSE_FILE_MAX_BYTES, depth: 50 }
 /** Entries that merge keys may copy in one file. */
 const MERGED_MAX = 100_000
+/** Entries that a file's aliases may unfold to: compose makes all of them, and knows no limit. */
+const UNFOLDED_MAX = 50_000
 const STANDARD_TAGS = ['str', 'int', 'float', 'bool', 'null', 'map', 'seq', 'merge'].map(
   (word) => `tag:yaml.org,2002:${word}`,
 )
@@ -37,6 +39,8 @@ export function parseComposeYaml(file: string, text: string): readonly unknown[]
   if (problems.length > 0) throw invalidCompose(file, problems)
   const unfolding: Unfolding = {
     anchors: new Map(),
+    sizes: new Map(),
+    unfolded: 0,
     merged: 0,
     refuse: (what, node) => {
       throw invalidCompose(file, [{ ...position(node?.range?.[0] ?? 0), text: what }])
@@ -60,6 +64,10 @@ function invalidCompose(file: string, problems: readonly Problem[]) {
 interface Unfolding {
   /** Values of the anchors seen so far, in the order of the text: an alias means the last one above it. */
   readonly anchors: Map<string, unknown>
+  /** Entries that each anchor stands for, with all that its own aliases unfold to. */
+  readonly sizes: Map<string, number>
+  /** Entries so far, as compose will have them in memory. */
+  unfolded: number
   merged: number
   refuse(what: string, node: Node | null): never
 }
@@ -69,10 +77,14 @@ function unfold(node: Node | null, context: Unfolding): unknown {
   if (node === null) return null
   if (isAlias(node)) return resolveAlias(node.source, node, context)
   const { tag, anchor } = node as { readonly tag?: string; readonly anchor?: string }
+  const before = context.unfolded++
   if (tag !== undefined && !TAGS.has(tag)) context.refuse(`the tag ${quote(tag)} is not known in compose files`, node)
   if (anchor !== undefined) context.anchors.set(anchor, UNFOLDING)
   const value = plainValueOf(node, context)
-  if (anchor !== undefined) context.anchors.set(anchor, value)
+  if (anchor !== undefined) {
+    context.anchors.set(anchor, value)
+    context.sizes.set(anchor, context.unfolded - before)
+  }
   return value
 }
 
@@ -90,6 +102,8 @@ function resolveAlias(name: string, node: Node, context: Unfolding): unknown {
   const value = context.anchors.get(name)
   if (value === UNFOLDING) context.refuse(`the alias *${nameKey(name)} stands within its own anchor`, node)
   if (value === undefined) context.refuse(`the alias *${nameKey(name)} has no anchor above it`, node)
+  context.unfolded += context.sizes.get(name) ?? 0
+  if (context.unfolded > UNFOLDED_MAX) context.refuse(`its aliases unfold to more than ${UNFOLDED_MAX} entries`, node)
   return value
 }
 

@@ -61,9 +61,9 @@ function offsetOf(node: Node | null, path: readonly string[]): number | undefine
   return rest.length === 0 ? (pair.key as Node).range?.[0] : offsetOf(pair.value as Node | null, rest)
 }
 
-/** The first value with this text. */
+/** The first value that is this text, or has it between colons as ports have. */
 function findScalar(node: Node | null, text: string): number | undefined {
-  if (isScalar(node)) return String(node.value) === text ? node.range?.[0] : undefined
+  if (isScalar(node)) return String(node.value).split(':').includes(text) ? node.range?.[0] : undefined
   if (isSeq(node)) return firstOf(node.items, (item) => findScalar(item as Node | null, text))
   return isMap(node) ? firstOf(node.items, ({ value }) => findScalar(value as Node | null, text)) : undefined
 }

@@ -162,6 +162,8 @@ export interface Observation {
   readonly reason: string
   /** True while a health check has not answered yet. */
   readonly settling?: boolean
+  /** True when one has answered that all is not well. */
+  readonly unhealthy?: boolean
 }
 
 export interface SshInfo {

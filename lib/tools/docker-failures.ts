@@ -137,7 +137,9 @@ export function explainResolveFailure(error: CommandFailed): NexusError {
     .replace(/^Error: /, '')
     .replace(/\s+/g, ' ')
   return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
-    hint: 'To see the files as compose reads them, run `docker compose config` in the worktree',
+    hint: /env file .* not found/i.test(said)
+      ? 'Where git ignores it, every worktree needs it: `cp .env.example .env && echo .env >> .worktreeinclude`'
+      : 'To see the files as compose reads them, run `docker compose config` in the repository',
   })
 }
 

@@ -4,6 +4,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import { awaitHealth } from './health.ts'
 import { admitHooks, findSettings, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
@@ -86,7 +87,14 @@ export function resume(app: App, record: WorkspaceRecord, dryRun: boolean): Prom
     },
     actions: async ({ backend: name }) => {
       const backend = await app.backend(name)
-      return { resume: { run: () => backend.resume(record) } }
+      return {
+        resume: {
+          run: async () => {
+            await backend.resume(record)
+            await awaitHealth(app, record, projectOf(record))
+          },
+        },
+      }
     },
   })
 }

@@ -8,6 +8,8 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 
 const POLL_MS = 100
+/** A check that fails right after a pause, or in the first moments, may pass the next time. */
+const SECOND_CHANCE_MS = 10_000
 
 export async function awaitHealth(app: App, record: WorkspaceRecord, project: ConfigSources['project']): Promise<void> {
   if (record.stack === undefined && record.ready === undefined) return
@@ -15,10 +17,12 @@ export async function awaitHealth(app: App, record: WorkspaceRecord, project: Co
   const limit = parseDuration(settings.compose.wait)
   if (limit === undefined) return
   const backend = await app.backend(record.backend)
-  const deadline = performance.now() + limit
+  const began = performance.now()
+  const deadline = began + limit
   for (;;) {
     const seen = (await backend.observe()).get(record.id)
-    if (seen === undefined || seen.settling !== true) {
+    const ill = seen?.unhealthy === true && performance.now() - began < SECOND_CHANCE_MS
+    if (seen === undefined || (seen.settling !== true && !ill)) {
       if (seen !== undefined && seen.reason !== '')
         app.emit({ type: 'warning', text: seen.reason, hint: logsHint(record) })
       return

@@ -50,7 +50,7 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
 /** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */
 function observeRunning(rows: readonly ContainerRow[]): Observation {
   const reason = reasonOfOthers(rows)
-  if (reason !== undefined) return { state: 'running', reason }
+  if (reason !== undefined) return { state: 'running', reason, unhealthy: reason.endsWith('is unhealthy') }
   const waiting = rows.find((row) => row.status.includes('(health: starting)'))
   if (waiting === undefined) return { state: 'running', reason: '' }
   return { state: 'running', reason: `the health check of ${waiting.service} has not passed yet`, settling: true }

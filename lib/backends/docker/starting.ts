@@ -24,6 +24,8 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
     options: StartOptions = { rebuild: false },
   ): Promise<void> {
     if (options.rebuild && record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    const paused = observed?.state === 'paused' && !options.rebuild
+    // compose would not go on from it: a pause leaves every health check failed for a moment
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
@@ -32,7 +34,7 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
     const started = stopped && (await docker.start(targetOf(home, record)))
     // a project's files are read anew only by a start that looked at them before
     if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
-    if (!started) await up(record, options)
+    if (!started && !paused) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
 
