@@ -146,6 +146,20 @@ suite('sample projects side by side', (test) => {
   )
 
   test(
+    'shop: paused and resumed, it answers again',
+    async () => {
+      await using project = await openProject('shop')
+      await using scene = await openScene({ repo: project.repo })
+      const a = await raise(scene, 'a')
+      await httpPost(a.port('api', 8000), '/notes', 'a note')
+      await scene.ok(['pause', 'a'])
+      await scene.ok(['resume', 'a'])
+      assert.match(await eventually(() => httpGet(a.port('web', 3000), '/api/notes')), 'a note')
+    },
+    BUILD_LIMIT_MS,
+  )
+
+  test(
     'single: each branch serves its own file',
     () =>
       play('single', async (stage) => {
