@@ -13,8 +13,6 @@ export type YamlMap = ReadonlyMap<string, unknown>
 
 export const COMPOSE_FILE_MAX_BYTES = 1024 * 1024
 const LIMITS = { what: 'a compose file', bytes: COMPOSE_FILE_MAX_BYTES, depth: 50 }
-/** Entries that merge keys may copy in one file. */
-const MERGED_MAX = 100_000
 /** Entries that a file's aliases may unfold to: compose makes all of them, and knows no limit. */
 const UNFOLDED_MAX = 50_000
 const STANDARD_TAGS = ['str', 'int', 'float', 'bool', 'null', 'map', 'seq', 'merge'].map(
@@ -41,7 +39,6 @@ export function parseComposeYaml(file: string, text: string): readonly unknown[]
     anchors: new Map(),
     sizes: new Map(),
     unfolded: 0,
-    merged: 0,
     refuse: (what, node) => {
       throw invalidCompose(file, [{ ...position(node?.range?.[0] ?? 0), text: what }])
     },
@@ -68,7 +65,6 @@ interface Unfolding {
   readonly sizes: Map<string, number>
   /** Entries so far, as compose will have them in memory. */
   unfolded: number
-  merged: number
   refuse(what: string, node: Node | null): never
 }
 
@@ -127,8 +123,6 @@ function mergeSources(value: unknown, key: Node, context: Unfolding): readonly Y
   const sources = Array.isArray(value) ? value : [value]
   for (const source of sources) {
     if (!(source instanceof Map)) return context.refuse('<< takes a map, or a list of maps', key)
-    context.merged += source.size
-    if (context.merged > MERGED_MAX) context.refuse(`<< merges more than ${MERGED_MAX} keys`, key)
   }
   return sources
 }
