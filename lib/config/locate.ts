@@ -16,7 +16,7 @@ export interface Place {
 /** The first of the files that holds what the message names: a dotted path, a service in quotes, or a value. */
 export async function locate(files: readonly string[], message: string): Promise<Place | undefined> {
   const paths = pathsIn(message)
-  const words = [...message.matchAll(/[:"'] ?"?([^\s:"']+)"?\.?$/g)].map((match) => match[1] ?? '')
+  const words = [...message.matchAll(/[:"'] ?"?([^\s:"']+)"?\.?$/g)].map((match) => (match[1] ?? '').replace(/\.$/, ''))
   for (const file of files) {
     const text = await readText(file, { maxBytes: LIMITS.bytes })
     if (text === undefined) continue
