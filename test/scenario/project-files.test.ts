@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 
@@ -198,6 +199,49 @@ suite('what a project brings', (test) => {
       assert.is(await scene.inside('a', 'cat', '/run/secrets/api-key'), value)
     },
     2 * LIMIT_MS,
+  )
+
+  test(
+    "the user's dotfiles are there after the first start, and a failure takes nothing away",
+    async () => {
+      await using scene = await openScene({ files: { '.testrc': 'mine\n', 'README.md': 'x\n' } })
+      // the repository itself is one that the container can see
+      await mkdir(join(scene.home, '.nexus'), { recursive: true })
+      const config = join(scene.home, '.nexus', 'config.yaml')
+      await writeFile(config, `dotfiles: {repository: ${scene.repo.path}}\n`)
+      await scene.up('a')
+      assert.is(
+        await scene.inside('a', 'sh', '-c', 'readlink ~/.testrc; cat ~/.testrc'),
+        '/home/nexus/.dotfiles/.testrc\nmine\n',
+      )
+      await writeFile(config, `dotfiles: {repository: ${scene.repo.path}, install: 'echo no such thing; exit 3'}\n`)
+      const { code, stderr } = await scene.run(['up', 'b'])
+      assert.is(code, 0, stderr)
+      assert.match(stderr, /dotfiles could not be installed: no such thing/)
+    },
+    2 * LIMIT_MS,
+  )
+
+  test(
+    'watch tells what a change means, and applies it when asked to',
+    async () => {
+      const compose = (ports: string) =>
+        `services:\n  web: {image: "debian:bookworm-slim", init: true, command: sleep infinity, ports: [${ports}]}\n`
+      await using scene = await openScene({ files: { 'compose.yaml': compose('"3000"') } })
+      const { worktree } = await scene.up('a')
+      const running = scene.start(['watch', 'a', '--apply'])
+      await eventually(() => /Ctrl-C ends/.test(running.stderr()), { timeoutMs: 20_000 })
+      await writeFile(join(worktree ?? '', 'compose.yaml'), compose('"3000", "4000"'))
+      await eventually(
+        async () => (await scene.list())[0]?.ports.some(({ container }) => container === 4000) === true,
+        { timeoutMs: LIMIT_MS, everyMs: 300 },
+      )
+      await eventually(async () => (await scene.list())[0]?.state === 'running', { timeoutMs: LIMIT_MS, everyMs: 300 })
+      assert.match(running.stderr(), /compose\.yaml changed\n\+ resolve compose\.yaml/)
+      running.child.kill('SIGINT')
+      assert.is((await running.ended).code, 130)
+    },
+    3 * LIMIT_MS,
   )
 
   test(
