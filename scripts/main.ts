@@ -65,6 +65,7 @@ async function call(
       env: process.env,
       emit: reporter.emit,
       interruption,
+      noHooks: parsed.options['no-hooks'] !== undefined,
       ...configFlags(command, parsed),
     })
     const run = await command.load()

@@ -95,6 +95,8 @@ export interface Provision {
 export interface StartOptions {
   /** Build what is built and make every container anew, though it is there. */
   readonly rebuild: boolean
+  /** What its containers were made from may have changed since: those that differ are made anew. */
+  readonly compare?: boolean
   /** Values of the record's secrets, by name. */
   readonly secrets?: ReadonlyMap<string, string>
   /** Prepared data that goes into the workspace's empty volumes before anything starts. */
@@ -157,6 +159,8 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /** Values of its secrets by name, as they are in the workspace now. */
+  readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>

@@ -225,7 +225,7 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
   },
   {
     key: 'secrets.*.variable',
-    type: types.text(1, 100),
+    type: types.variable,
     scope: 'any',
     text: 'give it as this variable too; without it, it is a file in memory only',
   },

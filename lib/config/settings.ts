@@ -184,7 +184,9 @@ function hookSettings(values: ReadonlyMap<string, Found>): Settings['hooks'] {
     const run = at<string | undefined>('run')
     if (run === undefined) continue
     const on = at<HookSetting['on'] | undefined>('on') ?? 'container'
-    hooks.set(name, { run, on, timeout: at('timeout') ?? '10m', fromProject: isProjects(values, `hooks.${name}.run`) })
+    // also where it only moves a command of the user's out of the container
+    const fromProject = isProjects(values, `hooks.${name}.run`) || isProjects(values, `hooks.${name}.on`)
+    hooks.set(name, { run, on, timeout: at('timeout') ?? '10m', fromProject })
   }
   return hooks
 }

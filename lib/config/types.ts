@@ -106,7 +106,18 @@ const path: ValueType = {
   schema: { type: 'string', minLength: 1 },
 }
 
-export const types = { text, integer, positive, boolean, choice, duration, size, path }
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
+
+const variable: ValueType = {
+  check: (data) =>
+    typeof data === 'string' && VARIABLE.test(data)
+      ? { value: data }
+      : { problem: 'must be the name of a variable: letters, digits and underscores, no digit first' },
+  parse: (typed) => variable.check(typed),
+  schema: { type: 'string', pattern: VARIABLE.source },
+}
+
+export const types = { text, integer, positive, boolean, choice, duration, size, path, variable }
 
 /** A list; as text its items are separated by commas. */
 export function arrayOf(item: ValueType): ValueType {

@@ -2,9 +2,9 @@
  * Secrets by reference: `env://NAME`, `file://PATH`, `cmd://COMMAND`. A value is resolved when a workspace starts, handed on,
  * and kept nowhere: not in a record, a log, an event, an argument or a generated file.
  */
-import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+import { readText } from '../config/read.ts'
 import type { SecretSetting, Settings } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
 import { makeFinding } from '../stack/findings.ts'
@@ -14,20 +14,36 @@ import { CommandFailed, type Runner } from '../system/exec.ts'
 const COMMAND_TIMEOUT_MS = 30_000
 const SECRET_MAX_BYTES = 512 * 1024
 
+/** Shorter ones would take ordinary words apart. */
+const MASKED_MIN = 4
+/** One variable of a process cannot be longer (Linux: MAX_ARG_STRLEN, with the name). */
+const VARIABLE_MAX_BYTES = 120 * 1024
+
+export type SecretValues = ReadonlyMap<string, string>
+
 export interface SecretContext {
   readonly runner: Runner
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** @throws {NexusError} SECRET_UNRESOLVED with the secret, its reference and what is missing; CONFIG_INVALID for no reference */
-export async function resolveSecrets(
-  secrets: Settings['secrets'],
-  context: SecretContext,
-): Promise<ReadonlyMap<string, string>> {
+export async function resolveSecrets(secrets: Settings['secrets'], context: SecretContext): Promise<SecretValues> {
   const entries = await Promise.all(
-    [...secrets].map(async ([name, secret]) => [name, await resolveSecret(name, secret, context)] as const),
+    [...secrets].map(async ([name, secret]) => {
+      const value = await resolveSecret(name, secret, context)
+      if (secret.variable !== undefined) requireVariable(name, secret.from, value)
+      return [name, value] as const
+    }),
   )
   return new Map(entries)
+}
+
+/** Takes values out of a text, as a whole and line by line, as a text of many lines may be told one at a time. */
+export function createMask(values: SecretValues): (text: string) => string {
+  const parts = [...values.values()].flatMap((value) => [value, ...value.split('\n')]).map((part) => part.trim())
+  const hidden = [...new Set(parts)].filter((part) => part.length >= MASKED_MIN)
+  hidden.sort((a, b) => b.length - a.length)
+  return (text) => hidden.reduce((rest, part) => rest.replaceAll(part, '***'), text)
 }
 
 /** References of the project's own file: they would read from this machine. */
@@ -74,37 +90,45 @@ function pathOf(name: string, from: string, path: string, env: SecretContext['en
 }
 
 async function readSecret(name: string, from: string, path: string): Promise<string> {
-  let content: Buffer
-  try {
-    content = await readFile(path)
-  } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'the file does not exist' : 'the file cannot be read'
-    throw unresolved(name, from, why, `ls -l ${path}`)
-  }
-  if (content.byteLength > SECRET_MAX_BYTES)
-    throw unresolved(name, from, 'the file is larger than 512 KiB', `ls -l ${path}`)
-  return content.toString('utf8')
+  const text = await readText(path, { maxBytes: SECRET_MAX_BYTES }).catch((error: unknown) => {
+    if (!(error instanceof NexusError)) throw error
+    throw unresolved(name, from, error.message.replace(/\.$/, ''), `ls -ld ${path}`)
+  })
+  if (text === undefined) throw unresolved(name, from, 'the file does not exist', `ls -l ${path}`)
+  if (text === '') throw unresolved(name, from, 'the file is empty', `ls -l ${path}`)
+  return text
 }
 
-/** The user's own shell text: it is approved, or the user's own configuration. */
+/** The user's own shell text: it is approved, or the user's own configuration. What it says of a failure may tell too much. */
 async function runSecret(name: string, from: string, command: string, runner: Runner): Promise<string> {
   try {
     const { stdout } = await runner.run(['bash', '-c', command], { timeoutMs: COMMAND_TIMEOUT_MS })
-    if (stdout !== '') return stdout.replace(/\n$/, '')
-    throw unresolved(name, from, 'the command printed nothing', command)
+    if (stdout === '') throw unresolved(name, from, 'the command printed nothing', command)
+    if (stdout.length > SECRET_MAX_BYTES) throw unresolved(name, from, 'the command printed more than 512 KiB', command)
+    if (stdout.includes('\uFFFD')) throw unresolved(name, from, 'the command printed what is not UTF-8 text', command)
+    return stdout.replace(/\n$/, '')
   } catch (error) {
     if (error instanceof CommandFailed)
       throw unresolved(name, from, `the command ended with code ${error.result.code}`, command)
     if (error instanceof NexusError && error.code === 'TIMEOUT')
       throw unresolved(name, from, `the command did not end within ${COMMAND_TIMEOUT_MS / 1000} s`, command)
+    if (error instanceof NexusError && error.code === 'TOOL_MISSING')
+      throw unresolved(name, from, 'a program in the command could not be started', command)
     throw error
   }
 }
 
+/** @throws {NexusError} SECRET_UNRESOLVED for a value that no variable can hold */
+function requireVariable(name: string, from: string, value: string): void {
+  const config = `nexus config unset secrets.${name}.variable`
+  if (value.includes('\0')) throw unresolved(name, from, 'a variable cannot hold a zero byte, a file can', config)
+  if (Buffer.byteLength(value) > VARIABLE_MAX_BYTES)
+    throw unresolved(name, from, `a variable holds at most ${VARIABLE_MAX_BYTES / 1024} KiB, a file more`, config)
+}
+
 function unresolved(name: string, from: string, why: string, command: string): NexusError {
   return new NexusError('SECRET_UNRESOLVED', `The secret ${name} (${from}) has no value: ${why}.`, {
-    hint: `To see it, run \`${command}\``,
+    hint: `To see what is wrong, run \`${command}\``,
     details: { secret: name, from },
   })
 }

@@ -2,7 +2,7 @@
  * Events as plain lines on stderr, one per step with its cause; whatever takes longer than a second says so. Colour only
  * on a terminal. The answer goes to stdout untouched.
  */
-import { styleText } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 import { unreachable } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { Reporter, ReporterOptions } from './reporter.ts'
@@ -34,7 +34,7 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
           )
         return
       case 'progress':
-        if (!quiet && event.text.trim() !== '') say(paint('dim', `  ${event.text}`))
+        if (!quiet && plain(event.text).trim() !== '') say(paint('dim', `  ${plain(event.text)}`))
         return
       case 'notice':
         if (!quiet) say(event.text)
@@ -55,11 +55,17 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
     },
     fail: (error) => {
       say(`${paint('red', 'error:')} ${error.message}`)
-      for (const line of error.output?.split('\n') ?? []) say(paint('dim', `  | ${line}`))
+      for (const line of error.output?.split('\n') ?? []) say(paint('dim', `  | ${plain(line)}`))
       if (error.hint !== undefined) say(`  ${error.hint}`)
     },
     close: signs.close,
   }
+}
+
+/** What a program said, without what a terminal would obey; of a line that was written over, what stood there last. */
+function plain(text: string): string {
+  const last = stripVTControlCharacters(text).replace(/\r+$/, '').split('\r').at(-1) ?? ''
+  return last.replace(/[^\P{Cc}\t]/gu, '')
 }
 
 function tellStep(

@@ -22,6 +22,8 @@ import {
 
 /** Milliseconds between TERM and KILL. */
 const KILL_GRACE_MS = 5_000
+/** Milliseconds after KILL until the pipes are closed: a process that left the group may hold them for ever. */
+const PIPE_GRACE_MS = 500
 const DEFAULT_TIMEOUT_MS = 60_000
 
 function shell(argv: readonly string[], options: Record<string, unknown>) {
@@ -56,7 +58,14 @@ export async function runCaptured(
       ? { stdio: ['ignore', 'pipe', 'pipe'] }
       : { input: Readable.from([options.input]) }),
   })
-  const ending = superviseGroup(child.pid, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, aborted)
+  const ending = superviseGroup({
+    pid: child.pid,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    aborted,
+    closePipes: () => {
+      for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
+    },
+  })
   if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine)
   const output = await child
   const why = ending()
@@ -67,16 +76,25 @@ export async function runCaptured(
   return accept(argv, result, options.okCodes ?? [0])
 }
 
+interface Supervision {
+  readonly pid: number | undefined
+  readonly timeoutMs: number
+  readonly aborted: AbortSignal | undefined
+  readonly closePipes: () => void
+}
+
 /** Watches one process group; the returned function ends the watch and tells why the group was ended, if it was. */
-function superviseGroup(pid: number | undefined, timeoutMs: number, aborted: AbortSignal | undefined) {
+function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
   let why: 'timeout' | 'aborted' | undefined
   let hard: NodeJS.Timeout | undefined
+  let last: NodeJS.Timeout | undefined
   if (pid !== undefined) liveGroups.add(pid)
   const stop = (reason: 'timeout' | 'aborted') => {
     if (pid === undefined || why !== undefined) return
     why = reason
     kill(-pid, 'SIGTERM')
     hard = setTimeout(() => kill(-pid, 'SIGKILL'), KILL_GRACE_MS)
+    last = setTimeout(closePipes, KILL_GRACE_MS + PIPE_GRACE_MS)
   }
   const onAbort = () => stop('aborted')
   const timer = setTimeout(() => stop('timeout'), timeoutMs)
@@ -84,6 +102,7 @@ function superviseGroup(pid: number | undefined, timeoutMs: number, aborted: Abo
   return () => {
     clearTimeout(timer)
     clearTimeout(hard)
+    clearTimeout(last)
     aborted?.removeEventListener('abort', onAbort)
     if (pid !== undefined) liveGroups.delete(pid)
     return why

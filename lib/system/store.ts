@@ -13,7 +13,20 @@ import {
   type Stats,
   writeFileSync,
 } from 'node:fs'
-import { appendFile, copyFile, cp, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  appendFile,
+  copyFile,
+  cp,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 
@@ -168,6 +181,15 @@ export async function copyTree(from: string, to: string): Promise<void> {
 /** Removes a file or a folder with all that is in it; missing is fine. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 2 })
+}
+
+/** Removes a folder that has nothing in it; missing is fine. */
+export async function removeIfEmpty(path: string): Promise<void> {
+  try {
+    await rmdir(path)
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
 }
 
 export async function statIfPresent(path: string): Promise<Stats | undefined> {

@@ -6,7 +6,7 @@ import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { createBackend } from '../backends/registry.ts'
-import { type Config, type ConfigSources, loadConfig } from '../config/load.ts'
+import { type Config, type ConfigSources, loadConfig, type Settings } from '../config/load.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
@@ -26,6 +26,8 @@ export interface AppOptions {
   /** Configuration keys given as flags, dotted key -> text as typed, and the flag that gave each. */
   readonly flags?: Readonly<Record<string, string>>
   readonly flagNames?: Readonly<Record<string, string>>
+  /** `--no-hooks`: this command runs no hooks and installs no dotfiles. */
+  readonly noHooks?: boolean
 }
 
 export interface App extends AppOptions {
@@ -72,7 +74,7 @@ export function createApp(options: AppOptions): App {
       warned.add(text)
       warn(text)
     }
-    return loaded
+    return options.noHooks === true ? { ...loaded, settings: withoutHooks(loaded.settings) } : loaded
   }
 
   async function makeBackend(name: string): Promise<Backend> {
@@ -102,4 +104,8 @@ export function createApp(options: AppOptions): App {
       return made
     },
   }
+}
+
+function withoutHooks(settings: Settings): Settings {
+  return { ...settings, hooks: new Map(), dotfiles: { repository: undefined, install: undefined } }
 }

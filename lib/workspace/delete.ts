@@ -10,7 +10,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
-import { admitHooks, findSettings, runHook, tryHook } from './hooks.ts'
+import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
@@ -40,7 +40,7 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
       request.force ? undefined : refuseLoss(app, record),
     ])
     const backend = await app.backend(record.backend)
-    const preDelete = await findPreDelete(app, record)
+    const preDelete = await findPreDelete(app, record, request)
     const plan = planDelete({
       preDelete: preDelete?.run,
       name: record.name,
@@ -59,7 +59,7 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
       await working.notes
     })
     // before the point of no return: a hook that fails stops the delete
-    await preDelete?.perform(request.force)
+    await preDelete?.perform()
     await app.records.save(working.record)
     await walk(
       app,
@@ -74,18 +74,17 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 
 /**
  * The hook before a delete; only where it can run.
- * @throws {NexusError} HOOK_FAILED without `force`
+ * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
  */
-async function findPreDelete(app: App, record: WorkspaceRecord) {
-  const project = projectOf(record)
-  const settings = await findSettings(app, project)
+async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
+  const settings = await findSettings(app, record.repo, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
-  const perform = async (force: boolean) => {
-    await admitHooks(app, record.repo, settings)
+  const perform = async () => {
+    if (!force) await admitNamed(app, record.repo, settings, ['pre-delete'])
     if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
       app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
-    } else if (force) await tryHook(app, record, project, 'pre-delete')
+    } else if (force) await tryHook(app, record, settings, 'pre-delete')
     else await runHook(app, record, settings, 'pre-delete')
   }
   return { run: hook.run, perform }

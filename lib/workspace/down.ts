@@ -1,11 +1,12 @@
 /** Stops, pauses and resumes workspaces. Stop keeps everything: worktree, ports, containers, volumes. */
 import { requireCapability } from '../backends/backend.ts'
+import type { HookName } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { awaitHealth } from './health.ts'
-import { admitHooks, findSettings, tryHook } from './hooks.ts'
+import { findSettings, heldSecrets, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
@@ -35,23 +36,24 @@ async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: C
 /** Stops a workspace; one that is stopped already stays so. */
 export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   const project = projectOf(record)
-  const settings = await findSettings(app, project)
+  const settings = await findSettings(app, record.repo, project, dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
-  if (!dryRun && settings !== undefined) await admitHooks(app, record.repo, settings)
   return change(app, record, dryRun, {
     kind: 'stop',
     desired: 'stopped',
     plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped', hooks),
     actions: async ({ backend: name }, seen) => {
       const backend = await app.backend(name)
+      // they are gone when post-stop runs
+      const secrets = settings?.hooks.size === 0 ? new Map() : await heldSecrets(app, record)
+      const tryIt = async (hook: HookName) =>
+        settings === undefined ? undefined : tryHook(app, record, settings, hook, secrets)
       return {
         // nothing inside can be asked while it is paused or broken
-        'pre-stop': {
-          run: async () => (seen.state === 'running' ? tryHook(app, record, project, 'pre-stop') : undefined),
-        },
+        'pre-stop': { run: async () => (seen.state === 'running' ? tryIt('pre-stop') : undefined) },
         stop: { run: () => backend.stop(record, seen.observation) },
-        'post-stop': { run: () => tryHook(app, record, project, 'post-stop') },
+        'post-stop': { run: () => tryIt('post-stop') },
       }
     },
   })

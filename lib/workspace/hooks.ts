@@ -1,27 +1,29 @@
 /**
- * Runs the project's hooks and installs the user's dotfiles: inside over SSH, or on this machine in the worktree, each with a
- * time limit and a log of its own. A hook that fails leaves the workspace as it is, up and in reach.
+ * Runs the project's hooks: inside over SSH, or on this machine in the worktree, each with a time limit and a log of its own. A
+ * hook that fails leaves the workspace as it is, up and in reach. What secrets say is taken out of all that a hook says.
  */
 import { join } from 'node:path'
 import type { ConfigSources } from '../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
 import { parseDuration, timestamp } from '../core/time.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { hookFindings, requireHook } from '../project/hooks.ts'
-import { resolveSecrets, secretFindings } from '../project/secrets.ts'
+import { createMask, resolveSecrets, type SecretValues, secretFindings } from '../project/secrets.ts'
 import { projectEnvironment } from '../stack/environment.ts'
 import { nexusVariables } from '../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../system/store.ts'
 import type { App } from './app.ts'
+import { installDotfiles, withoutCredentials } from './dotfiles.ts'
 import type { Step, StepId } from './steps.ts'
 
 const LOGS_MAX = 20
+/** What is wrong with a project's file, and not with this machine. */
+const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
 /** Steps of a plan, which tells of them itself. */
 const PLANNED: ReadonlySet<string> = new Set(['pre-start', 'pre-stop', 'post-stop'])
 /** A hook without a limit still ends some day. */
 const LONGEST_MS = 24 * 3_600_000
-const DOTFILES_TIMEOUT_MS = 10 * 60_000
 
 type Project = ConfigSources['project']
 
@@ -35,36 +37,53 @@ export async function admitHooks(app: App, repo: string, settings: Settings): Pr
   if (findings.length > 0) await (await import('./gate.ts')).admit(app, repo, settings, findings)
 }
 
-/** The configuration, undefined (and told) where its file is broken: that must not keep anybody from a stop or a delete. */
-export async function findSettings(app: App, project: Project): Promise<Settings | undefined> {
+/** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
+export async function admitNamed(app: App, repo: string, settings: Settings, names: readonly HookName[]) {
+  const asks = names.map((name) => settings.hooks.get(name)).some((hook) => hook?.on === 'host' && hook.fromProject)
+  if (asks) await admitHooks(app, repo, settings)
+}
+
+/**
+ * The configuration for a stop or a delete, which nothing in a project's file may keep anybody from: undefined (and told) where it
+ * is broken, or `names` ask for what is not approved.
+ */
+export async function findSettings(
+  app: App,
+  repo: string,
+  project: Project,
+  names: readonly HookName[],
+): Promise<Settings | undefined> {
   try {
-    return (await app.config(project)).settings
+    const { settings } = await app.config(project)
+    await admitNamed(app, repo, settings, names)
+    return settings
   } catch (error) {
-    if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
+    if (!(error instanceof NexusError) || !TOLD.has(error.code)) throw error
     app.emit({ type: 'warning', text: `no hooks are run: ${error.message}`, hint: error.hint })
     return undefined
   }
 }
 
 /** Values of the configured secrets. @throws {NexusError} SECRET_UNRESOLVED */
-export async function secretsFor(app: App, settings: Settings): Promise<ReadonlyMap<string, string>> {
+export async function secretsFor(app: App, settings: Settings): Promise<SecretValues> {
   return settings.secrets.size === 0 ? new Map() : resolveSecrets(settings.secrets, app)
 }
 
-/** Takes the values of secrets out of what a hook says; without them, where they cannot be had any more. */
-async function createMask(app: App, settings: Settings): Promise<(text: string) => string> {
-  const values = await secretsFor(app, settings).catch((error: unknown) => {
-    if (error instanceof NexusError) return new Map<string, string>()
-    throw error
-  })
-  const long = [...values.values()].map((value) => value.trim()).filter((value) => value.length >= 4)
-  return (text) => long.reduce((rest, value) => rest.replaceAll(value, '***'), text)
+/** The configured secrets as a record keeps them: by reference. */
+export function secretRecords({ secrets }: Settings): readonly SecretRecord[] {
+  return [...secrets].map(([name, { from, variable, services }]) => ({
+    name,
+    from,
+    ...(variable === undefined ? {} : { variable }),
+    ...(services === undefined ? {} : { services }),
+  }))
 }
 
 /** Steps of the hooks after a start, for a plan that people read. */
 export function planHooks(settings: Settings, isNew: boolean): readonly Step[] {
   const steps: (readonly [StepId, string])[] = []
-  if (isNew && settings.dotfiles.repository !== undefined) steps.push(['dotfiles', settings.dotfiles.repository])
+  if (isNew && settings.dotfiles.repository !== undefined)
+    steps.push(['dotfiles', withoutCredentials(settings.dotfiles.repository)])
   if (isNew) steps.push(...stepOf(settings, 'post-create'))
   steps.push(...stepOf(settings, 'post-start'))
   return steps.map(([id, subject]) => ({ id, subject, cause: 'configured', needs: ['start'] }))
@@ -82,7 +101,7 @@ function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId,
 export async function runStartHooks(app: App, record: WorkspaceRecord, project: Project): Promise<WorkspaceRecord> {
   const { settings } = await app.config(project)
   let now = record
-  if (record.pendingHooks === true) {
+  if (record.pendingHooks === true && app.noHooks !== true) {
     await installDotfiles(app, record, settings)
     await runHook(app, record, settings, 'post-create')
     now = { ...record, pendingHooks: false }
@@ -93,18 +112,37 @@ export async function runStartHooks(app: App, record: WorkspaceRecord, project: 
 }
 
 /** A hook whose failure stops nothing: it is told. */
-export async function tryHook(app: App, record: WorkspaceRecord, project: Project, name: HookName): Promise<void> {
-  const { settings } = await app.config(project)
+export async function tryHook(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  name: HookName,
+  secrets?: SecretValues,
+): Promise<void> {
   try {
-    await runHook(app, record, settings, name)
+    await runHook(app, record, settings, name, secrets)
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     app.emit({ type: 'warning', text: error.message, hint: error.hint })
   }
 }
 
-/** @throws {NexusError} HOOK_FAILED with the last lines and the log */
-export async function runHook(app: App, record: WorkspaceRecord, settings: Settings, name: HookName): Promise<void> {
+/** What its secrets say, as long as it runs. */
+export async function heldSecrets(app: App, record: WorkspaceRecord): Promise<SecretValues> {
+  return (await (await app.backend(record.backend)).readSecrets?.(record)) ?? new Map()
+}
+
+/**
+ * @param secrets values to take out of what it says; default: those that are in the workspace
+ * @throws {NexusError} HOOK_FAILED with the last lines and the log
+ */
+export async function runHook(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  name: HookName,
+  secrets?: SecretValues,
+): Promise<void> {
   const hook = requireHook(settings, name)
   if (hook === undefined) return
   const began = performance.now()
@@ -112,23 +150,31 @@ export async function runHook(app: App, record: WorkspaceRecord, settings: Setti
   const emit: App['emit'] = PLANNED.has(name) ? () => {} : app.emit
   const cause = hook.on === 'host' ? 'configured, on this machine' : 'configured'
   emit({ type: 'step', phase: 'start', ...step, cause })
-  const mask = await createMask(app, settings)
-  const { code, output } = await perform(app, record, hook, mask)
+  const mask = createMask(secrets ?? (await heldSecrets(app, record)))
+  const { code, output } = await perform(app, record, { hook, pass: settings.env.pass, mask })
+  const said = mask(output)
   const log = join(app.home.logs, record.id, `${name}-${timestamp().replaceAll(':', '')}.log`)
-  await writeFileAtomic(log, mask(output))
+  await writeFileAtomic(log, said)
   await keepNewest(join(app.home.logs, record.id), LOGS_MAX)
   if (code === 0) return emit({ type: 'step', phase: 'done', ...step, ms: performance.now() - began })
   emit({ type: 'step', phase: 'failed', ...step })
   const how = code === null ? `did not end within ${hook.timeout}` : `ended with code ${code}`
   throw new NexusError('HOOK_FAILED', `The hook ${name} of ${record.name} ${how}.`, {
-    hint: `To see all that it said, run \`cat ${log}\``,
+    hint: `To go on without hooks, add \`--no-hooks\`; to see all that it said, run \`cat ${log}\``,
     details: { hook: name, code, log },
-    output: mask(output).trimEnd().split('\n').slice(-20).join('\n'),
+    output: said.trimEnd().split('\n').slice(-20).join('\n'),
   })
 }
 
+interface Performance {
+  readonly hook: HookSetting
+  /** Variables of this machine that a hook may see, by name. */
+  readonly pass: readonly string[]
+  readonly mask: (text: string) => string
+}
+
 /** `code` is null when the time limit ended it. */
-async function perform(app: App, record: WorkspaceRecord, hook: HookSetting, mask: (text: string) => string) {
+async function perform(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
   const lines: string[] = []
   const onLine = (text: string) => {
     lines.push(text)
@@ -136,22 +182,22 @@ async function perform(app: App, record: WorkspaceRecord, hook: HookSetting, mas
   }
   const timeoutMs = parseDuration(hook.timeout) ?? LONGEST_MS
   try {
-    if (hook.on === 'host') return await performHere(app, record, hook, { onLine, timeoutMs })
+    if (hook.on === 'host') return await performHere(app, record, { hook, pass, onLine, timeoutMs })
     const backend = await app.backend(record.backend)
     return await backend.capture(record, { argv: ['bash', '-lc', hook.run], cwd: null, env: {}, timeoutMs, onLine })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
-    return { code: null, output: `${lines.join('\n')}\n` }
+    return { code: null, output: lines.map((line) => `${line}\n`).join('') }
   }
 }
 
-async function performHere(
-  app: App,
-  record: WorkspaceRecord,
-  hook: HookSetting,
-  limits: { readonly onLine: (line: string) => void; readonly timeoutMs: number },
-) {
-  const env = { ...projectEnvironment(app.env, []), ...nexusVariables(record) }
+interface HostPerformance extends Omit<Performance, 'mask'> {
+  readonly onLine: (line: string) => void
+  readonly timeoutMs: number
+}
+
+async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...limits }: HostPerformance) {
+  const env = { ...projectEnvironment(app.env, pass), ...nexusVariables(record) }
   const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
     cwd: record.worktree ?? record.repo,
     env,
@@ -159,42 +205,4 @@ async function performHere(
     ...limits,
   })
   return { code, output: stdout + stderr }
-}
-
-const INSTALL = `set -e
-[ -e ~/.dotfiles ] || git clone --quiet -- "$1" ~/.dotfiles
-cd ~/.dotfiles
-if [ -n "$2" ]; then exec bash -c "$2"; fi
-for file in install.sh install bootstrap.sh bootstrap setup.sh setup; do
-  if [ -f "$file" ]; then if [ -x "$file" ]; then exec "./$file"; else exec bash "$file"; fi; fi
-done
-for file in .[!.]*; do
-  case $file in .git|.gitignore|.gitmodules) ;; *) ln -sfn "$PWD/$file" ~/"$file" ;; esac
-done
-`
-
-/** The user's own files are a comfort: without them the workspace is complete. */
-async function installDotfiles(app: App, record: WorkspaceRecord, settings: Settings): Promise<void> {
-  const { repository, install = '' } = settings.dotfiles
-  if (repository === undefined) return
-  const backend = await app.backend(record.backend)
-  const request = { argv: ['bash', '-c', INSTALL, 'dotfiles', repository, install], cwd: null, env: {} }
-  app.emit({ type: 'progress', text: `installing the dotfiles of ${repository}` })
-  try {
-    const { code, output } = await backend.capture(record, { ...request, timeoutMs: DOTFILES_TIMEOUT_MS })
-    if (code === 0) return
-    const said = output.trim().split('\n').slice(-3).join('; ')
-    app.emit({ type: 'warning', text: `the dotfiles could not be installed: ${said}`, hint: againHint(record) })
-  } catch (error) {
-    if (!(error instanceof NexusError)) throw error
-    app.emit({
-      type: 'warning',
-      text: `the dotfiles could not be installed: ${error.message}`,
-      hint: againHint(record),
-    })
-  }
-}
-
-function againHint(record: WorkspaceRecord): string {
-  return `To try it by hand, run \`nexus ssh ${record.name}\` and \`git clone <repository> ~/.dotfiles\``
 }

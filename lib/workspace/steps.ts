@@ -64,6 +64,8 @@ export interface UpFacts {
   readonly preStart: string | undefined
   /** Prepared data follows from files of the worktree. */
   readonly seeded: boolean
+  /** Its containers were made for other secrets, or hold some as variables. */
+  readonly secretsOutdated?: boolean
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -80,7 +82,7 @@ export function planUp(facts: UpFacts): Plan {
   } else if (facts.state === 'running') {
     return plan
   }
-  if (facts.state === 'stopped' && facts.start && plan.length === 0) {
+  if (facts.state === 'stopped' && facts.start && plan.length === 0 && facts.secretsOutdated !== true) {
     // its containers are there: nothing that they are started from has to be made first
     if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
     plan.push(step('start', facts.name, startCause(facts.state), ['pre-start']))

@@ -1,7 +1,6 @@
 /**
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
-import { rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Resolution, StartOptions } from '../backends/backend.ts'
 import type { Settings } from '../config/load.ts'
@@ -10,13 +9,14 @@ import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspac
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { ownNetworks } from '../stack/model.ts'
+import { areOutdated } from '../stack/secrets.ts'
 import { isPortFree } from '../system/net.ts'
-import { appendLineOnce, makeFolder } from '../system/store.ts'
+import { appendLineOnce, makeFolder, removeIfEmpty } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
-import { runHook } from './hooks.ts'
+import { runHook, secretRecords } from './hooks.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
@@ -89,14 +89,16 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     configure: {
       run: async () => {
-        const { secrets } = (await app.config(project)).settings
-        working.record = withSecretNames(working.record, secrets)
+        working.record = withSecretNames(working.record, (await app.config(project)).settings)
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
         await configure()
       },
     },
     'pre-start': {
-      run: async () => runHook(app, working.record, (await app.config(project)).settings, 'pre-start'),
+      run: async () => {
+        const { settings } = await app.config(project)
+        await runHook(app, working.record, settings, 'pre-start', working.secrets)
+      },
     },
     start: {
       run: async () => {
@@ -104,7 +106,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const { settings } = await app.config(project)
         const seeding = seen === undefined && settings.seed !== undefined ? await import('./seeding.ts') : undefined
         const seed = await seeding?.findSeed(app, working, project)
-        const options = { rebuild, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
+        const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
+        const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
         await startWithPorts(app, working, { draft, wanted: () => wanted, configure, options }, observed)
         await awaitHealth(app, working.record, project)
         if (seed?.present === false) await seeding?.prepareSeed(app, working.record, project, seed.plan)
@@ -114,15 +117,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
 }
 
 /** Which secrets the workspace gets, by reference. */
-function withSecretNames(record: WorkspaceRecord, secrets: Settings['secrets']): WorkspaceRecord {
-  if (secrets.size === 0 && record.secrets === undefined) return record
-  const names = [...secrets].map(([name, { from, variable, services }]) => ({
-    name,
-    from,
-    ...(variable === undefined ? {} : { variable }),
-    ...(services === undefined ? {} : { services }),
-  }))
-  return { ...record, secrets: names }
+function withSecretNames(record: WorkspaceRecord, settings: Settings): WorkspaceRecord {
+  const secrets = secretRecords(settings)
+  return secrets.length === 0 && record.secrets === undefined ? record : { ...record, secrets }
 }
 
 function pickStack({ stack }: WorkspaceRecord): Pick<WorkspaceRecord, 'stack'> {
@@ -287,11 +284,5 @@ async function requirePortRange(app: App, { backend, project }: Draft) {
 
 /** The worktree's folder and the one that holds all worktrees, when nothing is in them. */
 export async function removeEmptyFolders(worktree: string): Promise<void> {
-  for (const folder of [worktree, dirname(worktree)]) {
-    try {
-      await rmdir(folder)
-    } catch (error) {
-      if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    }
-  }
+  for (const folder of [worktree, dirname(worktree)]) await removeIfEmpty(folder)
 }

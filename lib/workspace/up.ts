@@ -8,6 +8,7 @@ import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
+import { areOutdated } from '../stack/secrets.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive } from '../system/process.ts'
 import { makeFolder } from '../system/store.ts'
@@ -15,7 +16,7 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
-import { admitHooks, planHooks, runStartHooks, secretsFor } from './hooks.ts'
+import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
@@ -67,7 +68,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
     // noted from the first, so that whoever finishes a create that was cut off runs them too
-    const owed = planHooks(settings, true).length > 0 ? { pendingHooks: true } : {}
+    const owed = app.noHooks === true || planHooks(settings, true).length > 0 ? { pendingHooks: true } : {}
     const working: Working = { record: { ...record, ...owed }, secrets }
     let saved = false
     const steps = createSteps(app, working, draft, undefined)
@@ -185,6 +186,7 @@ function planStart(
     templates: record.worktree === null ? [] : settings.worktree.templates,
     preStart: settings.hooks.get('pre-start')?.run,
     seeded: settings.seed !== undefined,
+    secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
   })
 }
 

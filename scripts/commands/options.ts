@@ -7,6 +7,8 @@ export const REPO = {
 }
 export const DRY_RUN = { flag: '--dry-run', text: 'print the plan and change nothing' }
 
+export const NO_HOOKS = { flag: '--no-hooks', text: 'run no hooks and install no dotfiles this time' }
+
 export const APPROVE = {
   flag: '--approve <hash>',
   text: 'allow what the project asks for by this hash of `nexus trust`; several as a,b',
@@ -23,6 +25,7 @@ export const CREATE_OPTIONS = [
   { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
   { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
   { flag: '--no-start', text: 'make everything but start nothing' },
+  NO_HOOKS,
   APPROVE,
   REPO,
   DRY_RUN,

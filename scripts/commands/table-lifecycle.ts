@@ -1,6 +1,6 @@
 /** The commands that change workspaces, as data; see `table.ts`. */
 import type { Command } from './command.ts'
-import { CREATE_OPTIONS, DRY_RUN, NAME, REPO } from './options.ts'
+import { CREATE_OPTIONS, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 
 const lifecycle = () => import('./lifecycle.ts')
 const watching = () => import('./watch.ts')
@@ -26,7 +26,7 @@ export const LIFECYCLE: readonly Command[] = [
     name: 'start',
     summary: 'start a stopped or broken workspace',
     args: [NAME],
-    options: [REPO, DRY_RUN],
+    options: [NO_HOOKS, REPO, DRY_RUN],
     example: 'nexus start feature-auth',
     load: async () => (await lifecycle()).start,
   },
@@ -35,7 +35,7 @@ export const LIFECYCLE: readonly Command[] = [
     aliases: ['down'],
     summary: 'stop a workspace and keep everything of it',
     args: [NAME],
-    options: [REPO, DRY_RUN],
+    options: [NO_HOOKS, REPO, DRY_RUN],
     example: 'nexus stop feature-auth',
     load: async () => (await lifecycle()).stop,
   },
@@ -43,7 +43,7 @@ export const LIFECYCLE: readonly Command[] = [
     name: 'restart',
     summary: 'stop a workspace and start it again',
     args: [NAME],
-    options: [REPO, DRY_RUN],
+    options: [NO_HOOKS, REPO, DRY_RUN],
     example: 'nexus restart feature-auth',
     load: async () => (await lifecycle()).restart,
   },
@@ -51,7 +51,7 @@ export const LIFECYCLE: readonly Command[] = [
     name: 'rebuild',
     summary: 'make a workspace anew from what its files say now; worktree, volumes and ports stay',
     args: [NAME],
-    options: [REPO, DRY_RUN],
+    options: [NO_HOOKS, REPO, DRY_RUN],
     example: 'nexus rebuild feature-auth',
     load: async () => (await lifecycle()).rebuild,
   },
@@ -88,6 +88,7 @@ export const LIFECYCLE: readonly Command[] = [
     options: [
       { flag: '--force', text: 'also lose what is not committed' },
       { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
+      NO_HOOKS,
       REPO,
       DRY_RUN,
     ],

@@ -19,7 +19,7 @@ import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
-import { secretFolder } from './secret-files.ts'
+import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { createStarter } from './starting.ts'
 import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
@@ -128,7 +128,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       closeDoor(record),
       docker.stop(target(record), { ownTime: record.stack !== undefined || record.ready !== undefined }),
     ])
-    await removeTree(secretFolder(context, record))
+    await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
@@ -165,7 +165,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
-    await removeTree(secretFolder(context, record))
+    await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).forget(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
@@ -202,6 +202,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     isReachable: async (record) => (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
     capture: sessions.capture,
+    readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
     logs: (record, request) => {
       const args = request.follow ? ['--follow'] : []

@@ -13,7 +13,7 @@ import { placeServices } from '../../stack/catalogue.ts'
 import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
-import { secretsOf, withSecrets } from '../../stack/secrets.ts'
+import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type YamlMap } from '../../system/render.ts'
@@ -89,6 +89,7 @@ function plainModel(facts: ComposeFacts): YamlMap {
   const [subnet] = record.subnets ?? []
   const ready = placeReady(facts, ['default'])
   const volumes = { ...ready.volumes, ...cacheDefinitions(record) }
+  requireServices(record.secrets ?? [], [MAIN_SERVICE])
   return {
     ...model,
     services: { workspace: hidden(mainService(model, facts), MAIN_SERVICE, facts), ...ready.services },
@@ -147,6 +148,10 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
   const projects = Object.entries({ ...services, [stack.main]: main })
+  requireServices(
+    record.secrets ?? [],
+    projects.map(([name]) => name),
+  )
   const all = Object.fromEntries(projects.map(([name, service]) => [name, hidden(service as YamlMap, name, facts)]))
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
   if (stack.shared === undefined) return { ...override, volumes, services: { ...all, ...ready.services } }

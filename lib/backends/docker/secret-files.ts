@@ -3,11 +3,12 @@
  * by file into the services that get them. Gone with a stop, a delete, or the machine's end.
  */
 import { existsSync, lstatSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
+import { makeFolder, readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { BackendContext } from '../registry.ts'
 
 const MEMORY = '/dev/shm'
@@ -25,10 +26,26 @@ export async function fillSecrets(folder: string, secrets: ReadonlyMap<string, s
       hint: `To have one, run \`sudo mount -t tmpfs tmpfs ${MEMORY}\``,
     })
   }
+  await makeFolder(dirname(folder), 0o700)
+  requireOwn(dirname(folder))
   await removeTree(folder)
   await makeFolder(folder, 0o700)
-  requireOwn(dirname(folder))
   for (const [name, value] of secrets) await writeFileAtomic(join(folder, name), value, 0o444)
+}
+
+/** What lies there now. */
+export async function readSecretFiles(folder: string): Promise<ReadonlyMap<string, string>> {
+  if (!existsSync(folder)) return new Map()
+  requireOwn(dirname(folder))
+  const names = await readdir(folder)
+  const entries = await Promise.all(names.map(async (name) => [name, await readIfPresent(join(folder, name))] as const))
+  return new Map(entries.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+/** With the folder of this home, when nothing else is in it. */
+export async function removeSecrets(folder: string): Promise<void> {
+  await removeTree(folder)
+  await removeIfEmpty(dirname(folder))
 }
 
 /** Anybody may make folders there: one of our name that is not ours is no place for a secret. */

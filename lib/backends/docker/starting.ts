@@ -5,7 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
-import { secretVariable } from '../../stack/secrets.ts'
+import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -30,7 +30,7 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
     await startShared(record)
-    const stopped = observed?.state === 'stopped' && !options.rebuild
+    const stopped = observed?.state === 'stopped' && !options.rebuild && options.compare !== true
     const started = stopped && (await docker.start(targetOf(home, record)))
     // a project's files are read anew only by a start that looked at them before
     if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
@@ -50,7 +50,7 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
   }
 
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
-    const values = Object.fromEntries([...(secrets ?? [])].map(([name, value]) => [secretVariable(name), value]))
+    const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
     if (seed !== undefined) {
       await docker.up(composeFileOf(home, record), { ...options, create: true })

@@ -62,11 +62,11 @@ export function createMockBackend(context: BackendContext): Backend {
       const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
       return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record), env }))
     },
-    capture: async (record, { argv, cwd, env, timeoutMs }) => {
+    capture: async (record, { argv, cwd, env, ...limits }) => {
       const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const options = { cwd: cwd ?? folderOf(record), env: variables, timeoutMs, okCodes: 'any' as const }
-      const { code, stdout, stderr } = await context.runner.run(argv, options)
-      return { code, output: stdout + stderr }
+      const options = { cwd: cwd ?? folderOf(record), env: variables, ...limits, okCodes: 'any' as const }
+      const { code, stdout } = await context.runner.run(['sh', '-c', 'exec 2>&1; "$@"', 'sh', ...argv], options)
+      return { code, output: stdout }
     },
     shell: async () => requireCapability(backend, 'ssh', 'ssh'),
     logs: async () => requireCapability(backend, 'logs', 'logs'),
