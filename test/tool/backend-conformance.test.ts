@@ -6,7 +6,13 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { type Backend, type Capability, type ExecRequest, requireCapability } from '../../lib/backends/backend.ts'
+import {
+  type Backend,
+  type Capability,
+  type CaptureRequest,
+  type ExecRequest,
+  requireCapability,
+} from '../../lib/backends/backend.ts'
 import { type BackendContext, backendNames, createBackend } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
@@ -15,6 +21,7 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
 import { createRunner, type Runner } from '../../lib/system/exec.ts'
 import { createGit } from '../../lib/tools/git.ts'
+import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { type TempDir, type TempRepo, tempDir, tempRepo } from '../support/temp.ts'
@@ -357,6 +364,33 @@ for (const name of backendNames()) {
 
         const long = await w.exec(record, ['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
         assert.is(long.stdout.length, 3_000_000)
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'capture returns what a command says, in its order, and ends it at its limit',
+      async () => {
+        await using w = await world(name)
+        const record = await w.up('heard')
+        const capture = (argv: readonly string[], more: Partial<CaptureRequest> = {}) =>
+          w.backend.capture(record, { argv, cwd: null, env: {}, timeoutMs: 20_000, ...more })
+        const lines: string[] = []
+        const onLine = (line: string) => lines.push(line)
+        const script = 'echo "$A"; echo err >&2; echo out; exit 3'
+        const both = await capture(['sh', '-c', script], { env: { A: `it's $x` }, onLine })
+        assert.equal(both, { code: 3, output: `it's $x\nerr\nout\n` })
+        assert.equal(lines, [`it's $x`, 'err', 'out'])
+        const argv = await capture(['sh', '-c', 'printf "%s\\0" "$@"', 'sh', ...TRICKY])
+        assert.equal(argv.output.split('\0').slice(0, -1), TRICKY)
+        assert.is((await capture(['no-such-program'])).code, 127)
+        assert.equal(await capture(['cat']), { code: 0, output: '' }, 'stdin is closed')
+        assert.is((await capture(['pwd'], { cwd: '/usr' })).output, '/usr\n')
+
+        await rejects(() => capture(['sh', '-c', 'sleep 4322 & sleep 4322; wait'], { timeoutMs: 500 }), 'TIMEOUT')
+        // it is the only one of that length on this machine, inside and out
+        await eventually(async () => (await runProcess(['pgrep', '-f', '^sleep 4322$'])).code === 1)
+        assert.is((await capture(['true'])).code, 0, 'afterwards')
       },
       LIMIT_MS,
     )

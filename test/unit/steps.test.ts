@@ -65,6 +65,11 @@ suite('plans', (test) => {
       [RECORD, PROVISION, CONFIGURE, '+ start x   nothing runs yet'],
     ],
     ['start of a stopped one', up(), ['+ start x   it is stopped', CONFIGURE]],
+    [
+      'start of a stopped one that was made for other secrets',
+      up({ secretsOutdated: true }),
+      [PROVISION, CONFIGURE, '+ start x   it is stopped'],
+    ],
     ['no start of a stopped one', up({ start: false }), [PROVISION, CONFIGURE]],
     [
       'start of a stopped one without its worktree',
