@@ -183,13 +183,16 @@ suite('dotfiles', (test) => {
     async () => {
       const files = { '.config/tool/rc': 'mine\n', '.vimrc': 'set nu\n', '.gitignore': 'x\n' }
       await using scene = await openScene({ files })
+      // owed until post-create ends well, so that they meet a home that is lived in
+      await setUser(scene, 'hooks: {post-create: "mkdir ~/.config && touch ~/.config/own; exit 3"}\n')
+      await scene.refused(['up', 'a'], 1, 'HOOK_FAILED')
       await setUser(scene, `dotfiles: {repository: ${scene.repo.path}}\nhooks: {post-create: cat ~/.vimrc}\n`)
       const up = await scene.run(['up', 'a'])
       assert.is(up.code, 0, up.stderr)
       assert.match(up.stderr, /installing the dotfiles.*post-create.* {2}set nu/s)
       assert.is(
-        await scene.inside('a', 'sh', '-c', 'cat ~/.config/tool/rc; ls -d ~/.gitignore 2>&1 | wc -l'),
-        'mine\n1\n',
+        await scene.inside('a', 'sh', '-c', 'cat ~/.config/tool/rc; ls ~/.config; test -e ~/.gitignore || echo none'),
+        'mine\nown\ntool\nnone\n',
       )
 
       const option = '--upload-pack=touch /tmp/dotfiles-ran'
