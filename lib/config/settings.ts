@@ -52,6 +52,8 @@ export interface Settings {
   readonly caches: readonly string[]
   readonly seed: SeedSetting | undefined
   readonly hooks: ReadonlyMap<HookName, HookSetting>
+  /** Those that `--no-hooks` leaves out. */
+  readonly hooksLeftOut?: ReadonlyMap<HookName, HookSetting>
   readonly dotfiles: { readonly repository: string | undefined; readonly install: string | undefined }
   readonly secrets: ReadonlyMap<string, SecretSetting>
   readonly env: { readonly pass: readonly string[] }

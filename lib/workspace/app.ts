@@ -107,5 +107,10 @@ export function createApp(options: AppOptions): App {
 }
 
 function withoutHooks(settings: Settings): Settings {
-  return { ...settings, hooks: new Map(), dotfiles: { repository: undefined, install: undefined } }
+  return {
+    ...settings,
+    hooks: new Map(),
+    hooksLeftOut: settings.hooks,
+    dotfiles: { repository: undefined, install: undefined },
+  }
 }

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { createApprovals, requireApproval } from '../project/approvals.ts'
+import { createApprovals, hashFindings, requireApproval } from '../project/approvals.ts'
 import { parsePlainEnv } from '../project/interpolate.ts'
 import { realPathOf } from '../project/real-path.ts'
 import { scanProjectFiles } from '../project/scan.ts'
@@ -57,6 +57,12 @@ export async function admitModel(
 export async function admit(app: App, repo: string, settings: Settings, findings: readonly Finding[]): Promise<void> {
   const approvals = createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
   await requireApproval({ approvals, repo, findings, given: settings.trust.approve })
+}
+
+/** True where this very list was approved. */
+export async function isAdmitted(app: App, repo: string, settings: Settings, findings: readonly Finding[]) {
+  const approvals = createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
+  return approvals.isApproved(repo, hashFindings(findings), settings.trust.approve)
 }
 
 function definedOnly(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
