@@ -40,8 +40,12 @@ export async function watchInputs(app: App, found: WorkspaceRecord, options: Wat
   const changes = createQueue()
   watcher.on('all', changes.note)
   watcher.on('error', changes.fail)
+  // before that, a change may be taken for what was there; with it comes the first look
+  watcher.once('ready', () => {
+    changes.note()
+    app.emit({ type: 'notice', text: `watching the files of ${found.name}; Ctrl-C ends` })
+  })
   app.interruption.signal.addEventListener('abort', changes.end, { once: true })
-  app.emit({ type: 'notice', text: `watching the files of ${found.name}; Ctrl-C ends` })
   let seen = 0
   let told = ''
   try {
