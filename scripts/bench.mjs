@@ -4,13 +4,13 @@
 //
 //   node scripts/bench.mjs [--rounds N] [--short] [--json FILE] [case...]
 import { spawn } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { prepareFloor, prepareProject } from './bench-floor.mjs'
 import { format, judge } from './bench-judge.mjs'
-import { prepareProject } from './bench-project.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NEXUS = join(ROOT, 'dist', 'nexus.js')
@@ -168,7 +168,7 @@ async function prepare() {
   await nexus('create', 'standing')
   const standing = JSON.parse((await run('node', [NEXUS, 'status', 'standing', '--json'])).stdout)
   const parts = join(home, 'workspaces', standing.id)
-  await handMade(floorDir, parts, repo, standing, env)
+  env.BENCH_PORT = await prepareFloor(floorDir, parts, repo, standing)
   env.BENCH_KEY = join(home, 'ssh', 'id_ed25519')
   env.BENCH_CONTAINER = (
     await run('docker', ['ps', '-q', '--filter', `label=dev.nexus.workspace=${standing.id}`])
@@ -208,27 +208,6 @@ async function prepare() {
     },
   }
   return bench
-}
-
-/** The floor's own stack: the same image, mounts and ports, written by hand, with keys of its own made beforehand. */
-async function handMade(dir, parts, repo, standing, env) {
-  await cp(join(parts, 'ssh'), join(dir, 'ssh'), { recursive: true })
-  const text = await readFile(join(parts, 'docker-compose.yml'), 'utf8')
-  const port = 39_990
-  env.BENCH_PORT = String(port)
-  const worktree = join(repo, '.worktree', 'floor')
-  const own = text
-    .replaceAll(standing.worktree, worktree)
-    .replaceAll(join(parts, 'ssh'), join(dir, 'ssh'))
-    .replaceAll(String(standing.ssh.port), String(port))
-    .replace(/^name: .*$/m, 'name: nexus-bench-floor')
-    .replaceAll(/^.*dev\.nexus\..*$\n/gm, '')
-    .replaceAll(/^\s*labels:\s*$\n/gm, '')
-    // a subnet of its own, beside that of the standing workspace
-    .replaceAll(/10\.213\./g, '10.214.')
-  await writeFile(join(dir, 'docker-compose.yml'), own)
-  const [type, blob] = (await readFile(join(dir, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
-  await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)
 }
 
 /** A home with 100 mock workspaces, as `nexus create --backend mock` would have made them one by one. */

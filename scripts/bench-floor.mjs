@@ -1,11 +1,30 @@
-// The reference project (test/fixtures/projects/shop) for `bench.mjs`: a repository of its own, and for the floor the same files with
-// the same override and one more service, as somebody would write them by hand.
+// What the floors of `bench.mjs` start: stacks that somebody would write by hand, made from what Nexus generated for the same.
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const ID = 'ws-floorflo'
 
-/** Variables for the floor's scripts. @param run starts a program in a folder */
+/** The same image, mounts and ports, with keys of its own made beforehand; returns the port of its ssh, as text. */
+export async function prepareFloor(dir, parts, repo, standing) {
+  const text = await readFile(join(parts, 'docker-compose.yml'), 'utf8')
+  const port = 39_990
+  const own = inOtherSubnet(text)
+    .replaceAll(standing.worktree, join(repo, '.worktree', 'floor'))
+    .replaceAll(join(parts, 'ssh'), join(dir, 'ssh'))
+    .replaceAll(String(standing.ssh.port), String(port))
+    .replace(/^name: .*$/m, 'name: nexus-bench-floor')
+    .replaceAll(/^.*dev\.nexus\..*$\n/gm, '')
+    .replaceAll(/^\s*labels:\s*$\n/gm, '')
+  await writeFile(join(dir, 'docker-compose.yml'), own)
+  await copyDoor(parts, dir, port)
+  return String(port)
+}
+
+/**
+ * The reference project (test/fixtures/projects/shop): a repository of its own, and for the floor the same files with the same
+ * override and one more service. Returns variables for the floor's scripts.
+ * @param run starts a program in a folder
+ */
 export async function prepareProject({ root, work, home, run, nexus }) {
   const repo = join(work, 'shop')
   const floor = join(work, 'shop-floor')
@@ -27,19 +46,28 @@ export async function prepareProject({ root, work, home, run, nexus }) {
   const ports = new Map([[String(model.ssh.port), String(next++)]])
   for (const { host } of model.ports) if (!ports.has(String(host))) ports.set(String(host), String(next++))
   const byHand = (text) =>
-    text
+    inOtherSubnet(text)
       .replaceAll(model.worktree, worktree)
       .replaceAll(join(parts, 'ssh'), join(floor, 'ssh'))
       .replaceAll(parts, floor)
       .replaceAll(model.id, ID)
       .replaceAll(/nexus-model-\w+/g, 'nexus-bench-shop')
-      .replaceAll(/10\.213\./g, '10.214.')
       .replaceAll(/"(\d{5})"/g, (whole, number) => (ports.has(number) ? `"${ports.get(number)}"` : whole))
   for (const name of (await readdir(parts)).filter((one) => one.endsWith('.yml')))
     await writeFile(join(floor, name), byHand(await readFile(join(parts, name), 'utf8')))
-  await cp(join(parts, 'ssh'), join(floor, 'ssh'), { recursive: true })
-  const [type, blob] = (await readFile(join(parts, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
-  await writeFile(join(floor, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)
+  await copyDoor(parts, floor, port)
   await nexus('delete', 'model', '--repo', repo, '--force')
   return { repo, env: { BENCH_REPO: repo, BENCH_FLOOR: floor, BENCH_PORT: String(port) } }
+}
+
+/** Beside that of the workspace it was made from. */
+function inOtherSubnet(text) {
+  return text.replaceAll('10.213.', '10.214.')
+}
+
+/** The keys of its sshd, and what a client knows it by. */
+async function copyDoor(parts, dir, port) {
+  await cp(join(parts, 'ssh'), join(dir, 'ssh'), { recursive: true })
+  const [type, blob] = (await readFile(join(dir, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
+  await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)
 }
