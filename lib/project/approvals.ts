@@ -7,6 +7,7 @@
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import type { Emit } from '../core/events.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { timestamp } from '../core/time.ts'
 import { sortFindings } from '../stack/findings.ts'
@@ -51,13 +52,16 @@ export function hashFindings(findings: readonly Finding[]): string {
   return `nx-${sha256(JSON.stringify(asked)).slice(0, HASH_DIGITS)}`
 }
 
-export function createApprovals({ home, warn }: { readonly home: HomePaths; readonly warn: (text: string) => void }) {
+export function createApprovals({ home, emit }: { readonly home: HomePaths; readonly emit: Emit }) {
   const file = home.approvals
 
   async function load(): Promise<ApprovalFile> {
     const whole = (data: ApprovalFile) => isListOfApprovals(data.pending) && isListOfApprovals(data.approved)
     const onDamage = (kept: string) =>
-      warn(`${file} was damaged; it was kept as ${kept}, and what projects ask for must be approved again`)
+      emit({
+        type: 'warning',
+        text: `${file} was damaged; it was kept as ${kept}, and what projects ask for must be approved again`,
+      })
     return (await readJson<ApprovalFile>(file, 1, onDamage, whole)) ?? EMPTY
   }
 

@@ -55,14 +55,12 @@ export async function admitModel(
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
 export async function admit(app: App, repo: string, settings: Settings, findings: readonly Finding[]): Promise<void> {
-  const approvals = createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
-  await requireApproval({ approvals, repo, findings, given: settings.trust.approve })
+  await requireApproval({ approvals: createApprovals(app), repo, findings, given: settings.trust.approve })
 }
 
 /** True where this very list was approved. */
 export async function isAdmitted(app: App, repo: string, settings: Settings, findings: readonly Finding[]) {
-  const approvals = createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
-  return approvals.isApproved(repo, hashFindings(findings), settings.trust.approve)
+  return createApprovals(app).isApproved(repo, hashFindings(findings), settings.trust.approve)
 }
 
 function definedOnly(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -6,12 +6,9 @@ import { findRepository } from '../../lib/tools/repository.ts'
 import { findRepo } from '../../lib/workspace/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
-const approvalsOf = ({ app }: Call) =>
-  createApprovals({ home: app.home, warn: (text) => app.emit({ type: 'warning', text }) })
-
 export const show: Run = async (call) => {
   const repo = call.flag('all') ? undefined : await repositoryOf(call)
-  const { pending, approved } = await approvalsOf(call).list(repo)
+  const { pending, approved } = await createApprovals(call.app).list(repo)
   const parts = [
     ...pending.map((one) => describe(one, 'asked for, not approved', repo)),
     ...approved.map((one) => describe(one, 'approved', repo)),
@@ -28,7 +25,7 @@ function describe(one: Approval, state: string, repo: string | undefined): strin
 }
 
 export const approve: Run = async (call) => {
-  const approvals = approvalsOf(call)
+  const approvals = createApprovals(call.app)
   const { pending, approved } = await approvals.list()
   const chosen = await choose(call, pending, approved)
   if (!call.flag('dry-run')) {
@@ -43,7 +40,7 @@ export const approve: Run = async (call) => {
 }
 
 export const revoke: Run = async (call) => {
-  const approvals = approvalsOf(call)
+  const approvals = createApprovals(call.app)
   const { pending, approved } = await approvals.list()
   const chosen = await choose(call, [...approved, ...pending], [])
   if (!call.flag('dry-run')) for (const { repo, hash } of chosen) await approvals.revoke(repo, hash)

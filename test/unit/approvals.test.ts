@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import fc from 'fast-check'
+import type { Event } from '../../lib/core/events.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { createApprovals, hashFindings, requireApproval } from '../../lib/project/approvals.ts'
 import { makeFinding } from '../../lib/stack/findings.ts'
@@ -20,7 +21,8 @@ async function scene() {
   const dir = await tempDir()
   const warnings: string[] = []
   const home = homePaths(dir.path)
-  const approvals = createApprovals({ home, warn: (text) => warnings.push(text) })
+  const emit = (event: Event) => void warnings.push(event.type === 'warning' ? event.text : JSON.stringify(event))
+  const approvals = createApprovals({ home, emit })
   return { approvals, home, warnings, [Symbol.asyncDispose]: () => dir[Symbol.asyncDispose]() }
 }
 

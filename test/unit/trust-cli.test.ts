@@ -25,7 +25,10 @@ async function scene() {
   const dir = await tempDir()
   const repo = await tempRepo()
   const home = join(dir.path, '.nexus')
-  const approvals = createApprovals({ home: homePaths(home), warn: (text) => assert.unreachable(text) })
+  const approvals = createApprovals({
+    home: homePaths(home),
+    emit: (event) => assert.unreachable(JSON.stringify(event)),
+  })
   const call = async (cwd: string, ...args: readonly string[]) => {
     const [out, err] = [capture(), capture()]
     const code = await run(
