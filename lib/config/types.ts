@@ -74,17 +74,16 @@ function choice(...words: readonly string[]): ValueType {
   return { check, parse: check, schema: { enum: words } }
 }
 
+function matching(pattern: RegExp, problem: string): ValueType {
+  const check = (data: unknown): Outcome =>
+    typeof data === 'string' && pattern.test(data) ? { value: data } : { problem }
+  return { check, parse: check, schema: { type: 'string', pattern: pattern.source } }
+}
+
 const DURATION = /^(?:off|(?=\d)(?:\d{1,5}d)?(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,7}s)?)$/
 
-const duration: ValueType = {
-  check: (data) =>
-    typeof data === 'string' && DURATION.test(data)
-      ? { value: data }
-      : { problem: 'must be a duration such as 30m or 1h30m, or off' },
-  // YAML 1.2 reads a bare `off` as text, so nothing else is needed
-  parse: (typed) => duration.check(typed),
-  schema: { type: 'string', pattern: DURATION.source },
-}
+// YAML 1.2 reads a bare `off` as text, so nothing else is needed
+const duration = matching(DURATION, 'must be a duration such as 30m or 1h30m, or off')
 
 /** Kept in bytes. */
 const size: ValueType = {
@@ -108,14 +107,7 @@ const path: ValueType = {
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
 
-const variable: ValueType = {
-  check: (data) =>
-    typeof data === 'string' && VARIABLE.test(data)
-      ? { value: data }
-      : { problem: 'must be the name of a variable: letters, digits and underscores, no digit first' },
-  parse: (typed) => variable.check(typed),
-  schema: { type: 'string', pattern: VARIABLE.source },
-}
+const variable = matching(VARIABLE, 'must be the name of a variable: letters, digits and underscores, no digit first')
 
 export const types = { text, integer, positive, boolean, choice, duration, size, path, variable }
 

@@ -51,6 +51,11 @@ export const ERROR_TABLE = {
 
 export type ErrorCode = keyof typeof ERROR_TABLE
 
+/** The end of what a tool printed, which is what a message can show; `count` is at most how many lines. */
+export function lastLines(text: string, count = 20): string {
+  return text.trimEnd().split('\n').slice(-count).join('\n')
+}
+
 export interface ErrorFields {
   /** What to do now; ends with a command that can be copied. */
   readonly hint?: string | undefined

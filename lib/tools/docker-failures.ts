@@ -2,7 +2,7 @@
  * The one table of what the docker CLI and its compose plugin say when they fail, and what that means here.
  * The patterns are the texts of Docker 20.10 to 28 (moby's portallocator, libnetwork and the CLI); a new text is a new row.
  */
-import { NexusError } from '../core/errors.ts'
+import { lastLines, NexusError } from '../core/errors.ts'
 import type { CommandFailed } from '../system/exec.ts'
 
 interface FailureRow {
@@ -42,7 +42,7 @@ const FAILURES: readonly FailureRow[] = [
     error: (_match, stderr) =>
       new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {
         hint: 'To see the whole build, run `docker compose build` in the worktree',
-        output: stderr.trim().split('\n').slice(-20).join('\n'),
+        output: lastLines(stderr.trim()),
       }),
   },
   {
@@ -151,9 +151,8 @@ export function explainBuildFailure(error: CommandFailed): NexusError {
       hint: "To work in a container beside the project's services instead, leave out workspace.service, image and dockerfile: `nexus config show --origin`",
     })
   }
-  const tail = error.result.stderr.trim().split('\n').slice(-20).join('\n')
   return new NexusError('BUILD_FAILED', 'An image could not be built.', {
     hint: 'To see the whole build, repeat with `-V`',
-    output: tail,
+    output: lastLines(error.result.stderr.trim()),
   })
 }

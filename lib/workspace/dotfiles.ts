@@ -5,7 +5,7 @@
  * Repository and command reach the shell inside as arguments, never as text of the script.
  */
 import type { Settings } from '../config/settings.ts'
-import { NexusError } from '../core/errors.ts'
+import { lastLines, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 
@@ -41,7 +41,7 @@ export async function installDotfiles(app: App, record: WorkspaceRecord, { dotfi
   const argv = ['bash', '-c', INSTALL, 'dotfiles', repository, install]
   try {
     const { code, output } = await backend.capture(record, { argv, cwd: null, env: UNATTENDED, timeoutMs: TIMEOUT_MS })
-    if (code !== 0) tellFailure(app, record, output.trim().split('\n').slice(-3).join('; '))
+    if (code !== 0) tellFailure(app, record, lastLines(output.trim(), 3).replaceAll('\n', '; '))
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     // its details hold the whole command

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { ConfigSources } from '../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
-import { NexusError } from '../core/errors.ts'
+import { lastLines, NexusError } from '../core/errors.ts'
 import { parseDuration, timestamp } from '../core/time.ts'
 import type { SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { hookFindings, requireHook } from '../project/hooks.ts'
@@ -37,9 +37,10 @@ export async function admitHooks(app: App, repo: string, settings: Settings): Pr
   if (findings.length === 0) return
   const { admit, isAdmitted } = await import('./gate.ts')
   const { hooksLeftOut: hooks } = settings
-  // who approved more approved this
-  const more = hooks === undefined ? [] : [...hookFindings({ ...settings, hooks }), ...findings]
-  if (more.length === 0 || !(await isAdmitted(app, repo, settings, more))) await admit(app, repo, settings, findings)
+  // who approved them with the hooks that are left out approved them
+  const more = hooks === undefined ? undefined : [...hookFindings({ ...settings, hooks }), ...findings]
+  if (more !== undefined && (await isAdmitted(app, repo, settings, more))) return
+  await admit(app, repo, settings, findings)
 }
 
 /** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
@@ -116,16 +117,11 @@ export async function runStartHooks(app: App, record: WorkspaceRecord, project: 
   return now
 }
 
-/** A hook whose failure stops nothing: it is told. */
-export async function tryHook(
-  app: App,
-  record: WorkspaceRecord,
-  settings: Settings,
-  name: HookName,
-  secrets?: SecretValues,
-): Promise<void> {
+/** `runHook` for one whose failure stops nothing: it is told. */
+export async function tryHook(...hook: Parameters<typeof runHook>): Promise<void> {
+  const [app] = hook
   try {
-    await runHook(app, record, settings, name, secrets)
+    await runHook(...hook)
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     app.emit({ type: 'warning', text: error.message, hint: error.hint })
@@ -167,7 +163,7 @@ export async function runHook(
   throw new NexusError('HOOK_FAILED', `The hook ${name} of ${record.name} ${how}.`, {
     hint: `To go on without hooks, add \`--no-hooks\`; to see all that it said, run \`cat ${log}\``,
     details: { hook: name, code, log },
-    output: said.trimEnd().split('\n').slice(-20).join('\n'),
+    output: lastLines(said),
   })
 }
 

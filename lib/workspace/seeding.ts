@@ -3,7 +3,7 @@
  * workspace and kept for the next.
  */
 import type { ConfigSources } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
+import { lastLines, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { ComposeService } from '../stack/model.ts'
 import { readyOf } from '../stack/ready.ts'
@@ -60,7 +60,7 @@ export async function prepareSeed(
       {
         hint: `To try it by hand, run \`nexus up ${record.name}\` without seed.run in the configuration`,
         details: { code, command: seed.run },
-        output: output.trimEnd().split('\n').slice(-20).join('\n'),
+        output: lastLines(output),
       },
     )
   }
