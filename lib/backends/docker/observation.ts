@@ -49,8 +49,10 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
 
 /** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */
 function observeRunning(rows: readonly ContainerRow[]): Observation {
-  const reason = reasonOfOthers(rows)
-  if (reason !== undefined) return { state: 'running', reason, unhealthy: reason.endsWith('is unhealthy') }
+  const down = rows.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
+  if (down !== undefined) return { state: 'running', reason: `service ${down.service} is ${down.state}` }
+  const ill = rows.find((row) => row.status.includes('(unhealthy)'))
+  if (ill !== undefined) return { state: 'running', reason: `service ${ill.service} is unhealthy`, unhealthy: true }
   const waiting = rows.find((row) => row.status.includes('(health: starting)'))
   if (waiting === undefined) return { state: 'running', reason: '' }
   return { state: 'running', reason: `the health check of ${waiting.service} has not passed yet`, settling: true }
@@ -67,13 +69,6 @@ function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Obser
   if (failed !== undefined)
     return { state: 'stopped', reason: `service ${failed.service} ended with code ${exitCode(failed)}` }
   return { state: 'stopped', reason: code === 137 ? 'the container was killed' : '' }
-}
-
-function reasonOfOthers(rows: readonly ContainerRow[]): string | undefined {
-  const down = rows.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
-  if (down !== undefined) return `service ${down.service} is ${down.state}`
-  const ill = rows.find((row) => row.status.includes('(unhealthy)'))
-  return ill === undefined ? undefined : `service ${ill.service} is unhealthy`
 }
 
 function exitCode(row: ContainerRow): number {
