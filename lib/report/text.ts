@@ -33,9 +33,11 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
             ),
           )
         return
-      case 'progress':
-        if (!quiet && plain(event.text).trim() !== '') say(paint('dim', `  ${plain(event.text)}`))
+      case 'progress': {
+        const text = quiet ? '' : plain(event.text)
+        if (text.trim() !== '') say(paint('dim', `  ${text}`))
         return
+      }
       case 'notice':
         if (!quiet) say(event.text)
         return

@@ -46,7 +46,7 @@ export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): 
     actions: async ({ backend: name }, seen) => {
       const backend = await app.backend(name)
       // they are gone when post-stop runs
-      const secrets = settings?.hooks.size === 0 ? new Map() : await heldSecrets(app, record)
+      const secrets = Object.values(hooks).some(Boolean) ? await heldSecrets(app, record) : new Map()
       const tryIt = async (hook: HookName) =>
         settings === undefined ? undefined : tryHook(app, record, settings, hook, secrets)
       return {

@@ -47,6 +47,7 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
 async function create(app: App, request: UpRequest): Promise<UpResult> {
   const draft = await draftWorkspace(app, request)
   const { record, branch, backend } = draft
+  const { settings } = await app.config(draft.project)
   const plan = planUp({
     name: record.name,
     branch: record.branch,
@@ -59,9 +60,8 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
-    ...(await configuredSteps(app, draft)),
+    ...configuredSteps(record, settings),
   })
-  const { settings } = await app.config(draft.project)
   const after = request.start ? planHooks(settings, true) : []
   if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
   await admitHooks(app, record.repo, settings)
@@ -183,15 +183,12 @@ function planStart(
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
-    templates: record.worktree === null ? [] : settings.worktree.templates,
-    preStart: settings.hooks.get('pre-start')?.run,
-    seeded: settings.seed !== undefined,
+    ...configuredSteps(record, settings),
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
   })
 }
 
-async function configuredSteps(app: App, { record, project }: Draft) {
-  const { settings } = await app.config(project)
+function configuredSteps(record: WorkspaceRecord, settings: Settings) {
   return {
     templates: record.worktree === null ? [] : settings.worktree.templates,
     preStart: settings.hooks.get('pre-start')?.run,
