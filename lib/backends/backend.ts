@@ -77,7 +77,8 @@ export interface Resolution {
   readonly under:
     | {
         readonly reference: string
-        readonly id: string
+        /** Tells one build of it from another by what is in it. */
+        readonly content: string
         /** What it runs by itself. */
         readonly app: AppCommand | undefined
         /** Ports that it exposes. */
@@ -135,8 +136,8 @@ export interface Backend {
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
   /** Only with the capability `compose-file`. */
   seeds?(): Promise<SeedStore>
-  /** Makes what needs no ports: image, keys. `imageCache`: where an image that must be built is looked for, and left. */
-  provision(record: WorkspaceRecord, under?: Resolution['under'], imageCache?: string): Promise<Provision>
+  /** Makes what needs no ports: image, keys. */
+  provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision>
   /** Writes what the workspace is started from; the record has its ports and image by now. */
   configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void>
   /**

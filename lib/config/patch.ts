@@ -57,7 +57,8 @@ export function removeKey(text: string, path: readonly string[]): string | undef
 
 /** By way of yaml's document: comments and order stay, blanks are normalised. */
 export function reprint(text: string, path: readonly string[], value: unknown): string | undefined {
-  const document = parseYaml(text).document ?? new Document({})
+  // a comment between other nodes would keep its carriage return and get another
+  const document = parseYaml(text.replaceAll('\r\n', '\n')).document ?? new Document({})
   const top = document.contents
   if (top === null || (isScalar(top) && top.value === null)) document.contents = document.createNode({}) as never
   else if (!isMap(top)) return undefined

@@ -154,6 +154,8 @@ export interface WorkspaceRecord {
   readonly pendingHooks?: boolean
   /** What it was made from: path in the worktree -> hash of the content, '' for a file that was not there. */
   readonly inputs?: Readonly<Record<string, string>>
+  /** Where images are looked for before they are built, and left: an absolute path, or a registry's repository. */
+  readonly imageCache?: string
 }
 
 /** What a backend sees of one workspace, without our own records. */

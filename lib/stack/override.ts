@@ -9,6 +9,9 @@ import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
 import { type ComposeModel, type ComposeService, type Fields, own, ownNetworks, replicas } from './model.ts'
 
+/** By service: images whose layers its build may begin with; a service in it keeps its layers' cache in its image. */
+export type BuildLayers = ReadonlyMap<string, readonly string[]>
+
 export interface OverrideFacts {
   readonly model: ComposeModel
   /** Compose project of the workspace. */
@@ -24,6 +27,7 @@ export interface OverrideFacts {
   readonly environment: Readonly<Record<string, string>>
   /** CIDR block of each network that is the project's own. */
   readonly subnets: ReadonlyMap<string, string>
+  readonly layers?: BuildLayers | undefined
 }
 
 export function makeOverride(facts: OverrideFacts): YamlMap {
@@ -61,7 +65,7 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
     labels: { ...labels },
     environment: { ...environment },
     ...(service.container_name === undefined ? {} : { container_name: new Reset() }),
-    ...overrideImage(service, facts),
+    ...overrideImage(name, service, facts),
     ...(service.ports === undefined && !runs ? {} : overridePorts(name, service, facts)),
     ...overrideNetworks(service),
     ...(runs && service.profiles !== undefined ? { profiles: new Reset() } : {}),
@@ -71,15 +75,22 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
 }
 
 /** An image that the stack builds is named after the workspace; a tag of the project's would be shared by all branches. */
-function overrideImage(service: ComposeService, { model, project, labels }: OverrideFacts): YamlMap {
+function overrideImage(name: string, service: ComposeService, facts: OverrideFacts): YamlMap {
+  const { model, project, labels, layers } = facts
   if (service.build !== undefined) {
-    const build = { labels: { ...labels } }
+    const build = { labels: { ...labels }, ...buildCache(service, layers?.get(name)) }
     return service.image === undefined ? { build } : { build, image: new Reset() }
   }
   const builder = Object.entries(model.services).find(
     ([, other]) => other.build !== undefined && other.image !== undefined && other.image === service.image,
   )?.[0]
   return builder === undefined ? {} : { image: `${project}-${builder}`, pull_policy: 'never' }
+}
+
+/** BuildKit's inline cache, the one kind that every engine can write; a project that says itself where to is left alone. */
+export function buildCache({ build }: ComposeService, layers: readonly string[] | undefined): YamlMap {
+  if (layers === undefined || build?.cache_to !== undefined) return {}
+  return { ...(layers.length === 0 ? {} : { cache_from: [...layers] }), cache_to: ['type=inline'] }
 }
 
 function overridePorts(name: string, service: ComposeService, { ports, addresses, active }: OverrideFacts): YamlMap {

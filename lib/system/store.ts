@@ -26,6 +26,7 @@ import {
   rmdir,
   stat,
   unlink,
+  utimes,
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
@@ -165,6 +166,12 @@ export async function keepNewest(folder: string, count: number): Promise<void> {
 
 function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
+}
+
+/** Marks a file as used now. */
+export async function touch(path: string): Promise<void> {
+  const now = new Date()
+  await utimes(path, now, now)
 }
 
 /** Puts a finished file in place, over an older one. */

@@ -1,6 +1,7 @@
 /**
  * The docker CLI's words for images, by argv. Like `docker.ts`, which these are part of, it knows nothing of workspaces.
  */
+import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
@@ -9,8 +10,8 @@ const CHANGE_TIMEOUT_MS = 3 * 60_000
 const BUILD_TIMEOUT_MS = 30 * 60_000
 
 export interface ImageFacts {
-  /** `sha256:...` */
-  readonly id: string
+  /** Hash of the layers and of the configuration but for the labels: the same however often, and for whom, it is built. */
+  readonly content: string
   readonly entrypoint: readonly string[]
   readonly command: readonly string[]
   /** As in USER; '' is root. */
@@ -25,6 +26,8 @@ export interface BuildOptions {
   readonly labels: Readonly<Record<string, string>>
   /** Path of the Dockerfile; default: `Dockerfile` in the folder. */
   readonly file?: string
+  /** Images whose layers it may begin with; given, even empty, the image keeps its own layers' cache in it. */
+  readonly layers?: readonly string[]
   readonly onLine: (line: string) => void
 }
 
@@ -60,7 +63,9 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
   async function build(folder: string, options: BuildOptions): Promise<void> {
     const labels = Object.entries(options.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
     const file = options.file === undefined ? [] : ['--file', options.file]
-    const args = ['build', '--progress', 'plain', '--tag', options.tag, ...file, ...labels, '--', folder]
+    const from = (options.layers ?? []).flatMap((name) => ['--cache-from', name])
+    const cache = options.layers === undefined ? [] : [...from, '--cache-to', 'type=inline']
+    const args = ['build', '--progress', 'plain', '--tag', options.tag, ...file, ...labels, ...cache, '--', folder]
     try {
       await runner.run(['docker', ...args], {
         timeoutMs: BUILD_TIMEOUT_MS,
@@ -75,9 +80,12 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
 
   /** What an image is; undefined when it is not there. */
   async function inspectImage(reference: string): Promise<ImageFacts | undefined> {
-    const result = await docker(['image', 'inspect', '--format', '{{.Id}}\t{{json .Config}}', reference], {
-      okCodes: [0, 1],
-    })
+    const result = await docker(
+      ['image', 'inspect', '--format', '{{json .RootFS.Layers}}\t{{json .Config}}', reference],
+      {
+        okCodes: [0, 1],
+      },
+    )
     if (result.code === 0) return parseImage(result.stdout)
     if (/No such image/i.test(result.stderr)) return undefined
     throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
@@ -111,6 +119,7 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
 }
 
 interface ConfigJson {
+  readonly Labels?: unknown
   readonly Entrypoint?: readonly string[] | null
   readonly Cmd?: readonly string[] | null
   readonly User?: string
@@ -119,10 +128,10 @@ interface ConfigJson {
 }
 
 export function parseImage(stdout: string): ImageFacts {
-  const [id = '', json = '{}'] = stdout.trim().split('\t')
-  const config = JSON.parse(json) as ConfigJson
+  const [layers = '', json = '{}'] = stdout.trim().split('\t')
+  const { Labels: _, ...config } = JSON.parse(json) as ConfigJson
   return {
-    id,
+    content: sha256(`${layers}\0${JSON.stringify(config)}`),
     entrypoint: config.Entrypoint ?? [],
     command: config.Cmd ?? [],
     user: config.User ?? '',

@@ -44,7 +44,7 @@ export interface CreateRequest {
   /** `KEY=value`, or `KEY` to take this process's own value. */
   readonly env?: readonly string[]
   readonly ports?: readonly string[]
-  /** Folder or registry to take the workspace image from, and to leave it in, when it would have to be built. */
+  /** Where images are looked for before they are built, and left: a folder's absolute path, or a registry's repository. */
   readonly imageCache?: string | undefined
   readonly start: boolean
   readonly dryRun: boolean
@@ -56,7 +56,6 @@ export interface Draft {
   readonly wanted: readonly WantedPort[]
   readonly backend: Backend
   readonly project: ConfigSources['project']
-  readonly imageCache?: string | undefined
 }
 
 export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
@@ -104,7 +103,6 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     wanted,
     backend,
     project,
-    imageCache: request.imageCache,
     record: {
       schema: 1,
       id,
@@ -139,6 +137,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       ...(stack === undefined ? {} : { stack }),
       ...ready,
       ...cachesOf(settings, backend, instance, repo.root),
+      ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { isAbsolute, join, normalize } from 'node:path'
+import { isAbsolute, join, normalize, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { realPathOf } from '../project/real-path.ts'
@@ -27,7 +27,7 @@ export interface RunRequest {
   /** Paths in the worktree that are copied to `folder` afterwards. */
   readonly artifacts: readonly string[]
   readonly folder: string
-  /** Folder or registry that keeps the workspace image from one machine to the next. */
+  /** Folder or registry that keeps images and built layers from one machine to the next. */
   readonly imageCache: string | undefined
   /** How this very program is started, for the guard. */
   readonly self: readonly string[]
@@ -64,7 +64,7 @@ async function runIn(app: App, name: string, request: RunRequest, artifacts: rea
     existing: undefined,
     from: request.from,
     env: request.env,
-    imageCache: request.imageCache,
+    imageCache: request.imageCache === undefined ? undefined : cachePlace(request.imageCache, request.folder),
     start: true,
     dryRun: false,
   })
@@ -126,6 +126,24 @@ async function copyArtifacts(
       app.emit({ type: 'warning', text: `the artifact ${path} leads out of the worktree and is not copied` })
     } else await copyTree(from, join(folder, path))
   }
+}
+
+/**
+ * As Docker tells them apart: what begins with a host (it has a dot or a port, or is localhost) is a registry's repository,
+ * unless it is a path by its looks or a folder that is there.
+ * @throws {NexusError} INVALID_ARGUMENT for a repository that no registry takes
+ */
+export function cachePlace(given: string, cwd: string): string {
+  const [host = '', ...path] = given.replace(/\/+$/, '').split('/')
+  const folder = resolve(cwd, given)
+  if (/^[./~]/.test(given) || existsSync(folder) || !/[.:]|^localhost$/.test(host)) return folder
+  if (path.length > 0 && path.every((part) => /^[a-z0-9]+([._-]+[a-z0-9]+)*$/.test(part)))
+    return [host, ...path].join('/')
+  throw new NexusError(
+    'INVALID_ARGUMENT',
+    `--image-cache ${JSON.stringify(given)} is neither a folder nor a repository of a registry, such as ${host}/team/nexus.`,
+    { hint: `To use a folder of that name, run \`nexus run --image-cache ./${given} -- <command>\`` },
+  )
 }
 
 function tellKept(app: App, { name }: WorkspaceRecord): void {

@@ -83,7 +83,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         // a workspace keeps its image until it is rebuilt
         const record = rebuild ? { ...working.record, image: null } : working.record
-        const provision = await backend.provision(record, resolution?.under, draft.imageCache)
+        const provision = await backend.provision(record, resolution?.under)
         working.record = { ...working.record, ...provision }
       },
     },

@@ -123,7 +123,7 @@ export const COMMANDS: readonly Command[] = [
       { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
       { flag: '--artifact <path>', text: 'copy this file or folder of the worktree here afterwards', many: true },
       { flag: '--keep-on-failure', text: 'keep the workspace when the command fails' },
-      { flag: '--image-cache <place>', text: 'folder or registry that keeps the workspace image between machines' },
+      { flag: '--image-cache <place>', text: 'folder or registry that keeps images and built layers between machines' },
       APPROVE,
       REPO,
     ],

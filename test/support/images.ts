@@ -1,5 +1,5 @@
 /**
- * Images of databases for tests, built from Debian's packages (test/fixtures/images): there need be no registry. They follow
+ * Images of databases and of a registry for tests, built from Debian's packages (test/fixtures/images): there need be no registry. The databases follow
  * the official images' variables and paths as far as the ready services use them.
  *
  * An image is built once and stays on the engine as a cache, for all tests and runs; it is built again when its fixture or
@@ -12,7 +12,12 @@ import { withLock } from '../../lib/system/lock.ts'
 import { runProcess } from './process.ts'
 
 /** With Debian bookworm's versions. */
-const TAGS = { postgres: 'nexus-test-postgres:15', mariadb: 'nexus-test-mariadb:10.11', redis: 'nexus-test-redis:7.0' }
+const TAGS = {
+  postgres: 'nexus-test-postgres:15',
+  mariadb: 'nexus-test-mariadb:10.11',
+  redis: 'nexus-test-redis:7.0',
+  registry: 'nexus-test-registry:2.8',
+}
 
 export type TestImage = keyof typeof TAGS
 

@@ -231,6 +231,12 @@ suite('config edit layout', (test) => {
     assert.is(await edit('{sudo: true} # x\n', ['sudo', undefined]), '')
   })
 
+  test('line ends of a file that is printed anew', async () => {
+    const text = 'defaults:\r\n  # 2\r\n  # 3\r\n\r\nports:\r\n  web: { container: 3000, host: 33001 }\r\n'
+    const after = await edit(text, ['ports.web.host', undefined])
+    assert.is(after, text.replace(', host: 33001', ''))
+  })
+
   test('no edit loses a comment line, another value or the line ends', async () => {
     const text =
       '# 1\n\ndefaults:\n  # 2\n  backend: docker\n  # 3\n\n# 4\nports:\n  # 5\n  web: 3000\n  api:\n    # 6\n    container: 5000\n    # 7\n# 8\n'

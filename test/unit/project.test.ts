@@ -13,6 +13,7 @@ import { planSeed } from '../../lib/stack/seed.ts'
 import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
 import type { Runner } from '../../lib/system/exec.ts'
 import { formatCompose } from '../../lib/system/render.ts'
+import { cachePlace } from '../../lib/workspace/run.ts'
 import { assert, suite } from '../support/suite.ts'
 
 suite('templates of ignored files', (test) => {
@@ -172,6 +173,17 @@ suite('shared services', (test) => {
 })
 
 suite('small things', (test) => {
+  test('the place of an image cache is a folder or a repository of a registry, as Docker tells them apart', () => {
+    const place = (given: string) => cachePlace(given, '/repo')
+    assert.is(place('.nexus-image'), '/repo/.nexus-image')
+    assert.is(place('ci/cache'), '/repo/ci/cache')
+    assert.is(place('/var/cache/nexus/'), '/var/cache/nexus')
+    assert.is(place('registry.example.org/team/nexus/'), 'registry.example.org/team/nexus')
+    assert.is(place('localhost:5000/nexus'), 'localhost:5000/nexus')
+    for (const given of ['registry.example.org/Team', 'registry.example.org', 'localhost:5000//x', 'a.b/x:tag'])
+      assert.throws(() => place(given), /neither a folder nor a repository/, given)
+  })
+
   test('durations', () => {
     assert.equal(['1h30m', '90s', '1d', 'off'].map(parseDuration), [5_400_000, 90_000, 86_400_000, undefined])
   })

@@ -1,7 +1,7 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
 import { detectStack, parseDotenv, sideCarName } from '../../lib/stack/detect.ts'
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
-import { makeOverride, overrideNotes } from '../../lib/stack/override.ts'
+import { buildCache, makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'
 import { formatCompose } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -212,6 +212,13 @@ const override = (model: ComposeModel, profiles: readonly string[] = []) =>
   )
 
 suite('the override', (test) => {
+  test('a build takes and keeps layers with an image cache only, and a project that says where is left alone', () => {
+    assert.equal(buildCache({ build: {} }, undefined), {})
+    assert.equal(buildCache({ build: {} }, []), { cache_to: ['type=inline'] })
+    assert.equal(buildCache({ build: {} }, ['a:b']), { cache_from: ['a:b'], cache_to: ['type=inline'] })
+    assert.equal(buildCache({ build: { cache_to: ['type=inline'] } }, ['a:b']), {})
+  })
+
   test('takes away what two branches would share', () => {
     assert.is(
       override(MODEL),

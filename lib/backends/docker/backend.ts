@@ -36,11 +36,13 @@ export function createDockerBackend(context: BackendContext): Backend {
     loaded ??= loadProvisioning(docker, context)
     return loaded
   }
-  const { start, seedPlaces } = createStarter(docker, context, doors)
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
+  const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
+    place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
+  const { start, seedPlaces } = createStarter(docker, context, doors, imageCache)
 
   async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
     const endpoint = engineEndpoint(context.env)
@@ -83,15 +85,11 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
-  async function provision(
-    record: WorkspaceRecord,
-    under?: Resolution['under'],
-    imageCache?: string,
-  ): Promise<Provision> {
+  async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
     const { images, describeImage, createKeys } = await provisioning()
     const image = describeImage(context.instance, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
-      images.ensure(image, record.image, imageCache),
+      images.ensure(image, record.image, await imageCache(record)),
       createKeys(context).ensureKeys(record),
     ])
     return { image: reference, hostKeyFingerprint }
@@ -112,6 +110,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
         ready: readyOf(record, { startInterval: await knowsStartInterval(context) }),
+        layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
@@ -167,6 +166,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
     await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).forget(record)
+    await (await imageCache(record))?.forgetLayers(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
     if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)

@@ -133,6 +133,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     addresses,
     labels: workspaceLabels(record, instance),
     environment: nexusVariables(record),
+    layers: facts.layers,
     subnets: new Map(
       networks.map((name, i) => [name, record.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
         string,

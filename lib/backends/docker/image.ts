@@ -15,7 +15,7 @@ import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
-import { createImageCache } from './image-cache.ts'
+import type { createImageCache } from './image-cache.ts'
 
 const BASE_IMAGE = 'debian:bookworm-slim'
 const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000
@@ -36,23 +36,30 @@ export interface WorkspaceImage {
   readonly base: string
 }
 
+type ImageCache = ReturnType<typeof createImageCache>
+
 interface Owner {
   readonly uid: number
   readonly gid: number
 }
 
-/** An image of the user's or the project's to build on: its name, and the id that tells one build of it from another. */
+/** An image of the user's or the project's to build on: its name, and what tells one build of it from another. */
 export interface UnderImage {
   readonly reference: string
-  readonly id: string
+  readonly content: string
 }
 
 /** The image for a user's ids; the same inputs give the same reference. */
 export function describeImage(instance: string, { uid, gid }: Owner, under?: UnderImage): WorkspaceImage {
   const base = under?.reference ?? BASE_IMAGE
-  const inputs = [dockerfile.source, entrypoint, setupUser, under?.id ?? BASE_IMAGE, PACKAGES, uid, gid]
+  const inputs = [dockerfile.source, entrypoint, setupUser, under?.content ?? BASE_IMAGE, PACKAGES, uid, gid]
   const hash = sha256(JSON.stringify(inputs)).slice(0, 16)
   return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid }, base }
+}
+
+/** Whose it is. What it stands on may carry the label of the workspace that built that, which is not the only one to use it. */
+export function imageLabels({ hash }: WorkspaceImage, instance: string): Readonly<Record<string, string>> {
+  return { 'dev.nexus.image': hash, 'dev.nexus.instance': instance, 'dev.nexus.workspace': '' }
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
@@ -70,7 +77,7 @@ export function createImages(docker: Docker, context: BackendContext) {
    * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
    * which is built once, however many ask at the same time.
    */
-  async function ensure(image: WorkspaceImage, inUse: string | null, cache?: string): Promise<string> {
+  async function ensure(image: WorkspaceImage, inUse: string | null, cache?: ImageCache): Promise<string> {
     if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
     if (await has(image.reference)) return image.reference
     const lock = join(context.home.locks, `image-${image.hash}`)
@@ -79,11 +86,10 @@ export function createImages(docker: Docker, context: BackendContext) {
       lock,
       async () => {
         if (await has(image.reference)) return
-        const kept = cache === undefined ? undefined : createImageCache(docker, context, cache)
-        if ((await kept?.restore(image)) !== true) {
+        if ((await cache?.restore(image)) !== true) {
           if (image.base === BASE_IMAGE) await ensureBaseImage()
           await build(image)
-          await kept?.save(image)
+          await cache?.save(image)
         }
         await removeUnused([image.reference])
       },
@@ -104,7 +110,7 @@ export function createImages(docker: Docker, context: BackendContext) {
       await writeFileAtomic(join(folder, 'setup-user.sh'), setupUser, 0o755)
       await docker.build(folder, {
         tag: image.reference,
-        labels: { 'dev.nexus.image': image.hash, 'dev.nexus.instance': context.instance },
+        labels: imageLabels(image, context.instance),
         onLine: (line) => {
           if (/^#\d+ \[/.test(line)) context.emit({ type: 'progress', text: line.replace(/^#\d+ /, '') })
         },

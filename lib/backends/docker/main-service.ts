@@ -9,7 +9,7 @@ import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/worksp
 import type { CacheVolume } from '../../stack/caches.ts'
 import type { ReadyServices } from '../../stack/catalogue.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
-import { publishedPorts } from '../../stack/override.ts'
+import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
@@ -26,6 +26,8 @@ export interface ComposeFacts {
   readonly model?: ComposeModel | undefined
   /** Where secrets lie while the workspace runs. */
   readonly secretFolder?: string
+  /** What the project's builds may begin with; undefined without an image cache. */
+  readonly layers?: BuildLayers | undefined
   /** Services of the catalogue beside it. */
   readonly ready?: ReadyServices | undefined
 }

@@ -9,6 +9,7 @@ import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/worksp
 import type { WantedPort } from '../../ports/blocks.ts'
 import { projectEnvironment } from '../../stack/environment.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
+import { buildCache } from '../../stack/override.ts'
 import { formatCompose, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
@@ -16,6 +17,7 @@ import type { ImageFacts } from '../../tools/docker-images.ts'
 import type { Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { composeFilesOf, projectDirectory } from './compose-file.ts'
+import { createImageCache } from './image-cache.ts'
 import { workspaceLabels } from './main-service.ts'
 
 export function createProjects(docker: Docker, context: BackendContext) {
@@ -29,6 +31,9 @@ export function createProjects(docker: Docker, context: BackendContext) {
     if (/^#\d+ \[/.test(line)) context.emit({ type: 'progress', text: line.replace(/^#\d+ /, '') })
   }
 
+  const imageCache = ({ imageCache: place }: WorkspaceRecord) =>
+    place === undefined ? undefined : createImageCache(docker, context, place)
+
   /** @throws {NexusError} CONFIG_INVALID with compose's own words */
   async function resolveModel(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>> {
     const { stack } = record
@@ -40,12 +45,15 @@ export function createProjects(docker: Docker, context: BackendContext) {
   /** The image under the workspace's own, built or pulled; undefined where that is the default one. */
   async function prepareImage(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']> {
     const { stack } = record
-    if (stack === undefined || stack.base.kind === 'default') return undefined
+    if (stack === undefined) return undefined
+    const cache = imageCache(record)
+    await cache?.loadLayers(record)
+    if (stack.base.kind === 'default') return undefined
     switch (stack.base.kind) {
       case 'image': {
         const { image } = stack.base
         const facts = (await docker.inspectImage(image)) ?? (await pullImage(image))
-        return { reference: image, id: facts.id, app: undefined, exposed: [] }
+        return { reference: image, content: facts.content, app: undefined, exposed: [] }
       }
       case 'dockerfile': {
         const tag = `${composeProject(record.name, record.id)}-app`
@@ -53,9 +61,16 @@ export function createProjects(docker: Docker, context: BackendContext) {
         context.emit({ type: 'progress', text: `building ${file}` })
         const labels = workspaceLabels(record, context.instance)
         const folder = record.worktree ?? ''
-        await docker.build(folder, { tag, labels, file: `${folder}/${file}`, onLine })
+        const layers = (await cache?.layersOf(record, ['app']))?.get('app')
+        const options = { tag, labels, file: `${folder}/${file}`, onLine }
+        await docker.build(folder, { ...options, ...(layers === undefined ? {} : { layers }) })
         const facts = await requireImage(tag)
-        return { reference: tag, id: facts.id, app: appOf(facts, {}), exposed: facts.exposed.map(exposedPort) }
+        return {
+          reference: tag,
+          content: facts.content,
+          app: appOf(facts, {}),
+          exposed: facts.exposed.map(exposedPort),
+        }
       }
       case 'service':
         return prepareService(record, stack, model?.services[stack.main] ?? {})
@@ -63,17 +78,19 @@ export function createProjects(docker: Docker, context: BackendContext) {
   }
 
   async function prepareService(record: WorkspaceRecord, stack: StackRecord, service: ComposeService) {
-    const reference = service.build === undefined ? (service.image ?? '') : await buildService(record, stack)
+    const reference = service.build === undefined ? (service.image ?? '') : await buildService(record, stack, service)
     const facts = (await docker.inspectImage(reference)) ?? (await pullImage(reference))
-    return { reference, id: facts.id, app: appOf(facts, service), exposed: [] }
+    return { reference, content: facts.content, app: appOf(facts, service), exposed: [] }
   }
 
   /** Under a name of the workspace's: the project's own tag would be every branch's. */
-  async function buildService(record: WorkspaceRecord, stack: StackRecord): Promise<string> {
+  async function buildService(record: WorkspaceRecord, stack: StackRecord, service: ComposeService): Promise<string> {
     const { dir } = workspacePaths(context.home, record.id)
     const file = `${dir}/build-override.yml`
     const labels = { ...workspaceLabels(record, context.instance) }
-    const model = { services: { [stack.main]: { image: new Reset(), build: { labels } } } }
+    const layers = (await imageCache(record)?.layersOf(record, [stack.main]))?.get(stack.main)
+    const build = { labels, ...buildCache(service, layers) }
+    const model = { services: { [stack.main]: { image: new Reset(), build } } }
     await writeGenerated(file, formatCompose(model, '# Generated by Nexus to build the image of the workspace.'))
     const request = requestOf(record, stack)
     context.emit({ type: 'progress', text: `building service ${stack.main}` })

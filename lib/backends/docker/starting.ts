@@ -10,11 +10,17 @@ import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
+import type { createImageCache } from './image-cache.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
 import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
 
-export function createStarter(docker: Docker, context: BackendContext, doors: ReturnType<typeof createDoors>) {
+export function createStarter(
+  docker: Docker,
+  context: BackendContext,
+  doors: ReturnType<typeof createDoors>,
+  imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
+) {
   const { home } = context
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
 
@@ -64,6 +70,7 @@ export function createStarter(docker: Docker, context: BackendContext, doors: Re
         await docker.down(targetOf(home, record), { keepVolumes: true })
       throw error
     }
+    await (await imageCache(record))?.saveLayers(record)
   }
 
   /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
