@@ -50,7 +50,8 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
     )
     const isSafe = createReach(worktree)
     const links = (linked ?? []).filter(isSafe)
-    const copies = (copied ?? []).filter((path) => !isBelow(path, links) && isSafe(path))
+    const isLinked = createBelow(links)
+    const copies = (copied ?? []).filter((path) => !isLinked(path) && isSafe(path))
     await copyAll(main, worktree, links, '--link')
     await copyAll(main, worktree, copies, '--reflink=auto')
     return { copied: copies, linked: links }
@@ -101,15 +102,28 @@ function isOurs(path: string): boolean {
 
 /** Ignored entries that are wanted: those that lie in a wanted one, and wanted ones that lie in an ignored folder. */
 function select(main: string, ignored: readonly string[], wanted: readonly string[]): readonly string[] {
-  const inIgnored = wanted.filter((path) => isBelow(path, ignored))
-  const ofWanted = ignored.filter((path) => isBelow(path, wanted))
-  const all = [...new Set([...inIgnored, ...ofWanted])].sort()
-  return all.filter((path, i) => !isBelow(path, all.slice(0, i)) && !isLinkedWorktree(join(main, path)))
+  const all = [...new Set([...wanted.filter(createBelow(ignored)), ...ignored.filter(createBelow(wanted))])].sort()
+  const tops = new Set(all)
+  return all.filter(
+    (path) => !foldersAbove(path).some((folder) => tops.has(folder)) && !isLinkedWorktree(join(main, path)),
+  )
 }
 
-/** True for a path that is one of the entries or lies in one that is a folder. */
-export function isBelow(path: string, entries: readonly string[]): boolean {
-  return entries.some((entry) => path === entry || (entry.endsWith('/') && path.startsWith(entry)))
+/** Tells whether a path is one of the entries or lies in one that is a folder, however many there are. */
+export function createBelow(entries: readonly string[]): (path: string) => boolean {
+  const all = new Set(entries)
+  return (path) => all.has(path) || foldersAbove(path).some((folder) => all.has(folder))
+}
+
+/** `a/b/c` and `a/b/c/` lie in `a/b/` and `a/`. */
+function foldersAbove(path: string): readonly string[] {
+  const folders: string[] = []
+  let at = path.lastIndexOf('/', path.length - 2)
+  while (at > 0) {
+    folders.push(path.slice(0, at + 1))
+    at = path.lastIndexOf('/', at - 1)
+  }
+  return folders
 }
 
 /** False for a path that a link of the new branch would lead out of its worktree. */

@@ -3,7 +3,7 @@ import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
 import { parseDuration } from '../../lib/core/time.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { substitute } from '../../lib/project/env-template.ts'
-import { isBelow } from '../../lib/project/ignored-files.ts'
+import { createBelow } from '../../lib/project/ignored-files.ts'
 import { resolveSecrets } from '../../lib/project/secrets.ts'
 import { cacheVolumes } from '../../lib/stack/caches.ts'
 import { databaseName } from '../../lib/stack/database.ts'
@@ -196,8 +196,11 @@ suite('small things', (test) => {
   })
 
   test('what lies in a folder', () => {
-    assert.ok(isBelow('a/b', ['a/']))
-    assert.ok(isBelow('a', ['a']))
-    assert.not(isBelow('ab', ['a', 'a/']))
+    const isBelow = createBelow(['a', 'b/', 'c/d/'])
+    assert.equal(
+      ['a', 'b/', 'b/x', 'b/x/y/', 'c/d/e', 'c/d/'].filter((path) => !isBelow(path)),
+      [],
+    )
+    assert.equal(['ab', 'a/x', 'b', 'c/', 'c/e', 'c/de', '/b/'].filter(isBelow), [])
   })
 })
