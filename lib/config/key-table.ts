@@ -2,6 +2,7 @@
  * The configuration's keys as data: type, who may set it, default and text of each. `keys.ts` answers questions about them.
  * A `*` stands for a name that the user chooses.
  */
+import { GUARD_KEYS } from './key-table-guards.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
 
 const port = types.integer(1, 65_535)
@@ -256,22 +257,7 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: '10.213.0.0/16',
     text: 'addresses that networks of workspaces lease, as a CIDR block',
   },
-  {
-    key: 'isolation',
-    type: types.choice('standard', 'agent'),
-    scope: 'any',
-    projectMaySet: 'agent',
-    default: 'standard',
-    text: 'how much a workspace is trusted',
-  },
-  {
-    key: 'sudo',
-    type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
-    default: true,
-    text: 'let the user inside become root there',
-  },
+  ...GUARD_KEYS,
   {
     key: 'worktree_dir',
     type: types.path,

@@ -1,6 +1,6 @@
 /** The configuration as the code uses it: typed, complete with defaults. Pure. */
 import { NexusError } from '../core/errors.ts'
-import type { Protocol } from '../core/workspace.ts'
+import type { GitMode, NetworkMode, Protocol } from '../core/workspace.ts'
 import { HOOK_NAMES } from './key-table.ts'
 
 export interface PortSetting {
@@ -62,6 +62,9 @@ export interface Settings {
   readonly subnets: { readonly range: string }
   readonly isolation: 'standard' | 'agent'
   readonly sudo: boolean
+  /** Undefined: as the isolation has it. */
+  readonly git: { readonly mode: GitMode | undefined }
+  readonly network: { readonly mode: NetworkMode | undefined; readonly allow: readonly string[] }
   readonly worktreeDir: string | undefined
   /** By name, in the order of the file, which an object would not keep for names such as `8080`. */
   readonly ports: ReadonlyMap<string, PortSetting>
@@ -148,6 +151,8 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
     subnets: { range: at('subnets.range') },
     isolation: at('isolation'),
     sudo: at('sudo'),
+    git: { mode: at('git.mode') },
+    network: { mode: at('network.mode'), allow: at('network.allow') },
     worktreeDir: at('worktree_dir'),
     ports: new Map(namesBelow(values, 'ports').map((name) => [name, portSetting(values, name)])),
   }

@@ -6,6 +6,10 @@ import type { WorkspaceId, WorkspaceName } from './names.ts'
 
 export type WorkspaceState = 'creating' | 'running' | 'paused' | 'stopped' | 'error' | 'deleting' | 'unknown'
 export type Isolation = 'standard' | 'agent'
+/** Whose git dir is used inside: the repository's own, or one of the workspace's. */
+export type GitMode = 'shared' | 'private'
+/** What can be reached from inside. */
+export type NetworkMode = 'open' | 'allowlist' | 'none'
 export type Protocol = 'tcp' | 'udp'
 
 export interface PortMapping {
@@ -122,6 +126,12 @@ export interface WorkspaceRecord {
   readonly host: string
   readonly isolation: Isolation
   readonly sudo: boolean
+  /** Absent in records of older versions: shared. */
+  readonly gitMode?: GitMode
+  /** Absent: open. */
+  readonly network?: NetworkMode
+  /** Host names that can be reached in `allowlist`, beside those of the presets in it. */
+  readonly networkAllow?: readonly string[]
   readonly createdAt: string
   readonly desired: 'running' | 'paused' | 'stopped' | 'absent'
   readonly ports: readonly PortMapping[]
@@ -209,6 +219,8 @@ export interface WorkspaceResource {
   readonly ports: readonly PortResource[]
   readonly ssh: SshInfo
   readonly isolation: Isolation
+  readonly gitMode: GitMode
+  readonly network: NetworkMode
   readonly idleTimeout: string
   readonly dirty?: boolean | null
   /** Files that changed since the workspace was made from them; `rebuild` renews it. */

@@ -26,6 +26,7 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
+import { guardsOf, refuseUnbuilt } from './isolation.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
@@ -83,7 +84,8 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const project = projectConfig(app, repo, config)
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
-  if (settings.isolation === 'agent') refuseAgentIsolation()
+  const guards = guardsOf(settings)
+  refuseUnbuilt(guards)
   if (likely.name !== backend.name) await backend.check(ownerOf(repo))
   else if (likely.failure !== undefined) throw likely.failure
 
@@ -118,8 +120,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       gitDir: worktree === null ? null : repo.gitDir,
       backend: backend.name,
       host: backend.host,
-      isolation: settings.isolation,
-      sudo: settings.sudo,
+      ...guards,
       createdAt: timestamp(),
       desired: request.start ? 'running' : 'stopped',
       ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
@@ -128,7 +129,6 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       cpus: settings.workspace.cpus ?? null,
       memory: settings.workspace.memory ?? null,
       idleTimeout: settings.defaults.idleTimeout,
-      forwardAgent: settings.ssh.forwardAgent,
       shortAlias: true,
       author,
       image: null,
@@ -252,14 +252,4 @@ async function findPullRequest(app: App, repo: Repository, number: number, dryRu
   }
   if (!dryRun) await app.git.fetchRef(repo.root, ref.name)
   return ref.commit
-}
-
-function refuseAgentIsolation(): never {
-  throw new NexusError(
-    'UNSUPPORTED',
-    'The isolation "agent" is not built yet; Nexus pretends no guard that it does not have.',
-    {
-      hint: 'To go on without it, run `nexus config set isolation standard`',
-    },
-  )
 }

@@ -119,6 +119,8 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     ),
     ssh: backend.sshInfo(record),
     isolation: record.isolation,
+    gitMode: record.gitMode ?? 'shared',
+    network: record.network ?? 'open',
     idleTimeout: record.idleTimeout,
   }
 }

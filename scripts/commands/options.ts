@@ -24,6 +24,13 @@ export const CREATE_OPTIONS = [
   { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
   { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
   { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
+  { flag: '--isolation <level>', text: 'standard or agent', config: 'isolation' },
+  { flag: '--git-mode <mode>', text: 'shared or private; default: as the isolation has it', config: 'git.mode' },
+  {
+    flag: '--network <mode>',
+    text: 'open, allowlist or none; default: as the isolation has it',
+    config: 'network.mode',
+  },
   { flag: '--no-start', text: 'make everything but start nothing' },
   NO_HOOKS,
   APPROVE,

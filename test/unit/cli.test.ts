@@ -96,7 +96,7 @@ function tree(folder: string): Readonly<Record<string, string>> {
 }
 
 const RESOURCE_KEYS =
-  'backend branch createdAt displayName host id idleTimeout isolation name ports reason repo ssh state worktree'
+  'backend branch createdAt displayName gitMode host id idleTimeout isolation name network ports reason repo ssh state worktree'
 
 suite('verbs on the mock backend', (test) => {
   test('a workspace from create to delete', async () => {

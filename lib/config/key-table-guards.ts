@@ -1,0 +1,42 @@
+/** The configuration's keys of what guards a workspace and limits what it uses, as data; part of `key-table.ts`. */
+import { arrayOf, type KeySpec, types } from './types.ts'
+
+export const GUARD_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
+  {
+    key: 'isolation',
+    type: types.choice('standard', 'agent'),
+    scope: 'any',
+    projectMaySet: 'agent',
+    default: 'standard',
+    text: 'how much a workspace is trusted',
+  },
+  {
+    key: 'sudo',
+    type: types.boolean,
+    scope: 'any',
+    projectMaySet: false,
+    default: true,
+    text: 'let the user inside become root there',
+  },
+  {
+    key: 'git.mode',
+    type: types.choice('shared', 'private'),
+    scope: 'any',
+    projectMaySet: 'private',
+    text: "whose git dir is used inside: the repository's own (shared) or one of the workspace's (private); default: shared, with isolation agent private",
+  },
+  {
+    key: 'network.mode',
+    type: types.choice('open', 'allowlist', 'none'),
+    scope: 'any',
+    projectMaySet: 'allowlist',
+    text: 'what can be reached from inside; default: open, with isolation agent allowlist',
+  },
+  {
+    key: 'network.allow',
+    type: arrayOf(types.text(1, 253)),
+    scope: 'user',
+    default: [],
+    text: 'hosts that can be reached in mode allowlist, by name or preset',
+  },
+]
