@@ -9,6 +9,7 @@ import type { WorkspaceId } from '../core/names.ts'
 import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import type { Refusal } from '../stack/network.ts'
 import type { Seed } from '../stack/seed.ts'
 
 export type Capability =
@@ -22,6 +23,8 @@ export type Capability =
   | 'logs'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
+  /** What is inside can be kept from the network, and from being more than an ordinary user. */
+  | 'guards'
 
 export interface ExecRequest {
   readonly argv: readonly string[]
@@ -111,6 +114,9 @@ export interface SeedStore {
   save(record: WorkspaceRecord, seed: Seed): Promise<void>
 }
 
+/** What decides about a new workspace's images before it has a record. */
+export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
+
 export interface Backend {
   readonly name: string
   /** Where it runs, such as `local`. */
@@ -120,11 +126,10 @@ export interface Backend {
   portRange?(configured: PortRange): PortRange
 
   /**
-   * Checks what can be checked before anything is changed; with the `owner` of the files, looks ahead for what a new
-   * workspace of that user needs.
+   * Checks what can be checked before anything is changed; given what a new workspace will be, looks ahead for what it needs.
    * @throws {NexusError} BACKEND_UNAVAILABLE, TOOL_MISSING, UNSUPPORTED
    */
-  check(owner?: { readonly uid: number; readonly gid: number }): Promise<void>
+  check(ahead?: Ahead): Promise<void>
   /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
   /**
@@ -160,6 +165,13 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /**
+   * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
+   * capability `guards`.
+   */
+  applyNetwork?(record: WorkspaceRecord, cut: boolean): Promise<void>
+  /** What was refused on the way out, the newest last. Only with the capability `guards`. */
+  listRefusals?(record: WorkspaceRecord): Promise<readonly Refusal[]>
   /** Values of its secrets by name, as they are in the workspace now. */
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */

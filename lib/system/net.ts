@@ -5,6 +5,7 @@
  * own refusal has the last word.
  */
 import { connect, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import tcpPortUsed from 'tcp-port-used'
 
 const LOOPBACK = ['127.0.0.1', '::1'] as const
@@ -66,4 +67,11 @@ export function sendsSshBanner(port: number, timeoutMs: number): Promise<boolean
     socket.once('error', () => finish(false))
     socket.once('close', () => finish(false))
   })
+}
+
+/** Addresses of this machine but for loopback: whatever listens on all of them is reached there. */
+export function outerAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const outer = all.filter(({ internal }) => !internal).map(({ address }) => address.replace(/%.*$/, ''))
+  return [...new Set(outer)].sort()
 }

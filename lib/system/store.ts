@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import {
   appendFile,
+  chown,
   copyFile,
   cp,
   mkdir,
@@ -172,6 +173,11 @@ function timeOf(name: string): string {
 export async function touch(path: string): Promise<void> {
   const now = new Date()
   await utimes(path, now, now)
+}
+
+/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
 }
 
 /** Puts a finished file in place, over an older one. */

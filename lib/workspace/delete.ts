@@ -77,11 +77,11 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
  * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
  */
 async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
-  const settings = await findSettings(app, record.repo, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
+  const settings = await findSettings(app, record, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
   const perform = async () => {
-    if (!force) await admitNamed(app, record.repo, settings, ['pre-delete'])
+    if (!force) await admitNamed(app, record, settings, ['pre-delete'])
     if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
       app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
     } else if (force) await tryHook(app, record, settings, 'pre-delete')

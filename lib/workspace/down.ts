@@ -36,7 +36,7 @@ async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: C
 /** Stops a workspace; one that is stopped already stays so. */
 export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   const project = projectOf(record)
-  const settings = await findSettings(app, record.repo, project, dryRun ? [] : ['pre-stop', 'post-stop'])
+  const settings = await findSettings(app, record, project, dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
   return change(app, record, dryRun, {

@@ -4,9 +4,11 @@
  */
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { hasFixedImages, withFixedBase } from '../stack/network.ts'
 import type { App } from './app.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
+import { limitsOf } from './isolation.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
@@ -28,13 +30,13 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
     const record = {
       ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
       ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
-      ...cachesOf(settings, backend, instance, present.repo),
+      ...cachesOf(settings, backend, instance, present),
     }
     const { templates } = settings.worktree
     const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
     const plan = planRebuild(facts)
     if (dryRun) return { record: present, plan, changed: false, created: false }
-    await admitHooks(app, record.repo, settings)
+    await admitHooks(app, record, settings)
     const secrets = await secretsFor(app, settings)
     const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
     const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
@@ -55,8 +57,7 @@ function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boo
       : undefined
   return {
     ...rest,
-    cpus: settings.workspace.cpus ?? record.cpus,
-    memory: settings.workspace.memory ?? record.memory,
-    ...(found === undefined ? {} : { stack: found }),
+    ...limitsOf(record.isolation, settings, record),
+    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, record.stack) : found }),
   }
 }

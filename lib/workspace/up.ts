@@ -64,7 +64,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
   })
   const after = request.start ? planHooks(settings, true) : []
   if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
-  await admitHooks(app, record.repo, settings)
+  await admitHooks(app, record, settings)
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
     // noted from the first, so that whoever finishes a create that was cut off runs them too
@@ -115,7 +115,7 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
     if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
       return { record, plan, changed: false, created: false }
     }
-    await admitHooks(app, record.repo, settings)
+    await admitHooks(app, record, settings)
     const working: Working = {
       secrets: await secretsFor(app, settings),
       record: {

@@ -5,6 +5,7 @@
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { NETWORK } from './table-network.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -179,6 +180,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus config unset defaults.idle_timeout',
     load: async () => (await config()).unset,
   },
+  ...NETWORK,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

@@ -5,6 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { hasFixedImages, hasGate } from '../../stack/network.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
@@ -35,6 +36,7 @@ export function createStarter(
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
+    if (hasGate(record)) await (await import('./gate.ts')).writeGate(context, record)
     await startShared(record)
     const stopped = observed?.state === 'stopped' && !options.rebuild && options.compare !== true
     const started = stopped && (await docker.start(targetOf(home, record)))
@@ -83,7 +85,8 @@ export function createStarter(
       return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
     }
     const { environmentOf, onLine } = await projects()
-    return { env: { ...environmentOf(record.stack), ...values }, onLine, build }
+    const env = { ...environmentOf(record.stack), ...values }
+    return hasFixedImages(record) ? { env, local: true } : { env, onLine, build }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
