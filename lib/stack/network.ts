@@ -2,6 +2,7 @@
  * The network of a guarded workspace (`allowlist` or `none`): which hosts can be reached, by name, and what its sessions and
  * services must know of the way out. The way itself is in `gate.ts`. Pure.
  */
+import { stripVTControlCharacters } from 'node:util'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
@@ -64,6 +65,15 @@ export function expandAllowed(words: readonly string[], registries: readonly str
   for (const host of hosts) parseAllowed(host)
   return [...new Set(hosts)]
 }
+
+/**
+ * Where nothing is reached, by whatever name: loopback, link-local, private networks, those that lead into IPv4, multicast.
+ */
+export const INNER_RANGES: readonly string[] = [
+  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12'],
+  ...['192.0.0.0/24', '192.168.0.0/16', '198.18.0.0/15', '224.0.0.0/3'],
+  ...['::/128', '::1/128', '64:ff9b::/96', '2001::/32', '2002::/16', 'fc00::/7', 'fe80::/10', 'ff00::/8'],
+]
 
 const HOST =
   /^\.?(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:\d{1,5})?$/
@@ -129,7 +139,9 @@ export interface Refusal {
 /** From the lines that the gate printed; others are passed over. What stands in them was chosen inside. */
 export function parseRefusals(text: string): readonly Refusal[] {
   return text.split('\n').flatMap((line) => {
-    const [time = '', method = '', host = '', port = '', reason = ''] = line.trim().split('\t')
+    const [time = '', method = '', host = '', port = '', reason = ''] = stripVTControlCharacters(line)
+      .trim()
+      .split('\t')
     if (!/^\d+\.\d{3}$/.test(time) || !['name', 'port', 'address'].includes(reason)) return []
     return [
       {

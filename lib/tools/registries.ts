@@ -15,6 +15,12 @@ const ASKED: readonly (readonly string[])[] = [
   ['npm', 'config', 'get', 'registry'],
   ['pip', 'config', 'get', 'global.index-url'],
   ['pip', 'config', 'get', 'global.extra-index-url'],
+  // what pip asks where nothing is configured, in its own words
+  [
+    'python3',
+    '-c',
+    'from pip._internal.models.index import PyPI as i; print(i.simple_url, i.file_storage_domain, sep="\\n")',
+  ],
   ['go', 'env', 'GOPROXY', 'GOSUMDB'],
 ]
 
@@ -46,7 +52,8 @@ async function ask(runner: Runner, argv: readonly string[]): Promise<string> {
 
 async function readSources(): Promise<string> {
   const folder = join(APT, 'sources.list.d')
-  const names = await readdir(folder).catch(() => [] as readonly string[])
+  const all = await readdir(folder).catch(() => [] as readonly string[])
+  const names = all.filter((name) => /\.(list|sources)$/.test(name))
   const files = [join(APT, 'sources.list'), ...names.map((name) => join(folder, name))]
   const texts = await Promise.all(files.map(readIfPresent))
   const lines = texts.flatMap((text) => (text ?? '').split('\n'))

@@ -9,8 +9,16 @@ import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { relaysOf } from '../../stack/gate.ts'
-import { GATE_SERVICE, hasGate, PROXY_PORT, parseRefusals, proxyRules, type Refusal } from '../../stack/network.ts'
-import { outerAddresses } from '../../system/net.ts'
+import {
+  GATE_SERVICE,
+  hasGate,
+  INNER_RANGES,
+  PROXY_PORT,
+  parseRefusals,
+  proxyRules,
+  type Refusal,
+} from '../../stack/network.ts'
+import { outsideOf, ownAddresses } from '../../system/net.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, writeGenerated } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
@@ -39,7 +47,7 @@ function proxyFacts(record: WorkspaceRecord) {
     gate: GATE_SERVICE,
     rules,
     ids: rules.map(({ id }) => id),
-    addresses: [...outerAddresses(), ...(record.subnets ?? [])],
+    inner: [...INNER_RANGES, ...outsideOf(INNER_RANGES, [...ownAddresses(), ...(record.subnets ?? [])])],
   }
 }
 
