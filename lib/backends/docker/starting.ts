@@ -70,7 +70,7 @@ export function createStarter(
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
-      throw error
+      throw hasFixedImages(record) ? withFixedImages(error, record) : error
     }
     await (await imageCache(record))?.saveLayers(record)
   }
@@ -94,6 +94,20 @@ export function createStarter(
   }
 
   return { start, seedPlaces }
+}
+
+/** What is missing because a guarded workspace builds and pulls nothing after its create. */
+function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
+  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
+  return new NexusError(
+    'BUILD_FAILED',
+    `${error.message.replace(/\.$/, '')}, and a guarded workspace builds and pulls only at create.`,
+    {
+      hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
+      output: error.output,
+      cause: error,
+    },
+  )
 }
 
 function partsAreGone(record: WorkspaceRecord): NexusError {
