@@ -91,6 +91,8 @@ export type MainBase =
 /** Which long operation runs (or was cut off) on a workspace. The process is named so that a dead one is recognised. */
 export interface Operation {
   readonly kind: 'create' | 'start' | 'stop' | 'pause' | 'resume' | 'rebuild' | 'delete'
+  /** How it was asked for, as far as whoever finishes it must know: `force`, `delete-branch`, `no-start`. */
+  readonly options?: readonly string[]
   /** Steps of the plan that are done; what a crash left is made good from here. */
   readonly done: readonly string[]
   /** The step begun last. */

@@ -18,7 +18,9 @@ import {
   type RunOptions,
   type RunResult,
   toolMissing,
+  WORKER_VARIABLE,
 } from './exec.ts'
+import { markOf } from './process.ts'
 
 /** Milliseconds between TERM and KILL. */
 const KILL_GRACE_MS = 5_000
@@ -53,7 +55,7 @@ export async function runCaptured(
   const child = shell(argv, {
     detached: true,
     cwd: options.cwd,
-    env: cleanEnvironment(environment, options.env),
+    env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
     ...(options.input === undefined || options.input === ''
       ? { stdio: ['ignore', 'pipe', 'pipe'] }
       : { input: Readable.from([options.input]) }),

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
@@ -32,44 +32,68 @@ export interface DeleteResult {
 }
 
 export async function deleteWorkspace(app: App, found: WorkspaceRecord, request: DeleteRequest): Promise<DeleteResult> {
-  return exclusively(app, found.id, async () => {
-    const record = await app.records.load(found.id)
-    if (record === undefined) return { record: found, plan: [], keptBranch: null, changed: false }
-    const [branch] = await Promise.all([
-      judgeBranch(app, record, request),
-      request.force ? undefined : refuseLoss(app, record),
-    ])
-    const backend = await app.backend(record.backend)
-    const preDelete = await findPreDelete(app, record, request)
-    const plan = planDelete({
-      preDelete: preDelete?.run,
-      name: record.name,
-      worktree: record.worktree,
-      branch: record.branch,
-      deleteBranchCause: branch.delete?.cause,
-      // also when the record knows none: a create may have been killed between lease and note
-      portsLeased: backend.capabilities.has('local-ports'),
-    })
-    const keptBranch = branch.kept
-    if (request.dryRun) return { record, plan, keptBranch, changed: false }
-    const working: Working = { record: { ...record, desired: 'absent', operation: beginOperation('delete') } }
-    let saved = true
-    const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
-      saved = false
-      await working.notes
-    })
-    // before the point of no return: a hook that fails stops the delete
-    await preDelete?.perform()
-    await app.records.save(working.record)
-    await walk(
-      app,
-      working,
-      plan.filter(({ id }) => id !== 'pre-delete'),
-      actions,
-      () => saved,
-    )
-    return { record, plan, keptBranch, changed: true }
+  const body = async (record: WorkspaceRecord | undefined): Promise<DeleteResult> =>
+    record === undefined
+      ? { record: found, plan: [], keptBranch: null, changed: false }
+      : deleteLocked(app, record, request)
+  return exclusively(app, found.id, body, { as: 'delete', dryRun: request.dryRun })
+}
+
+/** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
+export async function deleteLocked(app: App, record: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+  const cut = record.operation?.kind === 'delete' ? record.operation : undefined
+  const request = cut === undefined ? given : withOptions(given, cut)
+  const [branch] = await Promise.all([
+    judgeBranch(app, record, request),
+    request.force || (cut !== undefined && hasTouchedFiles(cut)) ? undefined : refuseLoss(app, record),
+  ])
+  const backend = await app.backend(record.backend)
+  const preDelete = cut === undefined ? await findPreDelete(app, record, request) : undefined
+  const plan = planDelete({
+    preDelete: preDelete?.run,
+    name: record.name,
+    worktree: record.worktree,
+    branch: record.branch,
+    deleteBranchCause: branch.delete?.cause,
+    // also when the record knows none: a create may have been killed between lease and note
+    portsLeased: backend.capabilities.has('local-ports'),
   })
+  const keptBranch = branch.kept
+  if (request.dryRun) return { record, plan, keptBranch, changed: false }
+  const working: Working = { record: { ...record, operation: beginOperation('delete', optionsOf(request), cut?.done) } }
+  let saved = true
+  const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
+    saved = false
+    await working.notes
+  })
+  // before the point of no return: a hook that fails stops the delete
+  await preDelete?.perform()
+  await app.records.save(working.record)
+  await walk(
+    app,
+    working,
+    plan.filter(({ id }) => id !== 'pre-delete'),
+    actions,
+    () => saved,
+  )
+  return { record, plan, keptBranch, changed: true }
+}
+
+function optionsOf({ force, deleteBranch }: DeleteRequest): readonly string[] {
+  return [...(force ? ['force'] : []), ...(deleteBranch ? ['delete-branch'] : [])]
+}
+
+function withOptions(request: DeleteRequest, { options = [] }: Operation): DeleteRequest {
+  return {
+    ...request,
+    force: request.force || options.includes('force'),
+    deleteBranch: request.deleteBranch || options.includes('delete-branch'),
+  }
+}
+
+/** What is missing from the worktree was removed by the delete itself. */
+function hasTouchedFiles({ step, done }: Operation): boolean {
+  return [step, ...done].some((one) => ['worktree-remove', 'branch-delete', 'forget'].includes(one))
 }
 
 /**

@@ -8,6 +8,7 @@ import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
 import { resourceOf } from '../../lib/workspace/list.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
+import { isUnfinished } from '../../lib/workspace/repaired.ts'
 import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
 import { alreadyExists, bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
@@ -28,8 +29,7 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   if (given !== undefined && !isWorkspaceId(given)) parseName(given)
   const repo = await findRepo(app, call.value('repo') ?? repoName)
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
-  if (existing !== undefined && verb === 'create' && existing.operation?.kind !== 'create')
-    throw alreadyExists(existing)
+  if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
   if (existing !== undefined) tellIgnored(call, existing.name)
   const result = await bringUp(app, {
     given,
