@@ -151,6 +151,12 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /**
+   * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
+   * `worktree`.
+   */
+  removeFolder?(record: WorkspaceRecord, path: string): Promise<void>
+  ownFolder?(record: WorkspaceRecord, path: string): Promise<void>
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */

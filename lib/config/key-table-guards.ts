@@ -39,4 +39,11 @@ export const GUARD_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
     default: [],
     text: 'hosts that can be reached in mode allowlist, by name or preset',
   },
+  {
+    key: 'trash.keep',
+    type: types.duration,
+    scope: 'user',
+    default: '7d',
+    text: 'how long files of a worktree deleted with --force stay in the trash: 7d, 12h, or off for no trash',
+  },
 ]

@@ -122,6 +122,8 @@ export interface WorkspaceRecord {
   readonly branchCreated: boolean
   /** Null on a backend without local files. */
   readonly worktree: string | null
+  /** The worktree was there before the workspace, and stays when that is deleted. */
+  readonly adopted?: boolean
   /** The repository's common git dir; null on a backend without local files. */
   readonly gitDir: string | null
   readonly backend: string

@@ -185,6 +185,18 @@ export async function copyTree(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
 }
 
+/** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
+export async function moveTree(from: string, to: string): Promise<boolean> {
+  await makeFolder(dirname(to))
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
+    throw explainWriteError(error, from)
+  }
+}
+
 /** Removes a file or a folder with all that is in it; missing is fine. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 2 })

@@ -5,17 +5,16 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
-import { withLock } from '../system/lock.ts'
 import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
+import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
@@ -222,25 +221,9 @@ export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
   return file === undefined ? undefined : { file }
 }
 
-/** Under one lock for all repositories, so that names are unique in each and aliases on the machine. */
 async function reserve(app: App, working: Working): Promise<void> {
-  await withLock(`${app.home.locks}/names`, async () => {
-    const { repo, name } = working.record
-    const others = await app.records.list()
-    const twin = others.find((record) => record.repo === repo && record.name === name)
-    if (twin !== undefined) throw alreadyExists(twin)
-    const shortAlias = others.every((record) => record.name !== name)
-    working.record = { ...working.record, shortAlias }
-    await app.records.save(working.record)
-  })
+  working.record = await claimName(app, working.record)
   if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
-}
-
-export function alreadyExists(record: WorkspaceRecord): NexusError {
-  return new NexusError('WORKSPACE_ALREADY_EXISTS', `Workspace ${record.name} exists already in ${record.repo}.`, {
-    hint: `To start it, run \`nexus up ${record.name}\`; to remove it, \`nexus delete ${record.name}\``,
-    details: { id: record.id },
-  })
 }
 
 /** Gives back what a workspace has leased. */

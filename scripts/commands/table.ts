@@ -5,6 +5,7 @@
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -16,6 +17,7 @@ const trust = () => import('./trust.ts')
 
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
+  ...TRASH,
   {
     name: 'list',
     aliases: ['ls'],

@@ -9,7 +9,7 @@ import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
-import type { createDoors } from './door.ts'
+import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
@@ -29,7 +29,7 @@ export function createStarter(
     observed: Observation | undefined,
     options: StartOptions = { rebuild: false },
   ): Promise<void> {
-    if (options.rebuild && record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (options.rebuild && hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
     const paused = observed?.state === 'paused' && !options.rebuild
     // compose would not go on from it: a pause leaves every health check failed for a moment
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
