@@ -1,6 +1,7 @@
 /** Ready services beside a workspace, each workspace with its own data; data that is prepared once; caches that are shared. */
 import { BUILD_LIMIT_MS, requireTestImage } from '../support/images.ts'
 import { assert, suite } from '../support/suite.ts'
+import { writeFiles } from '../support/temp.ts'
 import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 
 const service = async (scene: Scene, name: string, workspace: string) => {
@@ -57,6 +58,40 @@ suite('ready services', (test) => {
       await must(['docker', 'volume', 'rm', caches.trim()])
     },
     BUILD_LIMIT_MS + 3 * LIMIT_MS,
+  )
+
+  test(
+    'beside services on networks of others alone, found by them and by nobody there, and given a secret',
+    async () => {
+      const redis = await requireTestImage('redis')
+      const compose = `services:
+  app: {image: "debian:bookworm-slim", init: true, command: sleep infinity}
+networks: {default: {name: nexus-test-outside, external: true}}
+`
+      const config = `services: [redis]\nimages: {redis: ${redis}}\n`
+      const secret = 'secrets: {key: {from: "env://KEY", services: [redis]}}\n'
+      await must(['docker', 'network', 'create', '--label', 'dev.nexus.test=1', 'nexus-test-outside'])
+      try {
+        await using scene = await openScene({ files: { 'compose.yaml': compose, '.nexus/config.yaml': config } })
+        await writeFiles(scene.home, { '.nexus/config.yaml': secret })
+        const ask = (args: readonly string[]) => scene.run(args, { env: { KEY: 'of mine' } })
+        const { stdout } = await ask(['up', 'a', '--json'])
+        const { error } = JSON.parse(stdout) as { error: { details: { hash: string } } }
+        const { code, stderr } = await ask(['up', 'a', '--approve', error.details.hash])
+        assert.is(code, 0, stderr)
+        assert.match(await scene.inside('a', 'getent', 'hosts', 'redis', 'app'), / redis\n.* app\n/)
+        const app = await service(scene, 'app', 'a')
+        assert.match(await must(['docker', 'exec', app, 'getent', 'hosts', 'redis']), / redis\n/)
+        const inRedis = ['docker', 'exec', await service(scene, 'redis', 'a')]
+        assert.is(await must([...inRedis, 'cat', '/run/secrets/key']), 'of mine')
+        const format = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}'
+        const networks = await must(['docker', 'inspect', '--format', format, inRedis[2] ?? ''])
+        assert.match(networks, /^nexus-a-\w+_nexus-own \n$/)
+      } finally {
+        await must(['docker', 'network', 'rm', 'nexus-test-outside'])
+      }
+    },
+    BUILD_LIMIT_MS + 2 * LIMIT_MS,
   )
 
   test(

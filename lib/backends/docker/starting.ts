@@ -58,11 +58,8 @@ export function createStarter(
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
-    if (seed !== undefined) {
-      await docker.up(composeFileOf(home, record), { ...options, create: true })
-      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
-    }
     try {
+      await prepareStart(record, options, seed)
       await docker.up(composeFileOf(home, record), options)
     } catch (error) {
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
@@ -71,6 +68,16 @@ export function createStarter(
       throw error
     }
     await (await imageCache(record))?.saveLayers(record)
+  }
+
+  /** What must be there before anything starts: data in the volumes, shared services on the networks. */
+  async function prepareStart(record: WorkspaceRecord, options: UpOptions, seed: StartOptions['seed']): Promise<void> {
+    const isShared = record.stack?.shared !== undefined
+    if (seed === undefined && !isShared) return
+    await docker.up(composeFileOf(home, record), { ...options, create: true })
+    if (seed !== undefined)
+      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
+    if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
   }
 
   /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
