@@ -1,4 +1,6 @@
 /** Ready services beside a workspace, each workspace with its own data; data that is prepared once; caches that are shared. */
+import { join } from 'node:path'
+import { eventually } from '../support/eventually.ts'
 import { BUILD_LIMIT_MS, requireTestImage } from '../support/images.ts'
 import { assert, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
@@ -99,8 +101,13 @@ networks: {default: {name: nexus-test-outside, external: true}}
     async () => {
       const postgres = await requireTestImage('postgres')
       // bash speaks enough of HTTP-like protocols to be told apart from a client: the command only notes that it ran
-      const config = `services: [postgres]\nimages: {postgres: ${postgres}}\nseed: {run: 'date +%s%N > /workspace/.prepared', inputs: [schema.sql]}\n`
-      const files = { '.nexus/config.yaml': config, 'schema.sql': 'one\n', '.gitignore': '.prepared\n' }
+      const config = `services: [postgres]\nimages: {postgres: ${postgres}}\nseed: {run: 'until test ! -e /workspace/.wait; do sleep 0.1; done; date > /workspace/.prepared', inputs: [schema.sql]}\n`
+      const files = {
+        '.nexus/config.yaml': config,
+        'schema.sql': 'one\n',
+        '.gitignore': '.prepared\n.wait\n',
+        '.worktreeinclude': '.wait\n',
+      }
       await using scene = await openScene({ files })
       const seeds = async () =>
         (
@@ -134,6 +141,19 @@ networks: {default: {name: nexus-test-outside, external: true}}
         await scene.up('c')
         assert.ok(await prepared('c'))
         assert.is((await seeds()).length, 4)
+
+        // one that is cut off while the command runs is prepared by whoever finishes it
+        await must(['sh', '-c', `echo three > '${scene.repo.path}/schema.sql' && touch '${scene.repo.path}/.wait'`])
+        await scene.repo.git('commit', '--quiet', '--all', '--message', 'other schema')
+        const cut = scene.start(['up', 'd'])
+        await eventually(() => assert.match(cut.stderr(), /preparing the data/), { timeoutMs: LIMIT_MS })
+        cut.child.kill('SIGKILL')
+        await cut.ended
+        await must(['rm', join(scene.repo.path, '.worktree/d/.wait')])
+        const before = await seeds()
+        await scene.up('d')
+        assert.ok(await prepared('d'))
+        assert.is((await seeds()).filter((volume) => !before.includes(volume)).length, 2)
       } finally {
         for (const { id } of await scene.list()) await scene.ok(['delete', id, '--force'])
         await must(['docker', 'volume', 'rm', ...(await seeds())])

@@ -36,7 +36,8 @@ export function createStarter(
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
     await startShared(record)
-    const stopped = observed?.state === 'stopped' && !options.rebuild && options.compare !== true
+    const asItIs = !options.rebuild && options.compare !== true && options.seed === undefined
+    const stopped = observed?.state === 'stopped' && asItIs
     const started = stopped && (await docker.start(targetOf(home, record)))
     // a project's files are read anew only by a start that looked at them before
     if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
@@ -75,9 +76,15 @@ export function createStarter(
     const isShared = record.stack?.shared !== undefined
     if (seed === undefined && !isShared) return
     await docker.up(composeFileOf(home, record), { ...options, create: true })
-    if (seed !== undefined)
+    if (seed !== undefined && (await isUntouched(record, seed.service)))
       await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
     if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
+  }
+
+  /** A service that has run has its data, prepared or its user's: an earlier attempt went so far. */
+  async function isUntouched({ id }: WorkspaceRecord, service: string): Promise<boolean> {
+    const labels = [`dev.nexus.workspace=${id}`, `com.docker.compose.service=${service}`]
+    return (await docker.listContainers(...labels)).every(({ state }) => state === 'created')
   }
 
   /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
