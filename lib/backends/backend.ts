@@ -40,7 +40,7 @@ export interface CaptureRequest extends Omit<ExecRequest, 'tty'> {
 /** What a command inside said. */
 export interface Captured {
   readonly code: number
-  /** stdout and stderr as they came. */
+  /** stdout and stderr as they came; of very much, the beginning and the end. */
   readonly output: string
 }
 

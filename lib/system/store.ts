@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import {
   appendFile,
+  chmod,
+  chown,
   copyFile,
   cp,
   mkdir,
@@ -195,6 +197,14 @@ export async function moveTree(from: string, to: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
     throw explainWriteError(error, from)
   }
+}
+
+/** Owner, mode and times of one folder for another; what only root may give stays as it is. */
+export async function copyAttributes(from: string, to: string): Promise<void> {
+  const { uid, gid, mode, atime, mtime } = await stat(from)
+  if (process.getuid?.() === 0) await chown(to, uid, gid)
+  await chmod(to, mode & 0o7777)
+  await utimes(to, atime, mtime)
 }
 
 /** Removes a file or a folder with all that is in it; missing is fine. */

@@ -48,6 +48,7 @@ export async function runOnce(app: App, request: RunRequest): Promise<RunOutcome
     request.name ?? `run-${[...randomBytes(8)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('')}`
   await makeFolder(app.home.logs)
   const removal = ['delete', name, '--repo', request.repo.root, '--force', '--no-trash', '--delete-branch', '--quiet']
+  if (app.noHooks === true) removal.push('--no-hooks')
   const guard = app.runner.guard([...request.self, ...removal], join(app.home.logs, 'run.log'))
   try {
     return await runIn(app, name, request, artifacts)

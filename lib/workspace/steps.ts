@@ -65,6 +65,8 @@ export interface UpFacts {
   readonly preStart: string | undefined
   /** Prepared data follows from files of the worktree. */
   readonly seeded: boolean
+  /** Its create was cut off before its data was prepared. */
+  readonly unseeded?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
 }
@@ -80,13 +82,14 @@ export function planUp(facts: UpFacts): Plan {
     const runs = facts.state === 'running' || facts.state === 'paused'
     if (runs) plan.push(step('stop', facts.name, 'its mount leads to a folder that is gone'))
     plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record', 'stop']))
-  } else if (facts.state === 'running') {
+  } else if (facts.state === 'running' && facts.unseeded !== true) {
     return plan
   }
-  if (facts.state === 'stopped' && facts.start && plan.length === 0 && facts.secretsOutdated !== true) {
+  const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
+  if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) {
     // its containers are there: nothing that they are started from has to be made first
     if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
-    plan.push(step('start', facts.name, startCause(facts.state), ['pre-start']))
+    plan.push(step('start', facts.name, startCause(facts), ['pre-start']))
     plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
@@ -105,11 +108,12 @@ export function planUp(facts: UpFacts): Plan {
   if (facts.start && facts.preStart !== undefined) {
     plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
   }
-  if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
+  if (facts.start) plan.push(step('start', facts.name, startCause(facts), first))
   return plan
 }
 
-function startCause(state: UpFacts['state']): string {
+function startCause({ state, unseeded }: UpFacts): string {
+  if (state === 'running' && unseeded === true) return 'its data is not prepared yet'
   switch (state) {
     case 'absent':
       return 'nothing runs yet'

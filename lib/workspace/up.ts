@@ -190,7 +190,13 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
+    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
+}
+
+/** Its create was cut off, and not after the last step. */
+export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+  return operation?.kind === 'create' && !operation.done.includes('start')
 }
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {

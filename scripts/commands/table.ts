@@ -3,7 +3,7 @@
  * command does is loaded only when it is called.
  */
 import type { Command } from './command.ts'
-import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
+import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { TRASH } from './table-trash.ts'
 
@@ -126,6 +126,7 @@ export const COMMANDS: readonly Command[] = [
       { flag: '--artifact <path>', text: 'copy this file or folder of the worktree here afterwards', many: true },
       { flag: '--keep-on-failure', text: 'keep the workspace when the command fails' },
       { flag: '--image-cache <place>', text: 'folder or registry that keeps images and built layers between machines' },
+      NO_HOOKS,
       APPROVE,
       REPO,
     ],

@@ -57,6 +57,11 @@ const FORGET = '+ forget x   nothing is left of it'
 
 suite('plans', (test) => {
   for (const [what, plan, expected] of [
+    [
+      'a create that was cut off before its data was prepared',
+      up({ state: 'running', unseeded: true, seeded: true }),
+      [PROVISION, CONFIGURE, '+ start x   its data is not prepared yet'],
+    ],
     ['create', up(fresh), [RECORD, LEASE, WORKTREE, PROVISION, CONFIGURE, '+ start x   nothing runs yet']],
     ['create --no-start', up({ ...fresh, start: false }), [RECORD, LEASE, WORKTREE, PROVISION, CONFIGURE]],
     [

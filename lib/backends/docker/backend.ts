@@ -150,6 +150,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
+    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
     if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined) await docker.down(target(record))
     if (!(await hasParts(record))) return finishRemoval(record)
     const label = labelOf(record)
