@@ -29,7 +29,15 @@ import { type TempDir, type TempRepo, tempDir, tempRepo } from '../support/temp.
 const LIMIT_MS = 180_000
 const INSTANCE = Array.from({ length: 4 }, () => newWorkspaceId().slice(3, 7)).join('')
 const LABEL = `dev.nexus.instance=${INSTANCE}`
-const CAPABILITIES: readonly Capability[] = ['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file']
+const CAPABILITIES: readonly Capability[] = [
+  'worktree',
+  'local-ports',
+  'ssh',
+  'pause',
+  'logs',
+  'compose-file',
+  'housekeeping',
+]
 
 interface Heard {
   readonly code: number | null
