@@ -53,5 +53,11 @@ export function failure(trouble: Trouble): Diagnosis {
 }
 
 export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): Finding {
-  return { check, status, message, why: why ?? null, hint: hint ?? null, fixable: fix !== undefined }
+  const [said, reason, help] = [message, why, hint].map((text) => (text === undefined ? null : printable(text)))
+  return { check, status, message: said ?? '', why: reason ?? null, hint: help ?? null, fixable: fix !== undefined }
+}
+
+/** Names of files and branches in it may come from inside a workspace, and must not command a terminal. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?')
 }

@@ -3,6 +3,12 @@ import { CommandFailed, type Runner } from '../system/exec.ts'
 import { explainGitFailure } from './git.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
+/** Nothing that the configuration names is run for it. */
+const PLAIN_DIFF = ['--no-ext-diff', '--no-textconv', '--no-color', '--full-index']
+/** A squash that lies further back is not found, and the workspace stays. */
+const COMMITS_MAX = 1_000
+/** More would not fit into a command line. */
+const PATHS_MAX = 500
 
 export interface BranchTip {
   readonly name: string
@@ -66,14 +72,34 @@ export function createGitBranches(runner: Runner, repo: string) {
     return marks.length > 0 && marks.every((line) => line.startsWith('-'))
   }
 
-  /** Merged once more it would change nothing, as after a squash. Git before 2.38 cannot tell. */
-  async function bringsNothing(commit: string, into: string): Promise<boolean> {
-    const [merged, tree] = await Promise.all([
-      git(['merge-tree', '--write-tree', into, commit], [0, 1, 128, 129]),
-      git(['rev-parse', '--verify', '--end-of-options', `${into}^{tree}`]),
+  /**
+   * One commit there makes the change of the whole branch, as after a squash. Compared by patch ids: a trial merge would run
+   * the merge drivers that the configuration names.
+   */
+  async function isSquashed(commit: string, into: string): Promise<boolean> {
+    const base = (await git(['merge-base', commit, into], [0, 1])).stdout.trim()
+    if (base === '') return false
+    const [whole, names] = await Promise.all([
+      git(['diff-tree', '-r', '-p', ...PLAIN_DIFF, base, commit]),
+      git(['diff-tree', '-r', '-z', '--name-only', base, commit]),
     ])
-    return merged.code === 0 && merged.stdout.trim() === tree.stdout.trim()
+    const paths = names.stdout.split('\0').filter((path) => path !== '')
+    if (paths.length === 0) return false
+    const range = ['--no-merges', '--max-count', String(COMMITS_MAX), `${base}..${into}`]
+    const only = paths.length > PATHS_MAX ? [] : paths
+    const args = ['--literal-pathspecs', 'log', '-p', ...PLAIN_DIFF, '--format=commit %H', ...range, '--', ...only]
+    const [[own], others] = await Promise.all([
+      patchIds(whole.stdout),
+      git(args).then(({ stdout }) => patchIds(stdout)),
+    ])
+    return own !== undefined && others.includes(own)
   }
 
-  return { listTips, findDefaultRefs, isAncestor, isCherryPicked, bringsNothing }
+  async function patchIds(patches: string): Promise<readonly string[]> {
+    const argv = ['git', '-C', repo, 'patch-id', '--stable']
+    const { stdout } = await runner.run(argv, { env: READ, input: patches })
+    return stdout.split('\n').flatMap((line) => (line === '' ? [] : [line.split(' ')[0] ?? '']))
+  }
+
+  return { listTips, findDefaultRefs, isAncestor, isCherryPicked, isSquashed }
 }

@@ -3,7 +3,7 @@
  * hooks, attributes. Read as files, without git, so that a look costs nothing and runs nothing. The format is git-config(1)'s;
  * a line that cannot be read is left out, as git refuses the whole file then.
  */
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 
@@ -56,7 +56,11 @@ function runs(key: string, value: string): boolean {
 }
 
 function hookNames(folder: string): readonly string[] {
-  return existsSync(folder) ? readdirSync(folder).filter((name) => !name.endsWith('.sample')) : []
+  try {
+    return readdirSync(folder).filter((name) => !name.endsWith('.sample'))
+  } catch {
+    return [] // what is no folder, or cannot be read, holds no hook for this user
+  }
 }
 
 /** Of what it holds; of a link, where it leads. */
@@ -117,9 +121,11 @@ function parseValue(text: string): string {
   return value.slice(0, kept)
 }
 
+/** A pipe in the place of a file would be waited for. */
 function readText(path: string): string | undefined {
   try {
-    return readFileSync(path, 'utf8')
+    const stat = statSync(path)
+    return stat.isFile() && stat.size <= FILE_MAX ? readFileSync(path, 'utf8') : undefined
   } catch {
     return undefined // git itself would say what is wrong with it
   }

@@ -24,6 +24,8 @@ export interface Limits {
 
 const UNLIMITED_BYTES = 1024 ** 3
 const NAMED_MAX = 5
+/** Each that waits looks once. */
+const WAIT_MS = 60_000
 
 /**
  * Takes a place for a workspace that is about to start: `reserve` writes the record that other processes count by.
@@ -36,10 +38,14 @@ export async function withinBudget(
   reserve: () => Promise<void>,
 ): Promise<void> {
   if (isUnlimited(limits)) return reserve()
-  await withLock(`${app.home.locks}/budget`, async () => {
-    await refuseTooMany(app, record, limits)
-    await reserve()
-  })
+  await withLock(
+    `${app.home.locks}/budget`,
+    async () => {
+      await refuseTooMany(app, record, limits)
+      await reserve()
+    },
+    { waitMs: WAIT_MS, signal: app.interruption.signal },
+  )
 }
 
 /** The same for a workspace that has its record already. */

@@ -92,7 +92,7 @@ async function findTarget(git: GitBranches, tip: BranchTip, targets: readonly st
     if (await git.isAncestor(tip.commit, target)) return `merged into ${name}`
     if (!tip.upstreamGone) continue
     if (await git.isCherryPicked(tip.commit, target)) return `rebased onto ${name}, upstream gone`
-    if (await git.bringsNothing(tip.commit, target)) return `squashed into ${name}, upstream gone`
+    if (await git.isSquashed(tip.commit, target)) return `squashed into ${name}, upstream gone`
   }
   return undefined
 }

@@ -66,6 +66,14 @@ suite('the configuration of a repository', (test) => {
     )
   })
 
+  test('what is no file, or no folder, is not waited for and breaks nothing', async () => {
+    await using dir = await tempDir()
+    await runProcess(['mkfifo', join(dir.path, 'config')])
+    await writeFile(join(dir.path, 'hooks'), 'no folder')
+    await mkdir(join(dir.path, 'info', 'attributes'), { recursive: true })
+    assert.equal(readRunningParts(dir.path), { 'info/attributes': 'no file' })
+  })
+
   test('only what is run counts: keys, shell aliases, hooks, attributes', async () => {
     await using repo = await tempRepo()
     const gitDir = join(repo.path, '.git')
