@@ -13,23 +13,23 @@ import { isAlive } from '../system/process.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
 import { describe, observeAll } from '../workspace/observe.ts'
+import { exclusively } from '../workspace/operate.ts'
 import { leasesOf, subnetLeasesOf } from '../workspace/port-plan.ts'
 import { peekJson, type Scan } from './scan.ts'
 
 /** Work of people may lie in these. */
 const PRECIOUS = ['git', 'checkpoints']
 
-export async function checkOperations({ records }: Scan): Promise<readonly Diagnosis[]> {
+export async function checkOperations({ app, records }: Scan): Promise<readonly Diagnosis[]> {
   const cut = records.filter(({ operation }) => operation !== null && !isAlive(operation))
   if (cut.length === 0) return [well('no operation was cut short')]
   return cut.map((record) =>
     warning({
       message: `Workspace ${record.name}: ${describe(record)} was cut short.`,
       why: 'Its process is dead; the workspace may be half made or half removed.',
-      hint:
-        record.operation?.kind === 'delete'
-          ? `To finish it, run \`nexus delete ${record.name}\``
-          : `To finish it, run \`nexus up ${record.name}\``,
+      hint: 'To have it finished or taken back, run `nexus doctor --fix`',
+      // whoever takes the workspace's lock repairs it first
+      fix: () => exclusively(app, record.id, async () => undefined),
     }),
   )
 }

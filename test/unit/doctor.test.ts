@@ -11,6 +11,7 @@ import { workspacePaths } from '../../lib/core/paths.ts'
 import { examine, runChecks } from '../../lib/doctor/doctor.ts'
 import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
 import type { Machine } from '../../lib/doctor/scan.ts'
+import { ownIdentity } from '../../lib/system/process.ts'
 import { noteRunningParts } from '../../lib/workspace/git-snapshot.ts'
 import { leasesOf } from '../../lib/workspace/port-plan.ts'
 import { type AppWorld, appWorld } from '../support/app.ts'
@@ -192,6 +193,18 @@ suite('doctor', (test) => {
     await utimes(stale, before, before)
     assert.match((await fixed(world, 'locks')).message, /stale\.lock is held by nobody\.$/)
     assert.equal([existsSync(stale), existsSync(fresh)], [false, true])
+  })
+
+  test('operations: what was cut short is finished; what somebody works on is not named', async () => {
+    await using world = await appWorld()
+    const { bootId } = ownIdentity()
+    const dead = { pid: 4_194_999, pidStart: '1', bootId }
+    const cut = { kind: 'start', done: [], step: 'start', startedAt: '2026-11-26T11:00:00Z', ...dead } as const
+    const { id } = await world.record('demo', { desired: 'running', operation: cut })
+    await world.record('other', { operation: { ...cut, ...ownIdentity() } })
+    assert.match((await fixed(world, 'operations')).message, /^Workspace demo: start since .* was cut short\.$/)
+    assert.is((await world.app.records.load(id))?.operation, null)
+    assert.is((await (await world.app.backend('mock')).observe()).get(id)?.state, 'running')
   })
 
   test('folders: one without a record is removed, unless work may lie in it', async () => {
