@@ -10,6 +10,7 @@ import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Seed } from '../stack/seed.ts'
+import type { Housekeeping } from './housekeeping.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -22,6 +23,8 @@ export type Capability =
   | 'logs'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
+  /** What it holds can be looked through: health, leftovers, disk use. */
+  | 'housekeeping'
 
 export interface ExecRequest {
   readonly argv: readonly string[]
@@ -172,6 +175,8 @@ export interface Backend {
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
   sshInfo(record: WorkspaceRecord): SshInfo
+  /** Only with the capability `housekeeping`. */
+  housekeeping?(): Promise<Housekeeping>
 }
 
 /** @throws {NexusError} UNSUPPORTED, naming the backend and what it lacks */

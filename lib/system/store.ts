@@ -170,6 +170,11 @@ function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
 }
 
+/** Takes a file or folder from everybody but its owner. */
+export async function restrict(path: string, mode: number): Promise<void> {
+  await chmod(path, mode)
+}
+
 /** Marks a file as used now. */
 export async function touch(path: string): Promise<void> {
   const now = new Date()
@@ -218,6 +223,16 @@ export async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path)
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Names in a folder; none for one that is not there. */
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
   }
 }
 

@@ -12,7 +12,9 @@ import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
+import { takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
+import { noteRunningParts } from './git-snapshot.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
 import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
@@ -75,7 +77,8 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       ...steps,
       record: {
         run: async () => {
-          await reserve(app, working)
+          const save = () => reserve(app, working)
+          await (request.start ? withinBudget(app, record, settings.limits, save) : save())
           saved = true
         },
         undo: async () => {
@@ -126,6 +129,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const wanted = record.ports.map(({ host: _, ...port }) => port)
   const branch = await ownBranch(app, record, redo)
   const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
+  if (steps.some(({ id }) => id === 'start')) await takePlace(app, working.record, settings.limits)
   await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
   const made = working.model === undefined ? working.record : withInputs(working)
   const settled = await settle(app, made, options.start ? 'running' : record.desired)
@@ -229,6 +233,7 @@ export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
 
 async function reserve(app: App, working: Working): Promise<void> {
   working.record = await claimName(app, working.record)
+  await noteRunningParts(app, working.record)
   if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
 }
 

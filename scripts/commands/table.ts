@@ -4,6 +4,7 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { CARE } from './table-care.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { TRASH } from './table-trash.ts'
 
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { flag: '--all', text: 'of every repository' },
       { flag: '--dirty', text: 'also ask git for uncommitted changes' },
+      { flag: '--size', text: 'also measure what each takes on the disk' },
       REPO,
     ],
     example: 'nexus list --all',
@@ -147,6 +149,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus init --dry-run',
     load: async () => (await initialising()).init,
   },
+  ...CARE,
   {
     name: 'config show',
     summary: 'show the configuration that holds here',

@@ -190,7 +190,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'] as const),
+    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file', 'housekeeping'] as const),
     portRange: (configured) => configured,
     check,
     observe,
@@ -222,6 +222,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
     sshInfo: doors.sshInfo,
+    housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }
 
