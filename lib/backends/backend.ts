@@ -11,6 +11,7 @@ import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
 import type { Seed } from '../stack/seed.ts'
+import type { Housekeeping } from './housekeeping.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -25,6 +26,8 @@ export type Capability =
   | 'compose-file'
   /** What is inside can be kept from the network, and from being more than an ordinary user. */
   | 'guards'
+  /** What it holds can be looked through: health, leftovers, disk use. */
+  | 'housekeeping'
 
 export interface ExecRequest {
   readonly argv: readonly string[]
@@ -43,7 +46,7 @@ export interface CaptureRequest extends Omit<ExecRequest, 'tty'> {
 /** What a command inside said. */
 export interface Captured {
   readonly code: number
-  /** stdout and stderr as they came. */
+  /** stdout and stderr as they came; of very much, the beginning and the end. */
   readonly output: string
 }
 
@@ -156,6 +159,12 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /**
+   * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
+   * `worktree`.
+   */
+  removeFolder?(record: WorkspaceRecord, path: string): Promise<void>
+  ownFolder?(record: WorkspaceRecord, path: string): Promise<void>
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
@@ -178,6 +187,8 @@ export interface Backend {
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
   sshInfo(record: WorkspaceRecord): SshInfo
+  /** Only with the capability `housekeeping`. */
+  housekeeping?(): Promise<Housekeeping>
 }
 
 /** @throws {NexusError} UNSUPPORTED, naming the backend and what it lacks */

@@ -10,6 +10,7 @@ import { REGISTRIES } from '../stack/network-presets.ts'
 import type { App } from './app.ts'
 import type { Guards } from './isolation.ts'
 import { exclusively } from './operate.ts'
+import { requireThere } from './repaired.ts'
 
 export interface NetworkAnswer {
   readonly workspace: string
@@ -60,8 +61,8 @@ export function showNetwork({ name, network = 'open', networkAllow = [] }: Works
  */
 export async function changeNetwork(app: App, found: WorkspaceRecord, change: NetworkChange): Promise<NetworkAnswer> {
   const hosts = await resolveWords(app, change.words)
-  return exclusively(app, found.id, async () => {
-    const record = (await app.records.load(found.id)) ?? found
+  return exclusively(app, found.id, async (locked) => {
+    const record = requireThere(locked, found)
     if (record.network !== 'allowlist') throw noList(record)
     const backend = await app.backend(record.backend)
     requireCapability(backend, 'guards', 'networks with a list of hosts')

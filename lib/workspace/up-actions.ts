@@ -110,7 +110,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         // while nobody is inside
         const runs = observed?.state === 'running' || observed?.state === 'paused'
         if (seen !== undefined && !runs) await giveToInside(app, working.record)
-        const seeding = seen === undefined && settings.seed !== undefined ? await import('./seeding.ts') : undefined
+        const isNew = seen === undefined || draft.record.operation?.kind === 'create'
+        const seeding = isNew && settings.seed !== undefined ? await import('./seeding.ts') : undefined
         const seed = await seeding?.findSeed(app, working, project)
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }

@@ -21,6 +21,10 @@ const BEFORE: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['delete', 'feature-auth'],
     ['up', 'feature-auth', '--network', 'allowlist'],
   ],
+  'trash restore': [
+    ['exec', 'feature-auth', '--', 'touch', 'new'],
+    ['delete', 'feature-auth', '--force'],
+  ],
 }
 
 suite('examples', (test) => {

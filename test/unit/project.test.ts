@@ -84,7 +84,7 @@ suite('seeds', (test) => {
       hash({}, { image: 'postgres:17' }),
       hash({}, { environment: { A: '1' } }),
     ]
-    assert.is(new Set([same, ...changed]).size, 5)
+    assert.is(new Set([same, ...changed]).size, 6)
     const built = (worktree: string) =>
       planSeed({ ...facts, worktree }, { db: { ...db, build: { context: `${worktree}/db` } } }).hash
     assert.is(built('/v'), built('/w'))
