@@ -230,6 +230,7 @@ suite('the budget', (test) => {
     )
     assert.match(error.hint ?? '', /`nexus stop ws-[a-z2-7]{8}`$/)
     assert.equal(await world.app.records.list(), before)
+    await rejects(() => up(world, 'third', true), 'RESOURCE_EXHAUSTED')
     assert.equal((await up(world, 'first')).id, first?.id, 'one that runs already is no other')
 
     const backend = await world.app.backend('mock')
