@@ -5,7 +5,6 @@
 import { NexusError } from '../../core/errors.ts'
 import { type Check, type Diagnosis, failure, warning, well } from '../../core/finding.ts'
 import { lacksFix } from '../../core/versions.ts'
-import { CommandFailed } from '../../system/exec.ts'
 import { freeSpace, judgeSpace } from '../../tools/disk.ts'
 import { type Docker, requireComposeVersion } from '../../tools/docker.ts'
 import type { EngineVersions } from '../../tools/docker-facts.ts'
@@ -73,7 +72,7 @@ async function onlyWithEngine(name: string, run: () => Promise<readonly Diagnosi
 async function checkEngine(versions: () => Promise<EngineVersions>, check: () => Promise<void>) {
   try {
     const { engine } = await versions()
-    await check()
+    await check().catch((error: unknown) => (isComposeTrouble(error) ? undefined : Promise.reject(error)))
     return [well(`Docker engine ${engine} answers`)]
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
@@ -83,19 +82,20 @@ async function checkEngine(versions: () => Promise<EngineVersions>, check: () =>
 }
 
 async function checkCompose(docker: Docker): Promise<readonly Diagnosis[]> {
-  const why = 'The generated files use `!override` and `!reset`, which came with compose 2.24.4.'
   try {
     const version = await docker.composeVersion()
     requireComposeVersion(version)
     return [well(`docker compose ${version}`)]
   } catch (error) {
-    const known = error instanceof NexusError && error.code === 'TOOL_MISSING' && error.details?.tool === undefined
-    // docker without the plugin does not know the word
-    const missing = error instanceof CommandFailed || (error instanceof NexusError && error.code === 'CONTAINER_ERROR')
-    if (!known && !missing) throw error
-    const message = known ? error.message : 'docker has no compose plugin.'
-    return [failure({ message, why, hint: 'To install it, run `make setup`' })]
+    if (!isComposeTrouble(error)) throw error
+    const why = 'The generated files use `!override` and `!reset`, which came with compose 2.24.4.'
+    return [failure({ message: error.message, why, hint: 'To install a newer one, run `make setup`' })]
   }
+}
+
+/** The plugin is missing or too old, while docker itself is there. */
+function isComposeTrouble(error: unknown): error is NexusError {
+  return error instanceof NexusError && error.code === 'TOOL_MISSING' && error.details?.tool === undefined
 }
 
 /** Exported for tests. */
