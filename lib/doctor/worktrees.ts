@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findRepository, listLinkedWorktrees, readBranch } from '../tools/repository.ts'
 import type { Scan } from './scan.ts'
@@ -56,7 +57,7 @@ function judgeWorktree(record: WorkspaceRecord): readonly Diagnosis[] {
       failure({
         message: `${worktree} of workspace ${name} is no git worktree any more.`,
         why: 'git works neither in it nor inside the workspace.',
-        hint: `To repair it, run \`git -C ${repo} worktree repair ${worktree}\``,
+        hint: `To repair it, run \`git -C ${shellWord(repo)} worktree repair ${shellWord(worktree)}\``,
       }),
     ]
   }
@@ -64,7 +65,7 @@ function judgeWorktree(record: WorkspaceRecord): readonly Diagnosis[] {
     warning({
       message: `Workspace ${name} was made for branch ${branch} and is on ${now ?? 'no branch (detached HEAD)'}.`,
       why: 'A delete asks for commits on its own branch; those on others stay where they are.',
-      hint: `To go back, run \`git -C ${worktree} switch ${branch}\``,
+      hint: `To go back, run \`git -C ${shellWord(worktree)} switch ${shellWord(branch)}\``,
     }),
   ]
 }
@@ -76,7 +77,7 @@ function judgeStray(repo: string, path: string, present: boolean): Diagnosis {
       ? 'It may be the work of another NEXUS_HOME or of a workspace whose record was lost, so that it stays.'
       : 'Its folder is gone; git keeps its branch from being used elsewhere.',
     hint: present
-      ? `To see what is in it, run \`git -C ${path} status\`; to remove it, \`git -C ${repo} worktree remove ${path}\``
-      : `To forget it, run \`git -C ${repo} worktree prune\``,
+      ? `To see what is in it, run \`git -C ${shellWord(path)} status\`; to remove it, \`git -C ${shellWord(repo)} worktree remove ${shellWord(path)}\``
+      : `To forget it, run \`git -C ${shellWord(repo)} worktree prune\``,
   })
 }

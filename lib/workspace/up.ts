@@ -12,7 +12,7 @@ import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
-import { takePlace, withinBudget } from './budget.ts'
+import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { noteRunningParts } from './git-snapshot.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
@@ -64,6 +64,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     ...configuredSteps(record, settings),
   })
   const after = request.start ? planHooks(settings, true) : []
+  if (request.start) await requireRoom(app, record, settings.limits)
   if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
   await admitHooks(app, record, settings)
   const secrets = await secretsFor(app, settings)
@@ -118,6 +119,8 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const steps = planStart(record, seen, backend, redo, options, settings)
   const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
   const plan = [...steps, ...(starts && options.start ? planHooks(settings, record.pendingHooks === true) : [])]
+  const fills = steps.some(({ id }) => id === 'start')
+  if (fills) await requireRoom(app, record, settings.limits)
   if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
     return { record, plan, changed: false, created: false }
   }
@@ -129,7 +132,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const wanted = record.ports.map(({ host: _, ...port }) => port)
   const branch = await ownBranch(app, record, redo)
   const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
-  if (steps.some(({ id }) => id === 'start')) await takePlace(app, working.record, settings.limits)
+  if (fills) await takePlace(app, working.record, settings.limits)
   await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
   const made = working.model === undefined ? working.record : withInputs(working)
   const settled = await settle(app, made, options.start ? 'running' : record.desired)

@@ -243,6 +243,12 @@ suite('doctor', (test) => {
     assert.equal([doubled.status, doubled.fixable], ['error', false])
   })
 
+  test('workspaces: one whose parts are gone though it should run', async () => {
+    await using world = await appWorld()
+    await world.record('demo', { desired: 'running' })
+    assert.is((await only(world, 'workspaces')).message, 'Workspace demo: it has no containers.')
+  })
+
   test('ports: one of a stopped workspace that somebody has taken is named with its owner', async () => {
     await using world = await appWorld()
     const server = createServer()
@@ -327,6 +333,15 @@ suite('doctor', (test) => {
     await mkdir(join(gitDir, 'hooks'), { recursive: true })
     await writeFile(join(gitDir, 'hooks', 'post-checkout'), '#!/bin/sh\n', { mode: 0o755 })
     assert.match((await only(world, 'git-config')).message, /^hooks\/post-checkout of .* it was not set\.$/)
+    await rm(join(gitDir, 'hooks', 'post-checkout'))
+    const evil = 'x;touch $(pwd)\u001b[31m'
+    await writeFile(join(gitDir, 'hooks', evil), '')
+    const named = await only(world, 'git-config')
+    assert.not.match(named.message, /\p{Cc}/u)
+    assert.not.match(named.hint ?? '', /touch/, 'a name from inside must not stand in a command')
+    await git('config', 'filter.$(id).clean', 'cat')
+    await rm(join(gitDir, 'hooks', evil))
+    assert.match((await only(world, 'git-config')).hint ?? '', /--unset-all 'filter\.\$\(id\)\.clean'`$/)
     await acceptGitConfig(world.app)
     assert.equal(
       (await look(world)).findings.filter(({ status }) => status !== 'ok'),

@@ -6,7 +6,7 @@ import { judgeClock, judgePools, judgeVersions } from '../../lib/backends/docker
 import { findLeftovers, type Seen } from '../../lib/backends/docker/leftovers.ts'
 import type { Needed } from '../../lib/backends/housekeeping.ts'
 import { formatSize, parseSize, sumSizes } from '../../lib/core/sizes.ts'
-import { isOlder } from '../../lib/core/versions.ts'
+import { isOlder, lacksFix } from '../../lib/core/versions.ts'
 import { type LabelledRow, parseDiskUse } from '../../lib/tools/docker-facts.ts'
 import { makeRecord } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -138,12 +138,15 @@ suite('the engine', (test) => {
     assert.equal(
       versions('26.1.5', { Engine: '26.1.5+dfsg1', runc: '1.1.5', containerd: '1.7.27' }).map(({ message }) => message),
       [
-        'Engine 26.1.5+dfsg1 is older than 28.3.3 (CVE-2025-54388).',
-        'runc 1.1.5 is older than 1.2.8 (CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881).',
+        'Engine 26.1.5+dfsg1 lacks a fix: it came with 28.3.3 (moby#45610, CVE-2025-54388).',
+        'runc 1.1.5 lacks a fix: it came with 1.2.8 and 1.3.3 (CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881).',
       ],
     )
     const [desktop] = versions('28.3.3', {}, 'Docker Desktop 4.43.1 (198352)')
-    assert.match(desktop?.message ?? '', /^Docker Desktop 4\.43\.1 .*is older than 4\.44\.3 \(CVE-2025-9074\)\.$/)
+    assert.match(
+      desktop?.message ?? '',
+      /^Docker Desktop 4\.43\.1 .*lacks a fix: it came with 4\.44\.3 \(CVE-2025-9074\)\.$/,
+    )
     assert.equal(
       versions('28.3.3', { Engine: '28.3.3', runc: '1.3.3' }).map(({ status }) => status),
       ['ok'],
@@ -195,6 +198,13 @@ suite('sizes and versions', (test) => {
     assert.is(isOlder('2.31.0', '2.31'), false)
     assert.is(isOlder('10.0.0', '9.9.9'), false)
     assert.is(isOlder('no version', '1.0'), false)
+  })
+
+  test('each line of releases has its own fix', () => {
+    const fixes = ['1.2.8', '1.3.3']
+    const lacking = ['1.1.99', '1.2.7', '1.3.0', '1.3.2'].map((version) => lacksFix(version, fixes))
+    const fine = ['1.2.8', '1.3.3', '1.4.0', '2.0.0', ''].map((version) => lacksFix(version, fixes))
+    assert.equal([...lacking, ...fine], [true, true, true, true, false, false, false, false, false])
   })
 
   test('disk use, from what docker prints', () => {
