@@ -1,5 +1,5 @@
 /** What the records say against what is there: operations cut short, folders without a record, leases, subnets. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { workspacePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
@@ -17,6 +17,8 @@ import { peekJson, type Scan } from './scan.ts'
 
 /** Work of people may lie in these. */
 const PRECIOUS = ['git', 'checkpoints']
+/** A create writes the record right after it made the folder. */
+const NEW_MS = 60_000
 
 export async function checkOperations({ app, records }: Scan): Promise<readonly Diagnosis[]> {
   const cut = records.filter(({ operation }) => operation !== null && !isAlive(operation))
@@ -37,7 +39,10 @@ export async function checkFolders({ app, ids }: Scan): Promise<readonly Diagnos
   const bare = await Promise.all(
     [...ids].map(async (id) => ({ id, names: await listFolder(workspacePaths(app.home, id).dir) })),
   )
-  const found = bare.filter(({ names }) => !names.some((name) => name.startsWith('workspace.json')))
+  const found = bare.filter(({ id, names }) => {
+    const recorded = names.some((name) => name.startsWith('workspace.json'))
+    return !recorded && Date.now() - statSync(workspacePaths(app.home, id).dir).mtimeMs > NEW_MS
+  })
   if (found.length === 0) return [well('every workspace has its record')]
   return found.map(({ id, names }) => {
     const { dir, record } = workspacePaths(app.home, id)

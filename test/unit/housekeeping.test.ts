@@ -125,6 +125,12 @@ suite('leftovers on Docker', (test) => {
       'part image nexus-lost-app:latest: workspace ws-aaaaaaaa is gone',
     ])
     assert.ok(found({ images }, needs({ all: true })).some((line) => line.includes('nexus-abcdef01:current')))
+    const busy = makeRecord('busy', HERE, { operation: {} as never })
+    assert.equal(
+      found({ images }, needs({ records: [mine, busy], ids: new Set([mine.id, busy.id]) })),
+      ['part image nexus-lost-app:latest: workspace ws-aaaaaaaa is gone'],
+      'while something is being made, an image without container may be its',
+    )
     const under = makeRecord('under', HERE, { stack: { under: 'nexus-lost-app' } as never })
     const needed = needs({ records: [mine, under], ids: new Set([mine.id, under.id]) })
     assert.not.ok(found({ images }, needed).some((line) => line.includes('nexus-lost-app')))

@@ -99,12 +99,14 @@ function imageLeftovers(images: readonly ImageRow[], needed: Needed, facts: Left
   const owners = needed.all ? [] : [facts.owner, ...needed.records]
   for (const owner of owners) kept.add(facts.currentImage(facts.instance, owner).reference)
   if (needed.records.some(hasGate)) kept.add(facts.gateImage)
+  // what was built a moment ago has no container yet
+  const building = needed.records.some(({ operation }) => operation !== null)
   return images.flatMap(({ id, references, labels, bytes }) => {
     const workspace = labels['dev.nexus.workspace'] ?? ''
     if (references.some((name) => kept.has(name) || kept.has(name.replace(/:latest$/, '')))) return []
     const cause = imageCause(workspace, labels['dev.nexus.repo'] ?? '', references, needed, facts)
-    if (cause === undefined) return []
     const sort = workspace === '' || needed.ids.has(workspace) ? 'store' : 'part'
+    if (cause === undefined || (sort === 'store' && building)) return []
     const names = references.length === 0 ? [id] : references
     return names.map((name) => ({ kind: 'image', name, sort, cause, bytes }) as const)
   })
