@@ -76,16 +76,20 @@ export async function makeTemplates(
 }
 
 /**
- * Gives root's files in a worktree to the user inside, who cannot touch them otherwise: isolation `agent` lets nobody be root. The
- * folder itself and its `.git` stay the owner's, since git on this machine works in no worktree of somebody else's.
+ * Gives root's files in a worktree, and in a git dir of the workspace's own, to the user inside, who cannot touch them otherwise:
+ * isolation `agent` lets nobody be root. While nobody is inside. Of a repository of root's the worktree itself and its `.git` stay
+ * root's, since git on this machine works in no worktree of somebody else's.
  */
-export async function giveToInside({ runner }: App, record: WorkspaceRecord): Promise<void> {
-  const { worktree, uid, gid } = record
+export async function giveToInside(app: App, record: WorkspaceRecord): Promise<void> {
+  const { worktree, id, uid, gid } = record
   if (record.isolation !== 'agent' || worktree === null || process.getuid?.() !== 0 || !existsSync(worktree)) return
-  const run = (...argv: readonly string[]) => runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
-  if (uid !== STAND_IN.uid) return void (await run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', worktree))
-  const rest = ['(', '-path', worktree, '-o', '-path', join(worktree, '.git'), ')', '-o', '-uid', '0']
-  await run('find', worktree, ...rest, '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+')
+  const run = (...argv: readonly string[]) => app.runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
+  const ownGit = join(app.home.workspaces, id, 'git')
+  const folders = [...(existsSync(ownGit) ? [ownGit] : []), ...(uid === STAND_IN.uid ? [] : [worktree])]
+  if (folders.length > 0) await run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', ...folders)
+  if (uid !== STAND_IN.uid) return
+  const kept = ['(', '-path', worktree, '-o', '-path', join(worktree, '.git'), ')']
+  await run('find', worktree, ...kept, '-o', '-uid', '0', '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+')
   await run('chgrp', '--', String(gid), worktree)
   await run('chmod', 'g+rwx', '--', worktree)
 }
