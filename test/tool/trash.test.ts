@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { collectGarbage } from '../../lib/doctor/gc.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/delete.ts'
 import { beginOperation } from '../../lib/workspace/operate.ts'
 import { emptyTrash, expireTrash, listTrash, type TrashEntry } from '../../lib/workspace/trash.ts'
@@ -297,6 +298,11 @@ suite('how long', (test) => {
     const { key } = await only(demo)
     assert.equal(
       (await expireTrash(demo.app, true)).map((entry) => entry.key),
+      [key],
+    )
+    const { items } = await collectGarbage(demo.app, { all: false, dryRun: true })
+    assert.equal(
+      items.filter(({ kind }) => kind === 'trash').map(({ name }) => name),
       [key],
     )
     await only(demo)
