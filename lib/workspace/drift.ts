@@ -48,9 +48,15 @@ export function findDrift(record: WorkspaceRecord): Drift | undefined {
   return findBranchDrift(record, worktree, repair)
 }
 
-/** Missing, or without anything in it. */
+/** Missing, or without anything in it; a folder that may not be looked into is not. */
 export function isEmpty(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).length === 0
+  if (!existsSync(folder)) return true
+  try {
+    return readdirSync(folder).length === 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return false
+    throw error
+  }
 }
 
 function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command: string): Drift | undefined {

@@ -103,6 +103,8 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
 export interface StartOptions {
   readonly dryRun: boolean
   readonly start: boolean
+  /** False: a stopped workspace is looked at, and not taken for as Nexus left it. */
+  readonly asLeft?: boolean
 }
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
@@ -114,8 +116,7 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
       return await startLocked(app, record, options)
     } catch (error) {
       if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
-      // it was taken for as Nexus left it; now that an operation did not end, it is looked at
-      return startLocked(app, (await app.records.load(record.id)) ?? record, options)
+      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
     }
   }
   return exclusively(app, found.id, body, claim)
@@ -164,7 +165,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Ope
  * @throws {NexusError} BACKEND_UNAVAILABLE
  */
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
-  const plain = record.stack === undefined
+  const plain = record.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
     return judge(record, { state: 'stopped', reason: '' })
   }

@@ -175,13 +175,25 @@ suite('by hand', (test) => {
   )
 
   test(
-    'a workspace whose worktree is gone can be deleted',
+    'a workspace of which everything is gone already can be deleted, and nothing is left',
     async () => {
-      await using scene = await openDemo()
-      await rm(join(scene.repo.path, '.worktree', 'demo'), { recursive: true })
+      await using scene = await openScene()
+      const nothing = await scene.made()
+      const { id } = await scene.up('demo')
+      const home = join(scene.home, '.nexus')
+      const project = `nexus-demo-${id.slice(3)}`
+      await rm(join(scene.repo.path, '.worktree'), { recursive: true })
+      await scene.repo.git('worktree', 'prune')
+      await scene.repo.git('branch', '--delete', '--force', 'nexus/demo')
+      await must(['docker', 'rm', '--force', `${project}-workspace-1`])
+      await must(['docker', 'network', 'rm', `${project}_default`])
+      for (const part of ['ssh', 'docker-compose.yml', 'ssh_config']) {
+        await rm(join(home, 'workspaces', id, part), { recursive: true })
+      }
+      for (const file of ['ports.json', 'subnets.json']) await rm(join(home, 'state', file))
+      assert.match(await stateOf(scene), /^error: the worktree \S+ is missing; `nexus up demo` mends it$/)
       await scene.ok(['delete', 'demo'])
-      assert.equal(await scene.list(), [])
-      assert.not.match(await scene.repo.git('worktree', 'list', '--porcelain'), /demo/)
+      assert.equal(await scene.made(), nothing)
       assert.is((await runProcess(['git', 'fsck'], { cwd: scene.repo.path })).code, 0)
     },
     LIMIT_MS,

@@ -64,7 +64,7 @@ async function picture({ git }: Demo) {
   return { status, staged, unstaged, stages }
 }
 
-async function collectGarbage({ repo }: LocalApp): Promise<void> {
+async function collectObjects({ repo }: LocalApp): Promise<void> {
   await repo.git('reflog', 'expire', '--expire=now', '--all')
   await repo.git('gc', '--quiet', '--prune=now')
 }
@@ -156,7 +156,7 @@ suite('the trash', (test) => {
     assert.not.match(await demo.repo.git('worktree', 'list'), /demo/)
     assert.is(await demo.repo.git('branch', '--list', 'nexus/*'), '')
     assert.is(await demo.record('demo'), undefined)
-    await collectGarbage(demo)
+    await collectObjects(demo)
 
     const would = await restoreTrash(demo.app, { ...RESTORE, dryRun: true })
     assert.is(would.record.worktree, demo.worktree)
@@ -180,7 +180,7 @@ suite('the trash', (test) => {
     await demo.git('commit', '--quiet', '--allow-empty', '-m', 'mine')
     const tip = await demo.git('rev-parse', 'HEAD')
     await demo.delete({ deleteBranch: true })
-    await collectGarbage(demo)
+    await collectObjects(demo)
     await restoreTrash(demo.app, RESTORE)
     assert.is(await demo.repo.git('rev-parse', 'nexus/demo'), tip)
     assert.is(await demo.git('status', '--porcelain'), '')
@@ -195,7 +195,7 @@ suite('the trash', (test) => {
     assert.is((await runProcess(['git', 'merge', 'main'], { cwd: demo.worktree, env: QUIET })).code, 1)
     const before = await picture(demo)
     await demo.delete()
-    await collectGarbage(demo)
+    await collectObjects(demo)
     await restoreTrash(demo.app, RESTORE)
     assert.equal(await picture(demo), before)
     await writeFile(join(demo.worktree, 'a.txt'), 'both\n')
@@ -242,7 +242,7 @@ suite('the trash', (test) => {
     await demo.git('checkout', '--quiet', '--detach')
     await demo.git('commit', '--quiet', '--allow-empty', '-m', 'loose')
     await demo.delete()
-    await collectGarbage(demo)
+    await collectObjects(demo)
     assert.is((await restoreTrash(demo.app, RESTORE)).branch, null)
     assert.is(await demo.git('log', '-1', '--format=%s'), 'loose')
     assert.is((await runProcess(['git', 'symbolic-ref', '-q', 'HEAD'], { cwd: demo.worktree })).code, 1)
