@@ -49,6 +49,8 @@ export interface WorkspacePaths {
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
+  /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
+  readonly resolvedFile: string
   readonly sshDir: string
   readonly sshdConfig: string
   readonly hostKey: string
@@ -65,6 +67,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
+    resolvedFile: join(dir, 'project-resolved.yml'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
     hostKey: join(sshDir, 'ssh_host_ed25519_key'),

@@ -40,6 +40,9 @@ export interface ResolveRequest {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+/** A compose file alone, or several of a project, later ones on top. */
+export type ComposeSource = string | { readonly files: readonly string[]; readonly project: string }
+
 export interface UpOptions {
   /** Build what has a build section even when its image is there. */
   readonly build?: boolean
@@ -61,9 +64,10 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const docker = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['docker', ...args], { timeoutMs: QUERY_TIMEOUT_MS, ...options }))
   let plugin: readonly string[] | undefined
-  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet'): readonly string[] => {
+  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet', files: readonly string[] = []) => {
     plugin ??= composeProgram(env)
-    const named = 'file' in target ? ['-f', target.file] : ['-p', target.project]
+    const named =
+      'file' in target ? ['-f', target.file] : ['-p', target.project, ...files.flatMap((one) => ['-f', one])]
     return [...plugin, '--progress', progress, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
@@ -112,7 +116,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     plugin ??= composeProgram(env)
     const files = request.files.flatMap((file) => ['-f', file])
     const options = ['--progress', 'plain', '--project-directory', request.directory, '-p', request.project]
-    const argv = [...plugin, ...options, ...files, 'build', ...services]
+    const argv = [...plugin, ...options, ...files, 'build', '--', ...services]
     try {
       await runner.run(argv, { timeoutMs: BUILD_TIMEOUT_MS, env: request.env, onLine })
     } catch (error) {
@@ -121,7 +125,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
-  async function up(file: string, options: UpOptions = {}): Promise<void> {
+  async function up(source: ComposeSource, options: UpOptions = {}): Promise<void> {
     const { build, recreate, wait, create, services = [], onLine, env: variables } = options
     const flags = [
       ...(build ? ['--build'] : []),
@@ -134,9 +138,14 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       '--remove-orphans',
       ...flags,
       ...(onLine ? [] : ['--no-build']),
+      '--',
       ...services,
     ]
-    const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
+    const progress = onLine ? 'plain' : 'quiet'
+    const argv =
+      typeof source === 'string'
+        ? composeArgv({ file: source }, args, progress)
+        : composeArgv({ project: source.project }, args, progress, source.files)
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
     await explainBuild(() =>
       runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
@@ -145,7 +154,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
   async function execute(target: Target, service: string, argv: readonly string[]): Promise<void> {
-    await compose(target, ['exec', '--no-TTY', service, ...argv])
+    await compose(target, ['exec', '--no-TTY', '--', service, ...argv])
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
@@ -212,8 +221,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     down: (target: Target, { keepVolumes = false } = {}) =>
       compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
     execute,
-    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', ...names]),
-    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', ...names]),
+    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', '--', ...names]),
+    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', '--', ...names]),
   }
 }
 

@@ -7,6 +7,7 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import type { Inputs } from '../project/inputs.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive, ownIdentity } from '../system/process.ts'
@@ -58,6 +59,8 @@ export interface Working {
   record: WorkspaceRecord
   /** The project's compose files as this operation read them. */
   model?: ComposeModel | undefined
+  /** The files behind it as they were then. */
+  inputs?: Inputs
   /** Values of its secrets, for this operation alone. */
   readonly secrets?: ReadonlyMap<string, string>
   /** The notes that are still being written; a step that removes the record waits for them. */

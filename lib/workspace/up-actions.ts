@@ -8,6 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
+import { readInputs } from '../project/inputs.ts'
 import { ownNetworks } from '../stack/model.ts'
 import { areOutdated } from '../stack/secrets.ts'
 import { isPortFree } from '../system/net.ts'
@@ -40,13 +41,10 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
         // what the compose files say may hang on them
-        if (resolution?.model !== undefined)
-          ({ resolution } = await (await import('./project-stack.ts')).resolveStack(
-            app,
-            working.record,
-            backend,
-            project,
-          ))
+        if (resolution?.model === undefined) return
+        const { resolveStack } = await import('./project-stack.ts')
+        ;({ resolution } = await resolveStack(app, working.record, backend, project))
+        noteInputs(working)
       },
     },
     resolve: {
@@ -58,6 +56,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
         working.record = { ...working.record, ...pickStack(resolved.record) }
+        noteInputs(working)
       },
     },
     lease: {
@@ -121,6 +120,12 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
 function withSecretNames(record: WorkspaceRecord, settings: Settings): WorkspaceRecord {
   const secrets = secretRecords(settings)
   return secrets.length === 0 && record.secrets === undefined ? record : { ...record, secrets }
+}
+
+/** Right after they were read: what is changed from now on is not what the workspace is made from. */
+function noteInputs(working: Working): void {
+  const { record, model } = working
+  if (model !== undefined && record.worktree !== null) working.inputs = readInputs(record.worktree, record, model)
 }
 
 function pickStack({ stack }: WorkspaceRecord): Pick<WorkspaceRecord, 'stack'> {

@@ -53,6 +53,11 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'RESOURCE_EXHAUSTED',
     'docker network inspect',
   ],
+  [
+    'Error response from daemon: could not select device driver "nvidia" with capabilities: [[gpu]]',
+    'TOOL_MISSING',
+    'docker info',
+  ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
 ]
 
@@ -65,6 +70,11 @@ suite('docker failures', (test) => {
       assert.ok(error.hint?.includes(hint), `${error.hint}`)
     })
   }
+
+  test('the command is named, however many files it was given', () => {
+    const argv = ['/x/docker-compose', '--progress', 'plain', '-p', 'p', '-f', 'a', '-f', 'b', 'up', '--detach']
+    assert.is(explainDockerFailure(failed(argv, 'odd.')).message, '`docker compose up` failed: odd.')
+  })
 
   test('a port conflict names the port', () => {
     const { details } = explainDockerFailure(failed(['docker'], DOCKER[4]?.[0] ?? ''))
