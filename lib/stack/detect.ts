@@ -101,7 +101,8 @@ function mainBase({ names, workspace }: DetectFacts, files: readonly string[]): 
 
 function requireInside(path: string, where: string): string {
   const clean = path.replace(/^(\.\/)+/, '')
-  if (clean !== '' && !clean.startsWith('/') && !clean.split('/').includes('..')) return clean
+  const isPlain = clean !== '' && !clean.startsWith('/') && !/\p{Cc}/u.test(clean)
+  if (isPlain && !clean.split('/').includes('..')) return clean
   throw invalid(`${where} names ${JSON.stringify(path)}, which is not a path inside the repository.`)
 }
 
