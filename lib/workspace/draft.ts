@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
@@ -13,8 +13,9 @@ import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../cor
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
+import { realPathOf } from '../project/real-path.ts'
 import { cacheVolumes } from '../stack/caches.ts'
-import { type Detected, detectStack } from '../stack/detect.ts'
+import { type Detected, detectStack, findComposeFile } from '../stack/detect.ts'
 import { readyRecord } from '../stack/ready-record.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
@@ -97,6 +98,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
+  if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo)
   const stack = detected === undefined ? undefined : stackOf(detected, settings)
   const id = newWorkspaceId()
   const wanted = await withReadyPorts(asked, { id, name, ...ready })
@@ -161,6 +163,17 @@ export function cachesOf(
 ): Pick<WorkspaceRecord, 'caches'> {
   if (settings.caches.length === 0 || !backend.capabilities.has('compose-file')) return {}
   return { caches: cacheVolumes(instance, repo, settings.caches) }
+}
+
+/** Whoever stands in a sub-folder may mean its stack; only what is at the top is found by itself. */
+function tellElsewhere({ cwd, emit }: App, { worktree }: Repository): void {
+  const folder = relative(worktree, realPathOf(cwd) ?? cwd)
+  if (folder === '' || folder.startsWith('..') || !existsSync(cwd)) return
+  const name = findComposeFile(readdirSync(cwd))
+  if (name === undefined) return
+  const file = join(folder, name)
+  const hint = `To run it, run \`nexus config set --project compose.files ${file}\``
+  emit({ type: 'warning', text: `${file} is not run, as it is not at the top of the repository`, hint })
 }
 
 async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {

@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import { explainBuildFailure, explainDockerFailure } from '../../lib/tools/docker-failures.ts'
-import { explainGitFailure } from '../../lib/tools/git.ts'
+import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })
@@ -104,6 +104,12 @@ const GIT: readonly (readonly [string, ErrorCode])[] = [
   ["fatal: 'feature' is already used by worktree at '/home/u/app/.worktree/feature'", 'BRANCH_IN_USE'],
   ["fatal: detected dubious ownership in repository at '/home/u/app'", 'PERMISSION_DENIED'],
   ['error: unable to write file x: No space left on device', 'DISK_FULL'],
+  ['git-lfs filter-process: 1: git-lfs: not found\nfatal: the remote end hung up unexpectedly', 'TOOL_MISSING'],
+  [
+    "This repository is configured for Git LFS but 'git-lfs' was not found on your path. If you no longer wish",
+    'TOOL_MISSING',
+  ],
+  ["error: external filter 'git-lfs filter-process' failed\nfatal: a.bin: smudge filter lfs failed", 'GIT_ERROR'],
   ['fatal: something new', 'GIT_ERROR'],
 ]
 
