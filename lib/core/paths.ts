@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
+  /** Worktrees that were deleted with --force, each in a folder of its own. */
+  readonly trash: string
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
@@ -38,6 +40,7 @@ export function homePaths(home: string): HomePaths {
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
+    trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
   }
@@ -51,6 +54,8 @@ export interface WorkspacePaths {
   readonly overrideFile: string
   /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
   readonly resolvedFile: string
+  /** Configuration of the gate of a guarded workspace. */
+  readonly networkDir: string
   readonly sshDir: string
   readonly sshdConfig: string
   readonly hostKey: string
@@ -68,6 +73,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
     resolvedFile: join(dir, 'project-resolved.yml'),
+    networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
     hostKey: join(sshDir, 'ssh_host_ed25519_key'),

@@ -20,7 +20,9 @@ import {
   type RunOptions,
   type RunResult,
   toolMissing,
+  WORKER_VARIABLE,
 } from './exec.ts'
+import { markOf } from './process.ts'
 
 /** Milliseconds between TERM and KILL. */
 const KILL_GRACE_MS = 5_000
@@ -60,7 +62,7 @@ export async function runCaptured(
     detached: true,
     store: { ...said, stdall: boundedPieces(0) },
     cwd: options.cwd,
-    env: cleanEnvironment(environment, options.env),
+    env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
     ...(options.input === undefined || options.input === ''
       ? { stdio: ['ignore', 'pipe', 'pipe'] }
       : { input: Readable.from([options.input]) }),

@@ -170,10 +170,20 @@ function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
 }
 
+/** Takes a file or folder from everybody but its owner. */
+export async function restrict(path: string, mode: number): Promise<void> {
+  await chmod(path, mode)
+}
+
 /** Marks a file as used now. */
 export async function touch(path: string): Promise<void> {
   const now = new Date()
   await utimes(path, now, now)
+}
+
+/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
 }
 
 /** Puts a finished file in place, over an older one. */
@@ -185,6 +195,18 @@ export async function renameInto(temporary: string, path: string): Promise<void>
 export async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true })
   await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
+}
+
+/** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
+export async function moveTree(from: string, to: string): Promise<boolean> {
+  await makeFolder(dirname(to))
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
+    throw explainWriteError(error, from)
+  }
 }
 
 /** Owner, mode and times of one folder for another; what only root may give stays as it is. */
@@ -206,6 +228,16 @@ export async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path)
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Names in a folder; none for one that is not there. */
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
   }
 }
 

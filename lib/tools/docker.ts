@@ -4,6 +4,7 @@
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { findComposePlugin } from './docker-endpoint.ts'
+import { createFactCommands } from './docker-facts.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
 import { createImageCommands } from './docker-images.ts'
 import { createObjectCommands } from './docker-objects.ts'
@@ -14,7 +15,6 @@ const QUERY_TIMEOUT_MS = 10_000
 const LIST_TIMEOUT_MS = 3_000
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 const BUILD_TIMEOUT_MS = 30 * 60_000
-const PLUGIN_MINIMUM = [2, 24, 4] as const
 
 export interface ContainerRow {
   readonly workspace: string
@@ -51,6 +51,8 @@ export interface UpOptions {
   readonly wait?: boolean
   /** Make everything and start nothing. */
   readonly create?: boolean
+  /** Images that are not here are not pulled. */
+  readonly local?: boolean
   /** Only these services and what they depend on; default: all. */
   readonly services?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -126,7 +128,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
   async function up(source: ComposeSource, options: UpOptions = {}): Promise<void> {
-    const { build, recreate, wait, create, services = [], onLine, env: variables } = options
+    const { build, recreate, wait, create, local, services = [], onLine, env: variables } = options
     const flags = [
       ...(build ? ['--build'] : []),
       ...(recreate ? ['--force-recreate'] : []),
@@ -138,6 +140,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       '--remove-orphans',
       ...flags,
       ...(onLine ? [] : ['--no-build']),
+      ...(local ? ['--pull', 'never'] : []),
       '--',
       ...services,
     ]
@@ -188,6 +191,18 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     return stdout.trim()
   }
 
+  /** All that a service has printed, also one that is stopped. */
+  async function logsOf(target: Target, service: string): Promise<string> {
+    return (await compose(target, ['logs', '--no-color', '--no-log-prefix', '--', service])).stdout
+  }
+
+  /** Sends a signal to a service's process; one that does not run needs none. */
+  async function signal(target: Target, service: string, name: string): Promise<void> {
+    const result = await compose(target, ['kill', '--signal', name, '--', service], { okCodes: 'any' })
+    if (result.code === 0 || /is not running|no container found/i.test(result.stderr)) return
+    throw explainDockerFailure(new CommandFailed(composeArgv(target, ['kill']), result))
+  }
+
   /** The engine's version and how it runs. */
   async function info(): Promise<{ readonly version: string; readonly rootless: boolean }> {
     const { stdout } = await docker(['info', '--format', '{{.ServerVersion}}\t{{json .SecurityOptions}}'])
@@ -205,8 +220,11 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     listContainers,
     ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
+    ...createFactCommands(docker),
     attachLogs,
     lastLogs,
+    logsOf,
+    signal,
     info,
     composeVersion,
     resolve,
@@ -229,22 +247,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 function composeProgram(env: NodeJS.ProcessEnv): readonly string[] {
   const plugin = findComposePlugin(env)
   return plugin === undefined ? ['docker', 'compose'] : [plugin]
-}
-
-/** @throws {NexusError} TOOL_MISSING when the compose plugin is older than what the generated files need */
-export function requireComposeVersion(version: string): void {
-  const parts = version.split(/[.+-]/).map(Number)
-  for (const [i, minimum] of PLUGIN_MINIMUM.entries()) {
-    const part = parts[i] ?? 0
-    if (part > minimum) return
-    if (part < minimum || Number.isNaN(part)) {
-      const wanted = PLUGIN_MINIMUM.join('.')
-      throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
-        hint: 'To install a newer one, run `make setup`',
-        details: { version, wanted },
-      })
-    }
-  }
 }
 
 export function parseContainers(stdout: string): readonly ContainerRow[] {

@@ -24,6 +24,7 @@ export type StepId =
   | 'pause'
   | 'resume'
   | 'remove'
+  | 'trash'
   | 'worktree-remove'
   | 'branch-delete'
   | 'release'
@@ -169,21 +170,28 @@ export interface DeleteFacts {
   readonly portsLeased: boolean
   /** The hook before a delete, as its command; undefined for none. */
   readonly preDelete?: string | undefined
+  /** Why its files go to the trash; undefined when they do not. */
+  readonly trashCause?: string | undefined
+  /** Its worktree was there before it and stays. */
+  readonly keepWorktree?: boolean
 }
 
 export function planDelete(facts: DeleteFacts): Plan {
   const plan: Step[] = facts.preDelete === undefined ? [] : [step('pre-delete', facts.preDelete, 'configured')]
   plan.push(step('remove', facts.name, 'containers, networks and volumes by label', ['pre-delete']))
-  if (facts.worktree !== null) {
-    plan.push(step('worktree-remove', facts.worktree, 'nothing in it would be lost or --force was given', ['remove']))
+  if (facts.trashCause !== undefined) {
+    plan.push(step('trash', facts.worktree ?? facts.branch, facts.trashCause, ['remove']))
+  }
+  if (facts.worktree !== null && facts.keepWorktree !== true) {
+    const cause = facts.trashCause === undefined ? 'nothing in it would be lost or --force was given' : 'in the trash'
+    plan.push(step('worktree-remove', facts.worktree, cause, ['remove', 'trash']))
   }
   if (facts.deleteBranchCause !== undefined) {
-    plan.push(step('branch-delete', facts.branch, facts.deleteBranchCause, ['worktree-remove']))
+    plan.push(step('branch-delete', facts.branch, facts.deleteBranchCause, ['trash', 'worktree-remove']))
   }
   if (facts.portsLeased) plan.push(step('release', 'ports', 'leased until now', ['remove']))
-  plan.push(
-    step('forget', facts.name, 'nothing is left of it', ['worktree-remove', 'branch-delete', 'release', 'remove']),
-  )
+  const all: readonly StepId[] = ['trash', 'worktree-remove', 'branch-delete', 'release', 'remove']
+  plan.push(step('forget', facts.name, 'nothing is left of it', all))
   return plan
 }
 

@@ -1,9 +1,11 @@
 /** list, status, ports: look and tell. */
 
+import { formatSize } from '../../lib/core/sizes.ts'
 import { formatAge } from '../../lib/core/time.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
+import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/list.ts'
 import type { Call, Run } from './command.ts'
@@ -11,31 +13,50 @@ import { describeDoor } from './door-text.ts'
 
 export const list: Run = async (call) => {
   const repo = await repositoryOf(call)
-  const workspaces = await listWorkspaces(call.app, { repo, dirty: call.flag('dirty') })
-  const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, repo === undefined, call.flag('dirty'))
+  const columns = { repo: repo === undefined, dirty: call.flag('dirty'), size: call.flag('size') }
+  const workspaces = await listWorkspaces(call.app, { ...columns, repo })
+  await tellMoved(call)
+  const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, columns)
   return { data: { workspaces }, text }
 }
 
 /** Outside of any repository, all are meant. */
-async function repositoryOf(call: Call): Promise<string | undefined> {
+export async function repositoryOf(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
   if (given !== undefined) return (await findRepo(call.app, given)).root
   return call.flag('all') ? undefined : findRepository(call.cwd)?.root
+}
+
+/** A repository that was moved has no workspaces by its new path, though their worktrees are in it. */
+async function tellMoved({ app, cwd }: Call): Promise<void> {
+  const here = findRepository(cwd)
+  const moved = here === undefined ? [] : listMoved(await app.records.list(), here)
+  if (moved.length === 0) return
+  const names = moved.map(({ name }) => name).join(', ')
+  const text = `this repository was moved here from ${moved[0]?.repo}, where Nexus looks for ${names}`
+  app.emit({ type: 'warning', text, hint: 'To tell Nexus, run `nexus repair --all`' })
 }
 
 function nothing(repo: string | undefined): string {
   return `no workspaces${repo === undefined ? '' : ` in ${repo}`}; \`nexus up <name>\` makes one`
 }
 
-function formatList(workspaces: readonly WorkspaceResource[], withRepo: boolean, withDirty: boolean): string {
+interface Columns {
+  readonly repo: boolean
+  readonly dirty: boolean
+  readonly size: boolean
+}
+
+function formatList(workspaces: readonly WorkspaceResource[], { repo, dirty, size }: Columns): string {
   const header = [
     'NAME',
     'STATE',
     'BRANCH',
     'PORTS',
     'AGE',
-    ...(withDirty ? ['DIRTY'] : []),
-    ...(withRepo ? ['REPOSITORY'] : []),
+    ...(dirty ? ['DIRTY'] : []),
+    ...(size ? ['SIZE'] : []),
+    ...(repo ? ['REPOSITORY'] : []),
   ]
   const rows = workspaces.map((workspace) => [
     workspace.name,
@@ -43,10 +64,21 @@ function formatList(workspaces: readonly WorkspaceResource[], withRepo: boolean,
     workspace.branch,
     workspace.ports.map((port) => port.url ?? `${port.name} ${port.host ?? port.container}`).join(' ') || '-',
     formatAge(workspace.createdAt),
-    ...(withDirty ? [dirtyWord(workspace.dirty)] : []),
-    ...(withRepo ? [workspace.repo] : []),
+    ...(dirty ? [dirtyWord(workspace.dirty)] : []),
+    ...(size ? [sizeWords(workspace.size)] : []),
+    ...(repo ? [workspace.repo] : []),
   ])
   return formatTable(header, rows)
+}
+
+/** `1.2 GB: worktree 1.0 GB, layers 40 MB, volumes 120 MB` */
+function sizeWords(size: WorkspaceResource['size']): string {
+  if (size === undefined) return '?'
+  const { total, worktree, layers, volumes, state } = size
+  const parts = Object.entries({ worktree, layers, volumes, state }).map(
+    ([name, bytes]) => `${name} ${formatSize(bytes)}`,
+  )
+  return `${formatSize(total)}: ${parts.join(', ')}`
 }
 
 function dirtyWord(dirty: boolean | null | undefined): string {
@@ -59,6 +91,7 @@ export const status: Run = async (call) => {
   const state = resource.reason === '' ? resource.state : `${resource.state}: ${resource.reason}`
   const fields = [
     ['state', state] as const,
+    ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
     ...outdated(resource),
     ['id', resource.id] as const,
     ['repository', resource.repo] as const,

@@ -4,7 +4,11 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { BY_HAND } from './table-by-hand.ts'
+import { CARE } from './table-care.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { NETWORK } from './table-network.ts'
+import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -16,6 +20,8 @@ const trust = () => import('./trust.ts')
 
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
+  ...TRASH,
+  ...BY_HAND,
   {
     name: 'list',
     aliases: ['ls'],
@@ -24,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { flag: '--all', text: 'of every repository' },
       { flag: '--dirty', text: 'also ask git for uncommitted changes' },
+      { flag: '--size', text: 'also measure what each takes on the disk' },
       REPO,
     ],
     example: 'nexus list --all',
@@ -145,6 +152,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus init --dry-run',
     load: async () => (await initialising()).init,
   },
+  ...CARE,
   {
     name: 'config show',
     summary: 'show the configuration that holds here',
@@ -180,6 +188,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus config unset defaults.idle_timeout',
     load: async () => (await config()).unset,
   },
+  ...NETWORK,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

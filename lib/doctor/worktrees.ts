@@ -1,0 +1,67 @@
+/**
+ * Worktrees: those of the records, which may be gone or on another branch, and those that look like ours and have no record
+ * here. People's work lies in worktrees, so none is ever removed by a check.
+ */
+import { join } from 'node:path'
+import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { shellWord } from '../core/shell.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { findRepository, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
+import type { App } from '../workspace/app.ts'
+import { type Drift, findDrift } from '../workspace/drift.ts'
+import { repairWorkspace } from '../workspace/repair.ts'
+import type { Scan } from './scan.ts'
+
+export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {
+  const own = records.filter(({ operation }) => operation === null).flatMap((record) => judgeWorktree(app, record))
+  const here = findRepository(app.cwd)
+  const repos = new Map(records.flatMap(({ repo, gitDir }) => (gitDir === null ? [] : [[repo, gitDir] as const])))
+  if (here !== undefined) repos.set(here.root, here.gitDir)
+  const known = new Set(records.map(({ worktree }) => worktree))
+  const strays = [...repos].flatMap(([repo, gitDir]) => {
+    const folders = [join(repo, '.worktree'), ...(settings?.worktreeDir === undefined ? [] : [settings.worktreeDir])]
+    const marked = new Set(listAdminDirs(gitDir).flatMap((one) => (one.marker === undefined ? [] : [one.worktree])))
+    const looksOurs = (path: string, branch: string | null) =>
+      branch?.startsWith('nexus/') === true && folders.some((folder) => path.startsWith(`${folder}/`))
+    return listLinkedWorktrees(gitDir)
+      .filter(({ path, branch }) => marked.has(path) || looksOurs(path, branch))
+      .filter(({ path }) => !known.has(path))
+      .map(({ path, present }) => judgeStray(repo, path, present))
+  })
+  const found = [...own, ...strays]
+  return found.length > 0 ? found : [well('the worktrees are where they should be')]
+}
+
+const WHY: Readonly<Record<Drift['kind'], string>> = {
+  'repository-gone': 'It was moved or removed; without it the worktree is no worktree.',
+  'worktree-gone': 'What was not committed in it is lost; the branch is there.',
+  'worktree-moved': 'The workspace has the old place mounted, and no start can go on from there.',
+  'worktree-unlinked': 'git works neither in it nor inside the workspace.',
+  branch: 'A delete asks for commits on its own branch; those on others stay where they are.',
+}
+
+/** What git itself tells can be mended without a question. */
+const MENDABLE: ReadonlySet<Drift['kind']> = new Set(['worktree-moved', 'worktree-unlinked'])
+
+function judgeWorktree(app: App, record: WorkspaceRecord): readonly Diagnosis[] {
+  const drift = findDrift(record)
+  if (drift === undefined) return []
+  const { kind, text, command, broken } = drift
+  const said = { message: `Workspace ${record.name}: ${text}.`, why: WHY[kind], hint: `To mend it, run \`${command}\`` }
+  if (!broken) return [warning(said)]
+  const request = { repo: undefined, worktree: undefined, dryRun: false }
+  const fix = MENDABLE.has(kind) ? async () => void (await repairWorkspace(app, record, request)) : undefined
+  return [failure({ ...said, fix })]
+}
+
+function judgeStray(repo: string, path: string, present: boolean): Diagnosis {
+  return warning({
+    message: `${path} is a worktree of Nexus's making without a workspace in this NEXUS_HOME.`,
+    why: present
+      ? 'It may be the work of another NEXUS_HOME or of a workspace whose record was lost, so that it stays.'
+      : 'Its folder is gone; git keeps its branch from being used elsewhere.',
+    hint: present
+      ? `To remove it, run \`git -C ${shellWord(repo)} worktree remove ${shellWord(path)}\`; to make it a workspace again, \`nexus adopt ${shellWord(path)}\``
+      : `To forget it, run \`git -C ${shellWord(repo)} worktree prune\``,
+  })
+}
