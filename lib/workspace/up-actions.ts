@@ -21,7 +21,7 @@ import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
 import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
-import { type Working, withRepository } from './operate.ts'
+import { noteInputs, type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
 
@@ -43,13 +43,10 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
         // what the compose files say may hang on them
-        if (resolution?.model !== undefined)
-          ({ resolution } = await (await import('./project-stack.ts')).resolveStack(
-            app,
-            working.record,
-            backend,
-            project,
-          ))
+        if (resolution?.model === undefined) return
+        const { resolveStack } = await import('./project-stack.ts')
+        ;({ resolution } = await resolveStack(app, working.record, backend, project))
+        noteInputs(working)
       },
     },
     resolve: {
@@ -61,6 +58,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
         working.record = { ...working.record, ...pickStack(resolved.record) }
+        noteInputs(working)
       },
     },
     lease: {

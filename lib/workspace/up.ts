@@ -237,8 +237,9 @@ export function describeStack({ stack }: WorkspaceRecord): string | undefined {
 }
 
 /** Notes what the workspace was made from. */
-export function withInputs({ record, model }: Working): WorkspaceRecord {
-  return record.worktree === null ? record : { ...record, inputs: readInputs(record.worktree, record, model) }
+export function withInputs({ record, model, inputs }: Working): WorkspaceRecord {
+  if (record.worktree === null) return record
+  return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
 }
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */
