@@ -95,6 +95,8 @@ export interface Operation {
   readonly options?: readonly string[]
   /** Steps of the plan that are done; what a crash left is made good from here. */
   readonly done: readonly string[]
+  /** All that were begun. */
+  readonly begun?: readonly string[]
   /** The step begun last. */
   readonly step: string
   readonly startedAt: string

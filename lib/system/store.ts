@@ -6,7 +6,9 @@ import {
   chmodSync,
   constants,
   existsSync,
+  linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -30,26 +32,58 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { isRunning } from './process.ts'
 
 let sequence = 0
+let diskIsFull = false
+
+/** For tests: every write of this process fails from now on as on a full disk. */
+export function simulateFullDisk(): void {
+  diskIsFull = true
+}
+
+function requireSpace(): void {
+  if (diskIsFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+}
+
+/** Unique among the processes of this machine, and telling whose it is. */
+function temporaryName(path: string): string {
+  return `${path}.nexus-${process.pid}-${sequence++}.tmp`
+}
+
+/** What a process that was killed between temporary file and rename left goes with the next write into that folder. */
+export function removeAbandoned(folder: string): void {
+  const isAbandoned = (name: string) => {
+    const pid = /\.nexus-(\d+)-\d+\.tmp$/.exec(name)?.[1]
+    return pid !== undefined && !isRunning(Number(pid))
+  }
+  try {
+    for (const name of readdirSync(folder).filter(isAbandoned)) rmSync(join(folder, name), { force: true })
+  } catch {
+    // another user's folder: whatever is wrong with it is told by what is done in it
+  }
+}
 
 /**
- * Replaces a file in one step. Missing folders are made with mode 0700.
+ * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
  * @throws {NexusError} DISK_FULL; the old file is untouched then
  */
-export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+export async function writeFileAtomic(path: string, text: string, mode = 0o600, check = () => {}): Promise<void> {
+  const temporary = temporaryName(path)
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    removeAbandoned(dirname(path))
     const file = await open(temporary, 'wx', mode)
     try {
+      requireSpace()
       await file.writeFile(text)
       await file.chmod(mode)
       await file.sync()
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    check()
+    renameSync(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
     throw explainWriteError(error, path)
@@ -63,10 +97,12 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600):
  * and a dozen turns of the event loop for each cost more than the writing.
  */
 export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
-  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+  const temporary = temporaryName(path)
   try {
     if (existsSync(path) && readFileSync(path, 'utf8') === text) return false
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    removeAbandoned(dirname(path))
+    requireSpace()
     writeFileSync(temporary, text, { flag: 'wx', mode })
     chmodSync(temporary, mode)
     renameSync(temporary, path)
@@ -84,8 +120,16 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw error
+    throw explainReadError(error, path)
   }
+}
+
+function explainReadError(error: unknown, path: string): unknown {
+  if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return error
+  return new NexusError('PERMISSION_DENIED', `${path} cannot be read.`, {
+    hint: `To see who owns it, run \`ls -ld ${path}\``,
+    cause: error,
+  })
 }
 
 /**
@@ -125,8 +169,8 @@ export async function readJson<T extends { readonly schema: number }>(
   return data
 }
 
-export async function writeJson(path: string, data: unknown): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`)
+export async function writeJson(path: string, data: unknown, check?: () => void): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
@@ -177,6 +221,16 @@ export async function touch(path: string): Promise<void> {
 /** Puts a finished file in place, over an older one. */
 export async function renameInto(temporary: string, path: string): Promise<void> {
   await rename(temporary, path)
+}
+
+/** A second name for a file as it is now, unless that name is there. Costs no copy: files here are replaced, never changed. */
+export function linkOnce(path: string, name: string): void {
+  try {
+    linkSync(path, name)
+  } catch (error) {
+    if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      throw explainWriteError(error, name)
+  }
 }
 
 /** Copies a file or a folder with all that is in it, modes, times and links as they are, over what is there. */

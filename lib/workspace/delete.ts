@@ -12,10 +12,11 @@ import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
 import { observeOne } from './observe.ts'
-import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
+import { beginOperation, exclusively, perform, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
 import { projectOf, releaseAll } from './up.ts'
 import { removeEmptyFolders } from './up-actions.ts'
+import { isForeign, isHalfMade } from './worktree-owner.ts'
 
 export interface DeleteRequest {
   readonly force: boolean
@@ -40,7 +41,8 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 }
 
 /** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
-export async function deleteLocked(app: App, record: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+  const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
   const [branch] = await Promise.all([
@@ -48,9 +50,10 @@ export async function deleteLocked(app: App, record: WorkspaceRecord, given: Del
     request.force || (cut !== undefined && hasTouchedFiles(cut)) ? undefined : refuseLoss(app, record),
   ])
   const backend = await app.backend(record.backend)
-  const preDelete = cut === undefined ? await findPreDelete(app, record, request) : undefined
+  // what was cut off has run it already, or was never there to be used
+  const preDelete = record.operation === null ? await findPreDelete(app, record, request) : undefined
   const plan = planDelete({
-    preDelete: preDelete?.run,
+    preDelete: preDelete?.command,
     name: record.name,
     worktree: record.worktree,
     branch: record.branch,
@@ -64,18 +67,14 @@ export async function deleteLocked(app: App, record: WorkspaceRecord, given: Del
   let saved = true
   const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
     saved = false
-    await working.notes
+    await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
   })
   // before the point of no return: a hook that fails stops the delete
-  await preDelete?.perform()
+  const before = plan.filter(({ id }) => id === 'pre-delete')
+  if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
   await app.records.save(working.record)
-  await walk(
-    app,
-    working,
-    plan.filter(({ id }) => id !== 'pre-delete'),
-    actions,
-    () => saved,
-  )
+  const after = plan.filter(({ id }) => id !== 'pre-delete')
+  await walk(app, working, after, actions, () => saved)
   return { record, plan, keptBranch, changed: true }
 }
 
@@ -104,14 +103,14 @@ async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun 
   const settings = await findSettings(app, record.repo, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
-  const perform = async () => {
+  const run = async () => {
     if (!force) await admitNamed(app, record.repo, settings, ['pre-delete'])
     if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
       app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
     } else if (force) await tryHook(app, record, settings, 'pre-delete')
     else await runHook(app, record, settings, 'pre-delete')
   }
-  return { run: hook.run, perform }
+  return { command: hook.run, run }
 }
 
 function deleteActions(
@@ -150,9 +149,8 @@ function deleteActions(
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
 async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
   const { worktree } = record
-  // the worktree of a create that never finished holds nothing of the user's
-  const unfinished = record.operation?.kind === 'create' && !record.operation.done.includes('worktree')
-  if (worktree === null || unfinished || !existsSync(`${worktree}/.git`)) return
+  // one that never was finished holds nothing of the user's
+  if (worktree === null || isHalfMade(record) || !existsSync(`${worktree}/.git`)) return
   const [changes, submodules, detached] = await Promise.all([
     app.git.listChanges(worktree),
     existsSync(`${worktree}/.gitmodules`) ? app.git.listUnpushedSubmodules(worktree) : [],
