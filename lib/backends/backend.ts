@@ -10,6 +10,7 @@ import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Seed } from '../stack/seed.ts'
+import type { Housekeeping } from './housekeeping.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -22,6 +23,8 @@ export type Capability =
   | 'logs'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
+  /** What it holds can be looked through: health, leftovers, disk use. */
+  | 'housekeeping'
 
 export interface ExecRequest {
   readonly argv: readonly string[]
@@ -40,7 +43,7 @@ export interface CaptureRequest extends Omit<ExecRequest, 'tty'> {
 /** What a command inside said. */
 export interface Captured {
   readonly code: number
-  /** stdout and stderr as they came. */
+  /** stdout and stderr as they came; of very much, the beginning and the end. */
   readonly output: string
 }
 
@@ -151,6 +154,12 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /**
+   * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
+   * `worktree`.
+   */
+  removeFolder?(record: WorkspaceRecord, path: string): Promise<void>
+  ownFolder?(record: WorkspaceRecord, path: string): Promise<void>
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
@@ -166,6 +175,8 @@ export interface Backend {
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
   sshInfo(record: WorkspaceRecord): SshInfo
+  /** Only with the capability `housekeeping`. */
+  housekeeping?(): Promise<Housekeeping>
 }
 
 /** @throws {NexusError} UNSUPPORTED, naming the backend and what it lacks */

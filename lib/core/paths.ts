@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
+  /** Worktrees that were deleted with --force, each in a folder of its own. */
+  readonly trash: string
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
@@ -38,6 +40,7 @@ export function homePaths(home: string): HomePaths {
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
+    trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
   }

@@ -124,6 +124,8 @@ export interface WorkspaceRecord {
   readonly branchCreated: boolean
   /** Null on a backend without local files. */
   readonly worktree: string | null
+  /** The worktree was there before the workspace, and stays when that is deleted. */
+  readonly adopted?: boolean
   /** The repository's common git dir; null on a backend without local files. */
   readonly gitDir: string | null
   readonly backend: string
@@ -207,6 +209,17 @@ export interface PortResource {
   readonly service?: string
 }
 
+/** Bytes on the disk; null where it could not be measured. */
+export interface WorkspaceSize {
+  readonly worktree: number | null
+  /** Its folder in NEXUS_HOME: keys, generated files, a private git dir, checkpoints. */
+  readonly state: number | null
+  /** What its containers wrote, beside their images. */
+  readonly layers: number | null
+  readonly volumes: number | null
+  readonly total: number | null
+}
+
 /** The public resource; later capabilities add fields and change none. Times are RFC 3339 UTC. */
 export interface WorkspaceResource {
   readonly id: WorkspaceId
@@ -227,6 +240,7 @@ export interface WorkspaceResource {
   readonly network: NetworkMode
   readonly idleTimeout: string
   readonly dirty?: boolean | null
+  readonly size?: WorkspaceSize
   /** Files that changed since the workspace was made from them; `rebuild` renews it. */
   readonly outdated?: readonly string[]
 }

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly input?: string
   /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
+  /** Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines; default: all. */
+  readonly keepBytes?: number
 }
 
 export interface RunResult {
@@ -29,6 +31,8 @@ export interface RunResult {
   readonly stderr: string
   /** Exit code; 128 + n when signal n ended the process. */
   readonly code: number
+  /** More was said than `keepBytes` keeps. */
+  readonly cut?: boolean
 }
 
 export interface AttachOptions {

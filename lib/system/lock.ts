@@ -14,7 +14,8 @@ import { createServer, type Server } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import lockfile from 'proper-lockfile'
 import { NexusError } from '../core/errors.ts'
-import { explainWriteError, makeFolder } from './store.ts'
+import { makeFolder } from './store.ts'
+import { explainWriteError } from './temporary.ts'
 
 /** How old proper-lockfile's folder must be to count as abandoned. */
 const STALE_MS = process.platform === 'linux' ? 2_000 : 10_000

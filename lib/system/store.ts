@@ -8,7 +8,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,6 +16,8 @@ import {
 } from 'node:fs'
 import {
   appendFile,
+  chmod,
+  chown,
   copyFile,
   cp,
   mkdir,
@@ -32,37 +33,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
-import { isRunning } from './process.ts'
-
-let sequence = 0
-let diskIsFull = false
-
-/** For tests: every write of this process fails from now on as on a full disk. */
-export function simulateFullDisk(): void {
-  diskIsFull = true
-}
-
-function requireSpace(): void {
-  if (diskIsFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
-}
-
-/** Unique among the processes of this machine, and telling whose it is. */
-function temporaryName(path: string): string {
-  return `${path}.nexus-${process.pid}-${sequence++}.tmp`
-}
-
-/** What a process that was killed between temporary file and rename left goes with the next write into that folder. */
-export function removeAbandoned(folder: string): void {
-  const isAbandoned = (name: string) => {
-    const pid = /\.nexus-(\d+)-\d+\.tmp$/.exec(name)?.[1]
-    return pid !== undefined && !isRunning(Number(pid))
-  }
-  try {
-    for (const name of readdirSync(folder).filter(isAbandoned)) rmSync(join(folder, name), { force: true })
-  } catch {
-    // another user's folder: whatever is wrong with it is told by what is done in it
-  }
-}
+import { explainReadError, explainWriteError, removeAbandoned, requireSpace, temporaryName } from './temporary.ts'
 
 /**
  * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
@@ -122,14 +93,6 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
     throw explainReadError(error, path)
   }
-}
-
-function explainReadError(error: unknown, path: string): unknown {
-  if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return error
-  return new NexusError('PERMISSION_DENIED', `${path} cannot be read.`, {
-    hint: `To see who owns it, run \`ls -ld ${path}\``,
-    cause: error,
-  })
 }
 
 /**
@@ -212,6 +175,11 @@ function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
 }
 
+/** Takes a file or folder from everybody but its owner. */
+export async function restrict(path: string, mode: number): Promise<void> {
+  await chmod(path, mode)
+}
+
 /** Marks a file as used now. */
 export async function touch(path: string): Promise<void> {
   const now = new Date()
@@ -227,9 +195,8 @@ export async function renameInto(temporary: string, path: string): Promise<void>
 export function linkOnce(path: string, name: string): void {
   try {
     linkSync(path, name)
-  } catch (error) {
-    if (!['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      throw explainWriteError(error, name)
+  } catch {
+    // it is there already, or the file system has no links: then there is one safety less
   }
 }
 
@@ -237,6 +204,26 @@ export function linkOnce(path: string, name: string): void {
 export async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(dirname(to), { recursive: true })
   await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
+}
+
+/** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
+export async function moveTree(from: string, to: string): Promise<boolean> {
+  await makeFolder(dirname(to))
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
+    throw explainWriteError(error, from)
+  }
+}
+
+/** Owner, mode and times of one folder for another; what only root may give stays as it is. */
+export async function copyAttributes(from: string, to: string): Promise<void> {
+  const { uid, gid, mode, atime, mtime } = await stat(from)
+  if (process.getuid?.() === 0) await chown(to, uid, gid)
+  await chmod(to, mode & 0o7777)
+  await utimes(to, atime, mtime)
 }
 
 /** Removes a file or a folder with all that is in it; missing is fine. */
@@ -250,6 +237,16 @@ export async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path)
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Names in a folder; none for one that is not there. */
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
   }
 }
 
@@ -268,25 +265,5 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-export function explainWriteError(error: unknown, path: string): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
-        hint: 'To see what uses the disk, run `df -h` and `docker system df`',
-        cause: error,
-      })
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
-        hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
-        cause: error,
-      })
-    default:
-      return error
   }
 }

@@ -4,6 +4,7 @@
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { findComposePlugin } from './docker-endpoint.ts'
+import { createFactCommands } from './docker-facts.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
 import { createImageCommands } from './docker-images.ts'
 import { createObjectCommands } from './docker-objects.ts'
@@ -196,6 +197,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     listContainers,
     ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
+    ...createFactCommands(docker),
     attachLogs,
     lastLogs,
     info,

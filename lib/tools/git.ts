@@ -4,9 +4,11 @@
  * Changes to the repository happen only here, and callers hold the repository's lock around `addWorktree`,
  * `removeWorktree` and branch changes.
  */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { removeTree } from '../system/store.ts'
+import { createKeepingCommands } from './git-keeping.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
 const INERT = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false']
@@ -115,11 +117,11 @@ export function createGit(runner: Runner) {
   }
 
   /** Removes a worktree, half-made and locked ones too; its files are the caller's to have checked. */
-  async function removeWorktree(repo: string, path: string): Promise<void> {
+  async function removeWorktree(repo: string, path: string, removeFolder = removeTree): Promise<void> {
     const args = ['worktree', 'remove', '--force', '--force', '--', path]
     const { code } = await git(repo, args, { okCodes: 'any', timeoutMs: CHECKOUT_TIMEOUT_MS })
     if (code === 0) return
-    await rm(path, { recursive: true, force: true })
+    await removeFolder(path)
     await git(repo, ['worktree', 'prune', '--expire', 'now'])
   }
 
@@ -139,7 +141,7 @@ export function createGit(runner: Runner) {
     const others =
       ownRef === undefined
         ? ['--branches', '--tags', '--remotes']
-        : ['--single-worktree', `--exclude=${ownRef}`, '--all']
+        : ['--single-worktree', `--exclude=${ownRef}`, '--exclude=refs/nexus/trash/*', '--all']
     const { stdout } = await read(repo, [
       'rev-list',
       '--count',
@@ -236,6 +238,7 @@ export function createGit(runner: Runner) {
     findRemoteRef,
     fetchRef,
     identity,
+    ...createKeepingCommands(git),
   }
 }
 

@@ -1,27 +1,31 @@
 /**
  * Deletes a workspace, completely or not at all: refuses while something would be lost and lists it, keeps and names a
  * branch with commits found nowhere else, then removes parts, worktree, branch, lease and record in that order, so that
- * a delete cut short is found by the next command and finished.
+ * a delete cut short is found by the next command and finished. With `--force`, what would be lost goes to the trash.
  */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
-import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import { removeFolder } from './foreign-files.ts'
 import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
+import { isUntouched, listLosses, refuseLoss } from './losses.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, perform, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
+import type { Keeping, TrashEntry } from './trash.ts'
 import { projectOf, releaseAll } from './up.ts'
 import { removeEmptyFolders } from './up-actions.ts'
-import { isForeign, isHalfMade } from './worktree-owner.ts'
+import { isForeign } from './worktree-owner.ts'
 
 export interface DeleteRequest {
   readonly force: boolean
   readonly deleteBranch: boolean
   readonly dryRun: boolean
+  /** False: what `force` loses is lost at once. */
+  readonly trash: boolean
 }
 
 export interface DeleteResult {
@@ -29,13 +33,15 @@ export interface DeleteResult {
   readonly plan: Plan
   /** The branch that stays, with the number of its commits that are found nowhere else. */
   readonly keptBranch: { readonly name: string; readonly uniqueCommits: number } | null
+  /** Where its files are now; null when they are not in the trash. */
+  readonly trash: TrashEntry | null
   readonly changed: boolean
 }
 
 export async function deleteWorkspace(app: App, found: WorkspaceRecord, request: DeleteRequest): Promise<DeleteResult> {
   const body = async (record: WorkspaceRecord | undefined): Promise<DeleteResult> =>
     record === undefined
-      ? { record: found, plan: [], keptBranch: null, changed: false }
+      ? { record: found, plan: [], keptBranch: null, trash: null, changed: false }
       : deleteLocked(app, record, request)
   return exclusively(app, found.id, body, { as: 'delete', dryRun: request.dryRun })
 }
@@ -45,11 +51,10 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
-  const [branch] = await Promise.all([
-    judgeBranch(app, record, request),
-    request.force || (cut !== undefined && hasTouchedFiles(cut)) ? undefined : refuseLoss(app, record),
-  ])
+  const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
+  const [branch] = await Promise.all([judgeBranch(app, record, request), mayLose ? undefined : refuseLoss(app, record)])
   const backend = await app.backend(record.backend)
+  const keeping = await findKeeping(app, record, request, branch)
   // what was cut off has run it already, or was never there to be used
   const preDelete = record.operation === null ? await findPreDelete(app, record, request) : undefined
   const plan = planDelete({
@@ -58,28 +63,29 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     worktree: record.worktree,
     branch: record.branch,
     deleteBranchCause: branch.delete?.cause,
+    trashCause: keeping === undefined ? undefined : causeOf(keeping),
+    keepWorktree: record.adopted === true,
     // also when the record knows none: a create may have been killed between lease and note
     portsLeased: backend.capabilities.has('local-ports'),
   })
   const keptBranch = branch.kept
-  if (request.dryRun) return { record, plan, keptBranch, changed: false }
-  const working: Working = { record: { ...record, operation: beginOperation('delete', optionsOf(request), cut?.done) } }
-  let saved = true
-  const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
-    saved = false
-    await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
-  })
+  if (request.dryRun) return { record, plan, keptBranch, trash: null, changed: false }
+  const operation = beginOperation('delete', optionsOf(request), cut?.done)
+  const working: Working = { record: { ...record, operation } }
+  const progress: Progress = { saved: true, trash: null }
+  const actions = deleteActions(app, working, backend, { progress, keeping, branchCommit: branch.delete?.commit })
   // before the point of no return: a hook that fails stops the delete
   const before = plan.filter(({ id }) => id === 'pre-delete')
   if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
   await app.records.save(working.record)
-  const after = plan.filter(({ id }) => id !== 'pre-delete')
-  await walk(app, working, after, actions, () => saved)
-  return { record, plan, keptBranch, changed: true }
+  const steps = plan.filter(({ id }) => id !== 'pre-delete')
+  await walk(app, working, steps, actions, () => progress.saved)
+  await dropExpired(app)
+  return { record, plan, keptBranch, trash: progress.trash, changed: true }
 }
 
-function optionsOf({ force, deleteBranch }: DeleteRequest): readonly string[] {
-  return [...(force ? ['force'] : []), ...(deleteBranch ? ['delete-branch'] : [])]
+function optionsOf({ force, deleteBranch, trash }: DeleteRequest): readonly string[] {
+  return [...(force ? ['force'] : []), ...(deleteBranch ? ['delete-branch'] : []), ...(trash ? [] : ['no-trash'])]
 }
 
 function withOptions(request: DeleteRequest, { options = [] }: Operation): DeleteRequest {
@@ -87,12 +93,66 @@ function withOptions(request: DeleteRequest, { options = [] }: Operation): Delet
     ...request,
     force: request.force || options.includes('force'),
     deleteBranch: request.deleteBranch || options.includes('delete-branch'),
+    trash: request.trash && !options.includes('no-trash'),
   }
 }
 
 /** What is missing from the worktree was removed by the delete itself. */
 function hasTouchedFiles({ step, done }: Operation): boolean {
-  return [step, ...done].some((one) => ['worktree-remove', 'branch-delete', 'forget'].includes(one))
+  return [step, ...done].some((one) => ['trash', 'worktree-remove', 'branch-delete', 'forget'].includes(one))
+}
+
+/** What is old enough in the trash; it must not fail a delete that is done. */
+async function dropExpired(app: App): Promise<void> {
+  if (!existsSync(app.home.trash)) return
+  const { expireTrash } = await import('./trash.ts')
+  await expireTrash(app, false)
+}
+
+/**
+ * What goes to the trash: with `force`, whatever the delete would lose, and what git ignores. A delete that was cut off is
+ * finished as it was begun.
+ */
+async function findKeeping(
+  app: App,
+  record: WorkspaceRecord,
+  request: DeleteRequest,
+  branch: BranchVerdict,
+): Promise<Keeping | undefined> {
+  const { worktree } = record
+  if (worktree === null || record.adopted === true) return undefined
+  const begun = record.operation?.kind === 'delete' && existsSync(app.home.trash)
+  if (begun && (await (await import('./trash.ts')).findUnfinished(app, record)) !== undefined)
+    return { lost: ['what an interrupted delete began to keep'], branchCommit: branch.delete?.unique }
+  if (!request.force || !request.trash || (await app.config()).settings.trash.keep === 'off') return undefined
+  const lost = await lossesByForce(app, record, worktree)
+  const commits = branch.delete?.unique === undefined ? [] : [`commits of branch ${record.branch}`]
+  const all = [...lost, ...commits]
+  return all.length === 0 ? undefined : { lost: all, branchCommit: branch.delete?.unique }
+}
+
+/** Where git cannot look, everything counts. */
+async function lossesByForce(app: App, record: WorkspaceRecord, worktree: string): Promise<readonly string[]> {
+  if (isUntouched(record, worktree)) return []
+  try {
+    const lost = await listLosses(app, record)
+    if (lost.length > 0) return lost
+    return (await app.git.listIgnored(worktree)).map((path) => `!! ${path}`)
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    return [`everything in ${worktree}: ${error.message}`]
+  }
+}
+
+function causeOf({ lost }: Keeping): string {
+  return `kept for a while: ${lost.length === 1 ? lost[0] : `${lost[0]} and ${lost.length - 1} more`}`
+}
+
+/** How far a delete is. */
+interface Progress {
+  /** There is a record to note steps in. */
+  saved: boolean
+  trash: TrashEntry | null
 }
 
 /**
@@ -113,69 +173,60 @@ async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun 
   return { command: hook.run, run }
 }
 
+interface Doomed {
+  readonly progress: Progress
+  readonly keeping: Keeping | undefined
+  readonly branchCommit: string | undefined
+}
+
 function deleteActions(
   app: App,
-  { record }: Working,
+  working: Working,
   backend: Backend,
-  branchCommit: string | undefined,
-  beforeForget: () => Promise<void>,
+  { progress, keeping, branchCommit }: Doomed,
 ): Actions {
+  const { record } = working
   const { worktree, gitDir, repo } = record
+  const inRepository = async (body: () => Promise<void>) => {
+    if (gitDir !== null && existsSync(gitDir)) await withRepository(app, gitDir, body)
+  }
   return {
     remove: { run: () => backend.remove(record) },
+    trash: {
+      run: async () => {
+        if (keeping !== undefined) progress.trash = await (await import('./trash.ts')).putInTrash(app, record, keeping)
+      },
+    },
     'worktree-remove': {
       run: async () => {
-        if (worktree === null || gitDir === null) return
-        if (existsSync(gitDir)) await withRepository(app, gitDir, () => app.git.removeWorktree(repo, worktree))
+        if (worktree === null) return
+        const remove = (path: string) => removeFolder(app, record, path)
+        await inRepository(() => app.git.removeWorktree(repo, worktree, remove))
+        // also where its repository is gone
+        if (existsSync(worktree)) await remove(worktree)
         await removeEmptyFolders(worktree)
       },
     },
     'branch-delete': {
-      run: async () => {
-        if (gitDir === null || branchCommit === undefined) return
-        await withRepository(app, gitDir, () => app.git.deleteBranch(repo, record.branch, branchCommit))
-      },
+      run: () =>
+        inRepository(async () => {
+          if (branchCommit !== undefined) await app.git.deleteBranch(repo, record.branch, branchCommit)
+        }),
     },
     release: { run: () => releaseAll(app, record.id) },
     forget: {
       run: async () => {
-        await beforeForget()
+        progress.saved = false
+        await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
         await app.records.remove(record.id)
       },
     },
   }
 }
 
-/** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
-async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
-  const { worktree } = record
-  // one that never was finished holds nothing of the user's
-  if (worktree === null || isHalfMade(record) || !existsSync(`${worktree}/.git`)) return
-  const [changes, submodules, detached] = await Promise.all([
-    app.git.listChanges(worktree),
-    existsSync(`${worktree}/.gitmodules`) ? app.git.listUnpushedSubmodules(worktree) : [],
-    readBranch(worktree) === null ? app.git.countUniqueCommits(worktree, 'HEAD') : 0,
-  ])
-  const lost = [
-    ...changes,
-    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
-    ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
-  ]
-  if (lost.length === 0) return
-  const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
-  throw new NexusError(
-    'WORKSPACE_DIRTY',
-    `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
-    {
-      hint: `To lose them, run \`nexus delete ${record.name} --force\``,
-      details: { lost: lost.slice(0, 1000) },
-      output: `${lost.slice(0, 20).join('\n')}${more}`,
-    },
-  )
-}
-
 interface BranchVerdict {
-  readonly delete: { readonly commit: string; readonly cause: string } | undefined
+  /** `unique`: its tip again, where it has commits that are found nowhere else. */
+  readonly delete: { readonly commit: string; readonly cause: string; readonly unique?: string } | undefined
   readonly kept: DeleteResult['keptBranch']
 }
 
@@ -188,20 +239,21 @@ async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteReq
   if (ref === undefined) return { delete: undefined, kept: null }
   const uniqueCommits = await app.git.countUniqueCommits(repo, ownRef, ownRef)
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
-  if (ref.worktree !== '' && ref.worktree !== worktree) return kept
+  // a worktree that stays keeps its branch
+  if ((ref.worktree !== '' && ref.worktree !== worktree) || record.adopted === true) return kept
   if (!record.branchCreated && !request.deleteBranch) return kept
+  const { commit } = ref
   // what was fetched and not built upon is as it was before the workspace
-  if (record.base === ref.commit)
-    return { delete: { commit: ref.commit, cause: 'still where it was made' }, kept: null }
-  if (uniqueCommits === 0) return { delete: { commit: ref.commit, cause: 'no commits of its own' }, kept: null }
+  if (record.base === commit) return { delete: { commit, cause: 'still where it was made' }, kept: null }
+  if (uniqueCommits === 0) return { delete: { commit, cause: 'no commits of its own' }, kept: null }
   if (!request.deleteBranch) return kept
-  if (request.force)
-    return { delete: { commit: ref.commit, cause: `--force, with ${uniqueCommits} commits of its own` }, kept: null }
+  const cause = `--force, with ${uniqueCommits} commits of its own`
+  if (request.force) return { delete: { commit, cause, unique: commit }, kept: null }
   throw new NexusError(
     'WORKSPACE_DIRTY',
     `Branch ${branch} has ${uniqueCommits} commits that are found nowhere else.`,
     {
-      hint: `To lose them, run \`nexus delete ${record.name} --delete-branch --force\``,
+      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --delete-branch --force\``,
       details: { branch, uniqueCommits },
     },
   )

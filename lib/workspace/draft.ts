@@ -224,7 +224,8 @@ function worktreePath(settings: Settings, repo: Repository, name: WorkspaceName)
   return join(settings.worktreeDir, repoLabel(basename(repo.root)), name)
 }
 
-function requireFreeFolder(path: string, repo: Repository): void {
+/** @throws {NexusError} WORKSPACE_ALREADY_EXISTS when there is something at the path */
+export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>): void {
   const registered = listLinkedWorktrees(repo.gitDir).find((worktree) => worktree.path === path)
   const filled = existsSync(path) && readdirSync(path).length > 0
   if (!filled && registered?.present !== true) return

@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import type { Operation } from '../core/workspace.ts'
-import { simulateFullDisk } from '../system/store.ts'
+import { simulateFullDisk } from '../system/temporary.ts'
 import { PLAN_STEPS, type StepId } from './steps.ts'
 
 export const FAILURES = ['kill', 'term', 'error', 'hang', 'enospc'] as const

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConfigSources } from '../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
+import { boundedPieces, wholeLines } from '../core/bounded.ts'
 import { lastLines, NexusError } from '../core/errors.ts'
 import { parseDuration, timestamp } from '../core/time.ts'
 import type { Operation, SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
@@ -20,6 +21,8 @@ import { perform } from './operate.ts'
 import type { Step, StepId } from './steps.ts'
 
 const LOGS_MAX = 20
+/** Of what a hook says: from its beginning, and as much from its end. */
+const KEPT_BYTES = 1024 * 1024
 /** What is wrong with a project's file, and not with this machine. */
 const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
 /** A hook without a limit still ends some day. */
@@ -180,9 +183,9 @@ interface Performance {
 
 /** `code` is null when the time limit ended it. */
 async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
-  const lines: string[] = []
+  const lines = boundedPieces<string>(KEPT_BYTES)
   const onLine = (text: string) => {
-    lines.push(text)
+    lines.push(`${text}\n`)
     app.emit({ type: 'progress', text: mask(text) })
   }
   const timeoutMs = parseDuration(hook.timeout) ?? LONGEST_MS
@@ -192,7 +195,7 @@ async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask
     return await backend.capture(record, { argv: ['bash', '-lc', hook.run], cwd: null, env: {}, timeoutMs, onLine })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
-    return { code: null, output: lines.map((line) => `${line}\n`).join('') }
+    return { code: null, output: wholeLines(lines.join('')) }
   }
 }
 
@@ -208,6 +211,7 @@ async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...l
     cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,
     env,
     okCodes: 'any',
+    keepBytes: KEPT_BYTES,
     ...limits,
   })
   return { code, output: stdout + stderr }

@@ -5,6 +5,7 @@
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
+import { takePlace } from './budget.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { observeOne, requireEngine } from './observe.ts'
@@ -45,6 +46,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
   const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
   const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
+  await takePlace(app, working.record, settings.limits)
   await walk(app, working, plan, steps, () => true)
   const settled = await settle(app, withInputs(working), 'running')
   return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }

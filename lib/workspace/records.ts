@@ -5,7 +5,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
@@ -13,15 +12,16 @@ import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import {
   linkOnce,
+  listFolder,
   readIfPresent,
   readJson,
-  removeAbandoned,
   removeIfEmpty,
   removeTree,
   renameInto,
   writeFileAtomic,
   writeGenerated,
 } from '../system/store.ts'
+import { removeAbandoned } from '../system/temporary.ts'
 
 const SCHEMA = 1
 
@@ -140,13 +140,4 @@ async function findInstance(home: HomePaths, damaged: string | undefined): Promi
   throw new NexusError('CONFIG_INVALID', `${home.instance} is damaged, and no workspace tells what it was.`, {
     hint: `To find it, run \`docker ps -a --format '{{.Label "dev.nexus.instance"}}'\`, and write it into that file`,
   })
-}
-
-async function listFolder(path: string): Promise<readonly string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
 }

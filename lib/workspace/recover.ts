@@ -89,7 +89,7 @@ async function takeBack(app: App, record: WorkspaceRecord): Promise<WorkspaceRec
 /** A delete that was cut off before it touched any file refuses again what would be lost by now. */
 async function removeUnlessLost(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord | undefined> {
   try {
-    await deleteLocked(app, record, { force: false, deleteBranch: false, dryRun: false })
+    await deleteLocked(app, record, { force: false, deleteBranch: false, dryRun: false, trash: true })
     return undefined
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'WORKSPACE_DIRTY') throw error

@@ -105,7 +105,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         const { secrets = new Map() } = working
         const { settings } = await app.config(project)
-        const seeding = seen === undefined && settings.seed !== undefined ? await import('./seeding.ts') : undefined
+        const isNew = seen === undefined || draft.record.operation?.kind === 'create'
+        const seeding = isNew && settings.seed !== undefined ? await import('./seeding.ts') : undefined
         const seed = await seeding?.findSeed(app, working, project)
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }

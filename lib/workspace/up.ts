@@ -5,17 +5,18 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
-import { withLock } from '../system/lock.ts'
 import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
+import { takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
+import { noteRunningParts } from './git-snapshot.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
+import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
@@ -80,7 +81,8 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       ...steps,
       record: {
         run: async () => {
-          await reserve(app, working)
+          const save = () => reserve(app, working)
+          await (request.start ? withinBudget(app, record, settings.limits, save) : save())
           saved = true
         },
         undo: async () => {
@@ -130,6 +132,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const wanted = record.ports.map(({ host: _, ...port }) => port)
   const branch = await ownBranch(app, record, redo)
   const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
+  if (steps.some(({ id }) => id === 'start')) await takePlace(app, working.record, settings.limits)
   await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
   const made = working.model === undefined ? working.record : withInputs(working)
   const settled = await settle(app, made, options.start ? 'running' : record.desired)
@@ -187,7 +190,13 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
+    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
+}
+
+/** Its create was cut off, and not after the last step. */
+export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+  return operation?.kind === 'create' && !operation.done.includes('start')
 }
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {
@@ -218,26 +227,10 @@ export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
   return file === undefined ? undefined : { file }
 }
 
-/** Under one lock for all repositories, so that names are unique in each and aliases on the machine. */
 async function reserve(app: App, working: Working): Promise<void> {
-  await withLock(`${app.home.locks}/names`, async () => {
-    const { repo, name } = working.record
-    const others = await app.records.list()
-    const twin = others.find((record) => record.repo === repo && record.name === name)
-    if (twin !== undefined) throw alreadyExists(twin)
-    const shortAlias = others.every((record) => record.name !== name)
-    working.record = { ...working.record, shortAlias }
-    await app.records.removeEmpty()
-    await app.records.save(working.record)
-  })
+  working.record = await claimName(app, working.record)
+  await noteRunningParts(app, working.record)
   if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
-}
-
-export function alreadyExists(record: WorkspaceRecord): NexusError {
-  return new NexusError('WORKSPACE_ALREADY_EXISTS', `Workspace ${record.name} exists already in ${record.repo}.`, {
-    hint: `To start it, run \`nexus up ${record.name}\`; to remove it, \`nexus delete ${record.name}\``,
-    details: { id: record.id },
-  })
 }
 
 /** Gives back what a workspace has leased. */

@@ -7,10 +7,11 @@ import { deleteWorkspace } from '../../lib/workspace/delete.ts'
 import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
 import { resourceOf } from '../../lib/workspace/list.ts'
+import { alreadyExists } from '../../lib/workspace/naming.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
 import { isUnfinished } from '../../lib/workspace/repaired.ts'
 import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
-import { alreadyExists, bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
+import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { describeDoor } from './door-text.ts'
 
@@ -120,6 +121,7 @@ export const remove: Run = async (call) => {
   const result = await deleteWorkspace(call.app, record, {
     force: call.flag('force'),
     deleteBranch: call.flag('delete-branch'),
+    trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),
   })
   const { keptBranch } = result
@@ -128,9 +130,20 @@ export const remove: Run = async (call) => {
     keptBranch === null
       ? ''
       : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
+  const { trash } = result
+  const until =
+    trash === null ? undefined : await (await import('../../lib/workspace/trash.ts')).expiryOf(call.app, trash)
+  const back =
+    trash === null
+      ? ''
+      : `\nwhat it held is in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${record.name}\` brings it back`
   return {
-    data: { deleted: { id: record.id, name: record.name }, keptBranch },
-    text: `${record.name} is deleted${kept}`,
+    data: {
+      deleted: { id: record.id, name: record.name },
+      keptBranch,
+      trash: trash === null ? null : { key: trash.key, files: trash.files, until: until ?? null },
+    },
+    text: `${record.name} is deleted${kept}${back}`,
   }
 }
 

@@ -17,7 +17,7 @@ import type { ResourceKind } from '../../tools/docker-objects.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
-import { createDoors } from './door.ts'
+import { createDoors, hasDoor } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
@@ -39,6 +39,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
@@ -95,6 +96,12 @@ export function createDockerBackend(context: BackendContext): Backend {
     return { image: reference, hostKeyFingerprint }
   }
 
+  /** Its own, or one that is made when that is gone. */
+  async function imageThere(record: WorkspaceRecord): Promise<string> {
+    const { images, describeImage } = await provisioning()
+    return images.ensure(describeImage(context.instance, record), record.image)
+  }
+
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
     const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
@@ -137,12 +144,13 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function closeDoor(record: WorkspaceRecord): Promise<void> {
-    if (record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
   }
 
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
+    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
     if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined) await docker.down(target(record))
     if (!(await hasParts(record))) return finishRemoval(record)
     const label = labelOf(record)
@@ -169,7 +177,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     await (await imageCache(record))?.forgetLayers(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
-    if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)
+    if (hasDoor(record)) await removeTree(doors.doorOf(record).controlPath)
   }
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
@@ -182,7 +190,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'] as const),
+    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file', 'housekeeping'] as const),
     portRange: (configured) => configured,
     check,
     observe,
@@ -199,7 +207,10 @@ export function createDockerBackend(context: BackendContext): Backend {
     pause,
     resume: async (record) => start(record, { state: 'paused', reason: '' }),
     remove,
-    isReachable: async (record) => (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
+    removeFolder: async (record, path) => (await asRoot()).removeFolder(record, path),
+    ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
+    isReachable: async (record) =>
+      hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
     capture: sessions.capture,
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
@@ -211,6 +222,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
     sshInfo: doors.sshInfo,
+    housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }
 

@@ -14,9 +14,9 @@ import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
-import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
+import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
-import { formatCompose, renderTemplate, type YamlMap } from '../../system/render.ts'
+import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
 import {
   type ComposeFacts,
   cacheDefinitions,
@@ -89,10 +89,9 @@ function plainModel(facts: ComposeFacts): YamlMap {
   const [subnet] = record.subnets ?? []
   const ready = placeReady(facts, ['default'])
   const volumes = { ...ready.volumes, ...cacheDefinitions(record) }
-  requireServices(record.secrets ?? [], [MAIN_SERVICE])
   return {
     ...model,
-    services: { workspace: hidden(mainService(model, facts), MAIN_SERVICE, facts), ...ready.services },
+    services: hidden({ [MAIN_SERVICE]: mainService(model, facts), ...ready.services }, facts),
     networks: {
       default: {
         labels: { ...workspaceLabels(record, instance) },
@@ -115,9 +114,13 @@ function placeReady({ ready, record, addresses, instance }: ComposeFacts, networ
   })
 }
 
-/** With its secrets. */
-function hidden(service: YamlMap, name: string, { record, secretFolder = '' }: ComposeFacts): YamlMap {
-  return withSecrets(service, secretsOf(record, name), secretFolder)
+/** Services with their secrets. @throws {NexusError} CONFIG_INVALID for a secret of a service that is not there */
+function hidden(services: YamlMap, { record, secretFolder = '' }: ComposeFacts): YamlMap {
+  requireServices(record.secrets ?? [], Object.keys(services))
+  const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
+    return [name, withSecrets(service as YamlMap, secretsOf(record, name), secretFolder)]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** The override of the project's files, with the workspace's own container in it. */
@@ -125,6 +128,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
   const { record, instance, addresses } = facts
   const stack = requireStack(record)
   const networks = ownNetworks(model)
+  const joins = stack.shared === undefined ? {} : { [JOINS_LABEL]: sharedProject(instance, record.repo) }
   const override = makeOverride({
     model,
     project: composeProject(record.name, record.id),
@@ -132,6 +136,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     ports: record.ports,
     addresses,
     labels: workspaceLabels(record, instance),
+    networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
     subnets: new Map(
@@ -148,21 +153,8 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
-  const projects = Object.entries({ ...services, [stack.main]: main })
-  requireServices(
-    record.secrets ?? [],
-    projects.map(([name]) => name),
-  )
-  const all = Object.fromEntries(projects.map(([name, service]) => [name, hidden(service as YamlMap, name, facts)]))
+  const all = hidden({ ...services, [stack.main]: main, ...ready.services }, facts)
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
-  if (stack.shared === undefined) return { ...override, volumes, services: { ...all, ...ready.services } }
-  return {
-    ...override,
-    volumes,
-    services: { ...withoutShared(all, model, stack.shared.services), ...ready.services },
-    networks: {
-      ...(override.networks as YamlMap),
-      [SHARED_NETWORK]: { external: true, name: sharedProject(instance, record.repo) },
-    },
-  }
+  if (stack.shared === undefined) return { ...override, volumes, services: all }
+  return { ...override, volumes, services: withoutShared(all, model, stack.shared.services) }
 }

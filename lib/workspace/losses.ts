@@ -1,0 +1,49 @@
+/**
+ * What a delete would lose: uncommitted and untracked files, unfinished work, commits that no branch has. What git ignores does
+ * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { NexusError } from '../core/errors.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { isLinked, listUnfinished, readBranch } from '../tools/repository.ts'
+import type { App } from './app.ts'
+import { isHalfMade } from './worktree-owner.ts'
+
+/** A line for each thing. @throws {NexusError} GIT_ERROR and the like where git cannot look */
+export async function listLosses(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
+  const { worktree, gitDir } = record
+  if (worktree === null || gitDir === null || isUntouched(record, worktree)) return []
+  if (!isLinked(gitDir, worktree)) return [`everything in ${worktree}: it is no worktree of ${gitDir} any more`]
+  const [changes, submodules, detached] = await Promise.all([
+    app.git.listChanges(worktree),
+    existsSync(`${worktree}/.gitmodules`) ? app.git.listUnpushedSubmodules(worktree) : [],
+    readBranch(worktree) === null ? app.git.countUniqueCommits(worktree, 'HEAD') : 0,
+  ])
+  return [
+    ...changes,
+    ...listUnfinished(worktree).map((word) => `an unfinished ${word}`),
+    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
+    ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
+  ]
+}
+
+/** Its folder is gone or empty, or was never finished and holds nothing of the user's. */
+export function isUntouched(record: WorkspaceRecord, worktree: string): boolean {
+  return isHalfMade(record) || !existsSync(worktree) || readdirSync(worktree).length === 0
+}
+
+/** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
+export async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
+  const lost = await listLosses(app, record)
+  if (lost.length === 0) return
+  const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
+  throw new NexusError(
+    'WORKSPACE_DIRTY',
+    `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
+    {
+      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force\``,
+      details: { lost: lost.slice(0, 1000) },
+      output: `${lost.slice(0, 20).join('\n')}${more}`,
+    },
+  )
+}
