@@ -55,9 +55,15 @@ dotfiles: {repository: ${dotfiles}}
 worktree: {templates: [.env.nexus]}
 `
 const FILES = { 'README.md': '# A project\n', '.env.nexus': 'PORT=1\n', '.gitignore': '.env\nignored\n' }
-const STACK = { 'compose.yaml': 'services:\n  side: {image: "busybox:nexus-test", command: sleep 999999}\n' }
+/** A service beside the workspace's own container, from an image that `make setup` leaves on every engine. */
+export const STACK = {
+  'compose.yaml':
+    'services: {side: {image: "debian:bookworm-slim", command: sleep infinity, init: true, stop_grace_period: 1s}}',
+}
 
 export interface Bench extends World {
+  /** What its commands run with. */
+  readonly env: Readonly<Record<string, string>>
   readonly run: (args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<ProcessResult>
   readonly userFiles: string
 }
@@ -79,6 +85,7 @@ export async function openBench(folder: string, backend: World['backend'], files
   return {
     ...world,
     userFiles: await readUserFiles(world),
+    env: { HOME: home, NEXUS_HOME: world.home, ...base },
     run: (args, env = {}) => runNexus(args, { cwd: repo, home, env: { ...base, ...env } }),
   }
 }
@@ -223,5 +230,3 @@ export async function runCases(
   await Promise.all(Array.from({ length: jobs }, worker))
   return failures
 }
-
-export { STACK }
