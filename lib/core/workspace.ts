@@ -139,7 +139,7 @@ export interface WorkspaceRecord {
   /** Host names that can be reached in `allowlist`, beside those of the presets in it. */
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
-  readonly desired: 'running' | 'paused' | 'stopped' | 'absent'
+  readonly desired: 'running' | 'paused' | 'stopped'
   readonly ports: readonly PortMapping[]
   /** The repository's owner, who is the user inside. */
   readonly uid: number
