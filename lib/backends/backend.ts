@@ -6,9 +6,10 @@
  */
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
-import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { AppCommand, Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import type { Refusal } from '../stack/network.ts'
 import type { Seed } from '../stack/seed.ts'
 import type { Housekeeping } from './housekeeping.ts'
 
@@ -23,6 +24,8 @@ export type Capability =
   | 'logs'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
+  /** What is inside can be kept from the network, and from being more than an ordinary user. */
+  | 'guards'
   /** What it holds can be looked through: health, leftovers, disk use. */
   | 'housekeeping'
 
@@ -114,6 +117,33 @@ export interface SeedStore {
   save(record: WorkspaceRecord, seed: Seed): Promise<void>
 }
 
+/** What decides about a new workspace's images before it has a record. */
+export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
+
+/** What the parts of a workspace without a record tell of it. */
+export interface LostWorkspace {
+  readonly id: WorkspaceId
+  readonly name: string
+  /** Its compose project, which has the name that it was made under. */
+  readonly project: string
+  readonly repo: string
+  readonly branch: string
+  readonly worktree: string
+  readonly image: string
+  readonly running: boolean
+  /** It runs as an agent's, or without open network: its record said so. */
+  readonly agent: boolean
+  readonly gate: boolean
+  /** This very home made it. */
+  readonly ours: boolean
+  /** The record of the home that made it, where that is still there. */
+  readonly heldBy: string | null
+  /** Leased ports by name. */
+  readonly ports: readonly (PortMapping & { readonly host: number })[]
+  /** Of its ready services. */
+  readonly password: string | null
+}
+
 export interface Backend {
   readonly name: string
   /** Where it runs, such as `local`. */
@@ -123,11 +153,10 @@ export interface Backend {
   portRange?(configured: PortRange): PortRange
 
   /**
-   * Checks what can be checked before anything is changed; with the `owner` of the files, looks ahead for what a new
-   * workspace of that user needs.
+   * Checks what can be checked before anything is changed; given what a new workspace will be, looks ahead for what it needs.
    * @throws {NexusError} BACKEND_UNAVAILABLE, TOOL_MISSING, UNSUPPORTED
    */
-  check(owner?: { readonly uid: number; readonly gid: number }): Promise<void>
+  check(ahead?: Ahead): Promise<void>
   /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
   /**
@@ -154,6 +183,10 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /** What there is of a workspace that has no record, by its id, or by the name or id of one of its parts. */
+  findLost?(reference: string): Promise<LostWorkspace | undefined>
+  /** Takes away what was made for the places and names of a record that are about to change, and keeps its data. */
+  dismantle?(record: WorkspaceRecord): Promise<void>
   /**
    * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
    * `worktree`.
@@ -169,6 +202,13 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /**
+   * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
+   * capability `guards`.
+   */
+  applyNetwork?(record: WorkspaceRecord, cut: boolean): Promise<void>
+  /** What was refused on the way out, the newest last. Only with the capability `guards`. */
+  listRefusals?(record: WorkspaceRecord): Promise<readonly Refusal[]>
   /** Values of its secrets by name, as they are in the workspace now. */
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */

@@ -28,6 +28,7 @@ export interface Settings {
     readonly displayName: string | undefined
     readonly cpus: number | undefined
     readonly memory: number | undefined
+    readonly pids: number
     readonly image: string | undefined
     readonly dockerfile: string | undefined
     readonly service: string | undefined
@@ -136,6 +137,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
       displayName: at('workspace.display_name'),
       cpus: at('workspace.cpus'),
       memory: at('workspace.memory'),
+      pids: at('workspace.pids'),
       image: at('workspace.image'),
       dockerfile: at('workspace.dockerfile'),
       service: at('workspace.service'),

@@ -52,6 +52,8 @@ export interface WorkspacePaths {
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
+  /** Configuration of the gate of a guarded workspace. */
+  readonly networkDir: string
   readonly sshDir: string
   readonly sshdConfig: string
   readonly hostKey: string
@@ -68,6 +70,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
+    networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
     hostKey: join(sshDir, 'ssh_host_ed25519_key'),

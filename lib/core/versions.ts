@@ -13,3 +13,10 @@ export function isOlder(version: string, minimum: string): boolean {
   const at = wanted.findIndex((part, i) => own[i] !== part)
   return at !== -1 && (own[at] ?? 0) < (wanted[at] ?? 0)
 }
+
+/** True when a version came before the fix in its own line of releases: `fixes` has one for each line, oldest first. */
+export function lacksFix(version: string, fixes: readonly string[]): boolean {
+  const lineOf = (text: string) => parseVersion(text)?.slice(0, 2).join('.')
+  const own = fixes.find((fix) => lineOf(fix) === lineOf(version))
+  return isOlder(version, own ?? fixes[0] ?? '')
+}

@@ -110,6 +110,8 @@ export interface WorkspaceRecord {
   readonly schema: 1
   readonly id: WorkspaceId
   readonly name: WorkspaceName
+  /** The name that it was made under, where it was renamed since: compose project, volumes and databases keep it. */
+  readonly madeAs?: WorkspaceName
   /** What the user typed. */
   readonly given: string
   readonly displayName: string
@@ -136,18 +138,20 @@ export interface WorkspaceRecord {
   readonly gitMode?: GitMode
   /** Absent: open. */
   readonly network?: NetworkMode
-  /** Host names that can be reached in `allowlist`, beside those of the presets in it. */
+  /** What can be reached in `allowlist`: host names, `.name` with all below it, each perhaps with a port. */
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
   readonly desired: 'running' | 'paused' | 'stopped'
   readonly ports: readonly PortMapping[]
-  /** The repository's owner, who is the user inside. */
+  /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number
   readonly gid: number
   readonly env: Readonly<Record<string, string>>
   readonly cpus: number | null
   /** Bytes. */
   readonly memory: number | null
+  /** How many processes it may have at once; absent in records of older versions. */
+  readonly pids?: number
   readonly idleTimeout: string
   readonly forwardAgent: boolean
   /** No other workspace had the name first, so `<name>.nexus` leads here. */
@@ -241,6 +245,8 @@ export interface WorkspaceResource {
   readonly idleTimeout: string
   readonly dirty?: boolean | null
   readonly size?: WorkspaceSize
+  /** What was changed by hand and is not as the record says, with what takes it over. */
+  readonly drift?: string
   /** Files that changed since the workspace was made from them; `rebuild` renews it. */
   readonly outdated?: readonly string[]
 }

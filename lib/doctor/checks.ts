@@ -4,9 +4,10 @@ import { checkChangedGitConfig } from './git-config.ts'
 import { checkLocks, checkOwnership, checkStateFiles } from './home.ts'
 import { checkLeftovers } from './leftovers.ts'
 import { checkClock, checkDisk, checkInotify, checkNames, checkPortRange } from './machine.ts'
-import { checkFolders, checkLeases, checkOperations, checkPorts, checkSubnets } from './records.ts'
+import { checkFolders, checkLeases, checkOperations, checkSubnets } from './records.ts'
 import type { Scan } from './scan.ts'
 import { checkUserSsh } from './ssh.ts'
+import { checkPorts, checkStates } from './states.ts'
 import { checkConfiguration, checkTools } from './tools.ts'
 import { checkWorktrees } from './worktrees.ts'
 
@@ -17,6 +18,7 @@ const CHECKS: readonly (readonly [string, (scan: Scan) => Promise<readonly Diagn
   ['state-files', checkStateFiles],
   ['locks', checkLocks],
   ['operations', checkOperations],
+  ['workspaces', checkStates],
   ['folders', checkFolders],
   ['leases', checkLeases],
   ['subnets', checkSubnets],

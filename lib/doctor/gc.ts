@@ -1,6 +1,6 @@
 /**
  * Gives back what no workspace needs: parts and images on the backends, old logs, what unfinished builds left. What it removes
- * it looks for again. Work of people is never among it; the worktrees of deleted workspaces are the trash's.
+ * it looks for again. Work of people is never among it, but for what lies in the trash and whose time is up.
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { isWorkspaceId } from '../core/names.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { measureFolder } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
+import { expireTrash } from '../workspace/trash.ts'
 import { findNeeded } from './leftovers.ts'
 import { scan, thisMachine } from './scan.ts'
 
@@ -42,8 +43,7 @@ export interface GcResult {
 export async function collectGarbage(app: App, { all, dryRun }: GcRequest): Promise<GcResult> {
   const { backends } = await scan(app, thisMachine)
   const stores = await Promise.all(backends.map((backend) => cleanBackend(app, backend, all, dryRun)))
-  const files = await cleanFiles(app, dryRun)
-  const results = [...stores, files]
+  const results = [...stores, await cleanFiles(app, dryRun), await cleanTrash(app, dryRun)]
   return { items: results.flatMap(({ items }) => items), kept: results.flatMap(({ kept }) => kept) }
 }
 
@@ -79,6 +79,20 @@ async function cleanFiles(app: App, dryRun: boolean): Promise<GcResult> {
   if (dryRun) return { items, kept: [] }
   for (const { path } of paths) await removeTree(path)
   return { items: items.filter(({ name }) => !existsSync(name)), kept: items.filter(({ name }) => existsSync(name)) }
+}
+
+/** Every delete drops what is too old as well; this is for those who delete rarely. */
+async function cleanTrash(app: App, dryRun: boolean): Promise<GcResult> {
+  const expired = await expireTrash(app, true)
+  const items = await Promise.all(
+    expired.map(async ({ key, record, files }) => {
+      const bytes = files === null ? 0 : await measureFolder(app.runner, files)
+      return { kind: 'trash', name: key, cause: `${record.name}, whose time is up`, bytes }
+    }),
+  )
+  if (dryRun) return { items, kept: [] }
+  const removed = new Set((await expireTrash(app, false)).map(({ key }) => key))
+  return { items: items.filter(({ name }) => removed.has(name)), kept: items.filter(({ name }) => !removed.has(name)) }
 }
 
 interface OldFile {

@@ -3,6 +3,7 @@
  * well be the user's own doing. `nexus doctor --accept` takes it as it is.
  */
 import { type Diagnosis, warning, well } from '../core/finding.ts'
+import { shellWord } from '../core/shell.ts'
 import type { App } from '../workspace/app.ts'
 import { findChangedParts, noteRunningParts, type PartChange } from '../workspace/git-snapshot.ts'
 import type { Scan } from './scan.ts'
@@ -22,16 +23,19 @@ export async function checkChangedGitConfig({ app, records }: Scan): Promise<rea
 }
 
 function judge(repo: string, workspace: string, { name, before, now }: PartChange): Diagnosis {
-  const undo = name.includes('/')
-    ? `\`ls -l ${repo}/.git/${name}\` and remove it if it is not yours`
-    : now === undefined
-      ? `\`git -C ${repo} config --local --list\``
-      : `\`git -C ${repo} config --local --unset-all ${name}\``
   return warning({
     message: `${name} of ${repo} is ${show(now)}; when workspace ${workspace} was made it was ${show(before)}.`,
     why: 'git runs it as you, on this machine, and whoever works in a workspace that shares the repository can write it.',
-    hint: `If that was you, run \`nexus doctor --accept\`; else look into ${name.includes('/') ? 'it with' : 'it and take it away:'} ${undo}`,
+    hint: `If that was you, run \`nexus doctor --accept\`; else ${remedy(repo, name, now)}`,
   })
+}
+
+/** A hook is never named in a command: its name is as foreign as what is in it. */
+function remedy(repo: string, name: string, now: string | undefined): string {
+  const at = shellWord(repo)
+  if (/^(hooks|info)\//.test(name)) return `look into it: \`ls -lb ${at}/.git/${name.split('/')[0]}\``
+  if (now === undefined) return `see what is set now: \`git -C ${at} config --local --list\``
+  return `take it away: \`git -C ${at} config --local --unset-all ${shellWord(name)}\``
 }
 
 function show(value: string | undefined): string {

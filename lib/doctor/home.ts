@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { isWorkspaceId } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
+import { shellWord } from '../core/shell.ts'
 import { withLock } from '../system/lock.ts'
 import { removeTree, restrict } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
@@ -33,7 +34,7 @@ function judgeGuarded({ path, mode }: Guarded): readonly Diagnosis[] {
       failure({
         message: `${path} belongs to user ${stat.uid}, not to you.`,
         why: 'What another user owns, that user can change: keys, and what runs in your workspaces.',
-        hint: `To take it over, run \`sudo chown -R $(id -u):$(id -g) ${path}\``,
+        hint: `To take it over, run \`sudo chown -R $(id -u):$(id -g) ${shellWord(path)}\``,
       }),
     ]
   }
@@ -42,7 +43,7 @@ function judgeGuarded({ path, mode }: Guarded): readonly Diagnosis[] {
     failure({
       message: `${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}).`,
       why: 'Keys and tokens in it let whoever reads them into your workspaces.',
-      hint: `To close it, run \`chmod ${mode.toString(8)} ${path}\``,
+      hint: `To close it, run \`chmod ${mode.toString(8)} ${shellWord(path)}\``,
       fix: () => restrict(path, mode),
     }),
   ]
@@ -104,9 +105,9 @@ function judgeState(path: string, fix?: () => Promise<unknown>): readonly Diagno
         ? 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.'
         : 'The next command sets it aside and goes on without it.',
       hint: isRecord
-        ? `To give the workspace up but for its worktree, run \`rm -r ${dirname(path)}\`, then \`nexus doctor --fix\``
+        ? `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``
         : fix === undefined
-          ? `To look at it, run \`cat ${path}\``
+          ? `To look at it, run \`cat ${shellWord(path)}\``
           : "To build it again from the workspaces' records, run `nexus doctor --fix`",
       fix: rebuild,
     }),
@@ -128,7 +129,7 @@ function judgeDamaged(path: string): Diagnosis {
   return failure({
     message: `The record of ${basename(dirname(path))} was damaged and set aside as ${path}.`,
     why: 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.',
-    hint: `To give the workspace up but for its worktree, run \`rm -r ${dirname(path)}\`, then \`nexus doctor --fix\``,
+    hint: `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``,
   })
 }
 

@@ -1,6 +1,8 @@
 /** What a backend holds for workspaces that are gone. Removed only by `--fix` or `gc`, and looked for again afterwards. */
 
+import type { Backend } from '../backends/backend.ts'
 import type { Leftover, Needed } from '../backends/housekeeping.ts'
+import { NexusError } from '../core/errors.ts'
 import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { isWorkspaceId } from '../core/names.ts'
 import { listFolder } from '../system/store.ts'
@@ -15,19 +17,29 @@ export async function findNeeded(app: App, all: boolean): Promise<Needed> {
 }
 
 export async function checkLeftovers({ app, backends }: Scan): Promise<readonly Diagnosis[]> {
-  const found = await Promise.all(
-    backends.map(async (backend) => {
-      const keeping = await backend.housekeeping?.()
-      const all = (await keeping?.leftovers(() => findNeeded(app, false), false)) ?? []
-      const parts = all.filter(({ sort }) => sort === 'part')
-      const causes = [...new Set(parts.map(({ cause }) => cause))]
-      return causes.map((cause) => {
-        const own = parts.filter((part) => part.cause === cause)
-        return judge(own, cause, async () => keeping?.remove(own))
-      })
-    }),
-  )
-  return found.flat().length > 0 ? found.flat() : [well('nothing is left of workspaces that are gone')]
+  const looked = await Promise.all(backends.map((backend) => lookAt(app, backend)))
+  const found = looked.flatMap((diagnoses) => diagnoses ?? [])
+  // what could not be asked is told by the backend's own checks
+  if (found.length > 0 || looked.includes(undefined)) return found
+  return [well('nothing is left of workspaces that are gone')]
+}
+
+/** Undefined when the backend does not answer. */
+async function lookAt(app: App, backend: Backend): Promise<readonly Diagnosis[] | undefined> {
+  const keeping = await backend.housekeeping?.()
+  if (keeping === undefined) return []
+  try {
+    const all = await keeping.leftovers(() => findNeeded(app, false), false)
+    const parts = all.filter(({ sort }) => sort === 'part')
+    const causes = [...new Set(parts.map(({ cause }) => cause))]
+    return causes.map((cause) => {
+      const own = parts.filter((part) => part.cause === cause)
+      return judge(own, cause, () => keeping.remove(own))
+    })
+  } catch (error) {
+    if (error instanceof NexusError && ['BACKEND_UNAVAILABLE', 'TOOL_MISSING'].includes(error.code)) return undefined
+    throw error
+  }
 }
 
 function judge(parts: readonly Leftover[], cause: string, fix: () => Promise<void>): Diagnosis {

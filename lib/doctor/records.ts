@@ -1,24 +1,24 @@
-/** What the records say against what is there: operations cut short, folders without a record, leases, subnets, ports. */
-import { existsSync } from 'node:fs'
+/** What the records say against what is there: operations cut short, folders without a record, leases, subnets. */
+import { existsSync, statSync } from 'node:fs'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { workspacePaths } from '../core/paths.ts'
+import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { formatCidr, overlap, parseCidr } from '../ports/cidr.ts'
 import type { Lease } from '../ports/leases.ts'
-import { describePortOwner } from '../ports/owner.ts'
 import { readRoutes } from '../ports/routes.ts'
 import type { SubnetLease } from '../ports/subnets.ts'
-import { isPortFree } from '../system/net.ts'
 import { isAlive } from '../system/process.ts'
 import { listFolder, removeTree } from '../system/store.ts'
-import type { App } from '../workspace/app.ts'
-import { describe, observeAll } from '../workspace/observe.ts'
+import { describe } from '../workspace/observe.ts'
 import { exclusively } from '../workspace/operate.ts'
 import { leasesOf, subnetLeasesOf } from '../workspace/port-plan.ts'
 import { peekJson, type Scan } from './scan.ts'
 
 /** Work of people may lie in these. */
 const PRECIOUS = ['git', 'checkpoints']
+/** A create writes the record right after it made the folder. */
+const NEW_MS = 60_000
 
 export async function checkOperations({ app, records }: Scan): Promise<readonly Diagnosis[]> {
   const cut = records.filter(({ operation }) => operation !== null && !isAlive(operation))
@@ -39,7 +39,10 @@ export async function checkFolders({ app, ids }: Scan): Promise<readonly Diagnos
   const bare = await Promise.all(
     [...ids].map(async (id) => ({ id, names: await listFolder(workspacePaths(app.home, id).dir) })),
   )
-  const found = bare.filter(({ names }) => !names.some((name) => name.startsWith('workspace.json')))
+  const found = bare.filter(({ id, names }) => {
+    const recorded = names.some((name) => name.startsWith('workspace.json'))
+    return !recorded && Date.now() - statSync(workspacePaths(app.home, id).dir).mtimeMs > NEW_MS
+  })
   if (found.length === 0) return [well('every workspace has its record')]
   return found.map(({ id, names }) => {
     const { dir, record } = workspacePaths(app.home, id)
@@ -50,7 +53,10 @@ export async function checkFolders({ app, ids }: Scan): Promise<readonly Diagnos
         precious.length === 0
           ? 'It is of no use without one; what its workspace left elsewhere is looked for once it is gone.'
           : `Work may lie in ${precious.join(' and ')} of it, so that it is not removed by itself.`,
-      hint: precious.length === 0 ? 'To remove it, run `nexus doctor --fix`' : `To look at it, run \`ls -R ${dir}\``,
+      hint:
+        precious.length === 0
+          ? 'To remove it, run `nexus doctor --fix`'
+          : `To look at it, run \`ls -R ${shellWord(dir)}\``,
       // a create may have begun here meanwhile
       fix: precious.length > 0 ? undefined : async () => (existsSync(record) ? undefined : removeTree(dir)),
     })
@@ -183,29 +189,4 @@ async function judgeRoutes({ settings }: Scan, held: readonly SubnetLease[]): Pr
       }),
     ]
   })
-}
-
-/** Ports of workspaces that do not run, taken by somebody else. */
-export async function checkPorts({ app, records }: Scan): Promise<readonly Diagnosis[]> {
-  const stopped = (await observeAll(app, records)).filter(({ state }) => state === 'stopped')
-  const ports = new Map<number, string>()
-  for (const { record } of stopped) {
-    for (const { name, host, protocol } of record.ports) {
-      if (host !== null && protocol === 'tcp') ports.set(host, `${name} of ${record.name}`)
-    }
-  }
-  const found = await Promise.all([...ports].map(([port, what]) => judgePort(app, port, what)))
-  return found.flat().length > 0 ? found.flat() : [well('the ports of stopped workspaces are free')]
-}
-
-async function judgePort({ runner }: App, port: number, what: string): Promise<readonly Diagnosis[]> {
-  if (await isPortFree(port)) return []
-  const owner = (await describePortOwner(runner, port)) ?? 'another program'
-  return [
-    warning({
-      message: `Port ${port} (${what}) is taken by ${owner}.`,
-      why: 'The workspace gets other ports at its next start.',
-      hint: `To see who has it, run \`ss -ltnp 'sport = :${port}'\``,
-    }),
-  ]
 }

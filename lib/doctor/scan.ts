@@ -16,6 +16,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { listFolder } from '../system/store.ts'
 import { freeSpace } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
+import { observeAll, type Seen } from '../workspace/observe.ts'
 
 export interface Machine {
   /** Text of a file; undefined where there is none, or none to be read. */
@@ -37,6 +38,8 @@ export interface Scan {
   /** Why the configuration cannot be used; its settings are missing then. */
   readonly configFailure: NexusError | undefined
   readonly settings: Settings | undefined
+  /** What the backends see of the records' workspaces; asked for once. */
+  seen(): Promise<readonly Seen[]>
   /** The default one, and those of the records. */
   readonly backends: readonly Backend[]
 }
@@ -62,14 +65,22 @@ export const thisMachine: Machine = {
 
 export async function scan(app: App, machine: Machine): Promise<Scan> {
   const ids = (await listFolder(app.home.workspaces)).filter(isWorkspaceId)
-  const records = ids.map((id) => peekRecord(app, id)).filter((record) => record !== undefined)
+  const records = ids
+    .map((id) => peekRecord(app, id))
+    .filter((record) => record !== undefined)
+    .sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id))
+  let seen: Promise<readonly Seen[]> | undefined
   const config = await loadSettings(app)
   const wanted = [config.settings?.defaults.backend ?? 'docker', ...records.map((record) => record.backend)]
   const known = [...new Set(wanted)].filter((name) => backendNames().includes(name))
   return {
     app,
     machine,
-    records: [...records].sort((a, b) => a.createdAt.localeCompare(b.createdAt) || a.id.localeCompare(b.id)),
+    records,
+    seen: () => {
+      seen ??= observeAll(app, records)
+      return seen
+    },
     ids: new Set(ids),
     ...config,
     backends: await Promise.all(known.map((name) => app.backend(name))),

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Diagnosis, failure, well } from '../core/finding.ts'
+import { shellWord } from '../core/shell.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]> {
@@ -17,7 +18,7 @@ export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]>
     failure({
       message: `${path} can be written by others.`,
       why: 'ssh refuses it with "Bad owner or permissions", and who writes it can run commands as you.',
-      hint: `To close it, run \`chmod ${mode} ${path}\``,
+      hint: `To close it, run \`chmod ${mode} ${shellWord(path)}\``,
     }),
   )
 }

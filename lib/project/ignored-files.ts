@@ -24,6 +24,8 @@ export interface IgnoredRequest {
   readonly copy: readonly string[]
   /** Patterns of what is shared by hard links instead. */
   readonly link: readonly string[]
+  /** False: the patterns of `.worktreeinclude` do not count. */
+  readonly include?: boolean
 }
 
 export interface IgnoredResult {
@@ -36,7 +38,8 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
   /** @throws {NexusError} DISK_FULL */
   async function bring(request: IgnoredRequest): Promise<IgnoredResult> {
     const { main, worktree } = request
-    const include = [worktree, main].map((folder) => join(folder, INCLUDE_FILE)).find((file) => existsSync(file))
+    const files = request.include === false ? [] : [worktree, main].map((folder) => join(folder, INCLUDE_FILE))
+    const include = files.find((file) => existsSync(file))
     const copyPatterns = [...(include === undefined ? [] : [`--exclude-from=${include}`]), ...patterns(request.copy)]
     if (copyPatterns.length === 0 && request.link.length === 0) return { copied: [], linked: [] }
     const ignored = (await listIgnored(main, ['--exclude-standard'])).filter((path) => !isOurs(path))

@@ -186,6 +186,11 @@ export async function touch(path: string): Promise<void> {
   await utimes(path, now, now)
 }
 
+/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
+}
+
 /** Puts a finished file in place, over an older one. */
 export async function renameInto(temporary: string, path: string): Promise<void> {
   await rename(temporary, path)

@@ -12,11 +12,12 @@ const LOW_BYTES = 5e9
 const EMPTY_BYTES = 5e8
 
 /** Bytes; 0 for a folder that is not there. */
-export async function measureFolder(runner: Runner, path: string): Promise<number | null> {
+export async function measureFolder(runner: Runner, path: string, timeoutMs = TIMEOUT_MS): Promise<number | null> {
   if (!existsSync(path)) return 0
+  if (timeoutMs <= 0) return null
   try {
     // what cannot be read (root's files) is left out, with code 1 and a remark
-    const { stdout } = await runner.run(['du', '-sk', '--', path], { timeoutMs: TIMEOUT_MS, okCodes: [0, 1] })
+    const { stdout } = await runner.run(['du', '-sk', '--', path], { timeoutMs, okCodes: [0, 1] })
     const kilobytes = /^(\d+)/.exec(stdout)?.[1]
     return kilobytes === undefined ? null : Number(kilobytes) * 1024
   } catch (error) {

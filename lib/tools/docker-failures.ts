@@ -38,6 +38,14 @@ const FAILURES: readonly FailureRow[] = [
     },
   },
   {
+    pattern: /No such image: (\S+)/,
+    error: (match, stderr) =>
+      new NexusError('BUILD_FAILED', `The image ${match[1]} is not here.`, {
+        hint: 'To see the images that are here, run `docker image ls`',
+        output: stderr,
+      }),
+  },
+  {
     pattern: /failed to solve: |failed to build:|unable to prepare context|failed to read dockerfile/i,
     error: (_match, stderr) =>
       new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {
@@ -92,6 +100,16 @@ const FAILURES: readonly FailureRow[] = [
       new NexusError('RESOURCE_EXHAUSTED', 'The addresses of a network are taken by another Docker network.', {
         hint: "To see whose they are, run `docker network inspect $(docker network ls -q) --format '{{.Name}} {{.IPAM.Config}}'`",
         details: { subnet: true },
+        output: stderr,
+      }),
+  },
+  {
+    // a container keeps the id of its network, so that it cannot be started with another of that name
+    pattern: /network \S+ not found/i,
+    error: (_match, stderr) =>
+      new NexusError('CONTAINER_ERROR', 'A network that the containers were made with is gone.', {
+        hint: 'To make them anew, run `nexus up <name>`',
+        details: { partsGone: true },
         output: stderr,
       }),
   },

@@ -48,7 +48,15 @@ export async function withinBudget(
   )
 }
 
-/** The same for a workspace that has its record already. */
+/**
+ * The look alone, for a refusal before the first step and in a dry run; who comes between is found by `withinBudget`.
+ * @throws {NexusError} RESOURCE_EXHAUSTED
+ */
+export async function requireRoom(app: App, record: WorkspaceRecord, limits: Limits): Promise<void> {
+  if (!isUnlimited(limits)) await refuseTooMany(app, record, limits)
+}
+
+/** As `withinBudget`, for a workspace that has its record already. */
 export async function takePlace(app: App, record: WorkspaceRecord, limits: Limits): Promise<void> {
   if (!isUnlimited(limits)) await withinBudget(app, record, limits, () => app.records.save(record))
 }

@@ -12,6 +12,7 @@ import type { Actions } from './apply.ts'
 import { removeFolder } from './foreign-files.ts'
 import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
 import { isUntouched, listLosses, refuseLoss } from './losses.ts'
+import { unmarkWorktree } from './marker.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, perform, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
@@ -160,11 +161,11 @@ interface Progress {
  * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
  */
 async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
-  const settings = await findSettings(app, record.repo, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
+  const settings = await findSettings(app, record, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
   const run = async () => {
-    if (!force) await admitNamed(app, record.repo, settings, ['pre-delete'])
+    if (!force) await admitNamed(app, record, settings, ['pre-delete'])
     if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
       app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
     } else if (force) await tryHook(app, record, settings, 'pre-delete')
@@ -218,6 +219,7 @@ function deleteActions(
       run: async () => {
         progress.saved = false
         await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
+        await unmarkWorktree(record)
         await app.records.remove(record.id)
       },
     },

@@ -55,7 +55,7 @@ export async function changeLocked(
 }
 
 async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {
-  const settings = await findSettings(app, record.repo, projectOf(record), dryRun ? [] : ['pre-stop', 'post-stop'])
+  const settings = await findSettings(app, record, projectOf(record), dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
   return {

@@ -5,11 +5,12 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Backend } from '../backends/backend.ts'
+import { type Backend, requireCapability } from '../backends/backend.ts'
 import { requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
+import { shellWord } from '../core/shell.ts'
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
@@ -26,7 +27,8 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
-import { guardsOf, refuseUnbuilt } from './isolation.ts'
+import { type Guards, guardsOf, limitsOf, refuseUnbuilt, userInside } from './isolation.ts'
+import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
@@ -84,62 +86,93 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const project = projectConfig(app, repo, config)
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
-  const guards = guardsOf(settings)
+  const guards = guardsOf(settings, likely.own)
   refuseUnbuilt(guards)
-  if (likely.name !== backend.name) await backend.check(ownerOf(repo))
+  if (guards.isolation === 'agent' || guards.network !== 'open')
+    requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+  const inside = userInside(ownerOf(repo), guards.isolation)
+  if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
   else if (likely.failure !== undefined) throw likely.failure
 
   const instance = await loadInstance(app.home)
-  const ready = readyOfSettings(settings, instance, repo.root)
-  const asked = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
-  const stack = detected === undefined ? undefined : stackOf(detected, settings)
-  const id = newWorkspaceId()
-  const wanted = await withReadyPorts(asked, { id, name, ...ready })
+  const what = { id: newWorkspaceId(), name, given, worktree, author, ...inside }
+  const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
+  const { record, wanted } = await newRecord(fresh, request.ports ?? [])
   return {
     branch,
     wanted,
     backend,
     project,
     record: {
-      schema: 1,
-      id,
-      name,
-      given,
-      displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
-      repo: repo.root,
-      project: settings.workspace.name ?? basename(repo.root),
+      ...record,
       branch: branch.branch,
       base: branch.create ? branch.commit : null,
       branchCreated: branch.ours,
-      worktree,
-      gitDir: worktree === null ? null : repo.gitDir,
-      backend: backend.name,
-      host: backend.host,
-      ...guards,
-      createdAt: timestamp(),
+      ...(await allowedAtCreate(app, guards, settings.network.allow)),
       desired: request.start ? 'running' : 'stopped',
       ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
-      ...ownerOf(repo),
       env: parseEnvironment(request.env ?? [], app.env),
-      cpus: settings.workspace.cpus ?? null,
-      memory: settings.workspace.memory ?? null,
-      idleTimeout: settings.defaults.idleTimeout,
-      shortAlias: true,
-      author,
-      image: null,
-      hostKeyFingerprint: null,
       operation: beginOperation('create'),
-      ...(stack === undefined ? {} : { stack }),
-      ...ready,
-      ...cachesOf(settings, backend, instance, repo.root),
       ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
+}
+
+/** What every new record is made from, whether or not its worktree is there already. */
+export interface Fresh {
+  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'worktree' | 'author' | 'uid' | 'gid'>
+  readonly repo: Repository
+  readonly settings: Settings
+  /** The user's alone. */
+  readonly own: Settings
+  readonly guards: Guards
+  readonly backend: Backend
+  readonly instance: string
+  readonly detected: Detected | undefined
+}
+
+/** A record as the configuration has it, of a stopped workspace on no branch; and the ports that it wants. */
+export async function newRecord(
+  { what, repo, settings, own, guards, backend, instance, detected }: Fresh,
+  ports: readonly string[] = [],
+): Promise<{ readonly record: WorkspaceRecord; readonly wanted: readonly WantedPort[] }> {
+  const ready = readyOfSettings(settings, instance, repo.root)
+  const stack = detected === undefined ? undefined : stackOf(detected, settings)
+  const asked = wantedPorts(configuredPorts(settings, repo), ports.map(parsePortRequest))
+  const wanted = await withReadyPorts(asked, { ...what, ...ready })
+  const record: WorkspaceRecord = {
+    schema: 1,
+    ...what,
+    displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
+    repo: repo.root,
+    project: settings.workspace.name ?? basename(repo.root),
+    branch: '',
+    base: null,
+    branchCreated: false,
+    gitDir: what.worktree === null ? null : repo.gitDir,
+    backend: backend.name,
+    host: backend.host,
+    ...guards,
+    createdAt: timestamp(),
+    desired: 'stopped',
+    ports: unmappedPorts(wanted),
+    env: {},
+    ...limitsOf(guards.isolation, settings, own.workspace),
+    idleTimeout: settings.defaults.idleTimeout,
+    shortAlias: true,
+    image: null,
+    hostKeyFingerprint: null,
+    operation: null,
+    ...(stack === undefined ? {} : { stack }),
+    ...ready,
+    ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
+  }
+  return { record, wanted }
 }
 
 /** With the password that the workspace has already, or a new one. */
@@ -157,10 +190,10 @@ export function cachesOf(
   settings: Settings,
   backend: Backend,
   instance: string,
-  repo: string,
+  owner: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
 ): Pick<WorkspaceRecord, 'caches'> {
   if (settings.caches.length === 0 || !backend.capabilities.has('compose-file')) return {}
-  return { caches: cacheVolumes(instance, repo, settings.caches) }
+  return { caches: cacheVolumes(instance, owner, settings.caches) }
 }
 
 async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {
@@ -184,14 +217,15 @@ function detectProject(
 async function checkLikelyBackend(
   app: App,
   repo: Repository,
-): Promise<{ readonly name: string; readonly failure?: unknown }> {
-  const { settings } = await app.config()
-  const { backend: name } = settings.defaults
+): Promise<{ readonly name: string; readonly own: Settings; readonly failure?: unknown }> {
+  const { settings: own } = await app.config()
+  const { backend: name } = own.defaults
+  const guards = guardsOf(own, own)
   try {
-    await (await app.backend(name)).check(ownerOf(repo))
-    return { name }
+    await (await app.backend(name)).check({ ...userInside(ownerOf(repo), guards.isolation), ...guards })
+    return { name, own }
   } catch (failure) {
-    return { name, failure } // thrown when this turns out to be the backend
+    return { name, own, failure } // thrown when this turns out to be the backend
   }
 }
 
@@ -233,7 +267,7 @@ export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>
     hint:
       registered === undefined
         ? `To see what is in it, run \`ls -la ${path}\``
-        : `To remove that worktree, run \`git worktree remove ${path}\``,
+        : `To make that worktree a workspace, run \`nexus adopt ${shellWord(path)}\``,
     details: { path },
   })
 }

@@ -17,6 +17,7 @@ import { nexusVariables } from '../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../system/store.ts'
 import type { App } from './app.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
+import type { Asking } from './gate.ts'
 import { perform } from './operate.ts'
 import type { Step, StepId } from './steps.ts'
 
@@ -34,7 +35,7 @@ type Project = ConfigSources['project']
  * What the configuration asks for on this machine, before anything is changed.
  * @throws {NexusError} APPROVAL_REQUIRED for what the project's own file asks for; CONFIG_INVALID for a hook at no time
  */
-export async function admitHooks(app: App, repo: string, settings: Settings): Promise<void> {
+export async function admitHooks(app: App, record: Asking, settings: Settings): Promise<void> {
   for (const name of settings.hooks.keys()) requireHook(settings, name)
   const findings = [...hookFindings(settings), ...secretFindings(settings)]
   if (findings.length === 0) return
@@ -42,14 +43,14 @@ export async function admitHooks(app: App, repo: string, settings: Settings): Pr
   const { hooksLeftOut: hooks } = settings
   // who approved them with the hooks that are left out approved them
   const more = hooks === undefined ? undefined : [...hookFindings({ ...settings, hooks }), ...findings]
-  if (more !== undefined && (await isAdmitted(app, repo, settings, more))) return
-  await admit(app, repo, settings, findings)
+  if (more !== undefined && (await isAdmitted(app, record, settings, more))) return
+  await admit(app, record, settings, findings)
 }
 
 /** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
-export async function admitNamed(app: App, repo: string, settings: Settings, names: readonly HookName[]) {
+export async function admitNamed(app: App, record: Asking, settings: Settings, names: readonly HookName[]) {
   const asks = names.map((name) => settings.hooks.get(name)).some((hook) => hook?.on === 'host' && hook.fromProject)
-  if (asks) await admitHooks(app, repo, settings)
+  if (asks) await admitHooks(app, record, settings)
 }
 
 /**
@@ -58,13 +59,13 @@ export async function admitNamed(app: App, repo: string, settings: Settings, nam
  */
 export async function findSettings(
   app: App,
-  repo: string,
+  record: Asking,
   project: Project,
   names: readonly HookName[],
 ): Promise<Settings | undefined> {
   try {
     const { settings } = await app.config(project)
-    await admitNamed(app, repo, settings, names)
+    await admitNamed(app, record, settings, names)
     return settings
   } catch (error) {
     if (!(error instanceof NexusError) || !TOLD.has(error.code)) throw error

@@ -4,10 +4,13 @@
  */
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { hasFixedImages, withFixedBase } from '../stack/network.ts'
 import type { App } from './app.ts'
 import { takePlace } from './budget.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
+import { requirePlaces } from './drift.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
+import { limitsOf } from './isolation.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
@@ -25,6 +28,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 
 /** Under the workspace's lock. */
 export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  requirePlaces(present)
   const project = projectOf(present)
   const backend = await app.backend(present.backend)
   const { settings } = await app.config(project)
@@ -34,13 +38,13 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const record = {
     ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
     ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
-    ...cachesOf(settings, backend, instance, present.repo),
+    ...cachesOf(settings, backend, instance, present),
   }
   const { templates } = settings.worktree
   const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
   const plan = planRebuild(facts)
   if (dryRun) return { record: present, plan, changed: false, created: false }
-  await admitHooks(app, record.repo, settings)
+  await admitHooks(app, record, settings)
   const secrets = await secretsFor(app, settings)
   const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
@@ -61,8 +65,7 @@ function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boo
       : undefined
   return {
     ...rest,
-    cpus: settings.workspace.cpus ?? record.cpus,
-    memory: settings.workspace.memory ?? record.memory,
-    ...(found === undefined ? {} : { stack: found }),
+    ...limitsOf(record.isolation, settings, record),
+    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, record.stack) : found }),
   }
 }

@@ -31,7 +31,7 @@ export async function findSeed(
   const inputs = seed.inputs.length === 0 ? [] : await app.git.listContents(record.worktree, seed.inputs)
   const ready = readyOf(record, { startInterval: true })?.services ?? {}
   const services = { ...model?.services, ...(ready as Readonly<Record<string, ComposeService>>) }
-  const plan = planSeed({ ...seed, inputs, worktree: record.worktree }, services)
+  const plan = planSeed({ ...seed, inputs, worktree: record.worktree, isolation: record.isolation }, services)
   return { plan, present: await (await backend.seeds()).has(plan) }
 }
 

@@ -1,26 +1,17 @@
 /**
- * Whose a worktree at our path is. A create that was killed may or may not have made it, and another home, or the user by hand,
- * may have made one there since: so ours carry the workspace's id in their git dir, from the moment on in which they are made,
- * and nothing else is taken away or made anew.
+ * Whose a worktree at our path is. A create that was killed may or may not have made it, and another home, or the user by hand, may
+ * have made one there since: ours are marked (`marker.ts`) from the moment on in which they are made, and nothing else is taken
+ * away or made anew.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { writeGenerated } from '../system/store.ts'
-
-const OWNER_FILE = 'nexus-workspace'
-
-/** Notes the owner of a worktree that was just added and has no files yet. Under the repository's lock. */
-export async function noteOwner(worktree: string, id: string): Promise<void> {
-  const gitDir = gitDirOf(worktree)
-  if (gitDir !== undefined) await writeGenerated(join(gitDir, OWNER_FILE), `${id}\n`, 0o644)
-}
+import { findAdminDir } from '../tools/repository.ts'
 
 /** True when an operation that was cut off was to make the worktree and did not finish that. */
-export function isHalfMade({ operation }: WorkspaceRecord): boolean {
+export function isHalfMade({ operation, adopted }: WorkspaceRecord): boolean {
   if (operation === null || operation.done.includes('worktree')) return false
-  return operation.kind === 'create' || operation.begun?.includes('worktree') === true
+  return (operation.kind === 'create' && adopted !== true) || operation.begun?.includes('worktree') === true
 }
 
 /**
@@ -28,11 +19,10 @@ export function isHalfMade({ operation }: WorkspaceRecord): boolean {
  * than git itself puts there.
  */
 export function isForeign(record: WorkspaceRecord): boolean {
-  const { worktree, id } = record
-  if (worktree === null || !isHalfMade(record)) return false
-  const gitDir = gitDirOf(worktree)
-  const file = gitDir === undefined ? undefined : join(gitDir, OWNER_FILE)
-  if (file !== undefined && existsSync(file)) return readFileSync(file, 'utf8').trim() !== id
+  const { worktree, gitDir, id } = record
+  if (worktree === null || gitDir === null || !isHalfMade(record)) return false
+  const marker = findAdminDir(gitDir, worktree)?.marker
+  if (marker !== undefined) return marker !== id
   return existsSync(worktree) && readdirSync(worktree).some((name) => name !== '.git')
 }
 
@@ -43,10 +33,4 @@ export function refuseForeign(record: WorkspaceRecord): void {
     hint: `To see what is in it, run \`ls -la ${record.worktree}\``,
     details: { path: record.worktree },
   })
-}
-
-function gitDirOf(worktree: string): string | undefined {
-  const file = join(worktree, '.git')
-  const line = existsSync(file) ? /^gitdir: (.+)$/m.exec(readFileSync(file, 'utf8')) : null
-  return line?.[1]
 }

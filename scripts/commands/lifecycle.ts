@@ -47,11 +47,14 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   return answerUp(call, result)
 }
 
+const CREATE_ONLY = [
+  ...['backend', 'from', 'branch', 'pr', 'env', 'port', 'cpus', 'memory', 'pids'],
+  ...['isolation', 'git-mode', 'network', 'allow'],
+]
+
 /** What a workspace is made from is fixed when it is created. */
 function tellIgnored(call: Call, name: string): void {
-  const fixed = ['backend', 'from', 'branch', 'pr', 'env', 'port', 'cpus', 'memory'].filter((option) =>
-    call.flag(option),
-  )
+  const fixed = CREATE_ONLY.filter((option) => call.flag(option))
   if (fixed.length === 0) return
   const flags = fixed.map((option) => `--${option}`).join(', ')
   call.app.emit({ type: 'notice', text: `${name} exists already: ${flags} counts only when a workspace is created` })

@@ -15,6 +15,22 @@ export const APPROVE = {
   config: 'trust.approve',
 }
 
+/** What guards a workspace is the user's word, given when its record is made. */
+export const GUARD_OPTIONS = [
+  { flag: '--isolation <level>', text: 'standard or agent', config: 'isolation' },
+  { flag: '--git-mode <mode>', text: 'shared or private; default: as the isolation has it', config: 'git.mode' },
+  {
+    flag: '--network <mode>',
+    text: 'open, allowlist or none; default: as the isolation has it',
+    config: 'network.mode',
+  },
+  {
+    flag: '--allow <hosts>',
+    text: 'hosts that can be reached in mode allowlist: names, git-hosts, model-apis, registries; several as a,b',
+    config: 'network.allow',
+  },
+]
+
 export const CREATE_OPTIONS = [
   { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
   { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
@@ -24,13 +40,8 @@ export const CREATE_OPTIONS = [
   { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
   { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
   { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
-  { flag: '--isolation <level>', text: 'standard or agent', config: 'isolation' },
-  { flag: '--git-mode <mode>', text: 'shared or private; default: as the isolation has it', config: 'git.mode' },
-  {
-    flag: '--network <mode>',
-    text: 'open, allowlist or none; default: as the isolation has it',
-    config: 'network.mode',
-  },
+  ...GUARD_OPTIONS,
+  { flag: '--pids <number>', text: 'at most this many processes', config: 'workspace.pids' },
   { flag: '--no-start', text: 'make everything but start nothing' },
   NO_HOOKS,
   APPROVE,

@@ -4,8 +4,10 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { NETWORK } from './table-network.ts'
 import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
@@ -19,6 +21,7 @@ const trust = () => import('./trust.ts')
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
   ...TRASH,
+  ...BY_HAND,
   {
     name: 'list',
     aliases: ['ls'],
@@ -185,6 +188,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus config unset defaults.idle_timeout',
     load: async () => (await config()).unset,
   },
+  ...NETWORK,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

@@ -10,6 +10,7 @@ import { judgeBudget } from '../../lib/workspace/budget.ts'
 import { connectedPorts, orderByIdleness } from '../../lib/workspace/idle.ts'
 import { listWorkspaces } from '../../lib/workspace/list.ts'
 import { pruneMerged } from '../../lib/workspace/prune.ts'
+import { listTrash, saveEntry } from '../../lib/workspace/trash.ts'
 import { bringUp } from '../../lib/workspace/up.ts'
 import { type AppWorld, appWorld, makeRecord } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -43,11 +44,18 @@ suite('gc', (test) => {
       if (old) await utimes(path, before, before)
       if (old && path.endsWith('Dockerfile')) await utimes(join(path, '..'), before, before)
     }
+    const entry = (key: string, deletedAt: string) => {
+      const files = join(home.trash, key, 'files')
+      return { schema: 1, key, deletedAt, record: gone, files, branch: null, head: null, lost: [] } as const
+    }
+    await saveEntry(world.app, entry('old', '2026-01-01T00:00:00Z'))
+    await saveEntry(world.app, entry('new', new Date().toISOString()))
     const expected = [
       `workspace ${gone.id}: workspace ${gone.id} is gone`,
       `log ${join(home.logs, 'crash-2026-01-01.log')}: not written to for 30 days`,
       `log ${join(home.logs, `${gone.id}.hooks.log`)}: workspace ${gone.id} is gone`,
       `build folder ${join(home.cache, 'image', 'abc-1')}: a build that never ended`,
+      'trash old: gone, whose time is up',
     ]
     const told = async (dryRun: boolean) => {
       const { items, kept: left } = await collectGarbage(world.app, { all: false, dryRun })
@@ -62,6 +70,10 @@ suite('gc', (test) => {
     )
     assert.equal(await told(false), expected)
     assert.equal(await told(true), [])
+    assert.equal(
+      (await listTrash(world.app)).map(({ key }) => key),
+      ['new'],
+    )
     assert.equal(
       files.map(([path]) => existsSync(path)),
       [false, true, false, true, false, true],
@@ -218,6 +230,7 @@ suite('the budget', (test) => {
     )
     assert.match(error.hint ?? '', /`nexus stop ws-[a-z2-7]{8}`$/)
     assert.equal(await world.app.records.list(), before)
+    await rejects(() => up(world, 'third', true), 'RESOURCE_EXHAUSTED')
     assert.equal((await up(world, 'first')).id, first?.id, 'one that runs already is no other')
 
     const backend = await world.app.backend('mock')

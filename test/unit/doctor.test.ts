@@ -12,10 +12,12 @@ import { examine, runChecks } from '../../lib/doctor/doctor.ts'
 import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
 import type { Machine } from '../../lib/doctor/scan.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
+import type { App } from '../../lib/workspace/app.ts'
 import { noteRunningParts } from '../../lib/workspace/git-snapshot.ts'
 import { leasesOf } from '../../lib/workspace/port-plan.ts'
 import { type AppWorld, appWorld } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
+import { tempDir } from '../support/temp.ts'
 
 const FILES: Readonly<Record<string, string>> = {
   '/proc/sys/net/ipv4/ip_local_port_range': '50000\t60999\n',
@@ -36,7 +38,20 @@ function machine(more: Partial<Machine> & { readonly files?: Readonly<Record<str
 }
 
 async function look(world: AppWorld, fix = false, on: Machine = machine()) {
-  return examine(world.app, { fix, machine: on })
+  return examine(withTools(world.app), { fix, machine: on })
+}
+
+/** The tools as they are when nothing is wrong with them: asking the real ones in every look would take most of the time. */
+function withTools(app: App): App {
+  const answers: Readonly<Record<string, string>> = { 'git --version': 'git version 2.39.5', 'ssh -V': 'OpenSSH_9.2p1' }
+  const run: App['runner']['run'] = async (argv, options) => {
+    const words = argv.join(' ')
+    if (/^(git --version|ssh -V|ssh-keygen -\?|\/bin\/bash --version)$/.test(words)) {
+      return { stdout: answers[words] ?? '', stderr: '', code: 0 }
+    }
+    return app.runner.run(argv, options)
+  }
+  return { ...app, runner: { ...app.runner, run } }
 }
 
 /** The only finding that is not `ok`, complete. */
@@ -106,15 +121,17 @@ suite('doctor', (test) => {
   })
 
   test('tools: one that is missing, one that is too old', async () => {
-    await using world = await appWorld()
-    const bin = join(world.folder, 'bin')
-    await mkdir(bin)
-    for (const tool of ['ssh', 'ssh-keygen', 'du', 'ss']) await symlink(`/usr/bin/${tool}`, join(bin, tool))
-    await using without = await appWorld({ PATH: bin })
-    assert.match((await only(without, 'tools')).message, /^The program git is missing\./)
-    await writeFile(join(bin, 'git'), '#!/bin/bash\necho git version 2.17.1\n', { mode: 0o755 })
-    assert.is((await only(without, 'tools')).message, 'git is 2.17.1; Nexus needs 2.31 or newer.')
-    assert.is((await look(without)).healthy, false)
+    await using dir = await tempDir()
+    const wrong = async (world: AppWorld) => {
+      const { findings, healthy } = await examine(world.app, { fix: false, machine: machine() })
+      assert.is(healthy, false)
+      return findings.filter(({ status }) => status !== 'ok').map(({ check, message }) => `${check}: ${message}`)
+    }
+    for (const tool of ['ssh', 'ssh-keygen']) await symlink(`/usr/bin/${tool}`, join(dir.path, tool))
+    await using world = await appWorld({ PATH: dir.path })
+    assert.equal(await wrong(world), ['tools: The program git is missing.'])
+    await writeFile(join(dir.path, 'git'), '#!/bin/bash\necho git version 2.17.1\n', { mode: 0o755 })
+    assert.equal(await wrong(world), ['tools: git is 2.17.1; Nexus needs 2.31 or newer.'])
   })
 
   test('configuration: a file that cannot be used', async () => {
@@ -211,10 +228,17 @@ suite('doctor', (test) => {
     await using world = await appWorld()
     await world.record('demo')
     const bare = join(world.app.home.workspaces, 'ws-aaaaaaaa')
+    const before = new Date(Date.now() - 120_000)
     await mkdir(join(bare, 'ssh'), { recursive: true })
+    assert.ok(
+      (await look(world)).findings.every(({ status }) => status === 'ok'),
+      'a create may have made it a moment ago',
+    )
+    await utimes(bare, before, before)
     assert.match((await fixed(world, 'folders')).message, /ws-aaaaaaaa has no record\.$/)
     assert.not.ok(existsSync(bare))
     await mkdir(join(bare, 'git'), { recursive: true })
+    await utimes(bare, before, before)
     assert.is((await only(world, 'folders')).fixable, false)
     await look(world, true)
     assert.ok(existsSync(join(bare, 'git')))
@@ -241,6 +265,12 @@ suite('doctor', (test) => {
     const doubled = await only(world, 'leases')
     assert.match(doubled.message, /^twin \(ws-.{8}\) uses 20300-20309, which is leased to demo \(ws-.{8}\)\.$/)
     assert.equal([doubled.status, doubled.fixable], ['error', false])
+  })
+
+  test('workspaces: one whose parts are gone though it should run', async () => {
+    await using world = await appWorld()
+    await world.record('demo', { desired: 'running' })
+    assert.is((await only(world, 'workspaces')).message, 'Workspace demo: it has no containers.')
   })
 
   test('ports: one of a stopped workspace that somebody has taken is named with its owner', async () => {
@@ -292,13 +322,22 @@ suite('doctor', (test) => {
       [],
     )
     await git('-C', worktree, 'switch', '--quiet', '-c', 'other')
-    assert.match((await only(world, 'worktrees')).message, /was made for branch nexus\/demo and is on other\.$/)
+    assert.match(
+      (await only(world, 'worktrees')).message,
+      /^Workspace demo: its worktree is on branch other, not on nexus\/demo\.$/,
+    )
     await git('-C', worktree, 'switch', '--quiet', 'nexus/demo')
+    await rm(join(worktree, '.git'))
+    assert.match((await fixed(world, 'worktrees')).message, /git knows nothing of the worktree \S+ any more\.$/)
+    await git('-C', worktree, 'status')
     await rm(worktree, { recursive: true })
-    assert.match((await only(world, 'worktrees')).message, /\.worktree\/demo of workspace demo is missing\.$/)
+    assert.match(
+      (await only(world, 'worktrees')).message,
+      /^Workspace demo: the worktree \S+\/\.worktree\/demo is missing\.$/,
+    )
     await world.app.records.save({ ...record, repo: '/nowhere', gitDir: '/nowhere/.git', worktree: '/nowhere/w' })
     await git('worktree', 'prune')
-    assert.match((await only(world, 'worktrees')).message, /^The repository \/nowhere of workspace demo is gone\.$/)
+    assert.match((await only(world, 'worktrees')).message, /^Workspace demo: the repository \/nowhere is gone\.$/)
   })
 
   test('git-config: what git runs and changed meanwhile is named until it is accepted or undone', async () => {
@@ -327,6 +366,15 @@ suite('doctor', (test) => {
     await mkdir(join(gitDir, 'hooks'), { recursive: true })
     await writeFile(join(gitDir, 'hooks', 'post-checkout'), '#!/bin/sh\n', { mode: 0o755 })
     assert.match((await only(world, 'git-config')).message, /^hooks\/post-checkout of .* it was not set\.$/)
+    await rm(join(gitDir, 'hooks', 'post-checkout'))
+    const evil = 'x;touch $(pwd)\u001b[31m'
+    await writeFile(join(gitDir, 'hooks', evil), '')
+    const named = await only(world, 'git-config')
+    assert.not.match(named.message, /\p{Cc}/u)
+    assert.not.match(named.hint ?? '', /touch/, 'a name from inside must not stand in a command')
+    await git('config', 'filter.$(id).clean', 'cat')
+    await rm(join(gitDir, 'hooks', evil))
+    assert.match((await only(world, 'git-config')).hint ?? '', /--unset-all 'filter\.\$\(id\)\.clean'`$/)
     await acceptGitConfig(world.app)
     assert.equal(
       (await look(world)).findings.filter(({ status }) => status !== 'ok'),
@@ -400,18 +448,14 @@ suite('doctor on the machine', (test) => {
     ],
     ['clock: it was set back', 'clock', machine({ now: () => new Date('2020-01-01T00:00:00Z') }), /set-ntp/],
   ]
-  for (const [title, check, on, hint] of cases) {
-    test(title, async () => {
-      await using world = await appWorld()
-      await world.record('demo')
-      const finding = await only(world, check, on)
-      assert.match(finding.hint ?? '', hint)
-      assert.is(finding.fixable, false)
-    })
-  }
-
-  test('port-range: reserved ports are fine', async () => {
+  test('what it lacks is named with the command that gives it, and never set', async () => {
     await using world = await appWorld()
+    await world.record('demo')
+    for (const [title, check, on, hint] of cases) {
+      const finding = await only(world, check, on)
+      assert.match(finding.hint ?? '', hint, title)
+      assert.is(finding.fixable, false, title)
+    }
     const files = {
       '/proc/sys/net/ipv4/ip_local_port_range': '32768 60999',
       '/proc/sys/net/ipv4/ip_local_reserved_ports': '80,32800-34999',
@@ -420,6 +464,7 @@ suite('doctor on the machine', (test) => {
     assert.equal(
       findings.filter(({ status }) => status !== 'ok'),
       [],
+      'reserved ports are fine',
     )
   })
 })

@@ -2,14 +2,18 @@
  * What of an instance's Docker objects is a leftover, from rows as the CLI gives them; what is known to be wrong with versions,
  * clocks and address pools; sizes and versions as text.
  */
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { judgeClock, judgePools, judgeVersions } from '../../lib/backends/docker/diagnosis.ts'
 import { findLeftovers, type Seen } from '../../lib/backends/docker/leftovers.ts'
 import type { Needed } from '../../lib/backends/housekeeping.ts'
 import { formatSize, parseSize, sumSizes } from '../../lib/core/sizes.ts'
-import { isOlder } from '../../lib/core/versions.ts'
+import { isOlder, lacksFix } from '../../lib/core/versions.ts'
 import { type LabelledRow, parseDiskUse } from '../../lib/tools/docker-facts.ts'
+import { MARKER } from '../../lib/tools/repository.ts'
 import { makeRecord } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
+import { tempRepo } from '../support/temp.ts'
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 const HOUR = 3_600_000
@@ -33,8 +37,9 @@ const needs = (more: Partial<Needed> = {}): Needed => ({
 })
 
 function found(seen: Partial<Seen>, needed: Needed = needs()): readonly string[] {
-  const currentImage = () => ({ reference: 'nexus-abcdef01:current', hash: '', owner: { uid: 0, gid: 0 }, base: '' })
-  const facts = { instance: 'abcdef0123456789', owner: { uid: 0, gid: 0 }, currentImage, now: NOW }
+  const currentImage = () => ({ reference: 'nexus-abcdef01:current' })
+  const gateImage = 'nexus-gate-abcdef01:current'
+  const facts = { instance: 'abcdef0123456789', owner: { uid: 0, gid: 0 }, currentImage, gateImage, now: NOW }
   return findLeftovers({ ...nothing, ...seen }, needed, facts).map(
     ({ kind, name, sort, cause }) => `${sort} ${kind} ${name}: ${cause}`,
   )
@@ -52,6 +57,18 @@ suite('leftovers on Docker', (test) => {
       }),
       ['container c2', 'network n2', 'volume v2'].map((what) => `part ${what}: workspace ws-aaaaaaaa is gone`),
     )
+  })
+
+  test('a workspace whose record alone is lost is none: its worktree is there', async () => {
+    await using repo = await tempRepo()
+    const worktree = join(repo.path, '.worktree', 'x')
+    await repo.git('worktree', 'add', '--quiet', worktree)
+    await writeFile(join(repo.path, '.git', 'worktrees', 'x', MARKER), 'ws-aaaaaaaa\n')
+    const lost = { workspace: 'ws-aaaaaaaa', repo: repo.path }
+    const parts = { containers: [row('c', lost)], networks: [row('n', lost)], volumes: [row('v', lost)] }
+    assert.equal(found(parts), [])
+    await rm(worktree, { recursive: true })
+    assert.is(found(parts).length, 3)
   })
 
   test('a helper is one after an hour', () => {
@@ -124,6 +141,12 @@ suite('leftovers on Docker', (test) => {
       'part image nexus-lost-app:latest: workspace ws-aaaaaaaa is gone',
     ])
     assert.ok(found({ images }, needs({ all: true })).some((line) => line.includes('nexus-abcdef01:current')))
+    const busy = makeRecord('busy', HERE, { operation: {} as never })
+    assert.equal(
+      found({ images }, needs({ records: [mine, busy], ids: new Set([mine.id, busy.id]) })),
+      ['part image nexus-lost-app:latest: workspace ws-aaaaaaaa is gone'],
+      'while something is being made, an image without container may be its',
+    )
     const under = makeRecord('under', HERE, { stack: { under: 'nexus-lost-app' } as never })
     const needed = needs({ records: [mine, under], ids: new Set([mine.id, under.id]) })
     assert.not.ok(found({ images }, needed).some((line) => line.includes('nexus-lost-app')))
@@ -137,12 +160,15 @@ suite('the engine', (test) => {
     assert.equal(
       versions('26.1.5', { Engine: '26.1.5+dfsg1', runc: '1.1.5', containerd: '1.7.27' }).map(({ message }) => message),
       [
-        'Engine 26.1.5+dfsg1 is older than 28.3.3 (CVE-2025-54388).',
-        'runc 1.1.5 is older than 1.2.8 (CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881).',
+        'Engine 26.1.5+dfsg1 lacks a fix: it came with 28.3.3 (moby#45610, CVE-2025-54388).',
+        'runc 1.1.5 lacks a fix: it came with 1.2.8 and 1.3.3 (CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881).',
       ],
     )
     const [desktop] = versions('28.3.3', {}, 'Docker Desktop 4.43.1 (198352)')
-    assert.match(desktop?.message ?? '', /^Docker Desktop 4\.43\.1 .*is older than 4\.44\.3 \(CVE-2025-9074\)\.$/)
+    assert.match(
+      desktop?.message ?? '',
+      /^Docker Desktop 4\.43\.1 .*lacks a fix: it came with 4\.44\.3 \(CVE-2025-9074\)\.$/,
+    )
     assert.equal(
       versions('28.3.3', { Engine: '28.3.3', runc: '1.3.3' }).map(({ status }) => status),
       ['ok'],
@@ -194,6 +220,13 @@ suite('sizes and versions', (test) => {
     assert.is(isOlder('2.31.0', '2.31'), false)
     assert.is(isOlder('10.0.0', '9.9.9'), false)
     assert.is(isOlder('no version', '1.0'), false)
+  })
+
+  test('each line of releases has its own fix', () => {
+    const fixes = ['1.2.8', '1.3.3']
+    const lacking = ['1.1.99', '1.2.7', '1.3.0', '1.3.2'].map((version) => lacksFix(version, fixes))
+    const fine = ['1.2.8', '1.3.3', '1.4.0', '2.0.0', ''].map((version) => lacksFix(version, fixes))
+    assert.equal([...lacking, ...fine], [true, true, true, true, false, false, false, false, false])
   })
 
   test('disk use, from what docker prints', () => {

@@ -10,7 +10,9 @@ import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { placeServices } from '../../stack/catalogue.ts'
+import { addGate, restrainServices } from '../../stack/gate.ts'
 import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
+import { hasGate } from '../../stack/network.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
@@ -43,16 +45,33 @@ export interface ComposeFiles {
  */
 export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
   const { record, model } = facts
-  if (model === undefined) return { compose: formatCompose(plainModel(facts), header(facts)), override: undefined }
+  if (model === undefined) {
+    return { compose: formatCompose(guarded(plainModel(facts), facts), header(facts)), override: undefined }
+  }
   const data = {
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     files: projectFiles(record, facts.paths).map(escapeDollar),
     directory: escapeDollar(projectDirectory(record)),
   }
   return {
     compose: `${header(facts)}\n${renderTemplate(includeTemplate, data)}`,
-    override: formatCompose(stackModel(facts, model), header(facts)),
+    override: formatCompose(guarded(stackModel(facts, model), facts), header(facts)),
   }
+}
+
+/** With the gate before it, where its network is not open. */
+function guarded(model: YamlMap, facts: ComposeFacts): YamlMap {
+  const { record, paths, instance, addresses, gateImage = '' } = facts
+  if (!hasGate(record)) return model
+  const main = record.stack?.main ?? MAIN_SERVICE
+  const labels = workspaceLabels(record, instance)
+  const gate = { record, image: gateImage, addresses, folder: paths.networkDir, labels, main, model: facts.model }
+  return addGate(model, gate, record.subnets?.[Object.keys(model.networks as YamlMap).length])
+}
+
+/** Where a service itself publishes: the gate does it for those of a guarded workspace. */
+function ownAddresses({ record, addresses }: ComposeFacts): readonly string[] {
+  return hasGate(record) ? [] : addresses
 }
 
 /** The project's compose files, absolute, and our override behind them. */
@@ -102,7 +121,9 @@ function plainModel(facts: ComposeFacts): YamlMap {
   }
 }
 
-function placeReady({ ready, record, addresses, instance }: ComposeFacts, networks: readonly string[]) {
+function placeReady(facts: ComposeFacts, networks: readonly string[]) {
+  const { ready, record, instance } = facts
+  const addresses = ownAddresses(facts)
   const labels = workspaceLabels(record, instance)
   const nothing = { services: {}, volumes: {} }
   return placeServices(ready ?? nothing, {
@@ -125,16 +146,16 @@ function hidden(services: YamlMap, { record, secretFolder = '' }: ComposeFacts):
 
 /** The override of the project's files, with the workspace's own container in it. */
 function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
-  const { record, instance, addresses } = facts
+  const { record, instance } = facts
   const stack = requireStack(record)
   const networks = ownNetworks(model)
   const joins = stack.shared === undefined ? {} : { [JOINS_LABEL]: sharedProject(instance, record.repo) }
   const override = makeOverride({
     model,
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     active: new Set(activeServices(model, stack.profiles).keys()),
     ports: record.ports,
-    addresses,
+    addresses: ownAddresses(facts),
     labels: workspaceLabels(record, instance),
     networkLabels: joins,
     environment: nexusVariables(record),
@@ -146,7 +167,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       ][],
     ),
   })
-  const services = override.services as YamlMap
+  const services = restrainServices(override.services as YamlMap, record, model, stack.main)
   const own = mainService(renderMain(facts), facts)
   const main: YamlMap =
     stack.base.kind === 'service'

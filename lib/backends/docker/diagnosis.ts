@@ -4,35 +4,34 @@
  */
 import { NexusError } from '../../core/errors.ts'
 import { type Check, type Diagnosis, failure, warning, well } from '../../core/finding.ts'
-import { isOlder } from '../../core/versions.ts'
-import { CommandFailed } from '../../system/exec.ts'
+import { lacksFix } from '../../core/versions.ts'
 import { freeSpace, judgeSpace } from '../../tools/disk.ts'
 import { type Docker, requireComposeVersion } from '../../tools/docker.ts'
 import type { EngineVersions } from '../../tools/docker-facts.ts'
 
-/** What is known to be wrong with older versions; distributions patch without a new number, which is said. */
+/** What is known to be wrong with older versions, by line of releases; distributions patch without a new number, which is said. */
 const KNOWN_BAD = [
   {
     component: 'Engine',
-    fixed: '28.3.3',
-    id: 'CVE-2025-54388',
-    what: 'after a reload of firewalld, ports published on localhost can be reached from other machines',
+    fixed: ['28.3.3'],
+    id: 'moby#45610, CVE-2025-54388',
+    what: 'ports published on localhost can be reached from the network: before 28.0 at any time, before 28.3.3 after a reload of firewalld',
   },
   {
     component: 'Docker Desktop',
-    fixed: '4.44.3',
+    fixed: ['4.44.3'],
     id: 'CVE-2025-9074',
     what: 'any container can reach the API of the engine, and with it everything of yours',
   },
   {
     component: 'runc',
-    fixed: '1.2.8',
+    fixed: ['1.2.8', '1.3.3'],
     id: 'CVE-2025-31133, CVE-2025-52565 and CVE-2025-52881',
     what: 'a prepared image can leave its container',
   },
   {
     component: 'containerd',
-    fixed: '1.7.27',
+    fixed: ['1.6.38', '1.7.27', '2.0.4'],
     id: 'CVE-2024-40635',
     what: 'an image with a huge user id can run as root',
   },
@@ -73,7 +72,7 @@ async function onlyWithEngine(name: string, run: () => Promise<readonly Diagnosi
 async function checkEngine(versions: () => Promise<EngineVersions>, check: () => Promise<void>) {
   try {
     const { engine } = await versions()
-    await check()
+    await check().catch((error: unknown) => (isComposeTrouble(error) ? undefined : Promise.reject(error)))
     return [well(`Docker engine ${engine} answers`)]
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
@@ -83,19 +82,20 @@ async function checkEngine(versions: () => Promise<EngineVersions>, check: () =>
 }
 
 async function checkCompose(docker: Docker): Promise<readonly Diagnosis[]> {
-  const why = 'The generated files use `!override` and `!reset`, which came with compose 2.24.4.'
   try {
     const version = await docker.composeVersion()
     requireComposeVersion(version)
     return [well(`docker compose ${version}`)]
   } catch (error) {
-    const known = error instanceof NexusError && error.code === 'TOOL_MISSING' && error.details?.tool === undefined
-    // docker without the plugin does not know the word
-    const missing = error instanceof CommandFailed || (error instanceof NexusError && error.code === 'CONTAINER_ERROR')
-    if (!known && !missing) throw error
-    const message = known ? error.message : 'docker has no compose plugin.'
-    return [failure({ message, why, hint: 'To install it, run `make setup`' })]
+    if (!isComposeTrouble(error)) throw error
+    const why = 'The generated files use `!override` and `!reset`, which came with compose 2.24.4.'
+    return [failure({ message: error.message, why, hint: 'To install a newer one, run `make setup`' })]
   }
+}
+
+/** The plugin is missing or too old, while docker itself is there. */
+function isComposeTrouble(error: unknown): error is NexusError {
+  return error instanceof NexusError && error.code === 'TOOL_MISSING' && error.details?.tool === undefined
 }
 
 /** Exported for tests. */
@@ -104,13 +104,13 @@ export function judgeVersions({ engine, platform, components }: EngineVersions):
     if (component === 'Docker Desktop') return platform.startsWith(component) ? platform : ''
     return components[component] ?? (component === 'Engine' ? engine : '')
   }
-  const bad = KNOWN_BAD.filter(({ component, fixed }) => isOlder(versionOf(component), fixed))
+  const bad = KNOWN_BAD.filter(({ component, fixed }) => lacksFix(versionOf(component), fixed))
   const known = Object.entries(components).map(([name, version]) => `${name} ${version}`)
   if (bad.length === 0) return [well(known.length === 0 ? `Docker engine ${engine}` : known.join(', '))]
   return bad.map(({ component, fixed, id, what }) => {
     const version = versionOf(component).replace(`${component} `, '')
     return warning({
-      message: `${component} ${version} is older than ${fixed} (${id}).`,
+      message: `${component} ${version} lacks a fix: it came with ${fixed.join(' and ')} (${id}).`,
       why: `${what[0]?.toUpperCase()}${what.slice(1)}, unless your distribution patched it.`,
       hint: 'To see which version runs, use `docker version`; to get a newer one, update Docker',
     })

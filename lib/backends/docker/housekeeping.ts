@@ -10,7 +10,7 @@ import type { DiskUse } from '../../tools/docker-facts.ts'
 import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDockerChecks } from './diagnosis.ts'
-import { describeImage } from './image.ts'
+import { describeGateImage, describeImage } from './image.ts'
 import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
 import { sshConfigCheck } from './ssh-check.ts'
 
@@ -33,7 +33,9 @@ export function createHousekeeping(docker: Docker, context: BackendContext, chec
   const leftovers: Housekeeping['leftovers'] = async (needed, withSizes) => {
     const [seen, disk] = await Promise.all([look(), withSizes ? measure() : undefined])
     const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
-    const facts = { instance: context.instance, owner, currentImage: describeImage, now: Date.now() }
+    const { instance } = context
+    const gateImage = describeGateImage(instance).reference
+    const facts = { instance, owner, currentImage: describeImage, gateImage, now: Date.now() }
     const found = findLeftovers(seen, await needed(), facts)
     const kept = await Promise.all(
       found.map(async (one) => one.kind === 'image' && (await docker.isImageUsed(one.name))),

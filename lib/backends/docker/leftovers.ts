@@ -1,10 +1,12 @@
 /**
- * Which of the objects of an instance no workspace needs, and why. Pure, but for the question whether a repository is still
- * there. In doubt an object stays: a workspace whose record cannot be read, what runs without a workspace for less than an
- * hour, data that services of a repository share.
+ * Which of the objects of an instance no workspace needs, and why. Pure, but for the question whether repositories and worktrees
+ * are still there. In doubt an object stays: a workspace whose record cannot be read or whose worktree is there, what runs without
+ * a workspace for less than an hour, data that services of a repository share.
  */
 import { existsSync } from 'node:fs'
+import { hasGate } from '../../stack/network.ts'
 import type { ImageRow, LabelledRow } from '../../tools/docker-facts.ts'
+import { findRepository, listAdminDirs } from '../../tools/repository.ts'
 import type { Leftover, Needed } from '../housekeeping.ts'
 import type { describeImage } from './image.ts'
 
@@ -31,7 +33,9 @@ export interface LeftoverFacts {
   readonly instance: string
   /** For whom the image would be built next. */
   readonly owner: { readonly uid: number; readonly gid: number }
-  readonly currentImage: typeof describeImage
+  readonly currentImage: (...wish: Parameters<typeof describeImage>) => { readonly reference: string }
+  /** The gates' image that would be built next. */
+  readonly gateImage: string
   readonly now: number
 }
 
@@ -66,9 +70,17 @@ function marksOf({ labels }: LabelledRow): Marks {
 /** Why a container or a network belongs to nobody; undefined when it does not, or when it is too new to tell. */
 function partCause(row: LabelledRow, needed: Needed, now: number): string | undefined {
   const { workspace, shared, repo } = marksOf(row)
-  if (workspace !== '') return needed.ids.has(workspace) ? undefined : `workspace ${workspace} is gone`
+  if (workspace !== '')
+    return needed.ids.has(workspace) || hasWorktree(workspace, repo) ? undefined : `workspace ${workspace} is gone`
   if (shared !== '') return hasWorkspaces(repo, needed) ? undefined : `${repo} has no workspaces that share it`
   return row.createdAt !== null && now - row.createdAt > HELPER_MS ? 'a helper that never ended' : undefined
+}
+
+/** Its record alone is lost: `nexus adopt` brings it back, with its data. */
+function hasWorktree(workspace: string, repo: string): boolean {
+  const gitDir = existsSync(repo) ? findRepository(repo)?.gitDir : undefined
+  const own = gitDir === undefined ? [] : listAdminDirs(gitDir).filter(({ marker }) => marker === workspace)
+  return own.some(({ worktree }) => existsSync(worktree))
 }
 
 function volumeLeftover(row: LabelledRow, needed: Needed, done: ReadonlySet<string>): readonly Leftover[] {
@@ -95,16 +107,22 @@ function imageLeftovers(images: readonly ImageRow[], needed: Needed, facts: Left
   const kept = new Set(needed.records.flatMap(({ image, stack }) => [image ?? '', stack?.under ?? '']))
   const owners = needed.all ? [] : [facts.owner, ...needed.records]
   for (const owner of owners) kept.add(facts.currentImage(facts.instance, owner).reference)
+  if (needed.records.some(hasGate)) kept.add(facts.gateImage)
+  // what was built a moment ago has no container yet
+  const building = needed.records.some(({ operation }) => operation !== null)
   return images.flatMap(({ id, references, labels, bytes }) => {
     const workspace = labels['dev.nexus.workspace'] ?? ''
     if (references.some((name) => kept.has(name) || kept.has(name.replace(/:latest$/, '')))) return []
     const cause = imageCause(workspace, labels['dev.nexus.repo'] ?? '', references, needed, facts)
-    if (cause === undefined) return []
     const sort = workspace === '' || needed.ids.has(workspace) ? 'store' : 'part'
+    if (cause === undefined || (sort === 'store' && building)) return []
     const names = references.length === 0 ? [id] : references
     return names.map((name) => ({ kind: 'image', name, sort, cause, bytes }) as const)
   })
 }
+
+/** Of workspaces, also those of agents, and of gates. */
+const OWN_IMAGE = /^nexus-(?:agent-|gate-)?([0-9a-f]{8}):/
 
 function imageCause(
   workspace: string,
@@ -114,12 +132,12 @@ function imageCause(
   { instance }: LeftoverFacts,
 ): string | undefined {
   if (workspace !== '') {
-    if (!needed.ids.has(workspace)) return `workspace ${workspace} is gone`
+    if (!needed.ids.has(workspace)) return hasWorktree(workspace, repo) ? undefined : `workspace ${workspace} is gone`
     return references.length === 0 ? 'an older build' : undefined
   }
   if (references.length === 0) return 'an older build'
   if (repo !== '') return hasWorkspaces(repo, needed) ? undefined : `${repo} has no workspaces that share it`
-  const ours = references.every((name) => name.startsWith(`nexus-${instance.slice(0, 8)}:`))
+  const ours = references.every((name) => OWN_IMAGE.exec(name)?.[1] === instance.slice(0, 8))
   return ours ? 'no workspace is made from it' : undefined
 }
 

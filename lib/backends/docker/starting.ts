@@ -5,6 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { hasFixedImages, hasGate } from '../../stack/network.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
@@ -35,12 +36,13 @@ export function createStarter(
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
+    if (hasGate(record)) await (await import('./gate.ts')).writeGate(context, record)
     await startShared(record)
     const asItIs = !options.rebuild && options.compare !== true && options.seed === undefined
     const stopped = observed?.state === 'stopped' && asItIs
     const started = stopped && (await docker.start(targetOf(home, record)))
-    // a project's files are read anew only by a start that looked at them before
-    if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
+    // image and files are looked after only by a start that did not take it for as it was left
+    if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
@@ -63,10 +65,15 @@ export function createStarter(
       await prepareStart(record, options, seed)
       await docker.up(composeFileOf(home, record), options)
     } catch (error) {
+      if (error instanceof NexusError && error.details?.partsGone === true) {
+        const text = 'a network was removed by hand: the containers are made anew, without what was installed in them'
+        context.emit({ type: 'warning', text })
+        return docker.up(composeFileOf(home, record), { ...options, recreate: true })
+      }
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
-      throw error
+      throw hasFixedImages(record) ? withFixedImages(error, record) : error
     }
     await (await imageCache(record))?.saveLayers(record)
   }
@@ -97,18 +104,34 @@ export function createStarter(
       return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
     }
     const { environmentOf, onLine } = await projects()
-    return { env: { ...environmentOf(record.stack), ...values }, onLine, build }
+    const env = { ...environmentOf(record.stack), ...values }
+    return hasFixedImages(record) ? { env, local: true } : { env, onLine, build }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
-    return { target: targetOf(home, record), volume: (key) => `${composeProject(record.name, record.id)}_${key}` }
+    return { target: targetOf(home, record), volume: (key) => `${composeProject(record)}_${key}` }
   }
 
   return { start, seedPlaces }
 }
 
+/** What is missing because a guarded workspace builds and pulls nothing after its create. */
+function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
+  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
+  return new NexusError(
+    'BUILD_FAILED',
+    `${error.message.replace(/\.$/, '')}, and a guarded workspace builds and pulls only at create.`,
+    {
+      hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
+      output: error.output,
+      cause: error,
+    },
+  )
+}
+
 function partsAreGone(record: WorkspaceRecord): NexusError {
   return new NexusError('CONTAINER_ERROR', `The containers of ${record.name} were removed in this very moment.`, {
     hint: `To make them again, run \`nexus up ${record.name}\``,
+    details: { partsGone: true },
   })
 }
