@@ -24,6 +24,7 @@ import type { Seen } from './observe.ts'
 import { noteInputs, type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
+import { refuseForeign } from './worktree-owner.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -149,13 +150,13 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
       await withRepository(app, gitDir, async () => {
         try {
           await addWorktree(app, working.record, draft, again)
-          added = true
-          await markWorktree(working.record)
         } catch (error) {
           // git takes back what it did when it fails, but not when it is ended
           added = app.interruption.signal.aborted
           throw error
         }
+        added = true
+        await markWorktree(working.record)
       })
       await fillWorktree(app, worktree)
       await bringIgnored(app, working.record, draft)
@@ -179,6 +180,7 @@ function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
 async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean): Promise<void> {
   const { worktree, gitDir } = localFiles(record)
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
+  if (again) refuseForeign(record)
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 
