@@ -150,6 +150,8 @@ export async function runHook(
 ): Promise<void> {
   const hook = requireHook(settings, name)
   if (hook === undefined) return
+  // the file may have changed since somebody looked: what is run here is what is looked at here
+  if (hook.on === 'host') await admitHooks(app, record, settings)
   const began = performance.now()
   const step = { step: name, subject: hook.run }
   const emit: App['emit'] = PLANNED.has(name) ? () => {} : app.emit

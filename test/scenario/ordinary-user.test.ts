@@ -70,4 +70,5 @@ async function isKept(scene: Scene, uid: number): Promise<void> {
     'id -u; grep -c "^Cap.*0000000000000000$" /proc/self/status; sudo -n id -u; true',
   )
   assert.is(said, `${uid}\n5\n`)
+  await scene.ok(['delete', 'cell', '--delete-branch'])
 }
