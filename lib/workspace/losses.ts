@@ -2,11 +2,12 @@
  * What a delete would lose: uncommitted and untracked files, unfinished work, commits that no branch has. What git ignores does
  * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { isLinked, listUnfinished, readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { isEmpty } from './drift.ts'
 
 /** A line for each thing. @throws {NexusError} GIT_ERROR and the like where git cannot look */
 export async function listLosses(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
@@ -29,7 +30,7 @@ export async function listLosses(app: App, record: WorkspaceRecord): Promise<rea
 /** Its folder is gone or empty, or of a create that never finished and holds nothing of the user's. */
 export function isUntouched({ operation }: WorkspaceRecord, worktree: string): boolean {
   const unfinished = operation?.kind === 'create' && !operation.done.includes('worktree')
-  return unfinished || !existsSync(worktree) || readdirSync(worktree).length === 0
+  return unfinished || isEmpty(worktree)
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */

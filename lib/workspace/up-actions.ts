@@ -19,6 +19,7 @@ import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
+import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
@@ -152,6 +153,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         try {
           await addWorktree(app, working.record, draft, again)
           added = true
+          await markWorktree(working.record)
         } catch (error) {
           // git takes back what it did when it fails, but not when it is ended
           added = app.interruption.signal.aborted

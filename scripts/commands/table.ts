@@ -4,6 +4,7 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
@@ -20,6 +21,7 @@ const trust = () => import('./trust.ts')
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
   ...TRASH,
+  ...BY_HAND,
   {
     name: 'list',
     aliases: ['ls'],
