@@ -115,7 +115,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
     if (stack !== undefined && model !== undefined) {
       const own = stack.base.kind === 'service' ? stack.main : undefined
       const others = [...activeServices(model, stack.profiles).keys()].filter((service) => service !== own)
-      images.push(...others.map((service) => imageOf(model, composeProject(record.name, record.id), service)))
+      images.push(...others.map((service) => imageOf(model, composeProject(record), service)))
     }
     const there = await Promise.all(images.map((image) => docker.hasImage(image)))
     const missing = images.find((_, i) => there[i] === false)
