@@ -166,6 +166,11 @@ export interface Backend {
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
+  /**
+   * For a workspace whose images are made at create alone. Only with the capability `guards`.
+   * @throws {NexusError} BUILD_FAILED naming an image that its services would need and that is not there
+   */
+  requireImages?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<void>
   /** Only with the capability `compose-file`. */
   seeds?(): Promise<SeedStore>
   /** Makes what needs no ports: image, keys. */

@@ -55,7 +55,7 @@ export const PLAN_STEPS = {
   stop: ['pre-stop', 'stop', 'post-stop'],
   pause: ['pause'],
   resume: ['resume'],
-  rebuild: ['resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
+  rebuild: ['stop', 'resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
   delete: ['pre-delete', 'remove', 'trash', 'worktree-remove', 'branch-delete', 'release', 'forget'],
 } as const satisfies Readonly<Record<Operation['kind'], readonly StepId[]>>
 
@@ -96,6 +96,8 @@ export interface UpFacts {
   readonly seeded: boolean
   /** Its create was cut off before its data was prepared. */
   readonly unseeded?: boolean
+  /** Whoever is inside may not go on while its files are looked at and used. */
+  readonly distrusted?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
 }
@@ -114,6 +116,7 @@ export function planUp(facts: UpFacts): Plan {
   } else if (facts.state === 'running' && facts.unseeded !== true) {
     return plan
   }
+  if (facts.distrusted === true && facts.state === 'error' && plan.length === 0) plan.push(stopFirst(facts.name))
   const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
   if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) {
     // its containers are there: nothing that they are started from has to be made first
@@ -123,11 +126,11 @@ export function planUp(facts: UpFacts): Plan {
     return plan
   }
   if (facts.stack !== undefined) {
-    plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree']))
+    plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree', 'stop']))
     plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
   }
   if (facts.templates.length > 0) {
-    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease']))
+    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease', 'stop']))
   }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
@@ -153,16 +156,24 @@ function startCause({ state, unseeded }: UpFacts): string {
   }
 }
 
+/** A link that is turned elsewhere between a look at it and its use would lead out. */
+function stopFirst(name: string): Step {
+  return step('stop', name, 'nobody inside may change files while they are looked at')
+}
+
+type RebuildFacts = Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates' | 'state' | 'distrusted'>
+
 /** Makes a workspace anew from what its files say now; worktree, volumes and ports stay. */
-export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates'>): Plan {
-  const plan: Step[] = []
+export function planRebuild(facts: RebuildFacts): Plan {
+  const alive = facts.state !== 'stopped' && facts.state !== 'absent'
+  const plan: Step[] = facts.distrusted === true && alive ? [stopFirst(facts.name)] : []
   const cause = 'asked for'
-  if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause))
+  if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause, ['stop']))
   if (facts.capabilities.has('local-ports')) plan.push(step('lease', 'ports', 'as the files say now', ['resolve']))
-  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease']))
+  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease', 'stop']))
   plan.push(step('provision', 'image and keys', cause, ['resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
-  plan.push(step('start', facts.name, 'its containers are made anew', ['configure']))
+  plan.push(step('start', facts.name, 'its containers are made anew', ['configure', 'stop']))
   return plan
 }
 

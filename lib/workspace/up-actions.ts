@@ -78,7 +78,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     stop: {
       run: async () => {
         await backend.stop(working.record, observed)
-        observed = { state: 'stopped', reason: '' }
+        // what is missing is missing still
+        observed = { state: observed?.state === 'error' ? 'error' : 'stopped', reason: '' }
       },
     },
     provision: {

@@ -23,7 +23,7 @@ import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
 import { repaired, repairNeighbours, requireThere } from './repaired.ts'
-import { type Plan, planUp } from './steps.ts'
+import { type Plan, planUp, type UpFacts } from './steps.ts'
 import { createSteps, removeEmptyFolders } from './up-actions.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
@@ -192,7 +192,6 @@ function planStart(
   options: StartOptions,
   settings: Settings,
 ): Plan {
-  const observed = seen.observation?.state ?? 'absent'
   return planUp({
     name: record.name,
     branch: record.branch,
@@ -201,14 +200,21 @@ function planStart(
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
-    state: observed === 'unknown' ? 'error' : observed,
+    state: stateOf(seen),
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
     ...configuredSteps(record, settings),
+    distrusted: record.isolation === 'agent',
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
     unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
+}
+
+/** As plans know it. */
+export function stateOf({ observation }: Seen): UpFacts['state'] {
+  const state = observation?.state ?? 'absent'
+  return state === 'unknown' ? 'error' : state
 }
 
 /** Its create was cut off, and not after the last step. */

@@ -5,7 +5,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openScene } from './scene.ts'
+import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 import { makeUser, type UserOptions } from './users.ts'
 
 suite('ordinary user', (test) => {
@@ -52,8 +52,23 @@ async function playAs(options: UserOptions): Promise<void> {
   )
   assert.is((await stat(join(scene.home, '.nexus'))).mode & 0o777, 0o700)
 
+  if (options.uid === undefined) await isKept(scene, user.uid)
   await scene.ok(['restart', 'demo'])
   assert.is((await scene.list())[0]?.state, 'running')
   await scene.ok(['delete', 'demo', '--delete-branch', '--force'])
   assert.equal(await scene.made(), before)
+}
+
+/** The same user in isolation `agent`, who is nothing more. */
+async function isKept(scene: Scene, uid: number): Promise<void> {
+  const cell = await scene.up('cell', '--isolation', 'agent', '--git-mode', 'shared')
+  assert.is(cell.ssh.forwardAgent, false)
+  const said = await scene.inside(
+    'cell',
+    'bash',
+    '-c',
+    'id -u; grep -c "^Cap.*0000000000000000$" /proc/self/status; sudo -n id -u; true',
+  )
+  assert.is(said, `${uid}\n5\n`)
+  await scene.ok(['delete', 'cell', '--delete-branch'])
 }

@@ -37,6 +37,7 @@ const CAPABILITIES: readonly Capability[] = [
   'pause',
   'logs',
   'compose-file',
+  'guards',
   'housekeeping',
 ]
 
@@ -265,6 +266,8 @@ for (const name of backendNames()) {
         assert.match(w.backend.host, /^[a-z0-9-]+$/)
         for (const capability of w.backend.capabilities) assert.ok(CAPABILITIES.includes(capability), capability)
         assert.is(w.backend.capabilities.has('local-ports'), w.backend.portRange?.(RANGE) !== undefined)
+        assert.is(w.backend.capabilities.has('guards'), w.backend.applyNetwork !== undefined)
+        assert.is(w.backend.capabilities.has('guards'), w.backend.listRefusals !== undefined)
       },
       LIMIT_MS,
     )

@@ -41,7 +41,14 @@ function* upPlans(isNew: boolean): Generator<Plan> {
 
 const hooks = { 'pre-stop': 'a', 'post-stop': 'b' }
 const remove = { name: 'x', worktree: '/w', branch: 'b', deleteBranchCause: 'c', portsLeased: true, preDelete: 'a' }
-const rebuild = { name: 'x', capabilities: CAPABILITIES, stack: 'compose.yaml', templates: ['a'] }
+const rebuild = {
+  name: 'x',
+  capabilities: CAPABILITIES,
+  stack: 'compose.yaml',
+  templates: ['a'],
+  state: 'running' as const,
+  distrusted: true,
+}
 const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
   create: [...upPlans(true)],
   start: [...upPlans(false)],

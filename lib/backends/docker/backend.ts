@@ -181,6 +181,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     observe,
     resolve: async (record) => (await projects()).resolveModel(record),
     prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
+    requireImages: async (record, model) => (await projects()).requireImages(record, model),
     seeds: async () => {
       const { has, save } = await seeds()
       return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }

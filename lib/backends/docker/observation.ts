@@ -3,6 +3,7 @@
  */
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
+import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
 
 /** The service of the workspace's own container; under another name it carries the role as a label. */
@@ -38,7 +39,7 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
   const others = rows.filter((row) => row !== main)
   switch (main.state) {
     case 'running':
-      return observeRunning(rows)
+      return observeGate(others) ?? observeRunning(rows)
     case 'paused':
       return { state: 'paused', reason: '' }
     case 'restarting':
@@ -50,6 +51,13 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
     default:
       return { state: 'error', reason: `the workspace container is ${main.state}` }
   }
+}
+
+/** Without its gate a guarded workspace runs and cannot be reached. */
+function observeGate(others: readonly ContainerRow[]): Observation | undefined {
+  const gate = others.find((row) => row.service === GATE_SERVICE)
+  if (gate === undefined || gate.state === 'running') return undefined
+  return { state: 'error', reason: `the gate, which leads in and out, is ${gate.state}` }
 }
 
 /** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */

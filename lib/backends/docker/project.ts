@@ -3,13 +3,16 @@
  * workspace's own container where that is the project's. Everything runs with a small environment of its own: variables of
  * this machine reach a project only by name.
  */
+import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { projectEnvironment } from '../../stack/environment.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
-import { buildCache } from '../../stack/override.ts'
+import { buildCache, imageOf } from '../../stack/override.ts'
+import { activeServices } from '../../stack/ports.ts'
+import { readyOf } from '../../stack/ready.ts'
 import { formatCompose, formatResolved, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
@@ -112,6 +115,29 @@ export function createProjects(docker: Docker, context: BackendContext) {
     return requireImage(reference)
   }
 
+  /** A build or a pull would come to nothing half-way: compose leaves a stack in pieces then. */
+  async function requireImages(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<void> {
+    const { stack, name } = record
+    const ready = readyOf(record, { startInterval: true })?.services ?? {}
+    const images = Object.values(ready).map(({ image }) => String(image))
+    if (stack !== undefined && model !== undefined) {
+      const own = stack.base.kind === 'service' ? stack.main : undefined
+      const others = [...activeServices(model, stack.profiles).keys()].filter((service) => service !== own)
+      images.push(...others.map((service) => imageOf(model, composeProject(record), service)))
+    }
+    const there = await Promise.all(images.map((image) => docker.hasImage(image)))
+    const missing = images.find((_, i) => there[i] === false)
+    if (missing === undefined) return
+    throw new NexusError(
+      'BUILD_FAILED',
+      `The image ${missing} is not here, and a guarded workspace builds and pulls only at create.`,
+      {
+        hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
+        details: { image: missing },
+      },
+    )
+  }
+
   async function requireImage(reference: string): Promise<ImageFacts> {
     const facts = await docker.inspectImage(reference)
     if (facts === undefined) throw new Error(`${reference} was made and is not there`)
@@ -121,6 +147,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
   return {
     resolveModel,
     prepareImage,
+    requireImages,
     onLine,
     environmentOf: (stack: StackRecord) => projectEnvironment(context.env, stack.pass),
   }

@@ -73,7 +73,7 @@ export function createStarter(
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
-      throw hasFixedImages(record) ? withFixedImages(error, record) : error
+      throw error
     }
     await (await imageCache(record))?.saveLayers(record)
   }
@@ -100,12 +100,14 @@ export function createStarter(
     values: Readonly<Record<string, string>>,
     build: boolean,
   ): Promise<UpOptions> {
+    const local = hasFixedImages(record)
     if (!hasProjectFiles(record) || record.stack === undefined) {
-      return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
+      const pulls = record.ready !== undefined && !local
+      return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
     const { environmentOf, onLine } = await projects()
     const env = { ...environmentOf(record.stack), ...values }
-    return hasFixedImages(record) ? { env, local: true } : { env, onLine, build }
+    return local ? { env, local } : { env, onLine, build }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
@@ -113,20 +115,6 @@ export function createStarter(
   }
 
   return { start, seedPlaces }
-}
-
-/** What is missing because a guarded workspace builds and pulls nothing after its create. */
-function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
-  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
-  return new NexusError(
-    'BUILD_FAILED',
-    `${error.message.replace(/\.$/, '')}, and a guarded workspace builds and pulls only at create.`,
-    {
-      hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
-      output: error.output,
-      cause: error,
-    },
-  )
 }
 
 function partsAreGone(record: WorkspaceRecord): NexusError {
