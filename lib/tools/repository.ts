@@ -93,14 +93,38 @@ export function listLinkedWorktrees(gitDir: string): readonly LinkedWorktree[] {
   })
 }
 
-/** Object folders outside the repository that it borrows from (`clone --shared`, `--reference`). */
+/** Name of a linked worktree's folder in `<gitDir>/worktrees`, found there and not by the worktree's own `.git` file. */
+export function findAdminName(gitDir: string, worktree: string): string | undefined {
+  const admin = join(gitDir, 'worktrees')
+  const names = existsSync(admin) ? readdirSync(admin) : []
+  return names.find((name) => {
+    const dotGit = readLine(join(admin, name, 'gitdir'))
+    return dotGit !== undefined && resolve(admin, name, dotGit) === join(worktree, '.git')
+  })
+}
+
+/**
+ * Object folders outside the repository that it borrows from (`clone --shared`, `--reference`), and those that these borrow
+ * from in turn.
+ */
 export function listAlternates(gitDir: string): readonly string[] {
-  const text = readText(join(gitDir, 'objects', 'info', 'alternates')) ?? ''
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => (isAbsolute(line) ? line : resolve(gitDir, 'objects', line)))
-    .filter((path) => existsSync(path))
+  const found = new Set<string>()
+  const follow = (objects: string) => {
+    for (const line of alternateLines(objects)) {
+      const path = isAbsolute(line) ? line : resolve(objects, line)
+      if (found.has(path) || !existsSync(path)) continue
+      found.add(path)
+      follow(path)
+    }
+  }
+  follow(join(gitDir, 'objects'))
+  return [...found]
+}
+
+/** What an object folder names as the folders it borrows from, as it stands there. */
+export function alternateLines(objects: string): readonly string[] {
+  const text = readText(join(objects, 'info', 'alternates')) ?? ''
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 /** The branch that a worktree's folder is on now; null when detached, undefined when the folder is no worktree. */
@@ -124,7 +148,7 @@ function isGitDir(dir: string): boolean {
   return existsSync(join(dir, 'HEAD')) && existsSync(join(dir, 'objects')) && existsSync(join(dir, 'refs'))
 }
 
-function readGitFile(file: string): string | undefined {
+export function readGitFile(file: string): string | undefined {
   const line = readLine(file)
   if (!line?.startsWith('gitdir: ')) return undefined
   const target = line.slice('gitdir: '.length)

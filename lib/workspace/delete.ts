@@ -7,10 +7,10 @@ import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
+import { listLosses } from './losses.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
@@ -35,10 +35,10 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
   return exclusively(app, found.id, async () => {
     const record = await app.records.load(found.id)
     if (record === undefined) return { record: found, plan: [], keptBranch: null, changed: false }
-    const [branch] = await Promise.all([
-      judgeBranch(app, record, request),
-      request.force ? undefined : refuseLoss(app, record),
-    ])
+    const looked = request.force ? saveCommits(app, record, request) : refuseLoss(app, record, request)
+    // what comes back first takes part in what is judged of the branch
+    if (record.gitMode === 'private') await looked
+    const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
     const backend = await app.backend(record.backend)
     const preDelete = await findPreDelete(app, record, request)
     const plan = planDelete({
@@ -57,6 +57,8 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
     const actions = deleteActions(app, working, backend, branch.delete?.commit, async () => {
       saved = false
       await working.notes
+      if (record.gitMode === 'private')
+        await (await import('./private-git.ts')).forgetRefs(app, record, request.force && request.deleteBranch)
     })
     // before the point of no return: a hook that fails stops the delete
     await preDelete?.perform()
@@ -124,21 +126,10 @@ function deleteActions(
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
-async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
-  const { worktree } = record
+async function refuseLoss(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<void> {
   // the worktree of a create that never finished holds nothing of the user's
-  const unfinished = record.operation?.kind === 'create' && !record.operation.done.includes('worktree')
-  if (worktree === null || unfinished || !existsSync(`${worktree}/.git`)) return
-  const [changes, submodules, detached] = await Promise.all([
-    app.git.listChanges(worktree),
-    existsSync(`${worktree}/.gitmodules`) ? app.git.listUnpushedSubmodules(worktree) : [],
-    readBranch(worktree) === null ? app.git.countUniqueCommits(worktree, 'HEAD') : 0,
-  ])
-  const lost = [
-    ...changes,
-    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
-    ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
-  ]
+  if (record.operation?.kind === 'create' && !record.operation.done.includes('worktree')) return
+  const lost = await listLosses(app, record, { dryRun })
   if (lost.length === 0) return
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
@@ -150,6 +141,13 @@ async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
       output: `${lost.slice(0, 20).join('\n')}${more}`,
     },
   )
+}
+
+/** Forced or not, commits that can come back do. */
+async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<void> {
+  if (record.gitMode !== 'private' || dryRun) return
+  const running = (await observeOne(app, record)).state === 'running'
+  await (await import('./bring-back.ts')).bringBackIfMoved(app, record, running)
 }
 
 interface BranchVerdict {
@@ -164,7 +162,7 @@ async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteReq
   const ownRef = `refs/heads/${branch}`
   const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
   if (ref === undefined) return { delete: undefined, kept: null }
-  const uniqueCommits = await app.git.countUniqueCommits(repo, ownRef, ownRef)
+  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, ownRef, ownRef)
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   if (ref.worktree !== '' && ref.worktree !== worktree) return kept
   if (!record.branchCreated && !request.deleteBranch) return kept

@@ -39,10 +39,11 @@ export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): 
   const settings = await findSettings(app, record.repo, project, dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
+  const bringBack = record.gitMode === 'private' ? record.branch : undefined
   return change(app, record, dryRun, {
     kind: 'stop',
     desired: 'stopped',
-    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped', hooks),
+    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
     actions: async ({ backend: name }, seen) => {
       const backend = await app.backend(name)
       // they are gone when post-stop runs
@@ -52,6 +53,9 @@ export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): 
       return {
         // nothing inside can be asked while it is paused or broken
         'pre-stop': { run: async () => (seen.state === 'running' ? tryIt('pre-stop') : undefined) },
+        'bring-back': {
+          run: async () => (await import('./bring-back.ts')).bringBackIfMoved(app, record, seen.state === 'running'),
+        },
         stop: { run: () => backend.stop(record, seen.observation) },
         'post-stop': { run: () => tryIt('post-stop') },
       }

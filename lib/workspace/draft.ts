@@ -86,6 +86,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   const guards = guardsOf(settings)
   refuseUnbuilt(guards)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('./private-git.ts')
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
+  }
   if (likely.name !== backend.name) await backend.check(ownerOf(repo))
   else if (likely.failure !== undefined) throw likely.failure
 

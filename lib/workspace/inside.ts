@@ -18,6 +18,7 @@ export async function exec(app: App, record: WorkspaceRecord, request: ExecReque
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
   const code = await backend.exec(record, request)
+  await bringBackCommits(app, record)
   if (code === null) {
     await requireRunning(app, record)
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
@@ -31,13 +32,20 @@ export async function shell(app: App, record: WorkspaceRecord, request: ShellReq
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'ssh', 'ssh')
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
-  return backend.shell(record, request)
+  const code = await backend.shell(record, request)
+  await bringBackCommits(app, record)
+  return code
 }
 
 export async function logs(app: App, record: WorkspaceRecord, request: LogsRequest): Promise<number> {
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'logs', 'logs')
   return backend.logs(record, request)
+}
+
+/** From a git dir of the workspace's own; a few files are read when nothing has moved. */
+async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+  if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
 async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {

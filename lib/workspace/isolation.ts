@@ -27,10 +27,9 @@ export function guardsOf(settings: Settings): Guards {
 }
 
 /** @throws {NexusError} UNSUPPORTED for a guard that is not built yet: none is pretended */
-export function refuseUnbuilt({ isolation, gitMode, network }: Guards): void {
-  const missing =
-    isolation === 'agent' ? 'isolation "agent"' : gitMode === 'private' ? 'git mode "private"' : `network "${network}"`
-  if (isolation === 'standard' && gitMode === 'shared' && network === 'open') return
+export function refuseUnbuilt({ isolation, network }: Guards): void {
+  const missing = isolation === 'agent' ? 'isolation "agent"' : `network "${network}"`
+  if (isolation === 'standard' && network === 'open') return
   throw new NexusError(
     'UNSUPPORTED',
     `The ${missing} is not built yet; Nexus pretends no guard that it does not have.`,

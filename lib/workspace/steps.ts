@@ -16,6 +16,7 @@ export type StepId =
   | 'post-start'
   | 'pre-stop'
   | 'post-stop'
+  | 'bring-back'
   | 'pre-delete'
   | 'provision'
   | 'configure'
@@ -64,6 +65,8 @@ export interface UpFacts {
   readonly preStart: string | undefined
   /** Prepared data follows from files of the worktree. */
   readonly seeded: boolean
+  /** It gets a git dir of its own, with the worktree. */
+  readonly privateGit?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
 }
@@ -99,7 +102,9 @@ export function planUp(facts: UpFacts): Plan {
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
-  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded
+  // and nobody inside is there to put links in the way while git writes files on this machine
+  const whole = facts.privateGit === true
+  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded || whole
   const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
   if (facts.start && facts.preStart !== undefined) {
     plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
@@ -136,14 +141,17 @@ export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stac
 export interface StopHooks {
   readonly 'pre-stop'?: string | undefined
   readonly 'post-stop'?: string | undefined
+  /** The branch, where it has a git dir of its own. */
+  readonly bringBack?: string | undefined
 }
 
 export function planStop(name: string, state: string, hooks: StopHooks = {}): Plan {
   if (state === 'stopped') return []
-  const { 'pre-stop': before, 'post-stop': after } = hooks
+  const { 'pre-stop': before, 'post-stop': after, bringBack: branch } = hooks
   return [
     ...(before === undefined ? [] : [step('pre-stop', before, 'configured')]),
-    step('stop', name, `it is ${state}`, ['pre-stop']),
+    ...(branch === undefined ? [] : [step('bring-back', branch, 'commits made inside', ['pre-stop'])]),
+    step('stop', name, `it is ${state}`, ['pre-stop', 'bring-back']),
     ...(after === undefined ? [] : [step('post-stop', after, 'configured', ['stop'])]),
   ]
 }

@@ -19,6 +19,7 @@ import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
+import * as ownGit from './own-git.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
 
@@ -140,6 +141,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
   return {
     run: async () => {
       const { worktree, gitDir } = localFiles(working.record)
+      if (again) await ownGit.rescueCommits(app, working.record)
       await withRepository(app, gitDir, async () => {
         try {
           await addWorktree(app, working.record, draft, again)
@@ -150,13 +152,15 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
           throw error
         }
       })
-      await fillWorktree(app, worktree)
+      await Promise.all([fillWorktree(app, worktree), ownGit.make(app, working.record)])
       await bringIgnored(app, working.record, draft)
+      await ownGit.adopt(app, working.record)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
       await withRepository(app, gitDir, async () => {
         if (added) await app.git.removeWorktree(working.record.repo, worktree)
+        if (!again) await ownGit.forget(app, working.record)
         await takeBackBranch(app, working.record, draft)
       })
     },

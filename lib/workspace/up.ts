@@ -60,6 +60,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
   })
   const after = request.start ? planHooks(settings, true) : []
@@ -141,7 +142,7 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
   const plain = record.stack === undefined
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
-    return judge(record, { state: 'stopped', reason: '' })
+    return judge(app, record, { state: 'stopped', reason: '' })
   }
   const seen = await observeOne(app, record)
   requireEngine(seen)

@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import { explainBuildFailure, explainDockerFailure } from '../../lib/tools/docker-failures.ts'
-import { explainGitFailure } from '../../lib/tools/git.ts'
+import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })

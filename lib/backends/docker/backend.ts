@@ -182,7 +182,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'] as const),
+    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file', 'git'] as const),
     portRange: (configured) => configured,
     check,
     observe,
@@ -210,6 +210,8 @@ export function createDockerBackend(context: BackendContext): Backend {
       const service = request.service === null ? [] : ['--', request.service]
       return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
+    gitCommand: async (record, args, running) =>
+      (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
   }
 }

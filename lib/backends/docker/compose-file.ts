@@ -17,6 +17,7 @@ import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type YamlMap } from '../../system/render.ts'
+import { workspaceLabels } from './labels.ts'
 import {
   type ComposeFacts,
   cacheDefinitions,
@@ -25,7 +26,6 @@ import {
   renderMain,
   requireStack,
   requireWorktree,
-  workspaceLabels,
 } from './main-service.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'

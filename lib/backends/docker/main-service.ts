@@ -12,7 +12,9 @@ import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
+import { workspaceLabels } from './labels.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { workMounts } from './work-mounts.ts'
 
 export interface ComposeFacts {
   readonly record: WorkspaceRecord
@@ -108,31 +110,22 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
   }
 }
 
-export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
-  return {
-    'dev.nexus.workspace': record.id,
-    'dev.nexus.name': record.name,
-    'dev.nexus.repo': record.repo,
-    'dev.nexus.instance': instance,
-  }
-}
-
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
-  const worktree = requireWorktree(record)
-  if (record.gitDir === null) throw new Error(`${record.id} has no git dir`)
-  const bind = (source: string, target: string, readOnly: boolean): Yaml => ({
-    type: 'bind',
-    source,
-    target,
-    read_only: readOnly,
-    bind: { create_host_path: false },
-  })
   return [
-    // the same absolute paths on both sides, so that git works alike
-    bind(worktree, worktree, false),
-    bind(record.gitDir, record.gitDir, false),
-    ...alternates.map((path) => bind(path, path, true)),
-    bind(paths.sshDir, '/etc/nexus/ssh', true),
+    ...workMounts(record, paths, alternates).map(({ path, target, readOnly }) => ({
+      type: 'bind',
+      source: path,
+      target,
+      read_only: readOnly,
+      bind: { create_host_path: false },
+    })),
+    {
+      type: 'bind',
+      source: paths.sshDir,
+      target: '/etc/nexus/ssh',
+      read_only: true,
+      bind: { create_host_path: false },
+    },
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }

@@ -1,0 +1,28 @@
+/** The steps of an `up` for a workspace that has a git dir of its own; for others they do nothing, and load nothing. */
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { App } from './app.ts'
+
+async function load({ gitMode }: WorkspaceRecord) {
+  if (gitMode !== 'private') return undefined
+  const [made, back] = await Promise.all([import('./private-git.ts'), import('./bring-back.ts')])
+  return { ...made, ...back }
+}
+
+/** A worktree that was removed by hand leaves its commits in the git dir. */
+export async function rescueCommits(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await load(record))?.bringBack(app, record, false)
+}
+
+export async function make(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await load(record))?.makePrivateGit(app, record)
+}
+
+export async function adopt(app: App, record: WorkspaceRecord): Promise<void> {
+  const own = await load(record)
+  await own?.adoptWorktree(app, record)
+  await own?.noteBeginning(app, record)
+}
+
+export async function forget(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await load(record))?.forgetRefs(app, record, true)
+}
