@@ -7,6 +7,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
 import { explain } from './git-failures.ts'
+import { createMergeCommands } from './git-merge.ts'
 import { createRefCommands } from './git-refs.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
@@ -179,5 +180,6 @@ export function createGit(runner: Runner) {
     fetchRef,
     identity,
     ...createRefCommands(git, read),
+    ...createMergeCommands(git),
   }
 }

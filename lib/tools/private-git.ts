@@ -69,11 +69,9 @@ export function createPrivateGit(runner: Runner, git: Git) {
   }
 
   /**
-   * Makes it, once; work that is in it stays. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the
-   * repository takes that away.
+   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that away.
    */
   async function make(local: Local, path: string, commit: string, keep: string): Promise<void> {
-    if (existsSync(join(path, 'HEAD'))) return
     const { repo, gitDir } = local
     const [settings, refs, filters] = await Promise.all([
       readSettings(runner, join(gitDir, 'config')),

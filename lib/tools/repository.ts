@@ -134,6 +134,11 @@ export function readBranch(worktree: string): string | null | undefined {
   return head === undefined ? undefined : branchOf(head)
 }
 
+/** The branch that a main worktree is on; null when detached. */
+export function readHeadBranch(gitDir: string): string | null {
+  return branchOf(readLine(join(gitDir, 'HEAD')))
+}
+
 /** Who owns the repository: files made inside a workspace get this user and group. */
 export function ownerOf(repository: Repository): { readonly uid: number; readonly gid: number } {
   const { uid, gid } = statSync(repository.gitDir)

@@ -50,7 +50,7 @@ const NOTHING: BroughtBack = { commits: 0, commit: null, others: [], standing: '
 /** What has moved inside since the last time: branches by name, and a detached HEAD. */
 export async function findMoved(app: App, record: WorkspaceRecord): Promise<Seen | undefined> {
   const place = privatePlace(app.home, record)
-  if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return undefined
+  if (place === undefined || !existsSync(place.path)) return undefined
   const seen = await loadSeen(app, record)
   const now = readPrivateBranches(place.path)
   const head = privateHead(app.home, record)?.commit ?? null

@@ -10,7 +10,9 @@ async function load({ gitMode }: WorkspaceRecord) {
 
 /** A worktree that was removed by hand leaves its commits in the git dir. */
 export async function rescueCommits(app: App, record: WorkspaceRecord): Promise<void> {
-  await (await load(record))?.bringBack(app, record, false)
+  const own = await load(record)
+  if (own === undefined || !own.isBegun(app, record)) return
+  if ((await own.findMoved(app, record)) !== undefined) await own.bringBack(app, record, false)
 }
 
 export async function make(app: App, record: WorkspaceRecord): Promise<void> {

@@ -3,10 +3,11 @@
  * `bring-back.ts` has what comes out of it.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
+import { workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { removeTree } from '../system/store.ts'
 import { createPrivateGit } from '../tools/private-git.ts'
 import type { App } from './app.ts'
 import { privatePlace } from './current-branch.ts'
@@ -33,6 +34,11 @@ export async function requirePrivateGit(
 export const refsOf = ({ id }: WorkspaceRecord, ...path: readonly string[]): string =>
   ['refs/nexus', id, ...path].join('/')
 
+/** Somebody may have worked in it. */
+export function isBegun(app: App, record: WorkspaceRecord): boolean {
+  return existsSync(workspacePaths(app.home, record.id).broughtBack)
+}
+
 /** Makes it, while the worktree is being filled; nothing runs inside yet. */
 export async function makePrivateGit(app: App, record: WorkspaceRecord): Promise<void> {
   const place = privatePlace(app.home, record)
@@ -40,9 +46,10 @@ export async function makePrivateGit(app: App, record: WorkspaceRecord): Promise
   const branch = `refs/heads/${record.branch}`
   const commit = await app.git.findCommit(record.repo, branch)
   if (commit === undefined) throw new Error(`${branch} names no commit`)
-  const isNew = !existsSync(join(place.path, 'HEAD'))
+  if (isBegun(app, record)) return
+  // what a create that was cut off left: nobody was inside yet
+  await removeTree(place.path)
   await createPrivateGit(app.runner, app.git).make(place, place.path, commit, refsOf(record, 'base'))
-  if (!isNew) return
   const changes = ['synced', 'host'].map((name) => ({ name: refsOf(record, name), to: commit, from: '' }))
   await app.git.updateRefs(record.repo, changes, 'nexus: begun')
 }

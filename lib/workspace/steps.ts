@@ -17,6 +17,8 @@ export type StepId =
   | 'pre-stop'
   | 'post-stop'
   | 'bring-back'
+  | 'push-in'
+  | 'merge'
   | 'pre-delete'
   | 'provision'
   | 'configure'
@@ -154,6 +156,21 @@ export function planStop(name: string, state: string, hooks: StopHooks = {}): Pl
     step('stop', name, `it is ${state}`, ['pre-stop', 'bring-back']),
     ...(after === undefined ? [] : [step('post-stop', after, 'configured', ['stop'])]),
   ]
+}
+
+export function planBringBack(branch: string): Plan {
+  return [step('bring-back', branch, 'commits made inside')]
+}
+
+export function planPushIn(branch: string): Plan {
+  return [
+    step('bring-back', branch, 'only where both sides are known can one be moved'),
+    step('push-in', branch, 'commits made here', ['bring-back']),
+  ]
+}
+
+export function planMerge(branch: string, into: string, commits: number): Plan {
+  return [step('merge', `${branch} into ${into}`, `${commits === 1 ? 'a commit' : `${commits} commits`}, no conflicts`)]
 }
 
 export function planPause(name: string): Plan {

@@ -4,6 +4,7 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
+import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 
 const look = () => import('./look.ts')
@@ -83,6 +84,7 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...GIT,
   {
     name: 'trust',
     summary: 'show what this repository asks for beyond the ordinary, and what of it you approved',

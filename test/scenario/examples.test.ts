@@ -14,6 +14,7 @@ const LIMIT_MS = 180_000
 
 /** What has to hold before an example makes sense; for all others, that the workspace runs. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
+  compare: ['create', 'feature-b', '--no-start'],
   create: ['delete', 'feature-auth'],
   resume: ['pause', 'feature-auth'],
   start: ['stop', 'feature-auth'],
