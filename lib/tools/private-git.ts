@@ -56,11 +56,11 @@ export function createPrivateGit(runner: Runner, git: Git) {
     if (other !== undefined) throw refused(`.gitattributes sends files through the filter ${other}`)
   }
 
-  /** Names of the filters that attributes of the commit give to files. */
+  /** Names of the filters that attributes of the commit, given by its id, have for files. */
   async function listFilters(repo: string, commit: string): Promise<readonly string[]> {
     const globs = [':(glob).gitattributes', ':(glob)**/.gitattributes']
-    const args = ['grep', '-h', '-I', '--no-color', '-e', 'filter=', '--end-of-options', commit, '--', ...globs]
-    const { stdout } = await runner.run(['git', '-C', repo, ...args], { okCodes: 'any' })
+    const args = ['grep', '-h', '-I', '--no-color', '-e', 'filter=', commit, '--', ...globs]
+    const { stdout } = await runner.run(['git', '-C', repo, ...args], { okCodes: [0, 1] })
     const names = stdout
       .split('\n')
       .filter((line) => !line.trimStart().startsWith('#'))

@@ -23,7 +23,8 @@ const ZERO = '0'.repeat(40)
 export type Standing =
   /** The same, or only the host has something new. */
   | { readonly kind: 'same' | 'host-ahead'; readonly commit: string; readonly agreed: string | undefined }
-  | { readonly kind: 'inside-ahead'; readonly from: string; readonly commit: string }
+  /** `given` is the last commit in it that came from here. */
+  | { readonly kind: 'inside-ahead'; readonly from: string; readonly commit: string; readonly given: string }
   /** Both have something new; or, `dropped`, inside a commit that came from here was left out. */
   | { readonly kind: 'diverged' | 'dropped'; readonly host: string; readonly inside: string }
   /** The branch is gone from the repository. */
@@ -138,9 +139,10 @@ async function judge(app: App, record: WorkspaceRecord, refs: ReadonlyMap<string
   if (inside === agreed) return { kind: 'host-ahead', commit: host, agreed }
   const given = refs.get(refsOf(record, 'host')) ?? host
   if (host === agreed && (await app.git.isAncestor(repo, given, inside)))
-    return { kind: 'inside-ahead', from: host, commit: inside }
+    return { kind: 'inside-ahead', from: host, commit: inside, given }
   if (host === agreed) return { kind: 'dropped', host, inside }
-  if (await app.git.isAncestor(repo, host, inside)) return { kind: 'inside-ahead', from: host, commit: inside }
+  if (await app.git.isAncestor(repo, host, inside))
+    return { kind: 'inside-ahead', from: host, commit: inside, given: host }
   if (await app.git.isAncestor(repo, inside, host)) return { kind: 'host-ahead', commit: host, agreed }
   return { kind: 'diverged', host, inside }
 }
@@ -159,8 +161,9 @@ async function settle(app: App, record: WorkspaceRecord, place: PrivatePlace, st
       return 0
     }
     case 'inside-ahead': {
-      const { from, commit } = standing
-      const changes = [to(`refs/heads/${record.branch}`, commit, from), to(synced, commit)]
+      const { from, commit, given } = standing
+      const branch = to(`refs/heads/${record.branch}`, commit, from)
+      const changes = [branch, to(synced, commit), to(refsOf(record, 'host'), given)]
       await app.git.updateRefs(place.repo, changes, `nexus: brought back from ${record.name}`)
       const [commits] = await Promise.all([
         app.git.countCommits(place.repo, from, commit),
