@@ -4,15 +4,10 @@
  */
 import {
   chmodSync,
-  closeSync,
   constants,
   existsSync,
-  fstatSync,
   mkdirSync,
-  openSync,
   readFileSync,
-  readlinkSync,
-  realpathSync,
   renameSync,
   rmSync,
   type Stats,
@@ -91,27 +86,6 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
     throw error
-  }
-}
-
-/**
- * Bytes of a file in a folder that somebody in a workspace writes to: only of a plain file that really lies in `root`, at most
- * `maxBytes` long, else undefined. No link leads out, not even one that is swapped in meanwhile, and no pipe is waited for.
- */
-export function readWithin(root: string, path: string, maxBytes = 1024 * 1024): Buffer | undefined {
-  let file: number
-  try {
-    file = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch {
-    return undefined // whatever stands in the way there, it is not what is looked for
-  }
-  try {
-    const { size } = fstatSync(file)
-    const real = process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${file}`) : realpathSync(join(root, path))
-    const plain = fstatSync(file).isFile() && size <= maxBytes && real.startsWith(`${realpathSync(root)}/`)
-    return plain ? readFileSync(file) : undefined
-  } finally {
-    closeSync(file)
   }
 }
 

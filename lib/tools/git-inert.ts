@@ -10,7 +10,8 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
-import { makeFolder, makeLink, readWithin, removeTree, writeGenerated } from '../system/store.ts'
+import { makeFolder, makeLink, removeTree, writeGenerated } from '../system/store.ts'
+import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
 import {
   type Entry,

@@ -14,6 +14,12 @@ export function createMergeCommands(git: GitCall) {
     return code === 1 ? [...new Set(fields(stdout).slice(1))] : []
   }
 
+  /** Paths that a merge would bring and HEAD has not. */
+  async function listAdded(repo: string, theirs: string): Promise<readonly string[]> {
+    const args = ['diff', '--no-ext-diff', '--no-renames', '--name-only', '--diff-filter=A', '-z', `HEAD...${theirs}`]
+    return fields((await git(repo, args)).stdout)
+  }
+
   /** One commit, or with `squash` one that has all of the branch's changes and not its history. */
   async function merge(
     repo: string,
@@ -35,7 +41,7 @@ export function createMergeCommands(git: GitCall) {
     await git(repo, ['reset', '--quiet', '--merge'], { timeoutMs: MERGE_TIMEOUT_MS })
   }
 
-  return { listConflicts, merge, listUnmerged, undoMerge }
+  return { listConflicts, listAdded, merge, listUnmerged, undoMerge }
 }
 
 function fields(text: string): readonly string[] {

@@ -2,9 +2,9 @@
  * Reads a private git dir as plain text: where HEAD is and what the branches name. Whoever works inside writes there, so
  * nothing in it is believed: links lead nowhere, names that git would not take are left out, sizes and counts have limits.
  */
-import { type Dirent, readdirSync } from 'node:fs'
+import { type Dirent, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readWithin } from '../system/store.ts'
+import { copyWithin, readWithin } from '../system/within.ts'
 
 const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
 const PACKED_MAX_BYTES = 64 * 1024 * 1024
@@ -53,6 +53,19 @@ export function countPrivateStashes(path: string): number {
   if (readWithin(path, 'refs/stash') === undefined) return 0
   const lines = (readWithin(path, 'logs/refs/stash', PACKED_MAX_BYTES)?.toString() ?? '').split('\n')
   return Math.max(1, lines.filter((line) => line !== '').length)
+}
+
+/**
+ * Large files of Git LFS that were made inside go where the repository keeps its own; each lies under the hash of its content,
+ * which is checked. Only where the repository has such files.
+ */
+export async function bringLargeFiles(path: string, gitDir: string): Promise<void> {
+  const [from, to] = ['lfs/objects', join(gitDir, 'lfs', 'objects')]
+  if (!existsSync(to)) return
+  for (const name of listFiles(join(path, from), '', 2)) {
+    const [, hash = ''] = /^[0-9a-f]{2}\/[0-9a-f]{2}\/([0-9a-f]{64})$/.exec(name) ?? []
+    if (hash !== '' && !existsSync(join(to, name))) await copyWithin(path, join(from, name), join(to, name), hash)
+  }
 }
 
 function listFiles(folder: string, prefix = '', depth = DEPTH_MAX): readonly string[] {

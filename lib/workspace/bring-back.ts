@@ -10,7 +10,7 @@ import { workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { withLock } from '../system/lock.ts'
 import { readIfPresent, writeGenerated } from '../system/store.ts'
-import { readPrivateBranches } from '../tools/private-refs.ts'
+import { bringLargeFiles, readPrivateBranches } from '../tools/private-refs.ts'
 import type { App } from './app.ts'
 import { type PrivatePlace, privateHead, privatePlace } from './current-branch.ts'
 import { refsOf } from './private-git.ts'
@@ -73,6 +73,7 @@ export async function bringBack(app: App, record: WorkspaceRecord, running: bool
       const moved = await findMoved(app, record)
       if (moved !== undefined) {
         await fetchMoved(app, record, place, moved, running)
+        await bringLargeFiles(place.path, place.gitDir)
         await saveSeen(app, record, moved)
       }
       const refs = await refsNow(app, record)

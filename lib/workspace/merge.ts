@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { removeTree } from '../system/store.ts'
 import { readHeadBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { listChanges } from './losses.ts'
@@ -111,12 +112,15 @@ function conflict({ name, branch }: WorkspaceRecord, into: string, files: readon
 async function merge(app: App, record: WorkspaceRecord, into: string, squash: boolean): Promise<void> {
   const { repo, branch } = record
   const onLine = (line: string) => app.emit({ type: 'progress', text: line })
+  const added = (await app.git.listAdded(repo, branch)).filter((path) => !existsSync(join(repo, path)))
   try {
     await app.git.merge(repo, branch, { squash, onLine })
   } catch (error) {
     const files = await app.git.listUnmerged(repo)
     app.interruption.reset()
     await app.git.undoMerge(repo)
+    // files that git wrote and then did not take in
+    for (const path of added) await removeTree(join(repo, path))
     throw files.length > 0 ? conflict(record, into, files) : error
   }
 }
