@@ -27,6 +27,8 @@ import { findAdminName, type Repository } from './repository.ts'
 
 /** Deep enough for submodules in submodules. */
 const DEPTH_MAX = 8
+const SUBMODULE_MODE = Buffer.from([0, 0, 0xe0, 0])
+const INDEX_MAX_BYTES = 1024 * 1024 * 1024
 const HEAD = /^(ref: refs\/[^\s]+|[0-9a-f]{40,64})\n?$/
 
 /** A worktree with its git dir; `admin` is the linked worktree's own part of that. */
@@ -146,7 +148,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     depth: number,
     visit: (sub: Place | undefined, path: string) => Promise<readonly string[]>,
   ): Promise<readonly string[]> {
-    if (depth === 0 || !existsSync(join(place.worktree, '.gitmodules'))) return []
+    if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
     const links = stdout.split('\0').filter((line) => line.startsWith('160000 '))
     const paths = links.map((line) => line.slice(line.indexOf('\t') + 1))
@@ -204,6 +206,12 @@ function placeOf({ root, gitDir, worktree }: Repository): Place {
   throw new NexusError('GIT_ERROR', `git knows no worktree at ${worktree} any more.`, {
     hint: `To see those it knows, run \`git -C ${root} worktree list\``,
   })
+}
+
+/** By the mode of a submodule, as it stands in the index: to list all files would cost more than all the rest. */
+function mayHaveSubmodules({ admin }: Place): boolean {
+  const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
+  return files.some((name) => readWithin(admin, name, INDEX_MAX_BYTES)?.includes(SUBMODULE_MODE) !== false)
 }
 
 /** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */

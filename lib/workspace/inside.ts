@@ -18,13 +18,13 @@ export async function exec(app: App, record: WorkspaceRecord, request: ExecReque
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
   const code = await backend.exec(record, request)
-  await bringBackCommits(app, record)
   if (code === null) {
     await requireRunning(app, record)
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
       hint: `To see what happened, run \`nexus logs ${record.name}\``,
     })
   }
+  await bringBackCommits(app, record)
   return code
 }
 
