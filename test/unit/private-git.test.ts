@@ -2,8 +2,11 @@
  * What is read of a git dir that somebody in a workspace writes to: nothing in it is believed. And what of a configuration is
  * harmless enough to be handed on.
  */
+import { readFileSync } from 'node:fs'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { renderComposeFiles } from '../../lib/backends/docker/compose-file.ts'
+import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { visible } from '../../lib/report/visible.ts'
 import { copyWithin, readWithin } from '../../lib/system/within.ts'
 import { formatSettings, isOwnKey, isTreeKey, isWorkKey, parseSettings } from '../../lib/tools/git-settings.ts'
@@ -144,6 +147,31 @@ suite('a git dir that others write', (test) => {
       'x'.repeat(251),
     ]
     for (const name of bad) assert.not(isBranchName(name), JSON.stringify(name))
+  })
+})
+
+suite('services of the project', (test) => {
+  const render = (gitMode: 'shared' | 'private') => {
+    const { home, record, ...facts } = JSON.parse(readFileSync('test/golden/compose/private.json', 'utf8'))
+    const stack = { files: ['compose.yaml'], profiles: [], pass: [], main: 'workspace', base: { kind: 'default' } }
+    const volumes = [
+      { type: 'bind', source: record.worktree, target: '/app' },
+      { type: 'bind', source: `${record.worktree}/data`, target: '/data' },
+      { type: 'volume', source: 'v', target: '/v' },
+    ]
+    const model = {
+      name: 'x',
+      services: { web: { image: 'x', volumes, networks: { default: null } } },
+      networks: { default: null },
+    }
+    const paths = workspacePaths(homePaths(home), record.id)
+    return renderComposeFiles({ ...facts, record: { ...record, stack, gitMode }, paths, model }).override ?? ''
+  }
+
+  test('that have the worktree cannot replace its .git file either', () => {
+    assert.match(render('private'), /target: "\/app\/\.git"\n\s+read_only: true/)
+    assert.not.match(render('private'), /"\/data\/\.git"/)
+    assert.not.match(render('shared'), /"\/app\/\.git"/)
   })
 })
 

@@ -16,7 +16,7 @@ import { activeServices } from '../../stack/ports.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
-import { formatCompose, renderTemplate, type YamlMap } from '../../system/render.ts'
+import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
 import { workspaceLabels } from './labels.ts'
 import {
   type ComposeFacts,
@@ -29,6 +29,7 @@ import {
 } from './main-service.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'
+import { bindOf, gitFileMounts } from './work-mounts.ts'
 
 export interface ComposeFiles {
   /** Text of `docker-compose.yml`. */
@@ -115,6 +116,13 @@ function placeReady({ ready, record, addresses, instance }: ComposeFacts, networ
   })
 }
 
+/** With the worktree's `.git` file out of its reach. */
+function guarded(service: YamlMap, name: string, { record, model }: ComposeFacts): YamlMap {
+  const mounts = gitFileMounts(record, model?.services[name]).map(bindOf)
+  if (mounts.length === 0) return service
+  return { ...service, volumes: [...((service.volumes as readonly Yaml[] | undefined) ?? []), ...mounts] }
+}
+
 /** With its secrets. */
 function hidden(service: YamlMap, name: string, { record, secretFolder = '' }: ComposeFacts): YamlMap {
   return withSecrets(service, secretsOf(record, name), secretFolder)
@@ -153,7 +161,9 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     record.secrets ?? [],
     projects.map(([name]) => name),
   )
-  const all = Object.fromEntries(projects.map(([name, service]) => [name, hidden(service as YamlMap, name, facts)]))
+  const all = Object.fromEntries(
+    projects.map(([name, service]) => [name, hidden(guarded(service as YamlMap, name, facts), name, facts)]),
+  )
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
   if (stack.shared === undefined) return { ...override, volumes, services: { ...all, ...ready.services } }
   return {

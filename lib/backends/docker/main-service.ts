@@ -14,7 +14,7 @@ import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
 import { workspaceLabels } from './labels.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
-import { workMounts } from './work-mounts.ts'
+import { bindOf, workMounts } from './work-mounts.ts'
 
 export interface ComposeFacts {
   readonly record: WorkspaceRecord
@@ -112,20 +112,8 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
 
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
   return [
-    ...workMounts(record, paths, alternates).map(({ path, target, readOnly }) => ({
-      type: 'bind',
-      source: path,
-      target,
-      read_only: readOnly,
-      bind: { create_host_path: false },
-    })),
-    {
-      type: 'bind',
-      source: paths.sshDir,
-      target: '/etc/nexus/ssh',
-      read_only: true,
-      bind: { create_host_path: false },
-    },
+    ...workMounts(record, paths, alternates).map(bindOf),
+    bindOf({ path: paths.sshDir, target: '/etc/nexus/ssh', readOnly: true }),
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }

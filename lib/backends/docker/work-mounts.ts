@@ -4,9 +4,11 @@
  * borrows are mounted read-only, and so is the worktree's `.git` file: nobody on this machine renames another one over it.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { ComposeService } from '../../stack/model.ts'
+import type { YamlMap } from '../../system/render.ts'
 import { BORROWED_LFS, BORROWED_OBJECTS } from '../../tools/private-git.ts'
 
 export interface WorkMount {
@@ -36,4 +38,21 @@ export function workMounts(
     ...(existsSync(lfs) ? [{ path: lfs, target: BORROWED_LFS, readOnly: true }] : []),
     ...borrowed,
   ]
+}
+
+/**
+ * Services of the project's that have the worktree too get its `.git` file read-only where it lies there: replaced from one of
+ * them, it would lead git on this machine anywhere.
+ */
+export function gitFileMounts(record: WorkspaceRecord, service: ComposeService | undefined): readonly WorkMount[] {
+  const { worktree } = record
+  if (record.gitMode !== 'private' || worktree === null) return []
+  return (service?.volumes ?? [])
+    .filter(({ type, source }) => type === 'bind' && source !== undefined && resolve(source) === worktree)
+    .map(({ target }) => ({ path: join(worktree, '.git'), target: join(target, '.git'), readOnly: true }))
+}
+
+/** As compose writes it. */
+export function bindOf({ path, target, readOnly }: WorkMount): YamlMap {
+  return { type: 'bind', source: path, target, read_only: readOnly, bind: { create_host_path: false } }
 }
