@@ -59,6 +59,19 @@ export function createRefCommands(git: GitCall, read: GitCall) {
     return (await git(repo, args, { env: READ, okCodes: [0, 1] })).code === 0
   }
 
+  /** How many commits each of two revisions has that the other does not. */
+  async function countApart(repo: string, one: string, other: string): Promise<readonly [number, number]> {
+    const { stdout } = await read(repo, [
+      'rev-list',
+      '--count',
+      '--left-right',
+      '--end-of-options',
+      `${one}...${other}`,
+    ])
+    const [left = 0, right = 0] = stdout.trim().split('\t').map(Number)
+    return [left, right]
+  }
+
   /** How many commits a revision has that another does not. */
   async function countCommits(repo: string, without: string, revision: string): Promise<number> {
     const { stdout } = await read(repo, ['rev-list', '--count', '--end-of-options', `${without}..${revision}`])
@@ -90,7 +103,7 @@ export function createRefCommands(git: GitCall, read: GitCall) {
     return code === 0 ? '' : stderr
   }
 
-  return { listAllRefs, updateRefs, isAncestor, countCommits, fetchFrom }
+  return { listAllRefs, updateRefs, isAncestor, countApart, countCommits, fetchFrom }
 }
 
 /** A word of git's `ext::` address: its own way to write an argv, which passes no shell (git-remote-ext(1)). */

@@ -6,13 +6,12 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError, unreachable } from '../core/errors.ts'
-import { workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { withLock } from '../system/lock.ts'
-import { readIfPresent, writeGenerated } from '../system/store.ts'
-import { bringLargeFiles, readPrivateBranches } from '../tools/private-refs.ts'
+import { bringLargeFiles } from '../tools/private-refs.ts'
 import type { App } from './app.ts'
-import { type PrivatePlace, privateHead, privatePlace } from './current-branch.ts'
+import { type PrivatePlace, privatePlace } from './current-branch.ts'
+import { findMoved, type Seen, saveSeen } from './moved.ts'
 import { refsOf } from './private-git.ts'
 
 /** How long one waits for another that brings back from the same workspace. */
@@ -24,7 +23,13 @@ export type Standing =
   /** The same, or only the host has something new. */
   | { readonly kind: 'same' | 'host-ahead'; readonly commit: string; readonly agreed: string | undefined }
   /** `given` is the last commit in it that came from here. */
-  | { readonly kind: 'inside-ahead'; readonly from: string; readonly commit: string; readonly given: string }
+  | {
+      readonly kind: 'inside-ahead'
+      readonly from: string
+      readonly commit: string
+      readonly commits: number
+      readonly given: string
+    }
   /** Both have something new; or, `dropped`, inside a commit that came from here was left out. */
   | { readonly kind: 'diverged' | 'dropped'; readonly host: string; readonly inside: string }
   /** The branch is gone from the repository. */
@@ -40,25 +45,7 @@ export interface BroughtBack {
   readonly standing: Standing['kind']
 }
 
-interface Seen {
-  readonly branches: Readonly<Record<string, string>>
-  /** A detached HEAD's commit. */
-  readonly detached: string | null
-}
-
 const NOTHING: BroughtBack = { commits: 0, commit: null, others: [], standing: 'same' }
-
-/** What has moved inside since the last time: branches by name, and a detached HEAD. */
-export async function findMoved(app: App, record: WorkspaceRecord): Promise<Seen | undefined> {
-  const place = privatePlace(app.home, record)
-  if (place === undefined || !existsSync(place.path)) return undefined
-  const seen = await loadSeen(app, record)
-  const now = readPrivateBranches(place.path)
-  const head = privateHead(app.home, record)?.commit ?? null
-  const branches = Object.fromEntries([...now].filter(([branch, id]) => seen.branches[branch] !== id))
-  const detached = head !== seen.detached ? head : null
-  return Object.keys(branches).length === 0 && detached === null ? undefined : { branches, detached }
-}
 
 /**
  * Brings back what has moved. With `running`, the git inside is asked, else one beside the files.
@@ -139,13 +126,12 @@ async function judge(app: App, record: WorkspaceRecord, refs: ReadonlyMap<string
   if (inside === host) return { kind: 'same', commit: host, agreed }
   if (inside === agreed) return { kind: 'host-ahead', commit: host, agreed }
   const given = refs.get(refsOf(record, 'host')) ?? host
-  if (host === agreed && (await app.git.isAncestor(repo, given, inside)))
-    return { kind: 'inside-ahead', from: host, commit: inside, given }
-  if (host === agreed) return { kind: 'dropped', host, inside }
-  if (await app.git.isAncestor(repo, host, inside))
-    return { kind: 'inside-ahead', from: host, commit: inside, given: host }
-  if (await app.git.isAncestor(repo, inside, host)) return { kind: 'host-ahead', commit: host, agreed }
-  return { kind: 'diverged', host, inside }
+  const [hosts, commits] = await app.git.countApart(repo, host, inside)
+  const ahead = { kind: 'inside-ahead', from: host, commit: inside, commits } as const
+  if (hosts === 0) return { ...ahead, given: host === agreed ? given : host }
+  if (host !== agreed)
+    return commits === 0 ? { kind: 'host-ahead', commit: host, agreed } : { kind: 'diverged', host, inside }
+  return (await app.git.isAncestor(repo, given, inside)) ? { ...ahead, given } : { kind: 'dropped', host, inside }
 }
 
 /** Moves the branch where only the inside moved; returns how many commits it got. */
@@ -162,14 +148,11 @@ async function settle(app: App, record: WorkspaceRecord, place: PrivatePlace, st
       return 0
     }
     case 'inside-ahead': {
-      const { from, commit, given } = standing
+      const { from, commit, commits, given } = standing
       const branch = to(`refs/heads/${record.branch}`, commit, from)
       const changes = [branch, to(synced, commit), to(refsOf(record, 'host'), given)]
       await app.git.updateRefs(place.repo, changes, `nexus: brought back from ${record.name}`)
-      const [commits] = await Promise.all([
-        app.git.countCommits(place.repo, from, commit),
-        followIndex(app, place, commit),
-      ])
+      await followIndex(app, place, commit)
       return commits
     }
     case 'gone':
@@ -238,34 +221,4 @@ export function tell(app: App, record: WorkspaceRecord, { commits, others }: Bro
       text: `${commits === 1 ? 'a commit' : `${commits} commits`} came back to ${record.branch}`,
     })
   for (const name of others) app.emit({ type: 'notice', text: `another branch of ${record.name} is here as ${name}` })
-}
-
-async function loadSeen(app: App, record: WorkspaceRecord): Promise<Seen> {
-  const text = await readIfPresent(workspacePaths(app.home, record.id).broughtBack)
-  if (text === undefined) return { branches: {}, detached: null }
-  try {
-    const { branches = {}, detached = null } = JSON.parse(text) as Partial<Seen>
-    return { branches, detached }
-  } catch {
-    return { branches: {}, detached: null } // all is fetched again, which costs a moment and loses nothing
-  }
-}
-
-async function saveSeen(app: App, record: WorkspaceRecord, moved: Seen): Promise<void> {
-  const seen = await loadSeen(app, record)
-  await noteSeen(app, record, {
-    branches: { ...seen.branches, ...moved.branches },
-    detached: moved.detached ?? seen.detached,
-  })
-}
-
-/** What the git dir began with need not come back. */
-export async function noteBeginning(app: App, record: WorkspaceRecord): Promise<void> {
-  const place = privatePlace(app.home, record)
-  if (place === undefined) return
-  await noteSeen(app, record, { branches: Object.fromEntries(readPrivateBranches(place.path)), detached: null })
-}
-
-async function noteSeen(app: App, record: WorkspaceRecord, seen: Seen): Promise<void> {
-  await writeGenerated(workspacePaths(app.home, record.id).broughtBack, `${JSON.stringify({ schema: 1, ...seen })}\n`)
 }

@@ -4,8 +4,9 @@ import type { App } from './app.ts'
 
 async function load({ gitMode }: WorkspaceRecord) {
   if (gitMode !== 'private') return undefined
-  const [made, back] = await Promise.all([import('./private-git.ts'), import('./bring-back.ts')])
-  return { ...made, ...back }
+  const modules = [import('./private-git.ts'), import('./moved.ts'), import('./bring-back.ts')] as const
+  const [made, moved, back] = await Promise.all(modules)
+  return { ...made, ...moved, ...back }
 }
 
 /** A worktree that was removed by hand leaves its commits in the git dir. */

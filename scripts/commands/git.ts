@@ -78,14 +78,15 @@ function sharedAnswer({ name, branch }: WorkspaceRecord): Answer {
 export const pull: Run = async (call) => {
   const record = await recordOf(call)
   if (record.gitMode !== 'private') return sharedAnswer(record)
-  const { bringBack, findMoved } = await import('../../lib/workspace/bring-back.ts')
   if (call.flag('dry-run')) {
+    const { findMoved } = await import('../../lib/workspace/moved.ts')
     const moved = await findMoved(call.app, record)
     return answerPlan(
       moved === undefined ? [] : (await import('../../lib/workspace/steps.ts')).planBringBack(record.branch),
       record,
     )
   }
+  const { bringBack } = await import('../../lib/workspace/bring-back.ts')
   const { observeOne } = await import('../../lib/workspace/observe.ts')
   const running = (await observeOne(call.app, record)).state === 'running'
   const { commits, commit, others, standing } = await bringBack(call.app, record, running)
