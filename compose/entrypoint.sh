@@ -3,13 +3,15 @@
 # process, and becomes sshd. It keeps no state: everything is derived again at each start.
 set -euo pipefail
 umask 022
-mkdir -p /run/sshd /run/nexus
 
+# In isolation agent this is not root, and the image has all that only root can make.
+if [ "$(id -u)" = 0 ]; then mkdir -p /run/sshd /run/nexus; link=/workspace; else link=/run/nexus/workspace; fi
 # A repository that itself lies under /workspace is mounted there already.
-if [ -L /workspace ] || [ ! -e /workspace ]; then ln -sfn -- "$NEXUS_WS_WORKTREE" /workspace; fi
+if [ -L "$link" ] || [ ! -e "$link" ]; then ln -sfn -- "$NEXUS_WS_WORKTREE" "$link"; fi
 
 # Volumes of caches begin as root's, and so do the folders above them that Docker makes.
 IFS=: read -r -a caches <<< "${NEXUS_WS_CACHES:-}"
+[ "$(id -u)" = 0 ] || caches=()
 for folder in "${caches[@]}"; do
   while [ "$folder" != /home/nexus ] && [ "$folder" != / ]; do
     if [ "$(stat -c %u -- "$folder")" = 0 ]; then chown nexus: -- "$folder"; fi
@@ -41,13 +43,13 @@ printf '%s' "$snippet" > /run/nexus/env.sh
 } > /run/nexus/sshd_config
 [ $# -gt 0 ] || exec /usr/sbin/sshd -D -e -f /run/nexus/sshd_config
 
-# The project's own image has a command, given as our arguments: it runs beside sshd, as the image's own user. When it ends,
-# the workspace stays: a command that fails is what somebody comes in to look at.
+# The project's own image has a command, given as our arguments: it runs beside sshd, as the image's own user where we are root
+# and can become that. When it ends, the workspace stays: a command that fails is what somebody comes in to look at.
 run_app() {
   local user=${NEXUS_APP_USER%%:*} group=''
   case ${NEXUS_APP_USER:-} in *:*) group=${NEXUS_APP_USER#*:} ;; esac
   cd -- "${NEXUS_APP_CWD:-/}"
-  if [ -z "$user" ] || [ "$user" = root ] || [ "$user" = 0 ]; then exec "$@"; fi
+  if [ "$(id -u)" != 0 ] || [ -z "$user" ] || [ "$user" = root ] || [ "$user" = 0 ]; then exec "$@"; fi
   local uid gid groups=--clear-groups entry
   entry=$(getent passwd "$user" || true)
   uid=$user gid=${group:-0}

@@ -1,9 +1,12 @@
 #!/bin/bash
-# Runs while the workspace image is built: setup-user <uid> <gid>.
+# Runs while the workspace image is built: setup-user <isolation> <uid> <gid> [folder...].
 # Makes the user nexus with the uid and gid of the repository's owner, also where the image has that uid already, lets it
 # use sudo, and prepares the login shells. Fails loudly: a half-made user would only show at the first login.
+# In isolation agent nobody inside is ever root: no sudo, and what an entrypoint of root's would do at the start is done here,
+# with the folders of caches, whose volumes take over their owner.
 set -euo pipefail
-uid=$1 gid=$2
+level=$1 uid=$2 gid=$3
+shift 3
 
 if ! getent group "$gid" >/dev/null; then groupadd --gid "$gid" nexus; fi
 # '*' and not '!': sshd without PAM refuses a locked account even with a key
@@ -17,8 +20,21 @@ if [ "$uid" != 0 ]; then
 fi
 
 install -d -m 0755 /etc/sudoers.d /run/nexus
-printf 'nexus ALL=(ALL:ALL) NOPASSWD:ALL\n' > /etc/sudoers.d/nexus
-chmod 0440 /etc/sudoers.d/nexus
+if [ "$level" = agent ]; then
+  chown "$uid:$gid" /run/nexus
+  rmdir /workspace 2>/dev/null || true
+  [ -e /workspace ] || ln -sfn /run/nexus/workspace /workspace
+  for folder in "$@"; do
+    mkdir -p -- "$folder"
+    while :; do
+      chown "$uid:$gid" -- "$folder"
+      case $folder in /home/nexus/*/*) folder=${folder%/*} ;; *) break ;; esac
+    done
+  done
+else
+  printf 'nexus ALL=(ALL:ALL) NOPASSWD:ALL\n' > /etc/sudoers.d/nexus
+  chmod 0440 /etc/sudoers.d/nexus
+fi
 printf '[include]\n\tpath = /etc/nexus/ssh/gitconfig\n' > /etc/gitconfig
 
 # What sshd cannot carry into a session (see entrypoint): PATH, which /etc/profile resets, and values of several lines.

@@ -10,12 +10,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { prepareFloor, prepareProject } from './bench-floor.mjs'
+import { prepareIgnored } from './bench-ignored.mjs'
 import { format, judge } from './bench-judge.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NEXUS = join(ROOT, 'dist', 'nexus.js')
 const FILES = 300
 const LONG_ROUNDS = 20
+const FIXTURES = { project: prepareProject, ignored: prepareIgnored }
 
 const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
@@ -41,10 +43,23 @@ const CASES = [
     plus: 0,
     nexus: (b) => ['create', 'bench', '--repo', b.project.repo],
     floor: 'create-project.sh',
-    project: true,
+    fixture: 'project',
     long: true,
     afterNexus: (b) => b.nexus('delete', 'bench', '--force', '--repo', b.project.repo),
     afterFloor: (b) => b.floor('delete.sh', b.project.env),
+  },
+  {
+    name: 'create, 50,000 ignored files',
+    factor: 1.2,
+    plus: 0,
+    nexus: (b) => ['create', 'bench', '--repo', b.ignored.repo],
+    floor: 'copy-ignored.sh',
+    fixture: 'ignored',
+    long: true,
+    afterNexus: async (b) => {
+      await b.ignored.setAside()
+      await b.nexus('delete', 'bench', '--repo', b.ignored.repo)
+    },
   },
   {
     name: 'delete',
@@ -121,9 +136,8 @@ process.exitCode = missed.length === 0 ? 0 : 1
 
 async function measure(bench, one, rounds) {
   await bench.stand(one.standing === true)
-  if (one.project) await bench.openProject()
+  const { env = {} } = one.fixture === undefined ? {} : await bench.open(one.fixture)
   const words = typeof one.nexus === 'function' ? one.nexus(bench) : one.nexus
-  const env = one.project ? bench.project.env : {}
   const home = one.crowd ? bench.crowdHome : bench.home
   const times = { nexus: [], floor: [] }
   for (let round = -1; round < rounds; round++) {
@@ -202,9 +216,10 @@ async function prepare() {
       for (const id of new Set(stdout.trim().split('\n').filter(Boolean)))
         await run('docker', ['image', 'rm', '-f', id])
     },
-    /** Builds the reference project's images, which the engine keeps in its cache. */
-    openProject: async () => {
-      bench.project ??= await prepareProject({ root: ROOT, work, home, run, nexus })
+    /** What takes a while to make is made when a case needs it. */
+    open: async (fixture) => {
+      bench[fixture] ??= await FIXTURES[fixture]({ root: ROOT, work, home, run, nexus })
+      return bench[fixture]
     },
   }
   return bench

@@ -9,7 +9,9 @@ import type { WorkspaceId } from '../core/names.ts'
 import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import type { Refusal } from '../stack/network.ts'
 import type { Seed } from '../stack/seed.ts'
+import type { Housekeeping } from './housekeeping.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -24,6 +26,10 @@ export type Capability =
   | 'compose-file'
   /** git can be run where the workspace's files are, while it runs and while it does not. */
   | 'git'
+  /** What is inside can be kept from the network, and from being more than an ordinary user. */
+  | 'guards'
+  /** What it holds can be looked through: health, leftovers, disk use. */
+  | 'housekeeping'
 
 export interface ExecRequest {
   readonly argv: readonly string[]
@@ -42,7 +48,7 @@ export interface CaptureRequest extends Omit<ExecRequest, 'tty'> {
 /** What a command inside said. */
 export interface Captured {
   readonly code: number
-  /** stdout and stderr as they came. */
+  /** stdout and stderr as they came; of very much, the beginning and the end. */
   readonly output: string
 }
 
@@ -113,6 +119,9 @@ export interface SeedStore {
   save(record: WorkspaceRecord, seed: Seed): Promise<void>
 }
 
+/** What decides about a new workspace's images before it has a record. */
+export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
+
 export interface Backend {
   readonly name: string
   /** Where it runs, such as `local`. */
@@ -122,11 +131,10 @@ export interface Backend {
   portRange?(configured: PortRange): PortRange
 
   /**
-   * Checks what can be checked before anything is changed; with the `owner` of the files, looks ahead for what a new
-   * workspace of that user needs.
+   * Checks what can be checked before anything is changed; given what a new workspace will be, looks ahead for what it needs.
    * @throws {NexusError} BACKEND_UNAVAILABLE, TOOL_MISSING, UNSUPPORTED
    */
-  check(owner?: { readonly uid: number; readonly gid: number }): Promise<void>
+  check(ahead?: Ahead): Promise<void>
   /** What there is of this instance's workspaces, in one look; a workspace without parts is absent from the map. */
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
   /**
@@ -153,6 +161,12 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /**
+   * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
+   * `worktree`.
+   */
+  removeFolder?(record: WorkspaceRecord, path: string): Promise<void>
+  ownFolder?(record: WorkspaceRecord, path: string): Promise<void>
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
@@ -162,6 +176,13 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /**
+   * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
+   * capability `guards`.
+   */
+  applyNetwork?(record: WorkspaceRecord, cut: boolean): Promise<void>
+  /** What was refused on the way out, the newest last. Only with the capability `guards`. */
+  listRefusals?(record: WorkspaceRecord): Promise<readonly Refusal[]>
   /** Values of its secrets by name, as they are in the workspace now. */
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
@@ -174,6 +195,8 @@ export interface Backend {
    */
   gitCommand?(record: WorkspaceRecord, args: readonly string[], running: boolean): Promise<readonly string[]>
   sshInfo(record: WorkspaceRecord): SshInfo
+  /** Only with the capability `housekeeping`. */
+  housekeeping?(): Promise<Housekeeping>
 }
 
 /** @throws {NexusError} UNSUPPORTED, naming the backend and what it lacks */

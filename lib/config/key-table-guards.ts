@@ -39,4 +39,23 @@ export const GUARD_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
     default: [],
     text: 'hosts that can be reached in mode allowlist, by name or preset',
   },
+  {
+    key: 'trash.keep',
+    type: types.duration,
+    scope: 'user',
+    default: '7d',
+    text: 'how long files of a worktree deleted with --force stay in the trash: 7d, 12h, or off for no trash',
+  },
+  {
+    key: 'limits.running',
+    type: types.integer(1, 10_000),
+    scope: 'user',
+    text: 'at most this many workspaces in memory at once; default: no limit',
+  },
+  {
+    key: 'limits.memory',
+    type: types.size,
+    scope: 'user',
+    text: 'at most this much memory for all that are in memory, by workspace.memory, or 1g for one without; default: no limit',
+  },
 ]

@@ -101,6 +101,13 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
   { key: 'workspace.cpus', type: types.positive, scope: 'any', text: 'at most this many processors' },
   { key: 'workspace.memory', type: types.size, scope: 'any', text: 'at most this much memory, such as 2g' },
   {
+    key: 'workspace.pids',
+    type: types.integer(64, 4_194_304),
+    scope: 'any',
+    default: 4096,
+    text: 'at most this many processes',
+  },
+  {
     key: 'workspace.image',
     type: types.text(1, 250),
     scope: 'any',

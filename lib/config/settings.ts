@@ -28,6 +28,7 @@ export interface Settings {
     readonly displayName: string | undefined
     readonly cpus: number | undefined
     readonly memory: number | undefined
+    readonly pids: number
     readonly image: string | undefined
     readonly dockerfile: string | undefined
     readonly service: string | undefined
@@ -65,6 +66,10 @@ export interface Settings {
   /** Undefined: as the isolation has it. */
   readonly git: { readonly mode: GitMode | undefined }
   readonly network: { readonly mode: NetworkMode | undefined; readonly allow: readonly string[] }
+  /** `keep`: such as `7d`; `off`. */
+  readonly trash: { readonly keep: string }
+  /** `memory` in bytes; undefined: as many and as much as there is. */
+  readonly limits: { readonly running: number | undefined; readonly memory: number | undefined }
   readonly worktreeDir: string | undefined
   /** By name, in the order of the file, which an object would not keep for names such as `8080`. */
   readonly ports: ReadonlyMap<string, PortSetting>
@@ -132,6 +137,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
       displayName: at('workspace.display_name'),
       cpus: at('workspace.cpus'),
       memory: at('workspace.memory'),
+      pids: at('workspace.pids'),
       image: at('workspace.image'),
       dockerfile: at('workspace.dockerfile'),
       service: at('workspace.service'),
@@ -153,6 +159,8 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
     sudo: at('sudo'),
     git: { mode: at('git.mode') },
     network: { mode: at('network.mode'), allow: at('network.allow') },
+    trash: { keep: at('trash.keep') },
+    limits: { running: at('limits.running'), memory: at('limits.memory') },
     worktreeDir: at('worktree_dir'),
     ports: new Map(namesBelow(values, 'ports').map((name) => [name, portSetting(values, name)])),
   }

@@ -2,6 +2,8 @@
  * One switch that ends what runs: a signal from the user, or the failure of a step beside others. After it was thrown,
  * `reset` gives the undoing of what was done a fresh signal, so that compensation is not itself cut off.
  */
+import { setMaxListeners } from 'node:events'
+
 export interface Interruption {
   readonly signal: AbortSignal
   abort(reason: Error): void
@@ -11,7 +13,7 @@ export interface Interruption {
 }
 
 export function createInterruption(): Interruption {
-  let controller = new AbortController()
+  let controller = createController()
   let delegated: ((reason: Error) => void) | undefined
   return {
     get signal() {
@@ -19,7 +21,7 @@ export function createInterruption(): Interruption {
     },
     abort: (reason) => (delegated === undefined ? controller.abort(reason) : delegated(reason)),
     reset: () => {
-      controller = new AbortController()
+      controller = createController()
     },
     delegate: async (handler, body) => {
       delegated = handler
@@ -30,4 +32,11 @@ export function createInterruption(): Interruption {
       }
     },
   }
+}
+
+/** Everything that runs side by side listens, and twenty workspaces are no leak. */
+function createController(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }

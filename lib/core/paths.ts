@@ -18,6 +18,8 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
+  /** Worktrees that were deleted with --force, each in a folder of its own. */
+  readonly trash: string
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
@@ -40,6 +42,7 @@ export function homePaths(home: string): HomePaths {
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
+    trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
     inertGit: join(home, 'run', 'git'),
@@ -52,6 +55,8 @@ export interface WorkspacePaths {
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
+  /** Configuration of the gate of a guarded workspace. */
+  readonly networkDir: string
   readonly sshDir: string
   readonly sshdConfig: string
   readonly hostKey: string
@@ -72,6 +77,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
+    networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
     hostKey: join(sshDir, 'ssh_host_ed25519_key'),

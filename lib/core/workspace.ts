@@ -91,6 +91,8 @@ export type MainBase =
 /** Which long operation runs (or was cut off) on a workspace. The process is named so that a dead one is recognised. */
 export interface Operation {
   readonly kind: 'create' | 'start' | 'stop' | 'pause' | 'resume' | 'rebuild' | 'delete'
+  /** How it was asked for, as far as whoever finishes it must know: `force`, `delete-branch`, `no-start`. */
+  readonly options?: readonly string[]
   /** Steps of the plan that are done; what a crash left is made good from here. */
   readonly done: readonly string[]
   /** The step begun last. */
@@ -120,6 +122,8 @@ export interface WorkspaceRecord {
   readonly branchCreated: boolean
   /** Null on a backend without local files. */
   readonly worktree: string | null
+  /** The worktree was there before the workspace, and stays when that is deleted. */
+  readonly adopted?: boolean
   /** The repository's common git dir; null on a backend without local files. */
   readonly gitDir: string | null
   readonly backend: string
@@ -130,18 +134,20 @@ export interface WorkspaceRecord {
   readonly gitMode?: GitMode
   /** Absent: open. */
   readonly network?: NetworkMode
-  /** Host names that can be reached in `allowlist`, beside those of the presets in it. */
+  /** What can be reached in `allowlist`: host names, `.name` with all below it, each perhaps with a port. */
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
   readonly desired: 'running' | 'paused' | 'stopped' | 'absent'
   readonly ports: readonly PortMapping[]
-  /** The repository's owner, who is the user inside. */
+  /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number
   readonly gid: number
   readonly env: Readonly<Record<string, string>>
   readonly cpus: number | null
   /** Bytes. */
   readonly memory: number | null
+  /** How many processes it may have at once; absent in records of older versions. */
+  readonly pids?: number
   readonly idleTimeout: string
   readonly forwardAgent: boolean
   /** No other workspace had the name first, so `<name>.nexus` leads here. */
@@ -203,6 +209,17 @@ export interface PortResource {
   readonly service?: string
 }
 
+/** Bytes on the disk; null where it could not be measured. */
+export interface WorkspaceSize {
+  readonly worktree: number | null
+  /** Its folder in NEXUS_HOME: keys, generated files, a private git dir, checkpoints. */
+  readonly state: number | null
+  /** What its containers wrote, beside their images. */
+  readonly layers: number | null
+  readonly volumes: number | null
+  readonly total: number | null
+}
+
 /** The public resource; later capabilities add fields and change none. Times are RFC 3339 UTC. */
 export interface WorkspaceResource {
   readonly id: WorkspaceId
@@ -223,6 +240,7 @@ export interface WorkspaceResource {
   readonly network: NetworkMode
   readonly idleTimeout: string
   readonly dirty?: boolean | null
+  readonly size?: WorkspaceSize
   /** Files that changed since the workspace was made from them; `rebuild` renews it. */
   readonly outdated?: readonly string[]
 }

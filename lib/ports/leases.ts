@@ -96,7 +96,16 @@ export function createLeases(sources: LeaseSources<Lease>) {
     })
   }
 
-  return { list, acquire, exchange, release }
+  /** Leases blocks that their workspaces use already; what somebody else has stays with its holder. */
+  async function restore(lost: readonly Lease[]): Promise<void> {
+    await update((now) => {
+      const taken = new Set(now.leases.map(({ base }) => base))
+      const free = lost.filter(({ base }) => !overlapsAny(base, taken))
+      return free.length === 0 ? undefined : { ...now, leases: [...now.leases, ...free] }
+    })
+  }
+
+  return { list, acquire, exchange, release, restore }
 }
 
 function basesOf(file: PortFile, workspace: WorkspaceId): readonly number[] {

@@ -99,7 +99,16 @@ export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources
     })
   }
 
-  return { list, acquire, exchange, release }
+  /** Leases blocks that their workspaces use already; what somebody else has stays with its holder. */
+  async function restore(lost: readonly SubnetLease[]): Promise<void> {
+    await update((now) => {
+      const taken = new Set(now.leases.map(({ cidr }) => cidr))
+      const free = lost.filter(({ cidr }) => !taken.has(cidr))
+      return free.length === 0 ? undefined : { ...now, leases: [...now.leases, ...free] }
+    })
+  }
+
+  return { list, acquire, exchange, release, restore }
 }
 
 /**

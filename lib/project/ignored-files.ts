@@ -3,20 +3,17 @@
  * the configuration names, in the syntax of `.gitignore`, and git itself decides what matches. Tracked and merely untracked files
  * are never copied, files that are there never replaced, symbolic links never followed.
  *
- * Whole folders go to one `cp`, by reflink where the file system can: no loop over files.
+ * Whole folders are handed to `cp` (`tree-copy.ts`): no loop over files.
  */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import { isWithin } from '../stack/places.ts'
 import type { Runner } from '../system/exec.ts'
 import { realPathOf } from './real-path.ts'
+import { copyPaths } from './tree-copy.ts'
 
 export const INCLUDE_FILE = '.worktreeinclude'
-/** Linux takes about 2 MiB of arguments. */
-const ARGUMENTS_MAX = 512 * 1024
-const COPY_TIMEOUT_MS = 60 * 60_000
 
 export interface IgnoredRequest {
   /** The main worktree, which has them. */
@@ -27,6 +24,8 @@ export interface IgnoredRequest {
   readonly copy: readonly string[]
   /** Patterns of what is shared by hard links instead. */
   readonly link: readonly string[]
+  /** False: the patterns of `.worktreeinclude` do not count. */
+  readonly include?: boolean
 }
 
 export interface IgnoredResult {
@@ -39,7 +38,8 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
   /** @throws {NexusError} DISK_FULL */
   async function bring(request: IgnoredRequest): Promise<IgnoredResult> {
     const { main, worktree } = request
-    const include = [worktree, main].map((folder) => join(folder, INCLUDE_FILE)).find((file) => existsSync(file))
+    const files = request.include === false ? [] : [worktree, main].map((folder) => join(folder, INCLUDE_FILE))
+    const include = files.find((file) => existsSync(file))
     const copyPatterns = [...(include === undefined ? [] : [`--exclude-from=${include}`]), ...patterns(request.copy)]
     if (copyPatterns.length === 0 && request.link.length === 0) return { copied: [], linked: [] }
     const ignored = (await listIgnored(main, ['--exclude-standard'])).filter((path) => !isOurs(path))
@@ -52,8 +52,9 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
     const links = (linked ?? []).filter(isSafe)
     const isLinked = createBelow(links)
     const copies = (copied ?? []).filter((path) => !isLinked(path) && isSafe(path))
-    await copyAll(main, worktree, links, '--link')
-    await copyAll(main, worktree, copies, '--reflink=auto')
+    const place = { from: main, to: worktree, isSafe }
+    await copyPaths(runner, emit, { ...place, paths: links, how: '--link' })
+    await copyPaths(runner, emit, { ...place, paths: copies, how: '--reflink=auto' })
     return { copied: copies, linked: links }
   }
 
@@ -74,30 +75,6 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
     ]
     const { stdout } = await runner.run(argv, { env: { GIT_OPTIONAL_LOCKS: '0' }, timeoutMs: 5 * 60_000 })
     return stdout.split('\0').filter((path) => path !== '')
-  }
-
-  async function copyAll(main: string, worktree: string, paths: readonly string[], how: string): Promise<void> {
-    for (const some of inChunks(paths)) {
-      // they are named as git listed them, so that a leading dash is no option
-      const argv = ['cp', '--archive', how, '--no-clobber', '--parents', '--target-directory', worktree, '--', ...some]
-      const result = await runner.run(argv, { cwd: main, okCodes: 'any', timeoutMs: COPY_TIMEOUT_MS })
-      if (result.code !== 0) tell(result.stderr)
-    }
-  }
-
-  /** What vanished meanwhile or was there already is no failure; what could not be read is named. */
-  function tell(stderr: string): void {
-    if (/No space left on device|Disk quota exceeded/.test(stderr)) {
-      throw new NexusError('DISK_FULL', 'There is no space left to copy ignored files into the worktree.', {
-        hint: 'To see what uses the disk, run `df -h`',
-        output: stderr,
-      })
-    }
-    const lines = stderr
-      .split('\n')
-      .filter((line) => line !== '' && !/not replacing|No such file or directory/.test(line))
-    for (const line of lines.slice(0, 20))
-      emit({ type: 'warning', text: `an ignored file was not copied: ${line.replace(/^cp: /, '')}` })
   }
 
   return { bring }
@@ -157,19 +134,4 @@ function createReach(worktree: string): (path: string) => boolean {
 
 function isLinkedWorktree(folder: string): boolean {
   return folder.endsWith('/') && statSync(join(folder, '.git'), { throwIfNoEntry: false })?.isFile() === true
-}
-
-function* inChunks(paths: readonly string[]): Generator<readonly string[]> {
-  let chunk: string[] = []
-  let size = 0
-  for (const path of paths) {
-    size += Buffer.byteLength(path) + 1
-    if (size > ARGUMENTS_MAX) {
-      yield chunk
-      chunk = []
-      size = Buffer.byteLength(path) + 1
-    }
-    chunk.push(path)
-  }
-  if (chunk.length > 0) yield chunk
 }

@@ -102,9 +102,13 @@ async function readSecret(name: string, from: string, path: string): Promise<str
 /** The user's own shell text: it is approved, or the user's own configuration. What it says of a failure may tell too much. */
 async function runSecret(name: string, from: string, command: string, runner: Runner): Promise<string> {
   try {
-    const { stdout } = await runner.run(['bash', '-c', command], { timeoutMs: COMMAND_TIMEOUT_MS })
+    const { stdout, cut } = await runner.run(['bash', '-c', command], {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+      keepBytes: SECRET_MAX_BYTES,
+    })
     if (stdout === '') throw unresolved(name, from, 'the command printed nothing', command)
-    if (stdout.length > SECRET_MAX_BYTES) throw unresolved(name, from, 'the command printed more than 512 KiB', command)
+    if (cut === true || stdout.length > SECRET_MAX_BYTES)
+      throw unresolved(name, from, 'the command printed more than 512 KiB', command)
     if (stdout.includes('\uFFFD')) throw unresolved(name, from, 'the command printed what is not UTF-8 text', command)
     return stdout.replace(/\n$/, '')
   } catch (error) {

@@ -4,6 +4,7 @@
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 
 export interface CacheVolume {
   readonly name: string
@@ -11,9 +12,17 @@ export interface CacheVolume {
   readonly target: string
 }
 
-/** @throws {NexusError} CONFIG_INVALID for a folder that cannot be a mount of its own */
-export function cacheVolumes(instance: string, repo: string, folders: readonly string[]): readonly CacheVolume[] {
-  const prefix = `nexus-cache-${sha256(`${instance}\0${repo}`).slice(0, 8)}`
+/**
+ * Those of isolation `agent` are others: what an agent leaves in a cache is run by whoever uses it next.
+ * @throws {NexusError} CONFIG_INVALID for a folder that cannot be a mount of its own
+ */
+export function cacheVolumes(
+  instance: string,
+  { repo, isolation }: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
+  folders: readonly string[],
+): readonly CacheVolume[] {
+  const whose = isolation === 'agent' ? `${instance}\0${repo}\0agent` : `${instance}\0${repo}`
+  const prefix = `nexus-cache-${sha256(whose).slice(0, 8)}`
   return folders.map((folder) => {
     const target = requireFolder(folder)
     const slug = target.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')

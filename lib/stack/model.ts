@@ -69,10 +69,17 @@ export function replicas(service: ComposeService): number {
   return typeof count === 'number' ? count : 1
 }
 
-/** Networks that the project makes itself, `default` always among them. */
+/** The workspace's own network where every network of the project's is external. */
+const MEETING_NETWORK = 'nexus-own'
+
+/**
+ * Networks of the workspace's own, never none: those that the project makes itself, `default` among them unless that is external.
+ * The workspace's container and ready services are on all of them.
+ */
 export function ownNetworks(model: ComposeModel): readonly string[] {
   const external = model.networks?.default?.external === true
-  return [...new Set([...(external ? [] : ['default']), ...own(model.networks)])]
+  const all = [...new Set([...(external ? [] : ['default']), ...own(model.networks)])]
+  return all.length === 0 ? [MEETING_NETWORK] : all
 }
 
 /** Those that are not `external`. */

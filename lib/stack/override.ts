@@ -23,6 +23,8 @@ export interface OverrideFacts {
   /** Loopback addresses to publish on. */
   readonly addresses: readonly string[]
   readonly labels: Readonly<Record<string, string>>
+  /** Those that networks get besides. */
+  readonly networkLabels?: Readonly<Record<string, string>>
   /** Variables that every service gets. */
   readonly environment: Readonly<Record<string, string>>
   /** CIDR block of each network that is the project's own. */
@@ -41,12 +43,12 @@ export function makeOverride(facts: OverrideFacts): YamlMap {
   }
 }
 
-function overrideNetwork(name: string, { model, labels, subnets }: OverrideFacts): Yaml {
+function overrideNetwork(name: string, { model, labels, networkLabels, subnets }: OverrideFacts): Yaml {
   const present = model.networks?.[name]
   const subnet = subnets.get(name)
   return {
     ...(present === undefined || present === null ? {} : { name: new Reset() }),
-    labels: { ...labels },
+    labels: { ...labels, ...networkLabels },
     ...overrideAddresses(subnet, present?.ipam !== undefined),
     // a fixed IPv6 subnet would be the same in every branch
     ...(present?.enable_ipv6 === true ? { enable_ipv6: new Reset() } : {}),
@@ -67,7 +69,7 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
     ...(service.container_name === undefined ? {} : { container_name: new Reset() }),
     ...overrideImage(name, service, facts),
     ...(service.ports === undefined && !runs ? {} : overridePorts(name, service, facts)),
-    ...overrideNetworks(service),
+    ...overrideNetworks(service, ownNetworks(facts.model)),
     ...(runs && service.profiles !== undefined ? { profiles: new Reset() } : {}),
     // `always` would start a stopped workspace's service again when the engine starts
     ...(service.restart === 'always' ? { restart: 'unless-stopped' } : {}),
@@ -120,19 +122,22 @@ const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_ad
 
 /**
  * Networks without fixed addresses, which lie in a subnet that the override replaces. The name of a container goes on leading to
- * it, as an alias within the workspace.
+ * it, as an alias within the workspace. What is on external networks alone joins one of the workspace's own: there it meets the
+ * workspace's container and ready services, whose names would mean every branch's on a network that branches share.
  */
-function overrideNetworks(service: ComposeService): YamlMap {
+function overrideNetworks(service: ComposeService, ours: readonly string[]): YamlMap {
   const networks = Object.entries(service.networks ?? {})
   const fixed = networks.some(([, fields]) => FIXED_ADDRESS.some((key) => fields?.[key] !== undefined))
+  const alone = networks.length > 0 && !networks.some(([network]) => ours.includes(network))
   const { container_name: name } = service
-  if (!fixed && name === undefined) return {}
+  if (!fixed && name === undefined && !alone) return {}
   const changed = networks.map(([network, fields]): [string, Yaml] => {
     const { aliases, ...kept } = withoutKeys(fields ?? {}, FIXED_ADDRESS)
     const all = [...((aliases ?? []) as readonly string[]), ...(name === undefined ? [] : [name])]
     return [network, { ...kept, ...(all.length === 0 ? {} : { aliases: all }) } as Yaml]
   })
-  return { networks: new Override(Object.fromEntries(changed)) }
+  const meeting: readonly [string, Yaml][] = alone ? ours.slice(0, 1).map((network) => [network, {}]) : []
+  return { networks: new Override(Object.fromEntries([...changed, ...meeting])) }
 }
 
 function withoutKeys(fields: Fields, keys: readonly string[]): Fields {

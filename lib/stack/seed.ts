@@ -4,6 +4,7 @@
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
+import type { Isolation } from '../core/workspace.ts'
 import type { ComposeService } from './model.ts'
 import { engineOf } from './shared.ts'
 
@@ -14,6 +15,8 @@ export interface SeedFacts {
   readonly inputs: readonly string[]
   /** Every workspace has its own; the data does not follow from it. */
   readonly worktree: string
+  /** What an agent's workspace prepared is for agents' workspaces alone. */
+  readonly isolation: Isolation
 }
 
 export interface Seed {
@@ -25,7 +28,7 @@ export interface Seed {
 
 /** @throws {NexusError} CONFIG_INVALID for a service that is not there or keeps no data in a volume */
 export function planSeed(
-  { service, run, inputs, worktree }: SeedFacts,
+  { service, run, inputs, worktree, isolation }: SeedFacts,
   services: Readonly<Record<string, ComposeService>>,
 ): Seed {
   const names = Object.keys(services)
@@ -45,7 +48,8 @@ export function planSeed(
   if (volumes.length === 0) throw invalid(`seed.service: ${chosen} keeps its data in no named volume.`, chosen)
   // with the values of its variables: the password that prepared data was made with is in the data
   const { image, build, environment, command } = definition
-  const cause = JSON.stringify([run, image, build, environment, command, inputs]).replaceAll(worktree, '.')
+  const whose = isolation === 'agent' ? [isolation] : []
+  const cause = JSON.stringify([run, image, build, environment, command, inputs, ...whose]).replaceAll(worktree, '.')
   return { hash: sha256(cause).slice(0, 16), service: chosen, volumes }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Services that run once for all workspaces of a repository: taken out of each workspace's stack, put into a compose project
- * of the repository's own, and reached by their names over a network that both are on. Each workspace has a database of its
- * own in them. Pure.
+ * of the repository's own, and reached by their names on the networks of each workspace, which they join. (On one network for
+ * all, the name of any service would lead to every branch's.) Each workspace has a database of its own in them. Pure.
  */
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
@@ -9,8 +9,10 @@ import type { StackRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
 import type { ComposeModel, ComposeService, Fields } from './model.ts'
 
-/** The network in the files of a workspace, and the profile that takes a shared service out of its stack. */
-export const SHARED_NETWORK = 'nexus-shared'
+/** The profile that takes a shared service out of a workspace's stack. */
+const SHARED_PROFILE = 'nexus-shared'
+/** On networks of workspaces: the compose project whose services join them. */
+export const JOINS_LABEL = 'dev.nexus.joins'
 
 export type SharedDatabase = NonNullable<NonNullable<StackRecord['shared']>['database']>
 
@@ -51,32 +53,16 @@ export function engineOf(name: string, service: ComposeService | undefined): Sha
   return undefined
 }
 
-/** Additions to the override of a workspace: shared services do not run in it, all others reach them. */
+/** Additions to the override of a workspace: shared services do not run in it, and none waits for them. */
 export function withoutShared(services: YamlMap, model: ComposeModel, shared: readonly string[]): YamlMap {
   const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
-    const definition = model.services[name]
-    if (shared.includes(name)) return [name, { ...(service as YamlMap), profiles: new Override([SHARED_NETWORK]) }]
-    return [name, { ...(service as YamlMap), ...reaching(definition, service as YamlMap, shared) }]
+    if (shared.includes(name)) return [name, { ...(service as YamlMap), profiles: new Override([SHARED_PROFILE]) }]
+    const needed = Object.entries(model.services[name]?.depends_on ?? {}).filter(([other]) => shared.includes(other))
+    if (needed.length === 0) return [name, service]
+    const dependencies = needed.map(([other, fields]) => [other, { ...fields, required: false } as Yaml])
+    return [name, { ...(service as YamlMap), depends_on: Object.fromEntries(dependencies) }]
   })
   return Object.fromEntries(entries)
-}
-
-function reaching(definition: ComposeService | undefined, service: YamlMap, shared: readonly string[]): YamlMap {
-  const needed = Object.entries(definition?.depends_on ?? {}).filter(([name]) => shared.includes(name))
-  const dependencies = Object.fromEntries(
-    needed.map(([name, fields]) => [name, { ...fields, required: false } as Yaml]),
-  )
-  const join = { [SHARED_NETWORK]: {} }
-  const joined = definition?.network_mode === undefined
-  const networks =
-    service.networks instanceof Override
-      ? (service.networks.value as YamlMap)
-      : (definition?.networks ?? (service.networks as YamlMap | undefined) ?? {})
-  const present = Object.fromEntries(Object.keys(networks).map((name) => [name, (networks as YamlMap)[name] ?? {}]))
-  return {
-    ...(needed.length === 0 ? {} : { depends_on: dependencies }),
-    ...(joined ? { networks: new Override({ ...present, ...join } as Yaml) } : {}),
-  }
 }
 
 export interface SharedFacts {

@@ -6,7 +6,9 @@
  * after a grace time. Every zx option is pinned.
  */
 import { Readable } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
 import { $ } from 'zx/core'
+import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import {
@@ -18,13 +20,17 @@ import {
   type RunOptions,
   type RunResult,
   toolMissing,
+  WORKER_VARIABLE,
 } from './exec.ts'
+import { markOf } from './process.ts'
 
 /** Milliseconds between TERM and KILL. */
 const KILL_GRACE_MS = 5_000
 /** Milliseconds after KILL until the pipes are closed: a process that left the group may hold them for ever. */
 const PIPE_GRACE_MS = 500
 const DEFAULT_TIMEOUT_MS = 60_000
+/** Characters; what is longer is told as several lines. */
+const LINE_MAX = 64 * 1024
 
 function shell(argv: readonly string[], options: Record<string, unknown>) {
   const pinned = $({
@@ -50,10 +56,13 @@ export async function runCaptured(
   aborted: AbortSignal | undefined,
 ): Promise<RunResult> {
   const began = performance.now()
+  // zx would decode each piece alone, and a letter that is cut in two would be lost
+  const said = { stdout: collect(options), stderr: collect(options) }
   const child = shell(argv, {
     detached: true,
+    store: { ...said, stdall: boundedPieces(0) },
     cwd: options.cwd,
-    env: cleanEnvironment(environment, options.env),
+    env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
     ...(options.input === undefined || options.input === ''
       ? { stdio: ['ignore', 'pipe', 'pipe'] }
       : { input: Readable.from([options.input]) }),
@@ -69,11 +78,22 @@ export async function runCaptured(
   if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine)
   const output = await child
   const why = ending()
-  const result = { stdout: output.stdout, stderr: output.stderr, code: codeOf(output.exitCode, output.signal) }
+  const code = codeOf(output.exitCode, output.signal)
+  const [stdout, stderr] = [textOf(said.stdout), textOf(said.stderr)]
+  const cut = isCut(stdout) || isCut(stderr)
+  const result = { stdout: wholeLines(stdout), stderr: wholeLines(stderr), code, cut }
   emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
   if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
   if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
   return accept(argv, result, options.okCodes ?? [0])
+}
+
+function collect({ keepBytes }: RunOptions): (Buffer | string)[] {
+  return keepBytes === undefined ? [] : boundedPieces(keepBytes)
+}
+
+function textOf(pieces: readonly (Buffer | string)[]): string {
+  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))).toString()
 }
 
 interface Supervision {
@@ -129,10 +149,15 @@ function timeoutError(argv: readonly string[], timeoutMs: number, result: RunRes
 }
 
 function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  const decoder = new StringDecoder('utf8')
   let rest = ''
-  stream.on('data', (chunk: Buffer | string) => {
-    const lines = (rest + chunk.toString()).split(/\r?\n/)
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
     rest = lines.pop() ?? ''
+    if (rest.length > LINE_MAX) {
+      lines.push(rest)
+      rest = ''
+    }
     for (const line of lines) onLine(line)
   })
   stream.on('end', () => rest !== '' && onLine(rest))

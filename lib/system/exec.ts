@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly input?: string
   /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
+  /** Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines; default: all. */
+  readonly keepBytes?: number
 }
 
 export interface RunResult {
@@ -29,6 +31,8 @@ export interface RunResult {
   readonly stderr: string
   /** Exit code; 128 + n when signal n ended the process. */
   readonly code: number
+  /** More was said than `keepBytes` keeps. */
+  readonly cut?: boolean
 }
 
 export interface AttachOptions {
@@ -67,8 +71,11 @@ export class CommandFailed extends Error {
   }
 }
 
+/** In the environment of every captured command: which Nexus started it (`markOf`). */
+export const WORKER_VARIABLE = 'NEXUS_WS_WORKER'
+
 const DROPPED =
-  /^(ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
+  /^(NEXUS_WS_WORKER$|ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
 
 export function cleanEnvironment(
   base: NodeJS.ProcessEnv,

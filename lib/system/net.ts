@@ -4,7 +4,8 @@
  * sees forwards that never bind (Docker without its userland proxy). Neither is a reservation: a lease is, and Docker's
  * own refusal has the last word.
  */
-import { connect, createServer } from 'node:net'
+import { BlockList, connect, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import tcpPortUsed from 'tcp-port-used'
 
 const LOOPBACK = ['127.0.0.1', '::1'] as const
@@ -66,4 +67,25 @@ export function sendsSshBanner(port: number, timeoutMs: number): Promise<boolean
     socket.once('error', () => finish(false))
     socket.once('close', () => finish(false))
   })
+}
+
+/** Addresses of this machine: whatever listens on all of them is reached there. */
+export function ownAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return [...new Set(all.map(({ address }) => address.replace(/%.*$/, '')))].sort()
+}
+
+/** Of addresses and blocks, those that begin in none of the ranges. */
+export function outsideOf(ranges: readonly string[], addresses: readonly string[]): readonly string[] {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [network = '', prefix = ''] = range.split('/')
+    list.addSubnet(network, Number(prefix), familyOf(network))
+  }
+  const beginOf = (text: string) => text.split('/')[0] ?? ''
+  return addresses.filter((text) => !list.check(beginOf(text), familyOf(text)))
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return address.includes(':') ? 'ipv6' : 'ipv4'
 }

@@ -15,16 +15,24 @@ export function ownIdentity(): ProcessIdentity {
   return { pid: process.pid, pidStart: startOf(process.pid) ?? '', bootId: bootId() }
 }
 
+/** True for the record of this very process. */
+export function isOwn(identity: ProcessIdentity): boolean {
+  return identity.pid === process.pid && isAlive(identity)
+}
+
+let ownMark: string | undefined
+
+/** What the environment of every command that this process starts says, so that its orphans are found. */
+export function markOf(identity?: ProcessIdentity): string {
+  if (identity !== undefined) return `${identity.pid}-${identity.pidStart}`
+  ownMark ??= markOf(ownIdentity())
+  return ownMark
+}
+
 /** True while exactly this process runs. */
 export function isAlive(identity: ProcessIdentity): boolean {
   if (identity.bootId !== bootId()) return false
-  if (identity.pidStart !== '') return startOf(identity.pid) === identity.pidStart
-  try {
-    process.kill(identity.pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return identity.pidStart === '' ? isRunning(identity.pid) : startOf(identity.pid) === identity.pidStart
 }
 
 function startOf(pid: number): string | undefined {
@@ -35,6 +43,16 @@ function startOf(pid: number): string | undefined {
 
 function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
+}
+
+/** True while any process has this number. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 function readText(path: string): string | undefined {

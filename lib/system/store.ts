@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import {
   appendFile,
+  chmod,
+  chown,
   copyFile,
   cp,
   mkdir,
@@ -169,6 +171,11 @@ function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
 }
 
+/** Takes a file or folder from everybody but its owner. */
+export async function restrict(path: string, mode: number): Promise<void> {
+  await chmod(path, mode)
+}
+
 /** Marks a file as used now. */
 export async function touch(path: string): Promise<void> {
   const now = new Date()
@@ -178,6 +185,11 @@ export async function touch(path: string): Promise<void> {
 /** Makes a symbolic link. */
 export async function makeLink(target: string, path: string): Promise<void> {
   await symlink(target, path)
+}
+
+/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
 }
 
 /** Puts a finished file in place, over an older one. */
@@ -191,6 +203,26 @@ export async function copyTree(from: string, to: string): Promise<void> {
   await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
 }
 
+/** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
+export async function moveTree(from: string, to: string): Promise<boolean> {
+  await makeFolder(dirname(to))
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
+    throw explainWriteError(error, from)
+  }
+}
+
+/** Owner, mode and times of one folder for another; what only root may give stays as it is. */
+export async function copyAttributes(from: string, to: string): Promise<void> {
+  const { uid, gid, mode, atime, mtime } = await stat(from)
+  if (process.getuid?.() === 0) await chown(to, uid, gid)
+  await chmod(to, mode & 0o7777)
+  await utimes(to, atime, mtime)
+}
+
 /** Removes a file or a folder with all that is in it; missing is fine. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 2 })
@@ -202,6 +234,16 @@ export async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path)
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+}
+
+/** Names in a folder; none for one that is not there. */
+export async function listFolder(path: string): Promise<readonly string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
   }
 }
 

@@ -38,6 +38,14 @@ const FAILURES: readonly FailureRow[] = [
     },
   },
   {
+    pattern: /No such image: (\S+)/,
+    error: (match, stderr) =>
+      new NexusError('BUILD_FAILED', `The image ${match[1]} is not here.`, {
+        hint: 'To see the images that are here, run `docker image ls`',
+        output: stderr,
+      }),
+  },
+  {
     pattern: /failed to solve: |failed to build:|unable to prepare context|failed to read dockerfile/i,
     error: (_match, stderr) =>
       new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {

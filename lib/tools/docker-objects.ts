@@ -53,7 +53,38 @@ export function createObjectCommands(docker: DockerCall) {
     await docker(['volume', 'create', ...flags, '--', name])
   }
 
-  return { listResources, removeResources, makeVolume, listVolumesByAge, runOnce }
+  /** Names of containers, each with the ids of the networks that it is on. */
+  async function listEndpoints(containers: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    if (containers.length === 0) return new Map()
+    const format = '{{.Name}}{{range .NetworkSettings.Networks}}\t{{.NetworkID}}{{end}}'
+    const { stdout } = await docker(['container', 'inspect', '--format', format, '--', ...containers])
+    return new Map(
+      lines(stdout).map((line) => {
+        const [name = '', ...networks] = line.split('\t')
+        return [name.replace(/^\//, ''), networks] as const
+      }),
+    )
+  }
+
+  /** A container on one more network, where it is found by this name. */
+  async function connect(network: string, container: string, alias: string): Promise<void> {
+    await docker(['network', 'connect', '--alias', alias, '--', network, container], { timeoutMs: CHANGE_TIMEOUT_MS })
+  }
+
+  async function disconnect(network: string, container: string): Promise<void> {
+    await docker(['network', 'disconnect', '--force', '--', network, container], { timeoutMs: CHANGE_TIMEOUT_MS })
+  }
+
+  return {
+    listResources,
+    removeResources,
+    makeVolume,
+    listVolumesByAge,
+    runOnce,
+    listEndpoints,
+    connect,
+    disconnect,
+  }
 }
 
 function lines(stdout: string): readonly string[] {

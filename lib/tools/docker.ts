@@ -4,6 +4,7 @@
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { findComposePlugin } from './docker-endpoint.ts'
+import { createFactCommands } from './docker-facts.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
 import { createImageCommands } from './docker-images.ts'
 import { createObjectCommands } from './docker-objects.ts'
@@ -48,6 +49,8 @@ export interface UpOptions {
   readonly wait?: boolean
   /** Make everything and start nothing. */
   readonly create?: boolean
+  /** Images that are not here are not pulled. */
+  readonly local?: boolean
   /** Only these services and what they depend on; default: all. */
   readonly services?: readonly string[]
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -122,7 +125,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
   async function up(file: string, options: UpOptions = {}): Promise<void> {
-    const { build, recreate, wait, create, services = [], onLine, env: variables } = options
+    const { build, recreate, wait, create, local, services = [], onLine, env: variables } = options
     const flags = [
       ...(build ? ['--build'] : []),
       ...(recreate ? ['--force-recreate'] : []),
@@ -134,6 +137,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       '--remove-orphans',
       ...flags,
       ...(onLine ? [] : ['--no-build']),
+      ...(local ? ['--pull', 'never'] : []),
       ...services,
     ]
     const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
@@ -179,6 +183,18 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     return stdout.trim()
   }
 
+  /** All that a service has printed, also one that is stopped. */
+  async function logsOf(target: Target, service: string): Promise<string> {
+    return (await compose(target, ['logs', '--no-color', '--no-log-prefix', '--', service])).stdout
+  }
+
+  /** Sends a signal to a service's process; one that does not run needs none. */
+  async function signal(target: Target, service: string, name: string): Promise<void> {
+    const result = await compose(target, ['kill', '--signal', name, '--', service], { okCodes: 'any' })
+    if (result.code === 0 || /is not running|no container found/i.test(result.stderr)) return
+    throw explainDockerFailure(new CommandFailed(composeArgv(target, ['kill']), result))
+  }
+
   /** The engine's version and how it runs. */
   async function info(): Promise<{ readonly version: string; readonly rootless: boolean }> {
     const { stdout } = await docker(['info', '--format', '{{.ServerVersion}}\t{{json .SecurityOptions}}'])
@@ -196,8 +212,11 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     listContainers,
     ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
+    ...createFactCommands(docker),
     attachLogs,
     lastLogs,
+    logsOf,
+    signal,
     info,
     composeVersion,
     resolve,

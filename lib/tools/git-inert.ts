@@ -23,7 +23,7 @@ import {
   readSettings,
 } from './git-settings.ts'
 import { isPlainPointer } from './lfs-pointer.ts'
-import { findAdminName, type Repository } from './repository.ts'
+import { findAdminDir, type Repository } from './repository.ts'
 
 /** Deep enough for submodules in submodules. */
 const DEPTH_MAX = 8
@@ -201,8 +201,8 @@ export function createInertGit(runner: Runner, scratch: string) {
 /** By what the repository says of its worktrees: the `.git` file in the tree could lead anywhere. */
 function placeOf({ root, gitDir, worktree }: Repository): Place {
   if (worktree === root) return { gitDir, admin: gitDir, worktree }
-  const name = findAdminName(gitDir, worktree)
-  if (name !== undefined) return { gitDir, admin: join(gitDir, 'worktrees', name), worktree }
+  const admin = findAdminDir(gitDir, worktree)
+  if (admin !== undefined) return { gitDir, admin: admin.path, worktree }
   throw new NexusError('GIT_ERROR', `git knows no worktree at ${worktree} any more.`, {
     hint: `To see those it knows, run \`git -C ${root} worktree list\``,
   })

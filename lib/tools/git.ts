@@ -4,9 +4,11 @@
  * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
  * `addWorktree`, `removeWorktree` and branch changes.
  */
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
+import { removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
+import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
 import { createRefCommands } from './git-refs.ts'
 
@@ -116,11 +118,11 @@ export function createGit(runner: Runner) {
   }
 
   /** Removes a worktree, half-made and locked ones too; its files are the caller's to have checked. */
-  async function removeWorktree(repo: string, path: string): Promise<void> {
+  async function removeWorktree(repo: string, path: string, removeFolder = removeTree): Promise<void> {
     const args = ['worktree', 'remove', '--force', '--force', '--', path]
     const { code } = await git(repo, args, { okCodes: 'any', timeoutMs: CHECKOUT_TIMEOUT_MS })
     if (code === 0) return
-    await rm(path, { recursive: true, force: true })
+    await removeFolder(path)
     await git(repo, ['worktree', 'prune', '--expire', 'now'])
   }
 
@@ -181,5 +183,6 @@ export function createGit(runner: Runner) {
     identity,
     ...createRefCommands(git, read),
     ...createMergeCommands(git),
+    ...createKeepingCommands(git),
   }
 }

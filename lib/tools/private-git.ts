@@ -5,7 +5,7 @@
  * text by `private-refs.ts`, and commits come back through a program that runs where the workspace is.
  */
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { Runner } from '../system/exec.ts'
 import { copyTree, makeFolder, writeGenerated } from '../system/store.ts'
@@ -13,7 +13,7 @@ import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
 import type { AnyRef } from './git-refs.ts'
 import { type Entry, formatSettings, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
-import { alternateLines, findAdminName, listAlternates } from './repository.ts'
+import { alternateLines, findAdminDir, listAlternates } from './repository.ts'
 
 /** Where the repository's objects and large files are found inside. */
 export const BORROWED_OBJECTS = '/nexus/objects'
@@ -107,9 +107,9 @@ export function createPrivateGit(runner: Runner, git: Git) {
 
   /** Gives it the worktree that git has registered and filled: HEAD, index, submodules. */
   async function adopt(local: Local, path: string, worktree: string, branch: string): Promise<void> {
-    const name = findAdminName(local.gitDir, worktree)
-    if (name === undefined) throw new Error(`${worktree} is not registered`)
-    const [from, to] = [join(local.gitDir, 'worktrees', name), join(path, 'worktrees', name)]
+    const from = findAdminDir(local.gitDir, worktree)?.path
+    if (from === undefined) throw new Error(`${worktree} is not registered`)
+    const to = join(path, 'worktrees', basename(from))
     await makeFolder(join(to, 'info'), 0o755)
     const write = (file: string, text: string) => writeGenerated(join(to, file), text, 0o644)
     await write('HEAD', `ref: refs/heads/${branch}\n`)

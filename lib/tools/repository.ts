@@ -93,14 +93,63 @@ export function listLinkedWorktrees(gitDir: string): readonly LinkedWorktree[] {
   })
 }
 
-/** Name of a linked worktree's folder in `<gitDir>/worktrees`, found there and not by the worktree's own `.git` file. */
-export function findAdminName(gitDir: string, worktree: string): string | undefined {
-  const admin = join(gitDir, 'worktrees')
-  const names = existsSync(admin) ? readdirSync(admin) : []
-  return names.find((name) => {
-    const dotGit = readLine(join(admin, name, 'gitdir'))
-    return dotGit !== undefined && resolve(admin, name, dotGit) === join(worktree, '.git')
+/** Marks a worktree's folder in the git dir with the id of the workspace that it belongs to; git leaves it alone. */
+export const MARKER = 'nexus-workspace'
+
+export interface AdminDir {
+  /** The worktree's folder in the git dir, with its index, HEAD and unfinished work. */
+  readonly path: string
+  /** Where it says that the worktree is. */
+  readonly worktree: string
+  /** Id of the workspace that made it; whoever is inside can write it, so it is a hint and no proof. */
+  readonly marker: string | undefined
+}
+
+/** The folders of all linked worktrees in a repository's git dir, whether or not the worktrees are there. */
+export function listAdminDirs(gitDir: string): readonly AdminDir[] {
+  const folder = join(gitDir, 'worktrees')
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  return names.flatMap((name) => {
+    const path = join(folder, name)
+    const dotGit = readLine(join(path, 'gitdir'))
+    return dotGit === undefined
+      ? []
+      : [{ path, worktree: dirname(resolve(path, dotGit)), marker: readLine(join(path, MARKER)) }]
   })
+}
+
+/** The folder of one worktree in the git dir; where several claim it, the one that the worktree itself names. */
+export function findAdminDir(gitDir: string, worktree: string): AdminDir | undefined {
+  const claiming = listAdminDirs(gitDir).filter((one) => one.worktree === worktree)
+  const named = readGitFile(join(worktree, '.git'))
+  return claiming.find(({ path }) => path === named) ?? claiming[0]
+}
+
+const UNFINISHED: readonly (readonly [string, string])[] = [
+  ['rebase-merge', 'rebase'],
+  ['rebase-apply', 'rebase'],
+  ['MERGE_HEAD', 'merge'],
+  ['CHERRY_PICK_HEAD', 'cherry-pick'],
+  ['REVERT_HEAD', 'revert'],
+  ['BISECT_LOG', 'bisect'],
+]
+
+/** What was begun in a worktree and not ended, such as `rebase`. */
+export function listUnfinished(worktree: string): readonly string[] {
+  const gitDir = readGitFile(join(worktree, '.git'))
+  return gitDir === undefined ? [] : listUnfinishedIn(gitDir)
+}
+
+/** The same by the worktree's own part of the git dir. */
+export function listUnfinishedIn(gitDir: string): readonly string[] {
+  return [...new Set(UNFINISHED.filter(([file]) => existsSync(join(gitDir, file))).map(([, word]) => word))]
+}
+
+/** True when a worktree's folder and the repository lead to each other, so that git works in it. */
+export function isLinked(gitDir: string, worktree: string): boolean {
+  const named = readGitFile(join(worktree, '.git'))
+  if (named === undefined || !existsSync(join(named, 'HEAD'))) return false
+  return realOrResolved(dirname(dirname(named))) === realOrResolved(gitDir)
 }
 
 /**

@@ -2,50 +2,68 @@
 import { requireCapability } from '../backends/backend.ts'
 import type { HookName } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
-import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { awaitHealth } from './health.ts'
 import { findSettings, heldSecrets, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
+import { requireThere } from './repaired.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
 import { projectOf, type UpResult } from './up.ts'
 
+/** A change of state: what is wanted, and what it takes from what was seen. */
 interface Change {
-  readonly kind: Operation['kind']
   readonly desired: WorkspaceRecord['desired']
   readonly plan: (seen: Seen) => Plan
-  readonly actions: (record: WorkspaceRecord, seen: Seen) => Promise<Actions>
+  readonly actions: (seen: Seen) => Promise<Actions>
 }
 
-async function change(app: App, found: WorkspaceRecord, dryRun: boolean, what: Change): Promise<UpResult> {
-  return exclusively(app, found.id, async () => {
-    const record = (await app.records.load(found.id)) ?? found
-    const seen = await observeOne(app, record)
-    requireEngine(seen)
-    const plan = what.plan(seen)
-    const settled = plan.length === 0 && record.desired === what.desired && record.operation === null
-    if (dryRun || settled) return { record, plan, changed: false, created: false }
-    const working: Working = { record: { ...record, operation: beginOperation(what.kind) } }
-    await walk(app, working, plan, await what.actions(record, seen), () => true)
-    return { record: await settle(app, working.record, what.desired), plan, changed: plan.length > 0, created: false }
-  })
-}
+export type ChangeKind = keyof typeof CHANGES
+
+const CHANGES = { stop: stopping, pause: pausing, resume: resuming } as const
 
 /** Stops a workspace; one that is stopped already stays so. */
-export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  const project = projectOf(record)
-  const settings = await findSettings(app, record.repo, project, dryRun ? [] : ['pre-stop', 'post-stop'])
+export const stop = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'stop', dryRun)
+/** Freezes a running workspace in memory. */
+export const pause = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'pause', dryRun)
+/** Lets a paused workspace run on. */
+export const resume = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'resume', dryRun)
+
+function change(app: App, found: WorkspaceRecord, kind: ChangeKind, dryRun: boolean): Promise<UpResult> {
+  const body = (record: WorkspaceRecord | undefined) => changeLocked(app, requireThere(record, found), kind, dryRun)
+  return exclusively(app, found.id, body, { as: kind, dryRun })
+}
+
+/** Under the workspace's lock. */
+export async function changeLocked(
+  app: App,
+  record: WorkspaceRecord,
+  kind: ChangeKind,
+  dryRun: boolean,
+): Promise<UpResult> {
+  const what = await CHANGES[kind](app, record, dryRun)
+  const seen = await observeOne(app, record)
+  requireEngine(seen)
+  const plan = what.plan(seen)
+  const settled = plan.length === 0 && record.desired === what.desired && record.operation === null
+  if (dryRun || settled) return { record, plan, changed: false, created: false }
+  const working: Working = { record: { ...record, operation: beginOperation(kind) } }
+  await walk(app, working, plan, await what.actions(seen), () => true)
+  return { record: await settle(app, working.record, what.desired), plan, changed: plan.length > 0, created: false }
+}
+
+async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {
+  const settings = await findSettings(app, record, projectOf(record), dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
   const bringBack = record.gitMode === 'private' ? record.branch : undefined
-  return change(app, record, dryRun, {
-    kind: 'stop',
+  return {
     desired: 'stopped',
-    plan: (seen) => planStop(seen.record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
-    actions: async ({ backend: name }, seen) => {
-      const backend = await app.backend(name)
+    plan: (seen) => planStop(record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
+    actions: async (seen) => {
+      const backend = await app.backend(record.backend)
       // they are gone when post-stop runs
       const secrets = Object.values(hooks).some(Boolean) ? await heldSecrets(app, record) : new Map()
       const tryIt = async (hook: HookName) =>
@@ -60,49 +78,42 @@ export async function stop(app: App, record: WorkspaceRecord, dryRun: boolean): 
         'post-stop': { run: () => tryIt('post-stop') },
       }
     },
-  })
+  }
 }
 
-/** Freezes a running workspace in memory. */
-export function pause(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  return change(app, record, dryRun, {
-    kind: 'pause',
+async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
+  return {
     desired: 'paused',
     plan: (seen) => {
       if (seen.observation?.state === 'paused') return []
-      if (seen.observation?.state === 'running') return planPause(seen.record.name)
+      if (seen.observation?.state === 'running') return planPause(record.name)
       throw notIn(seen, 'paused', 'running')
     },
-    actions: async ({ backend: name }) => {
-      const backend = await app.backend(name)
+    actions: async () => {
+      const backend = await app.backend(record.backend)
       requireCapability(backend, 'pause', 'pause')
       return { pause: { run: () => backend.pause(record) } }
     },
-  })
+  }
 }
 
-/** Lets a paused workspace run on. */
-export function resume(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  return change(app, record, dryRun, {
-    kind: 'resume',
+async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
+  return {
     desired: 'running',
     plan: (seen) => {
       if (seen.observation?.state === 'running') return []
-      if (seen.observation?.state === 'paused') return planResume(seen.record.name)
+      if (seen.observation?.state === 'paused') return planResume(record.name)
       throw notIn(seen, 'resumed', 'paused')
     },
-    actions: async ({ backend: name }) => {
-      const backend = await app.backend(name)
-      return {
-        resume: {
-          run: async () => {
-            await backend.resume(record)
-            await awaitHealth(app, record, projectOf(record))
-          },
-        },
+    actions: async () => {
+      const backend = await app.backend(record.backend)
+      const run = async () => {
+        await backend.resume(record)
+        await awaitHealth(app, record, projectOf(record))
       }
+      return { resume: { run } }
     },
-  })
+  }
 }
 
 function notIn(seen: Seen, verb: string, wanted: string): NexusError {

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { Backend } from '../backends/backend.ts'
+import { type Backend, requireCapability } from '../backends/backend.ts'
 import { requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
@@ -26,7 +26,8 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
-import { guardsOf, refuseUnbuilt } from './isolation.ts'
+import { guardsOf, limitsOf, userInside } from './isolation.ts'
+import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
@@ -84,13 +85,15 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const project = projectConfig(app, repo, config)
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
-  const guards = guardsOf(settings)
-  refuseUnbuilt(guards)
+  const guards = guardsOf(settings, likely.own)
   if (guards.gitMode === 'private') {
     const { requirePrivateGit } = await import('./private-git.ts')
     await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
   }
-  if (likely.name !== backend.name) await backend.check(ownerOf(repo))
+  if (guards.isolation === 'agent' || guards.network !== 'open')
+    requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+  const inside = userInside(ownerOf(repo), guards.isolation)
+  if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
   else if (likely.failure !== undefined) throw likely.failure
 
   const instance = await loadInstance(app.home)
@@ -125,13 +128,13 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       backend: backend.name,
       host: backend.host,
       ...guards,
+      ...(await allowedAtCreate(app, guards, settings.network.allow)),
       createdAt: timestamp(),
       desired: request.start ? 'running' : 'stopped',
       ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
-      ...ownerOf(repo),
+      ...inside,
       env: parseEnvironment(request.env ?? [], app.env),
-      cpus: settings.workspace.cpus ?? null,
-      memory: settings.workspace.memory ?? null,
+      ...limitsOf(guards.isolation, settings, likely.own.workspace),
       idleTimeout: settings.defaults.idleTimeout,
       shortAlias: true,
       author,
@@ -140,7 +143,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       operation: beginOperation('create'),
       ...(stack === undefined ? {} : { stack }),
       ...ready,
-      ...cachesOf(settings, backend, instance, repo.root),
+      ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
       ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
@@ -161,10 +164,10 @@ export function cachesOf(
   settings: Settings,
   backend: Backend,
   instance: string,
-  repo: string,
+  owner: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
 ): Pick<WorkspaceRecord, 'caches'> {
   if (settings.caches.length === 0 || !backend.capabilities.has('compose-file')) return {}
-  return { caches: cacheVolumes(instance, repo, settings.caches) }
+  return { caches: cacheVolumes(instance, owner, settings.caches) }
 }
 
 async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {
@@ -188,14 +191,15 @@ function detectProject(
 async function checkLikelyBackend(
   app: App,
   repo: Repository,
-): Promise<{ readonly name: string; readonly failure?: unknown }> {
-  const { settings } = await app.config()
-  const { backend: name } = settings.defaults
+): Promise<{ readonly name: string; readonly own: Settings; readonly failure?: unknown }> {
+  const { settings: own } = await app.config()
+  const { backend: name } = own.defaults
+  const guards = guardsOf(own, own)
   try {
-    await (await app.backend(name)).check(ownerOf(repo))
-    return { name }
+    await (await app.backend(name)).check({ ...userInside(ownerOf(repo), guards.isolation), ...guards })
+    return { name, own }
   } catch (failure) {
-    return { name, failure } // thrown when this turns out to be the backend
+    return { name, own, failure } // thrown when this turns out to be the backend
   }
 }
 
@@ -228,7 +232,8 @@ function worktreePath(settings: Settings, repo: Repository, name: WorkspaceName)
   return join(settings.worktreeDir, repoLabel(basename(repo.root)), name)
 }
 
-function requireFreeFolder(path: string, repo: Repository): void {
+/** @throws {NexusError} WORKSPACE_ALREADY_EXISTS when there is something at the path */
+export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>): void {
   const registered = listLinkedWorktrees(repo.gitDir).find((worktree) => worktree.path === path)
   const filled = existsSync(path) && readdirSync(path).length > 0
   if (!filled && registered?.present !== true) return

@@ -12,9 +12,12 @@ import { realPathOf } from '../project/real-path.ts'
 import { scanProjectFiles } from '../project/scan.ts'
 import { findUnapproved } from '../stack/allow-list.ts'
 import { projectEnvironment } from '../stack/environment.ts'
-import { withoutFindings } from '../stack/findings.ts'
+import { makeFinding, withoutFindings } from '../stack/findings.ts'
 import type { ComposeModel, Finding } from '../stack/model.ts'
 import type { App } from './app.ts'
+
+/** For which workspace something is asked. */
+export type Asking = Pick<WorkspaceRecord, 'repo' | 'isolation'>
 
 /**
  * Before `docker compose config`, which reads whatever the files name.
@@ -32,7 +35,7 @@ export async function admitFiles(
   const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
   const env = { ...Object.fromEntries(own), ...definedOnly(projectEnvironment(app.env, stack.pass)) }
   const findings = await scanProjectFiles({ worktree, repo, files, env })
-  await admit(app, repo, settings, findings)
+  await admit(app, record, settings, findings)
   return findings
 }
 
@@ -50,17 +53,27 @@ export async function admitModel(
   const { worktree, repo } = record
   if (worktree === null) return
   const findings = findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
-  await admit(app, repo, settings, withoutFindings(findings, known))
+  await admit(app, record, settings, withoutFindings(findings, known))
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
-export async function admit(app: App, repo: string, settings: Settings, findings: readonly Finding[]): Promise<void> {
-  await requireApproval({ approvals: createApprovals(app), repo, findings, given: settings.trust.approve })
+export async function admit(app: App, record: Asking, settings: Settings, found: readonly Finding[]): Promise<void> {
+  const findings = askedBy(record, found)
+  await requireApproval({ approvals: createApprovals(app), repo: record.repo, findings, given: settings.trust.approve })
 }
 
 /** True where this very list was approved. */
-export async function isAdmitted(app: App, repo: string, settings: Settings, findings: readonly Finding[]) {
-  return createApprovals(app).isApproved(repo, hashFindings(findings), settings.trust.approve)
+export async function isAdmitted(app: App, record: Asking, settings: Settings, findings: readonly Finding[]) {
+  return createApprovals(app).isApproved(record.repo, hashFindings(askedBy(record, findings)), settings.trust.approve)
+}
+
+/** What was approved for the user's own work is not thereby approved for an agent's: the answer is another. */
+function askedBy({ isolation }: Asking, findings: readonly Finding[]): readonly Finding[] {
+  if (isolation !== 'agent' || findings.length === 0) return findings
+  return [
+    makeFinding('isolation', 'agent', 'grants the rest of this list to an agent, whom isolation keeps from it'),
+    ...findings,
+  ]
 }
 
 function definedOnly(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { ConfigSources } from '../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
+import { boundedPieces, wholeLines } from '../core/bounded.ts'
 import { lastLines, NexusError } from '../core/errors.ts'
 import { parseDuration, timestamp } from '../core/time.ts'
 import type { SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
@@ -15,9 +16,12 @@ import { nexusVariables } from '../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../system/store.ts'
 import type { App } from './app.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
+import type { Asking } from './gate.ts'
 import type { Step, StepId } from './steps.ts'
 
 const LOGS_MAX = 20
+/** Of what a hook says: from its beginning, and as much from its end. */
+const KEPT_BYTES = 1024 * 1024
 /** What is wrong with a project's file, and not with this machine. */
 const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
 /** Steps of a plan, which tells of them itself. */
@@ -31,7 +35,7 @@ type Project = ConfigSources['project']
  * What the configuration asks for on this machine, before anything is changed.
  * @throws {NexusError} APPROVAL_REQUIRED for what the project's own file asks for; CONFIG_INVALID for a hook at no time
  */
-export async function admitHooks(app: App, repo: string, settings: Settings): Promise<void> {
+export async function admitHooks(app: App, record: Asking, settings: Settings): Promise<void> {
   for (const name of settings.hooks.keys()) requireHook(settings, name)
   const findings = [...hookFindings(settings), ...secretFindings(settings)]
   if (findings.length === 0) return
@@ -39,14 +43,14 @@ export async function admitHooks(app: App, repo: string, settings: Settings): Pr
   const { hooksLeftOut: hooks } = settings
   // who approved them with the hooks that are left out approved them
   const more = hooks === undefined ? undefined : [...hookFindings({ ...settings, hooks }), ...findings]
-  if (more !== undefined && (await isAdmitted(app, repo, settings, more))) return
-  await admit(app, repo, settings, findings)
+  if (more !== undefined && (await isAdmitted(app, record, settings, more))) return
+  await admit(app, record, settings, findings)
 }
 
 /** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
-export async function admitNamed(app: App, repo: string, settings: Settings, names: readonly HookName[]) {
+export async function admitNamed(app: App, record: Asking, settings: Settings, names: readonly HookName[]) {
   const asks = names.map((name) => settings.hooks.get(name)).some((hook) => hook?.on === 'host' && hook.fromProject)
-  if (asks) await admitHooks(app, repo, settings)
+  if (asks) await admitHooks(app, record, settings)
 }
 
 /**
@@ -55,13 +59,13 @@ export async function admitNamed(app: App, repo: string, settings: Settings, nam
  */
 export async function findSettings(
   app: App,
-  repo: string,
+  record: Asking,
   project: Project,
   names: readonly HookName[],
 ): Promise<Settings | undefined> {
   try {
     const { settings } = await app.config(project)
-    await admitNamed(app, repo, settings, names)
+    await admitNamed(app, record, settings, names)
     return settings
   } catch (error) {
     if (!(error instanceof NexusError) || !TOLD.has(error.code)) throw error
@@ -176,9 +180,9 @@ interface Performance {
 
 /** `code` is null when the time limit ended it. */
 async function perform(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
-  const lines: string[] = []
+  const lines = boundedPieces<string>(KEPT_BYTES)
   const onLine = (text: string) => {
-    lines.push(text)
+    lines.push(`${text}\n`)
     app.emit({ type: 'progress', text: mask(text) })
   }
   const timeoutMs = parseDuration(hook.timeout) ?? LONGEST_MS
@@ -188,7 +192,7 @@ async function perform(app: App, record: WorkspaceRecord, { hook, pass, mask }: 
     return await backend.capture(record, { argv: ['bash', '-lc', hook.run], cwd: null, env: {}, timeoutMs, onLine })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
-    return { code: null, output: lines.map((line) => `${line}\n`).join('') }
+    return { code: null, output: wholeLines(lines.join('')) }
   }
 }
 
@@ -203,6 +207,7 @@ async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...l
     cwd: record.worktree ?? record.repo,
     env,
     okCodes: 'any',
+    keepBytes: KEPT_BYTES,
     ...limits,
   })
   return { code, output: stdout + stderr }

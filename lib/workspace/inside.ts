@@ -4,17 +4,19 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 import { observeOne } from './observe.ts'
+import { repaired, requireThere } from './repaired.ts'
 
 /**
  * Runs a command inside on the caller's streams; its exit code is passed through.
  * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
  */
-export async function exec(app: App, record: WorkspaceRecord, request: ExecRequest): Promise<number> {
+export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
   if (request.argv.length === 0) {
     throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
-      hint: `To run one, use \`nexus exec ${record.name} -- <command>\``,
+      hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
     })
   }
+  const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
   const code = await backend.exec(record, request)
@@ -28,7 +30,8 @@ export async function exec(app: App, record: WorkspaceRecord, request: ExecReque
   return code
 }
 
-export async function shell(app: App, record: WorkspaceRecord, request: ShellRequest): Promise<number> {
+export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest): Promise<number> {
+  const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'ssh', 'ssh')
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
@@ -37,7 +40,8 @@ export async function shell(app: App, record: WorkspaceRecord, request: ShellReq
   return code
 }
 
-export async function logs(app: App, record: WorkspaceRecord, request: LogsRequest): Promise<number> {
+export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
+  const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'logs', 'logs')
   return backend.logs(record, request)

@@ -1,4 +1,7 @@
-/** Lists workspaces: one look per backend, no git process; `dirty` asks git too, side by side and for two seconds at most. */
+/**
+ * Lists workspaces: one look per backend, no git process; `dirty` asks git too, side by side and for two seconds at most;
+ * `size` measures for ten.
+ */
 
 import { existsSync } from 'node:fs'
 import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
@@ -13,15 +16,26 @@ export interface ListRequest {
   /** Main worktree whose workspaces are meant; undefined for all repositories. */
   readonly repo: string | undefined
   readonly dirty: boolean
+  readonly size: boolean
 }
 
 export async function listWorkspaces(app: App, request: ListRequest): Promise<readonly WorkspaceResource[]> {
   const all = await app.records.list()
   const records = request.repo === undefined ? all : all.filter((record) => record.repo === request.repo)
-  const seen = await observeAll(app, records)
+  const [seen, sizes] = await Promise.all([
+    observeAll(app, records),
+    request.size ? (await import('./size.ts')).measureAll(app, records) : undefined,
+  ])
   const dirty = request.dirty ? await Promise.all(seen.map((one) => isDirty(app, one))) : undefined
   const resources = await Promise.all(seen.map((one) => toResource(app, one)))
-  return dirty === undefined ? resources : resources.map((resource, i) => ({ ...resource, dirty: dirty[i] ?? null }))
+  return resources.map((resource, i) => {
+    const size = sizes?.[i]
+    return {
+      ...resource,
+      ...(dirty === undefined ? {} : { dirty: dirty[i] ?? null }),
+      ...(size === undefined ? {} : { size }),
+    }
+  })
 }
 
 /** One workspace, also by whether it runs on what its files say now. */

@@ -1,23 +1,17 @@
 /**
- * What would be lost with a workspace: changes, commits of submodules and of a detached HEAD, and in a git dir of its own
- * stashes and commits that did not come back. Nothing of the tree is run on this machine to find out.
+ * What a delete would lose: uncommitted and untracked files, unfinished work, commits that no branch has. What git ignores does
+ * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { parseStatus } from '../tools/git-failures.ts'
-import { countPrivateStashes } from '../tools/private-refs.ts'
-import { readBranch } from '../tools/repository.ts'
+import { isLinked, listUnfinished, readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
-import { privatePlace, repositoryOf } from './current-branch.ts'
-import { lookWithGit } from './git-look.ts'
-import { observeOne } from './observe.ts'
+import { repositoryOf } from './current-branch.ts'
 
 const LOOK_TIMEOUT_MS = 60_000
-const STATUS = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
-const UNPUSHED = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || echo "$displaypath"'
 
-/** Changed and untracked paths, as `git status --porcelain` names them. */
+/** Changed and untracked paths, as `git status --porcelain` names them. Nothing of the tree is run on this machine. */
 export async function listChanges(
   app: App,
   record: WorkspaceRecord,
@@ -27,72 +21,51 @@ export async function listChanges(
   const repository = repositoryOf(record)
   if (repository === undefined) return []
   if (record.gitMode !== 'private') return app.inertGit.listChanges(repository, timeoutMs)
-  return lookWithGit(app, record, running, async (git) => parseStatus((await git(STATUS, { timeoutMs })).stdout))
+  return (await import('./private-losses.ts')).listPrivateChanges(app, record, running, timeoutMs)
 }
 
-/** In a dry run nothing comes back from a git dir of the workspace's own. */
-export async function listLosses(
-  app: App,
-  record: WorkspaceRecord,
-  { dryRun }: { readonly dryRun: boolean },
-): Promise<readonly string[]> {
+/**
+ * A line for each thing. From a git dir of the workspace's own commits are brought back first, but not in a dry run.
+ * @throws {NexusError} GIT_ERROR and the like where git cannot look
+ */
+export async function listLosses(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<readonly string[]> {
   const repository = repositoryOf(record)
-  if (repository === undefined || !existsSync(`${repository.worktree}/.git`)) return []
-  return record.gitMode === 'private' ? lossesOfOwnGit(app, record, dryRun) : lossesOfShared(app, record)
-}
-
-async function lossesOfShared(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
-  const repository = repositoryOf(record)
-  if (repository === undefined) return []
+  if (repository === undefined || isUntouched(record, repository.worktree)) return []
+  const { gitDir, worktree } = repository
+  if (!isLinked(gitDir, worktree)) return [`everything in ${worktree}: it is no worktree of ${gitDir} any more`]
+  if (record.gitMode === 'private') return (await import('./private-losses.ts')).privateLosses(app, record, dryRun)
   const { inertGit } = app
   const [changes, submodules, detached] = await Promise.all([
     inertGit.listChanges(repository),
     inertGit.listUnpushedSubmodules(repository),
-    readBranch(repository.worktree) === null ? inertGit.countUniqueCommits(repository, 'HEAD') : 0,
+    readBranch(worktree) === null ? inertGit.countUniqueCommits(repository, 'HEAD') : 0,
   ])
   return [
     ...changes,
-    ...submodules.map(unpushed),
+    ...listUnfinished(worktree).map((word) => `an unfinished ${word}`),
+    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
     ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
   ]
 }
 
-/** Brings back first: what came back is not lost. */
-async function lossesOfOwnGit(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<readonly string[]> {
-  const place = privatePlace(app.home, record)
-  if (place === undefined || !existsSync(`${place.path}/HEAD`)) return []
-  const running = (await observeOne(app, record)).state === 'running'
-  const [changes, submodules, commits] = await Promise.all([
-    listChanges(app, record, running),
-    existsSync(`${place.worktree}/.gitmodules`) ? unpushedSubmodules(app, record, running) : [],
-    dryRun ? [] : commitsThatStay(app, record, running),
-  ])
-  const stashes = countPrivateStashes(place.path)
-  return [
-    ...changes,
-    ...submodules.map(unpushed),
-    ...commits,
-    ...(stashes === 0 ? [] : [stashes === 1 ? 'a stash' : `${stashes} stashes`]),
-  ]
+/** Its folder is gone or empty, or of a create that never finished and holds nothing of the user's. */
+export function isUntouched({ operation }: WorkspaceRecord, worktree: string): boolean {
+  const unfinished = operation?.kind === 'create' && !operation.done.includes('worktree')
+  return unfinished || !existsSync(worktree) || readdirSync(worktree).length === 0
 }
 
-async function unpushedSubmodules(app: App, record: WorkspaceRecord, running: boolean): Promise<readonly string[]> {
-  const args = ['submodule', 'foreach', '--quiet', '--recursive', UNPUSHED]
-  const { stdout } = await lookWithGit(app, record, running, (git) => git(args))
-  return stdout.split('\n').filter((line) => line !== '')
-}
-
-async function commitsThatStay(app: App, record: WorkspaceRecord, running: boolean): Promise<readonly string[]> {
-  const { bringBack, tell } = await import('./bring-back.ts')
-  try {
-    tell(app, record, await bringBack(app, record, running))
-    return []
-  } catch (error) {
-    if (error instanceof NexusError && error.code === 'DIVERGED') return [`commits inside: ${error.message}`]
-    throw error
-  }
-}
-
-function unpushed(path: string): string {
-  return `commits of submodule ${path} that are not pushed`
+/** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
+export async function refuseLoss(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<void> {
+  const lost = await listLosses(app, record, dryRun)
+  if (lost.length === 0) return
+  const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
+  throw new NexusError(
+    'WORKSPACE_DIRTY',
+    `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
+    {
+      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force\``,
+      details: { lost: lost.slice(0, 1000) },
+      output: `${lost.slice(0, 20).join('\n')}${more}`,
+    },
+  )
 }

@@ -1,6 +1,7 @@
 /**
  * One operation on one workspace: the lock that serialises operations across processes, the record of the operation in
  * progress, and the walk of the plan. Whoever comes second waits a little and is then told who works, since when, on what.
+ * Whoever finds an operation whose process is dead has it repaired first (`recover.ts`).
  */
 import { join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
@@ -20,14 +21,34 @@ const BUSY_WAIT_MS = 10_000
 /** Its holder runs single git commands without a checkout. */
 const REPOSITORY_WAIT_MS = 5 * 60_000
 
+/** What a command is about to do with a workspace that an operation may have been cut off on. */
+export interface Claim {
+  /** Takes the place of what was cut off, where its plan covers that; else that is finished first. */
+  readonly as?: Operation['kind']
+  /** Changes nothing, so it repairs nothing. */
+  readonly dryRun?: boolean
+}
+
 /**
- * Runs `body` while no other process works on the workspace.
+ * Runs `body` while no other process works on the workspace, with its record as it is now: repaired, and undefined when there is none
+ * (any more).
  * @throws {NexusError} WORKSPACE_BUSY, naming the other process, its step and when it began
  */
-export async function exclusively<T>(app: App, id: WorkspaceId, body: () => Promise<T>): Promise<T> {
+export async function exclusively<T>(
+  app: App,
+  id: WorkspaceId,
+  body: (record: WorkspaceRecord | undefined) => Promise<T>,
+  claim: Claim = {},
+): Promise<T> {
   const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
+  const repaired = async () => {
+    const record = await app.records.load(id)
+    if (record === undefined || record.operation === null || claim.dryRun === true) return body(record)
+    const { recover } = await import('./recover.ts')
+    return body(await recover(app, record, claim.as))
+  }
   try {
-    return await withLock(join(app.home.locks, id), body, {
+    return await withLock(join(app.home.locks, id), repaired, {
       waitMs: BUSY_WAIT_MS,
       onWait,
       signal: app.interruption.signal,
@@ -36,13 +57,17 @@ export async function exclusively<T>(app: App, id: WorkspaceId, body: () => Prom
     const lock = error instanceof NexusError && error.code === 'WORKSPACE_BUSY' ? error.details?.lock : undefined
     if (lock !== `${join(app.home.locks, id)}.lock`) throw error
     const record = await app.records.load(id)
-    const operation = record?.operation
-    if (!record || !operation || !isAlive(operation)) throw error
-    throw new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy: ${describe(record)}.`, {
-      hint: `To see when it is done, run \`nexus status ${record.name}\``,
-      details: { operation },
-    })
+    if (!record?.operation || !isAlive(record.operation)) throw error
+    throw busy(record, record.operation)
   }
+}
+
+export function busy(record: WorkspaceRecord, operation: Operation): NexusError {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(operation.startedAt)) / 1000))
+  return new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy for ${seconds} s: ${describe(record)}.`, {
+    hint: `To see when it is done, run \`nexus status ${record.name}\``,
+    details: { operation, seconds },
+  })
 }
 
 /** Serialises what changes one repository's worktrees and branches, also between homes: the lock lies in its git dir. */
@@ -64,8 +89,13 @@ export interface Working {
   notes?: Promise<void>
 }
 
-export function beginOperation(kind: Operation['kind'], done: readonly string[] = []): Operation {
-  return { kind, done, step: '', startedAt: timestamp(), ...ownIdentity() }
+export function beginOperation(
+  kind: Operation['kind'],
+  options: readonly string[] = [],
+  done: readonly string[] = [],
+): Operation {
+  const asked = options.length === 0 ? {} : { options }
+  return { kind, ...asked, done, step: '', startedAt: timestamp(), ...ownIdentity() }
 }
 
 /**
@@ -86,17 +116,37 @@ export async function walk(
     working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
     await app.records.journal(working.record)
   }
+  const walked = apply(plan, actions, {
+    emit: app.emit,
+    interruption: app.interruption,
+    journal: (step, done) => {
+      working.notes = (working.notes ?? Promise.resolve()).then(() => note(step, done))
+      working.notes.catch(() => undefined) // told at the end, where it is awaited
+    },
+  })
   try {
-    await apply(plan, actions, {
-      emit: app.emit,
-      interruption: app.interruption,
-      journal: (step, done) => {
-        working.notes = (working.notes ?? Promise.resolve()).then(() => note(step, done))
-        working.notes.catch(() => undefined) // told at the end, where it is awaited
-      },
-    })
-  } finally {
-    await working.notes
+    await walked
+  } catch (error) {
+    await working.notes?.catch(() => undefined) // the failure itself says more
+    if (saved()) await closeFailed(app, working)
+    throw error
+  }
+  await working.notes
+}
+
+/**
+ * An operation that failed, and said so, is over: what is there is what the next command starts from. A create that could not be taken
+ * back, and a delete that has begun to take away, stay noted, and are finished by the next command.
+ */
+async function closeFailed(app: App, { record }: Working): Promise<void> {
+  const { operation } = record
+  if (operation === null || operation.kind === 'create') return
+  if (operation.kind === 'delete' && operation.done.length > 0) return
+  try {
+    await app.records.save({ ...record, operation: null })
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    app.emit({ type: 'warning', text: error.message, hint: error.hint })
   }
 }
 

@@ -26,6 +26,12 @@ export async function adopt(app: App, record: WorkspaceRecord): Promise<void> {
   await own?.noteBeginning(app, record)
 }
 
+/** For a worktree that came back without it. */
+export async function beginAnew(app: App, record: WorkspaceRecord): Promise<void> {
+  await make(app, record)
+  await adopt(app, record)
+}
+
 export async function forget(app: App, record: WorkspaceRecord): Promise<void> {
   await (await load(record))?.forgetRefs(app, record, true)
 }

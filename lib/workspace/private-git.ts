@@ -11,6 +11,7 @@ import { removeTree } from '../system/store.ts'
 import { createPrivateGit } from '../tools/private-git.ts'
 import type { App } from './app.ts'
 import { privatePlace } from './current-branch.ts'
+import { removeFolder } from './foreign-files.ts'
 
 /**
  * @throws {NexusError} UNSUPPORTED before anything is changed, when the backend or the repository cannot have it
@@ -59,6 +60,13 @@ export async function adoptWorktree(app: App, record: WorkspaceRecord): Promise<
   const place = privatePlace(app.home, record)
   if (place === undefined) return
   await createPrivateGit(app.runner, app.git).adopt(place, place.path, place.worktree, record.branch)
+}
+
+/** Removes all of it, with what root made in it, and the workspace's refs. */
+export async function forgetPrivateGit(app: App, record: WorkspaceRecord, all: boolean): Promise<void> {
+  await forgetRefs(app, record, all)
+  const path = workspacePaths(app.home, record.id).privateGit
+  if (existsSync(path)) await removeFolder(app, record, path)
 }
 
 /** Removes the workspace's refs from the repository; those with commits that are found nowhere else stay, unless `all`. */

@@ -14,7 +14,9 @@ import type { WantedPort } from '../ports/blocks.ts'
 import { realPathOf } from '../project/real-path.ts'
 import { databaseName } from '../stack/database.ts'
 import { sideCarName } from '../stack/detect.ts'
+import { requireGuardable } from '../stack/gate.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import { hasFixedImages, hasGate, withFixedBase } from '../stack/network.ts'
 import { overrideNotes } from '../stack/override.ts'
 import { isWithin } from '../stack/places.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
@@ -64,7 +66,8 @@ async function resolve(
   const { worktree } = record
   if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
   const detected = detectIn(worktree, record.repo, settings)
-  const found = stackOf(detected, settings) ?? record.stack
+  const now = stackOf(detected, settings) ?? record.stack
+  const found = hasFixedImages(record) ? withFixedBase(now, record.stack) : now
   const missing = found.files.find((file) => !existsSync(join(worktree, file)))
   if (missing !== undefined) throw missingFile(missing, worktree)
   const looked = { ...record, stack: found }
@@ -74,15 +77,17 @@ async function resolve(
   const { model, warnings } = await readModel(backend, looked, files)
   if (model !== undefined) {
     requireServices(model, found)
+    requireGuardable(record, model)
     await admitModel(app, looked, settings, model, known)
   }
   const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
   requireShared(settings.shared, model)
-  const shared = sharedOf(settings.shared, model, record)
+  // other workspaces' data is in what is shared
+  const shared = hasGate(record) ? undefined : sharedOf(settings.shared, model, record)
   const named = { ...looked, stack: { ...found, main, ...(shared === undefined ? {} : { shared }) } }
   for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
     app.emit({ type: 'warning', text })
-  const under = await backend.prepareImage?.(named, model)
+  const under = hasFixedImages(record) ? undefined : await backend.prepareImage?.(named, model)
   const stack: StackRecord = {
     ...named.stack,
     ...(under === undefined ? {} : { under: under.reference }),

@@ -4,46 +4,54 @@
  */
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { hasFixedImages, withFixedBase } from '../stack/network.ts'
 import type { App } from './app.ts'
+import { takePlace } from './budget.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
+import { limitsOf } from './isolation.ts'
 import { observeOne, requireEngine } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { ownPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
+import { requireThere } from './repaired.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 import { planRebuild } from './steps.ts'
 import { describeStack, projectOf, type UpResult, withInputs } from './up.ts'
 import { createSteps } from './up-actions.ts'
 
 export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  return exclusively(app, found.id, async () => {
-    const present = (await app.records.load(found.id)) ?? found
-    const project = projectOf(present)
-    const backend = await app.backend(present.backend)
-    const { settings } = await app.config(project)
-    const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
-    requireEngine(seen)
-    const instance = await loadInstance(app.home)
-    const record = {
-      ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
-      ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
-      ...cachesOf(settings, backend, instance, present.repo),
-    }
-    const { templates } = settings.worktree
-    const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
-    const plan = planRebuild(facts)
-    if (dryRun) return { record: present, plan, changed: false, created: false }
-    await admitHooks(app, record.repo, settings)
-    const secrets = await secretsFor(app, settings)
-    const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
-    const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
-    const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
-    const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
-    await walk(app, working, plan, steps, () => true)
-    const settled = await settle(app, withInputs(working), 'running')
-    return { record: await runStartHooks(app, settled, project), plan, changed: true, created: false }
-  })
+  const body = (record: WorkspaceRecord | undefined) => rebuildLocked(app, requireThere(record, found), dryRun)
+  return exclusively(app, found.id, body, { as: 'rebuild', dryRun })
+}
+
+/** Under the workspace's lock. */
+export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  const project = projectOf(present)
+  const backend = await app.backend(present.backend)
+  const { settings } = await app.config(project)
+  const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
+  requireEngine(seen)
+  const instance = await loadInstance(app.home)
+  const record = {
+    ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
+    ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
+    ...cachesOf(settings, backend, instance, present),
+  }
+  const { templates } = settings.worktree
+  const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
+  const plan = planRebuild(facts)
+  if (dryRun) return { record: present, plan, changed: false, created: false }
+  await admitHooks(app, record, settings)
+  const secrets = await secretsFor(app, settings)
+  const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
+  const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
+  const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
+  const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
+  await takePlace(app, working.record, settings.limits)
+  await walk(app, working, plan, steps, () => true)
+  const settled = await settle(app, withInputs(working), 'running')
+  return { record: await runStartHooks(app, settled, project), plan, changed: true, created: false }
 }
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */
@@ -55,8 +63,7 @@ function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boo
       : undefined
   return {
     ...rest,
-    cpus: settings.workspace.cpus ?? record.cpus,
-    memory: settings.workspace.memory ?? record.memory,
-    ...(found === undefined ? {} : { stack: found }),
+    ...limitsOf(record.isolation, settings, record),
+    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, record.stack) : found }),
   }
 }

@@ -4,11 +4,10 @@
  * reported, and never takes the others with it.
  */
 import { randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { readIfPresent, readJson, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import { listFolder, readIfPresent, readJson, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
 
 const SCHEMA = 1
 
@@ -61,13 +60,4 @@ export async function loadInstance(home: HomePaths): Promise<string> {
     await writeFileAtomic(home.instance, `${instance}\n`)
     return instance
   })
-}
-
-async function listFolder(path: string): Promise<readonly string[]> {
-  try {
-    return await readdir(path)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
 }

@@ -48,7 +48,8 @@ export async function runOnce(app: App, request: RunRequest): Promise<RunOutcome
   const name =
     request.name ?? `run-${[...randomBytes(8)].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('')}`
   await makeFolder(app.home.logs)
-  const removal = ['delete', name, '--repo', request.repo.root, '--force', '--delete-branch', '--quiet']
+  const removal = ['delete', name, '--repo', request.repo.root, '--force', '--no-trash', '--delete-branch', '--quiet']
+  if (app.noHooks === true) removal.push('--no-hooks')
   const guard = app.runner.guard([...request.self, ...removal], join(app.home.logs, 'run.log'))
   try {
     return await runIn(app, name, request, artifacts)
@@ -154,7 +155,7 @@ function tellKept(app: App, { name }: WorkspaceRecord): void {
 
 async function removeAll(app: App, record: WorkspaceRecord): Promise<void> {
   await tellCommits(app, record)
-  await deleteWorkspace(app, record, { force: true, deleteBranch: true, dryRun: false })
+  await deleteWorkspace(app, record, { force: true, deleteBranch: true, dryRun: false, trash: false })
 }
 
 /** The objects stay in the repository until git collects them. */

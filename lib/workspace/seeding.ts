@@ -33,7 +33,8 @@ export async function findSeed(
   const inputs = seed.inputs.length === 0 ? [] : await app.inertGit.listContents(repository, seed.inputs)
   const ready = readyOf(record, { startInterval: true })?.services ?? {}
   const services = { ...model?.services, ...(ready as Readonly<Record<string, ComposeService>>) }
-  const plan = planSeed({ ...seed, inputs, worktree: repository.worktree }, services)
+  const { worktree } = repository
+  const plan = planSeed({ ...seed, inputs, worktree, isolation: record.isolation }, services)
   return { plan, present: await (await backend.seeds()).has(plan) }
 }
 

@@ -27,6 +27,7 @@ export type StepId =
   | 'pause'
   | 'resume'
   | 'remove'
+  | 'trash'
   | 'worktree-remove'
   | 'branch-delete'
   | 'release'
@@ -69,6 +70,8 @@ export interface UpFacts {
   readonly seeded: boolean
   /** It gets a git dir of its own, with the worktree. */
   readonly privateGit?: boolean
+  /** Its create was cut off before its data was prepared. */
+  readonly unseeded?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
 }
@@ -84,13 +87,14 @@ export function planUp(facts: UpFacts): Plan {
     const runs = facts.state === 'running' || facts.state === 'paused'
     if (runs) plan.push(step('stop', facts.name, 'its mount leads to a folder that is gone'))
     plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record', 'stop']))
-  } else if (facts.state === 'running') {
+  } else if (facts.state === 'running' && facts.unseeded !== true) {
     return plan
   }
-  if (facts.state === 'stopped' && facts.start && plan.length === 0 && facts.secretsOutdated !== true) {
+  const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
+  if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) {
     // its containers are there: nothing that they are started from has to be made first
     if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
-    plan.push(step('start', facts.name, startCause(facts.state), ['pre-start']))
+    plan.push(step('start', facts.name, startCause(facts), ['pre-start']))
     plan.push(step('configure', 'generated files', 'written where they differ'))
     return plan
   }
@@ -111,11 +115,12 @@ export function planUp(facts: UpFacts): Plan {
   if (facts.start && facts.preStart !== undefined) {
     plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
   }
-  if (facts.start) plan.push(step('start', facts.name, startCause(facts.state), first))
+  if (facts.start) plan.push(step('start', facts.name, startCause(facts), first))
   return plan
 }
 
-function startCause(state: UpFacts['state']): string {
+function startCause({ state, unseeded }: UpFacts): string {
+  if (state === 'running' && unseeded === true) return 'its data is not prepared yet'
   switch (state) {
     case 'absent':
       return 'nothing runs yet'
@@ -190,21 +195,28 @@ export interface DeleteFacts {
   readonly portsLeased: boolean
   /** The hook before a delete, as its command; undefined for none. */
   readonly preDelete?: string | undefined
+  /** Why its files go to the trash; undefined when they do not. */
+  readonly trashCause?: string | undefined
+  /** Its worktree was there before it and stays. */
+  readonly keepWorktree?: boolean
 }
 
 export function planDelete(facts: DeleteFacts): Plan {
   const plan: Step[] = facts.preDelete === undefined ? [] : [step('pre-delete', facts.preDelete, 'configured')]
   plan.push(step('remove', facts.name, 'containers, networks and volumes by label', ['pre-delete']))
-  if (facts.worktree !== null) {
-    plan.push(step('worktree-remove', facts.worktree, 'nothing in it would be lost or --force was given', ['remove']))
+  if (facts.trashCause !== undefined) {
+    plan.push(step('trash', facts.worktree ?? facts.branch, facts.trashCause, ['remove']))
+  }
+  if (facts.worktree !== null && facts.keepWorktree !== true) {
+    const cause = facts.trashCause === undefined ? 'nothing in it would be lost or --force was given' : 'in the trash'
+    plan.push(step('worktree-remove', facts.worktree, cause, ['remove', 'trash']))
   }
   if (facts.deleteBranchCause !== undefined) {
-    plan.push(step('branch-delete', facts.branch, facts.deleteBranchCause, ['worktree-remove']))
+    plan.push(step('branch-delete', facts.branch, facts.deleteBranchCause, ['trash', 'worktree-remove']))
   }
   if (facts.portsLeased) plan.push(step('release', 'ports', 'leased until now', ['remove']))
-  plan.push(
-    step('forget', facts.name, 'nothing is left of it', ['worktree-remove', 'branch-delete', 'release', 'remove']),
-  )
+  const all: readonly StepId[] = ['trash', 'worktree-remove', 'branch-delete', 'release', 'remove']
+  plan.push(step('forget', facts.name, 'nothing is left of it', all))
   return plan
 }
 

@@ -8,7 +8,9 @@ import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import { describePortOwner } from '../ports/owner.ts'
+import { gateNetworks } from '../stack/gate.ts'
 import { ownNetworks } from '../stack/model.ts'
+import { keepsImage } from '../stack/network.ts'
 import { areOutdated } from '../stack/secrets.ts'
 import { isPortFree } from '../system/net.ts'
 import { appendLineOnce, makeFolder, removeIfEmpty } from '../system/store.ts'
@@ -21,7 +23,7 @@ import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import * as ownGit from './own-git.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
-import { bringIgnored, fillWorktree, makeTemplates } from './worktree-files.ts'
+import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -83,7 +85,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     provision: {
       run: async () => {
         // a workspace keeps its image until it is rebuilt
-        const record = rebuild ? { ...working.record, image: null } : working.record
+        const anew = rebuild && !keepsImage(working.record)
+        const record = anew ? { ...working.record, image: null } : working.record
         const provision = await backend.provision(record, resolution?.under)
         working.record = { ...working.record, ...provision }
       },
@@ -105,7 +108,11 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         const { secrets = new Map() } = working
         const { settings } = await app.config(project)
-        const seeding = seen === undefined && settings.seed !== undefined ? await import('./seeding.ts') : undefined
+        // while nobody is inside
+        const runs = observed?.state === 'running' || observed?.state === 'paused'
+        if (seen !== undefined && !runs) await giveToInside(app, working.record)
+        const isNew = seen === undefined || draft.record.operation?.kind === 'create'
+        const seeding = isNew && settings.seed !== undefined ? await import('./seeding.ts') : undefined
         const seed = await seeding?.findSeed(app, working, project)
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
@@ -155,6 +162,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
       await Promise.all([fillWorktree(app, worktree), ownGit.make(app, working.record)])
       await bringIgnored(app, working.record, draft)
       await ownGit.adopt(app, working.record)
+      await giveToInside(app, working.record)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
@@ -249,7 +257,7 @@ async function giveOtherSubnets(app: App, working: Working, { project }: Draft):
 
 async function subnetRequest(app: App, { record, model }: Working, project: Draft['project']) {
   const { settings } = await app.config(project)
-  const count = model === undefined ? 1 : ownNetworks(model).length
+  const count = (model === undefined ? 1 : ownNetworks(model).length) + gateNetworks(record)
   return { workspace: record.id, name: record.name, repo: record.repo, range: settings.subnets.range, count }
 }
 

@@ -1,25 +1,26 @@
 /**
  * Creates, starts and restarts workspaces: one plan from what there is to what is wanted. A create that fails or is
- * interrupted is undone; one whose process was killed is finished by the next `up`.
+ * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
-import { withLock } from '../system/lock.ts'
-import { isAlive } from '../system/process.ts'
 import { makeFolder } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
+import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
+import { noteRunningParts } from './git-snapshot.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
+import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
+import { repaired, requireThere } from './repaired.ts'
 import { type Plan, planUp } from './steps.ts'
 import { createSteps, removeEmptyFolders } from './up-actions.ts'
 
@@ -37,11 +38,11 @@ export interface UpRequest extends CreateRequest {
   readonly existing: WorkspaceRecord | undefined
 }
 
-/** Creates the workspace when there is none, then starts it. */
+/** Creates the workspace when there is none (any more), then starts it. */
 export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
-  return request.existing === undefined
-    ? create(app, request)
-    : start(app, request.existing, { dryRun: request.dryRun, start: request.start })
+  const { dryRun } = request
+  const existing = request.existing && (dryRun ? request.existing : await repaired(app, request.existing))
+  return existing === undefined ? create(app, request) : start(app, existing, { dryRun, start: request.start })
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {
@@ -64,8 +65,9 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     ...configuredSteps(record, settings),
   })
   const after = request.start ? planHooks(settings, true) : []
+  if (request.start) await requireRoom(app, record, settings.limits)
   if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
-  await admitHooks(app, record.repo, settings)
+  await admitHooks(app, record, settings)
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
     // noted from the first, so that whoever finishes a create that was cut off runs them too
@@ -77,7 +79,8 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       ...steps,
       record: {
         run: async () => {
-          await reserve(app, working)
+          const save = () => reserve(app, working)
+          await (request.start ? withinBudget(app, record, settings.limits, save) : save())
           saved = true
         },
         undo: async () => {
@@ -103,36 +106,45 @@ export interface StartOptions {
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
 export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
-  return exclusively(app, found.id, async () => {
-    const record = (await app.records.load(found.id)) ?? found
-    const project = projectOf(record)
-    const backend = await app.backend(record.backend)
-    const [seen] = await Promise.all([look(app, record, options), backend.check()])
-    const redo = needsWorktreeAgain(record, seen)
-    const { settings } = await app.config(project)
-    const steps = planStart(record, seen, backend, redo, options, settings)
-    const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
-    const plan = [...steps, ...(starts && options.start ? planHooks(settings, record.pendingHooks === true) : [])]
-    if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
-      return { record, plan, changed: false, created: false }
-    }
-    await admitHooks(app, record.repo, settings)
-    const working: Working = {
-      secrets: await secretsFor(app, settings),
-      record: {
-        ...record,
-        operation: beginOperation(record.operation?.kind === 'create' ? 'create' : 'start', record.operation?.done),
-      },
-    }
-    const wanted = record.ports.map(({ host: _, ...port }) => port)
-    const branch = await ownBranch(app, record, redo)
-    const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
-    await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
-    const made = working.model === undefined ? working.record : withInputs(working)
-    const settled = await settle(app, made, options.start ? 'running' : record.desired)
-    const done = starts && options.start ? await runStartHooks(app, settled, project) : settled
-    return { record: done, plan, changed: plan.length > 0, created: false }
-  })
+  const claim = { as: 'start', dryRun: options.dryRun } as const
+  return exclusively(app, found.id, (record) => startLocked(app, requireThere(record, found), options), claim)
+}
+
+/** The same under the workspace's lock; a create that was cut off goes on as such. */
+export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+  const project = projectOf(record)
+  const backend = await app.backend(record.backend)
+  const [seen] = await Promise.all([look(app, record, options), backend.check()])
+  const redo = needsWorktreeAgain(record, seen)
+  const { settings } = await app.config(project)
+  const steps = planStart(record, seen, backend, redo, options, settings)
+  const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
+  const plan = [...steps, ...(starts && options.start ? planHooks(settings, record.pendingHooks === true) : [])]
+  const fills = steps.some(({ id }) => id === 'start')
+  if (fills) await requireRoom(app, record, settings.limits)
+  if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
+    return { record, plan, changed: false, created: false }
+  }
+  await admitHooks(app, record, settings)
+  const working: Working = {
+    secrets: await secretsFor(app, settings),
+    record: { ...record, operation: operationOf(record, options) },
+  }
+  const wanted = record.ports.map(({ host: _, ...port }) => port)
+  const branch = await ownBranch(app, record, redo)
+  const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
+  if (fills) await takePlace(app, working.record, settings.limits)
+  await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
+  const made = working.model === undefined ? working.record : withInputs(working)
+  const settled = await settle(app, made, options.start ? 'running' : record.desired)
+  const done = starts && options.start ? await runStartHooks(app, settled, project) : settled
+  return { record: done, plan, changed: plan.length > 0, created: false }
+}
+
+function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Operation {
+  return operation?.kind === 'create'
+    ? beginOperation('create', [], operation.done)
+    : beginOperation('start', options.start ? [] : ['no-start'])
 }
 
 /**
@@ -160,7 +172,7 @@ async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Prom
 function needsWorktreeAgain(record: WorkspaceRecord, seen: Seen): boolean {
   if (!seen.worktreePresent) return true
   const { operation } = record
-  return operation?.kind === 'create' && !isAlive(operation) && !operation.done.includes('worktree')
+  return operation?.kind === 'create' && !operation.done.includes('worktree')
 }
 
 function planStart(
@@ -186,7 +198,13 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
+    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
+}
+
+/** Its create was cut off, and not after the last step. */
+export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+  return operation?.kind === 'create' && !operation.done.includes('start')
 }
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {
@@ -217,25 +235,10 @@ export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
   return file === undefined ? undefined : { file }
 }
 
-/** Under one lock for all repositories, so that names are unique in each and aliases on the machine. */
 async function reserve(app: App, working: Working): Promise<void> {
-  await withLock(`${app.home.locks}/names`, async () => {
-    const { repo, name } = working.record
-    const others = await app.records.list()
-    const twin = others.find((record) => record.repo === repo && record.name === name)
-    if (twin !== undefined) throw alreadyExists(twin)
-    const shortAlias = others.every((record) => record.name !== name)
-    working.record = { ...working.record, shortAlias }
-    await app.records.save(working.record)
-  })
+  working.record = await claimName(app, working.record)
+  await noteRunningParts(app, working.record)
   if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
-}
-
-export function alreadyExists(record: WorkspaceRecord): NexusError {
-  return new NexusError('WORKSPACE_ALREADY_EXISTS', `Workspace ${record.name} exists already in ${record.repo}.`, {
-    hint: `To start it, run \`nexus up ${record.name}\`; to remove it, \`nexus delete ${record.name}\``,
-    details: { id: record.id },
-  })
 }
 
 /** Gives back what a workspace has leased. */

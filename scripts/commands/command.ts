@@ -17,7 +17,7 @@ export interface ArgSpec {
   readonly optional?: boolean
   /** The last one; may be given more than once. */
   readonly many?: boolean
-  readonly completes?: 'workspaces' | 'keys' | 'shells'
+  readonly completes?: 'workspaces' | 'keys' | 'shells' | 'trash'
 }
 
 export interface Command {

@@ -24,17 +24,19 @@ export const ssh: Run = async (call) => {
   return passThrough(await inside.shell(call.app, record, { argv: call.rest, forwardAgent: record.forwardAgent }))
 }
 
+/** Null for all lines. @throws {NexusError} INVALID_ARGUMENT */
+export function parseTail(tail: string | undefined): number | null {
+  if (tail === undefined || /^\d{1,9}$/.test(tail)) return tail === undefined ? null : Number(tail)
+  throw new NexusError('INVALID_ARGUMENT', `--tail ${JSON.stringify(tail)} is not a number of lines.`, {
+    hint: 'To see the last 100, use `--tail 100`',
+  })
+}
+
 export const logs: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
-  const tail = call.value('tail')
-  if (tail !== undefined && !/^\d{1,9}$/.test(tail)) {
-    throw new NexusError('INVALID_ARGUMENT', `--tail ${JSON.stringify(tail)} is not a number of lines.`, {
-      hint: `To see the last 100, run \`nexus logs ${record.name} --tail 100\``,
-    })
-  }
   const request = {
     follow: call.flag('follow'),
-    tail: tail === undefined ? null : Number(tail),
+    tail: parseTail(call.value('tail')),
     service: call.args[1] ?? null,
     terminal: call.stdoutIsTerminal,
   }

@@ -7,8 +7,10 @@ import { deleteWorkspace } from '../../lib/workspace/delete.ts'
 import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
 import { resourceOf } from '../../lib/workspace/list.ts'
+import { alreadyExists } from '../../lib/workspace/naming.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
-import { alreadyExists, bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
+import { isUnfinished } from '../../lib/workspace/repaired.ts'
+import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { describeDoor } from './door-text.ts'
 import { answerPlan } from './plan-text.ts'
@@ -28,8 +30,7 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   if (given !== undefined && !isWorkspaceId(given)) parseName(given)
   const repo = await findRepo(app, call.value('repo') ?? repoName)
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
-  if (existing !== undefined && verb === 'create' && existing.operation?.kind !== 'create')
-    throw alreadyExists(existing)
+  if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
   if (existing !== undefined) tellIgnored(call, existing.name)
   const result = await bringUp(app, {
     given,
@@ -46,11 +47,14 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   return answerUp(call, result)
 }
 
+const CREATE_ONLY = [
+  ...['backend', 'from', 'branch', 'pr', 'env', 'port', 'cpus', 'memory', 'pids'],
+  ...['isolation', 'git-mode', 'network', 'allow'],
+]
+
 /** What a workspace is made from is fixed when it is created. */
 function tellIgnored(call: Call, name: string): void {
-  const fixed = ['backend', 'from', 'branch', 'pr', 'env', 'port', 'cpus', 'memory'].filter((option) =>
-    call.flag(option),
-  )
+  const fixed = CREATE_ONLY.filter((option) => call.flag(option))
   if (fixed.length === 0) return
   const flags = fixed.map((option) => `--${option}`).join(', ')
   call.app.emit({ type: 'notice', text: `${name} exists already: ${flags} counts only when a workspace is created` })
@@ -111,6 +115,7 @@ export const remove: Run = async (call) => {
   const result = await deleteWorkspace(call.app, record, {
     force: call.flag('force'),
     deleteBranch: call.flag('delete-branch'),
+    trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),
   })
   const { keptBranch } = result
@@ -119,9 +124,20 @@ export const remove: Run = async (call) => {
     keptBranch === null
       ? ''
       : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
+  const { trash } = result
+  const until =
+    trash === null ? undefined : await (await import('../../lib/workspace/trash.ts')).expiryOf(call.app, trash)
+  const back =
+    trash === null
+      ? ''
+      : `\nwhat it held is in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${record.name}\` brings it back`
   return {
-    data: { deleted: { id: record.id, name: record.name }, keptBranch },
-    text: `${record.name} is deleted${kept}`,
+    data: {
+      deleted: { id: record.id, name: record.name },
+      keptBranch,
+      trash: trash === null ? null : { key: trash.key, files: trash.files, until: until ?? null },
+    },
+    text: `${record.name} is deleted${kept}${back}`,
   }
 }
 

@@ -1,5 +1,6 @@
 /** list, status, ports: look and tell. */
 
+import { formatSize } from '../../lib/core/sizes.ts'
 import { formatAge } from '../../lib/core/time.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
@@ -11,13 +12,14 @@ import { describeDoor } from './door-text.ts'
 
 export const list: Run = async (call) => {
   const repo = await repositoryOf(call)
-  const workspaces = await listWorkspaces(call.app, { repo, dirty: call.flag('dirty') })
-  const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, repo === undefined, call.flag('dirty'))
+  const columns = { repo: repo === undefined, dirty: call.flag('dirty'), size: call.flag('size') }
+  const workspaces = await listWorkspaces(call.app, { ...columns, repo })
+  const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, columns)
   return { data: { workspaces }, text }
 }
 
 /** Outside of any repository, all are meant. */
-async function repositoryOf(call: Call): Promise<string | undefined> {
+export async function repositoryOf(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
   if (given !== undefined) return (await findRepo(call.app, given)).root
   return call.flag('all') ? undefined : findRepository(call.cwd)?.root
@@ -27,15 +29,22 @@ function nothing(repo: string | undefined): string {
   return `no workspaces${repo === undefined ? '' : ` in ${repo}`}; \`nexus up <name>\` makes one`
 }
 
-function formatList(workspaces: readonly WorkspaceResource[], withRepo: boolean, withDirty: boolean): string {
+interface Columns {
+  readonly repo: boolean
+  readonly dirty: boolean
+  readonly size: boolean
+}
+
+function formatList(workspaces: readonly WorkspaceResource[], { repo, dirty, size }: Columns): string {
   const header = [
     'NAME',
     'STATE',
     'BRANCH',
     'PORTS',
     'AGE',
-    ...(withDirty ? ['DIRTY'] : []),
-    ...(withRepo ? ['REPOSITORY'] : []),
+    ...(dirty ? ['DIRTY'] : []),
+    ...(size ? ['SIZE'] : []),
+    ...(repo ? ['REPOSITORY'] : []),
   ]
   const rows = workspaces.map((workspace) => [
     workspace.name,
@@ -43,10 +52,21 @@ function formatList(workspaces: readonly WorkspaceResource[], withRepo: boolean,
     workspace.branch,
     workspace.ports.map((port) => port.url ?? `${port.name} ${port.host ?? port.container}`).join(' ') || '-',
     formatAge(workspace.createdAt),
-    ...(withDirty ? [dirtyWord(workspace.dirty)] : []),
-    ...(withRepo ? [workspace.repo] : []),
+    ...(dirty ? [dirtyWord(workspace.dirty)] : []),
+    ...(size ? [sizeWords(workspace.size)] : []),
+    ...(repo ? [workspace.repo] : []),
   ])
   return formatTable(header, rows)
+}
+
+/** `1.2 GB: worktree 1.0 GB, layers 40 MB, volumes 120 MB` */
+function sizeWords(size: WorkspaceResource['size']): string {
+  if (size === undefined) return '?'
+  const { total, worktree, layers, volumes, state } = size
+  const parts = Object.entries({ worktree, layers, volumes, state }).map(
+    ([name, bytes]) => `${name} ${formatSize(bytes)}`,
+  )
+  return `${formatSize(total)}: ${parts.join(', ')}`
 }
 
 function dirtyWord(dirty: boolean | null | undefined): string {

@@ -91,6 +91,10 @@ async function completeArg(call: Call, command: Command, position: number): Prom
       return (await import('../../lib/config/describe.ts')).settingKeys()
     case 'shells':
       return SHELLS
+    case 'trash': {
+      const { listTrash } = await import('../../lib/workspace/trash.ts')
+      return [...new Set((await listTrash(call.app)).map(({ record }) => record.name))]
+    }
     default:
       return []
   }

@@ -31,6 +31,12 @@ export const CREATE_OPTIONS = [
     text: 'open, allowlist or none; default: as the isolation has it',
     config: 'network.mode',
   },
+  {
+    flag: '--allow <hosts>',
+    text: 'hosts that can be reached in mode allowlist: names, git-hosts, model-apis, registries; several as a,b',
+    config: 'network.allow',
+  },
+  { flag: '--pids <number>', text: 'at most this many processes', config: 'workspace.pids' },
   { flag: '--no-start', text: 'make everything but start nothing' },
   NO_HOOKS,
   APPROVE,

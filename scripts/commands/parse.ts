@@ -131,7 +131,9 @@ export function usage(command: Command, message: string): NexusError {
 }
 
 function refuseUnknown(words: readonly string[]): never {
-  const typed = words[0] === 'config' ? words.slice(0, 2).join(' ') : (words[0] ?? '')
+  const [first = ''] = words
+  const pairs = COMMANDS.some(({ name }) => name.startsWith(`${first} `))
+  const typed = pairs ? words.slice(0, 2).join(' ') : first
   const near = nearest(
     typed,
     COMMANDS.flatMap(({ name, aliases = [], hidden }) => (hidden ? [] : [name, ...aliases])),

@@ -86,7 +86,8 @@ export const LIFECYCLE: readonly Command[] = [
     summary: 'delete a workspace; refuses while something would be lost',
     args: [NAME],
     options: [
-      { flag: '--force', text: 'also lose what is not committed' },
+      { flag: '--force', text: 'also what is not committed; it stays in the trash for a while' },
+      { flag: '--no-trash', text: 'with --force: lose it at once' },
       { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
       NO_HOOKS,
       REPO,

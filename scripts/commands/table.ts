@@ -3,9 +3,12 @@
  * command does is loaded only when it is called.
  */
 import type { Command } from './command.ts'
-import { APPROVE, DRY_RUN, NAME, REPO } from './options.ts'
+import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { NETWORK } from './table-network.ts'
+import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -17,6 +20,7 @@ const trust = () => import('./trust.ts')
 
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
+  ...TRASH,
   {
     name: 'list',
     aliases: ['ls'],
@@ -25,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
     options: [
       { flag: '--all', text: 'of every repository' },
       { flag: '--dirty', text: 'also ask git for uncommitted changes' },
+      { flag: '--size', text: 'also measure what each takes on the disk' },
       REPO,
     ],
     example: 'nexus list --all',
@@ -126,6 +131,7 @@ export const COMMANDS: readonly Command[] = [
       { flag: '--artifact <path>', text: 'copy this file or folder of the worktree here afterwards', many: true },
       { flag: '--keep-on-failure', text: 'keep the workspace when the command fails' },
       { flag: '--image-cache <place>', text: 'folder or registry that keeps images and built layers between machines' },
+      NO_HOOKS,
       APPROVE,
       REPO,
     ],
@@ -146,6 +152,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus init --dry-run',
     load: async () => (await initialising()).init,
   },
+  ...CARE,
   {
     name: 'config show',
     summary: 'show the configuration that holds here',
@@ -181,6 +188,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus config unset defaults.idle_timeout',
     load: async () => (await config()).unset,
   },
+  ...NETWORK,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

@@ -227,16 +227,29 @@ volumes: {kept: {}}
       )
       const first = await shared()
       assert.ok(first)
-      await scene.up('b')
+      await scene.up('z')
       assert.is(await shared(), first)
-      assert.match(await scene.inside('b', 'getent', 'hosts', 'cache'), /cache/)
+      for (const name of ['a', 'z']) {
+        assert.match(await scene.inside(name, 'getent', 'hosts', 'cache'), /cache/)
+        // by docker's order of networks another branch's would have come first for one of the two
+        const address = (await scene.inside(name, 'getent', 'ahostsv4', 'app')).split(' ')[0] ?? ''
+        const labels = [`dev.nexus.name=${name}`, `dev.nexus.repo=${scene.repo.path}`, 'com.docker.compose.service=app']
+        const id = await must(['docker', 'ps', '-q', ...labels.flatMap((label) => ['--filter', `label=${label}`])])
+        const format = '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'
+        assert.is(await must(['docker', 'inspect', '--format', format, id.trim()]), `${address} \n`)
+      }
       await scene.ok(['stop', 'a'])
       assert.is(await shared(), first)
-      await scene.ok(['stop', 'b'])
+      await scene.ok(['stop', 'z'])
       assert.is(await shared(), '')
       await scene.ok(['start', 'a'])
-      assert.ok(await shared())
-      for (const name of ['a', 'b']) await scene.ok(['delete', name, '--force'])
+      const again = await shared()
+      assert.ok(again)
+      // made anew, it is found by all who run
+      await must(['docker', 'rm', '--force', again])
+      await scene.ok(['start', 'z'])
+      for (const name of ['a', 'z']) assert.match(await scene.inside(name, 'getent', 'hosts', 'cache'), /cache/)
+      for (const name of ['a', 'z']) await scene.ok(['delete', name, '--force'])
       assert.is(await shared(), '')
       // what was kept in it is the user's to remove
       const volumes = ['--filter', 'label=dev.nexus.shared', '--filter', `label=dev.nexus.repo=${scene.repo.path}`]

@@ -13,11 +13,19 @@ import { openScene, type Scene, startProcess } from './scene.ts'
 const LIMIT_MS = 180_000
 
 /** What has to hold before an example makes sense; for all others, that the workspace runs. */
-const BEFORE: Readonly<Record<string, readonly string[]>> = {
-  compare: ['create', 'feature-b', '--no-start'],
-  create: ['delete', 'feature-auth'],
-  resume: ['pause', 'feature-auth'],
-  start: ['stop', 'feature-auth'],
+const BEFORE: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  compare: [['create', 'feature-b', '--no-start']],
+  create: [['delete', 'feature-auth']],
+  resume: [['pause', 'feature-auth']],
+  start: [['stop', 'feature-auth']],
+  'network allow': [
+    ['delete', 'feature-auth'],
+    ['up', 'feature-auth', '--network', 'allowlist'],
+  ],
+  'trash restore': [
+    ['exec', 'feature-auth', '--', 'touch', 'new'],
+    ['delete', 'feature-auth', '--force'],
+  ],
 }
 
 suite('examples', (test) => {
@@ -30,8 +38,7 @@ suite('examples', (test) => {
       await symlink(join(process.cwd(), 'dist', 'nexus.js'), join(bin, 'nexus'))
       for (const { name, example, endless } of COMMANDS) {
         await scene.ok(['up', 'feature-auth'])
-        const before = BEFORE[name]
-        if (before !== undefined) await scene.ok(before)
+        for (const before of BEFORE[name] ?? []) await scene.ok(before)
         const { code, stderr } = await (endless ? interruptExample : runExample)(scene, bin, example)
         assert.is(code, endless ? 130 : 0, `${example}\n${stderr}`)
         assert.ok(example.startsWith(`nexus ${name}`), `the example of ${name} shows another command: ${example}`)

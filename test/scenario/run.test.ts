@@ -34,19 +34,11 @@ suite('run', (test) => {
   test(
     'a workspace whose command failed is kept when asked for',
     async () => {
-      await using scene = await openScene()
-      const result = await scene.run([
-        'run',
-        '--keep-on-failure',
-        '--name',
-        'ci',
-        '--',
-        'sh',
-        '-c',
-        'touch left; exit 3',
-      ])
+      await using scene = await openScene({ files: { '.nexus/config.yaml': 'hooks: {post-create: touch hooked}\n' } })
+      const args = ['run', '--keep-on-failure', '--name', 'ci', '--no-hooks', '--', 'sh', '-c', 'touch left; exit 3']
+      const result = await scene.run(args)
       assert.is(result.code, 3)
-      assert.is(await scene.inside('ci', 'ls', 'left'), 'left\n')
+      assert.is(await scene.inside('ci', 'sh', '-c', 'ls left hooked 2>&-; true'), 'left\n')
     },
     2 * LIMIT_MS,
   )

@@ -132,7 +132,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
       leases: file?.leases.length ?? 0,
       worktrees: await repo.git('worktree', 'list', '--porcelain').catch(() => ''),
       folders: await listFolder(folder),
-      branches: await repo.git('for-each-ref', 'refs/heads', 'refs/nexus').catch(() => ''),
+      // what deletes with --force left in the trash is meant to stay
+      branches: await repo.git('for-each-ref', 'refs/heads', 'refs/nexus').then(withoutTrash, () => ''),
       docker: await listParts(home),
     }
   }
@@ -167,6 +168,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     inside: (name, ...argv) => ok(['exec', name, '--', ...argv]),
     [Symbol.asyncDispose]: close,
   }
+}
+
+/** What deletes with --force left in the trash is meant to stay. */
+function withoutTrash(refs: string): string {
+  return refs
+    .split('\n')
+    .filter((line) => !line.includes('refs/nexus/trash/'))
+    .join('\n')
 }
 
 async function listFolder(path: string): Promise<readonly string[]> {

@@ -17,6 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   project: ['core', 'system', 'tools', 'config', 'stack'],
   backends: ['core', 'system', 'tools', 'ports', 'stack'],
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'backends'],
+  doctor: ['core', 'system', 'tools', 'config', 'ports', 'backends', 'workspace'],
   report: ['core'],
 }
 

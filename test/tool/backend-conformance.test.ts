@@ -13,6 +13,7 @@ import {
   type ExecRequest,
   requireCapability,
 } from '../../lib/backends/backend.ts'
+import type { Housekeeping, Needed } from '../../lib/backends/housekeeping.ts'
 import { type BackendContext, backendNames, createBackend } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
@@ -29,7 +30,16 @@ import { type TempDir, type TempRepo, tempDir, tempRepo } from '../support/temp.
 const LIMIT_MS = 180_000
 const INSTANCE = Array.from({ length: 4 }, () => newWorkspaceId().slice(3, 7)).join('')
 const LABEL = `dev.nexus.instance=${INSTANCE}`
-const CAPABILITIES: readonly Capability[] = ['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file', 'git']
+const CAPABILITIES: readonly Capability[] = [
+  'worktree',
+  'local-ports',
+  'ssh',
+  'pause',
+  'logs',
+  'compose-file',
+  'git',
+  'housekeeping',
+]
 
 interface Heard {
   readonly code: number | null
@@ -302,6 +312,34 @@ for (const name of backendNames()) {
           await backend.remove(record)
           assert.is(await state(record), 'absent')
         }
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'housekeeping measures, names what belongs to no workspace of its own instance, and removes that',
+      async () => {
+        await using w = await world(name)
+        assert.is(w.backend.capabilities.has('housekeeping'), w.backend.housekeeping !== undefined)
+        const keeping = await w.backend.housekeeping?.()
+        if (keeping === undefined) return
+        const record = await w.up('kept')
+        const { layers, volumes } = (await keeping.usage()).get(record.id) ?? {}
+        assert.equal([typeof layers, volumes], ['number', 0])
+        const known = async () => ({ ids: new Set([record.id]), records: [record], all: false })
+        const nobody = async () => ({ ids: new Set<string>(), records: [], all: false })
+        const parts = async (from: Housekeeping, needed: () => Promise<Needed>) =>
+          (await from.leftovers(needed, false)).filter(({ sort }) => sort === 'part')
+        assert.equal(await parts(keeping, known), [])
+        const stranger = await (await w.stranger()).housekeeping?.()
+        assert.equal(stranger === undefined ? [] : await parts(stranger, nobody), [])
+        const orphans = await parts(keeping, nobody)
+        assert.ok(orphans.length > 0)
+        for (const { cause } of orphans) assert.is(cause, `workspace ${record.id} is gone`)
+        await keeping.remove(orphans)
+        assert.equal(await parts(keeping, nobody), [])
+        assert.is(await w.state(record), 'absent')
+        for (const check of keeping.checks([record])) assert.ok((await check.run()).length > 0, check.name)
       },
       LIMIT_MS,
     )

@@ -119,7 +119,7 @@ suite('verbs on the mock backend', (test) => {
       assert.is(await state(), after, verb)
     }
     const deleted = ok(await cli('delete', 'x', '--json')).json
-    assert.equal(deleted, { deleted: { id: created.id, name: 'x' }, keptBranch: null })
+    assert.equal(deleted, { deleted: { id: created.id, name: 'x' }, keptBranch: null, trash: null })
     assert.equal(ok(await cli('list', '--json')).json, { workspaces: [] })
     assert.is((await cli('status', 'x')).code, 3)
     assert.equal(readdirSync(join(cli.home, '.nexus', 'workspaces')), [])

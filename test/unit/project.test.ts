@@ -44,20 +44,27 @@ suite('templates of ignored files', (test) => {
 
 suite('caches', (test) => {
   test('a volume for the repository and folder, the same each time', () => {
-    const [first] = cacheVolumes('i', '/r', ['~/.npm'])
+    const [first] = cacheVolumes('i', { repo: '/r', isolation: 'standard' }, ['~/.npm'])
     assert.is(first?.target, '/home/nexus/.npm')
-    assert.equal(cacheVolumes('i', '/r', ['~/.npm/']), [first])
-    assert.is.not(cacheVolumes('i', '/other', ['~/.npm'])[0]?.name, first?.name)
+    assert.equal(cacheVolumes('i', { repo: '/r', isolation: 'standard' }, ['~/.npm/']), [first])
+    assert.is.not(cacheVolumes('i', { repo: '/other', isolation: 'standard' }, ['~/.npm'])[0]?.name, first?.name)
     assert.match(first?.name ?? '', /^nexus-cache-[0-9a-f]{8}-home-nexus-npm-[0-9a-f]{4}$/)
   })
 
   for (const folder of ['npm', '/', '/home/nexus', '~', '/a/../b', '/etc', '/etc/nexus', 'a b', '/x:/y']) {
-    test(`${folder} is refused`, () => assert.throws(() => cacheVolumes('i', '/r', [folder]), /caches names/))
+    test(`${folder} is refused`, () =>
+      assert.throws(() => cacheVolumes('i', { repo: '/r', isolation: 'standard' }, [folder]), /caches names/))
   }
 })
 
 suite('seeds', (test) => {
-  const facts = { service: undefined, run: 'make seed', inputs: ['a'], worktree: '/w' }
+  const facts = {
+    service: undefined,
+    run: 'make seed',
+    inputs: ['a'],
+    worktree: '/w',
+    isolation: 'standard',
+  } as const
   const db = { image: 'postgres:16', volumes: [{ type: 'volume', source: 'data', target: '/d' }] }
 
   test('the first database, and its volumes', () => {
@@ -73,10 +80,11 @@ suite('seeds', (test) => {
     const changed = [
       hash({ run: 'x' }),
       hash({ inputs: ['b'] }),
+      hash({ isolation: 'agent' }),
       hash({}, { image: 'postgres:17' }),
       hash({}, { environment: { A: '1' } }),
     ]
-    assert.is(new Set([same, ...changed]).size, 5)
+    assert.is(new Set([same, ...changed]).size, 6)
     const built = (worktree: string) =>
       planSeed({ ...facts, worktree }, { db: { ...db, build: { context: `${worktree}/db` } } }).hash
     assert.is(built('/v'), built('/w'))

@@ -285,7 +285,18 @@ volumes:
 
   test('networks of others are not touched', () => {
     assert.equal(ownNetworks(MODEL), ['default', 'back'])
-    assert.equal(ownNetworks({ ...MODEL, networks: { default: { name: 'n', external: true } } }), [])
+    assert.equal(ownNetworks({ ...MODEL, networks: { default: { name: 'n', external: true } } }), ['nexus-own'])
+  })
+
+  test('what is on external networks alone joins one where the workspace and its ready services are', () => {
+    const services = { web: { networks: { shared: { aliases: ['w'] } } }, job: { networks: { default: null } } }
+    const networks = { shared: { name: 's', external: true } }
+    const joined = override({ name: 'x', services, networks })
+    assert.match(joined, /networks: !override\n {6}shared:\n {8}aliases:\n {10}- "w"\n {6}default: \{\}\n/)
+    assert.is(joined.match(/networks: !override/g)?.length, 1)
+    const external = override({ name: 'x', services, networks: { ...networks, default: { external: true } } })
+    assert.match(external, / {6}default: \{\}\n {6}nexus-own: \{\}\n/)
+    assert.match(external, /^networks:\n {2}nexus-own:\n/m)
   })
 
   test('what is lost is said', () => {

@@ -57,6 +57,11 @@ const FORGET = '+ forget x   nothing is left of it'
 
 suite('plans', (test) => {
   for (const [what, plan, expected] of [
+    [
+      'a create that was cut off before its data was prepared',
+      up({ state: 'running', unseeded: true, seeded: true }),
+      [PROVISION, CONFIGURE, '+ start x   its data is not prepared yet'],
+    ],
     ['create', up(fresh), [RECORD, LEASE, WORKTREE, PROVISION, CONFIGURE, '+ start x   nothing runs yet']],
     ['create --no-start', up({ ...fresh, start: false }), [RECORD, LEASE, WORKTREE, PROVISION, CONFIGURE]],
     [
@@ -107,6 +112,18 @@ suite('plans', (test) => {
       remove({ deleteBranchCause: 'no commits of its own' }),
       [REMOVE, WORKTREE_REMOVE, '+ branch-delete nexus/x   no commits of its own', RELEASE, FORGET],
     ],
+    [
+      'delete with what goes to the trash',
+      remove({ trashCause: 'kept for a while:  M a' }),
+      [
+        REMOVE,
+        '+ trash /r/.worktree/x   kept for a while:  M a',
+        '+ worktree-remove /r/.worktree/x   in the trash',
+        RELEASE,
+        FORGET,
+      ],
+    ],
+    ['delete of one whose worktree stays', remove({ keepWorktree: true }), [REMOVE, RELEASE, FORGET]],
     ['delete without local files and ports', remove({ worktree: null, portsLeased: false }), [REMOVE, FORGET]],
   ] as const) {
     test(what, () => assert.equal(formatPlan(plan), expected))
@@ -119,6 +136,7 @@ suite('the order of plans', (test) => {
     ['start', up()],
     ['repair', up({ worktreePresent: false, portsLeased: false })],
     ['delete', remove({ deleteBranchCause: 'none' })],
+    ['delete to the trash', remove({ deleteBranchCause: 'none', trashCause: 'kept' })],
     ['small delete', remove({ worktree: null, portsLeased: false })],
   ]
   for (const [what, plan] of all) {
@@ -152,7 +170,7 @@ suite('the order of plans', (test) => {
   })
 
   test('the record is forgotten last of all', () => {
-    const plan = remove({ deleteBranchCause: 'none' })
+    const plan = remove({ deleteBranchCause: 'none', trashCause: 'kept' })
     const others = plan.filter((step) => step.id !== 'forget').map((step) => step.id)
     assert.equal([...needs(plan, 'forget')].sort(), others.sort())
   })

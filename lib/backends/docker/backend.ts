@@ -8,6 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
@@ -15,9 +16,9 @@ import { createDocker, type Docker, requireComposeVersion } from '../../tools/do
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Backend, Injection, Provision, Resolution } from '../backend.ts'
+import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
-import { createDoors } from './door.ts'
+import { createDoors, hasDoor } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
@@ -39,12 +40,14 @@ export function createDockerBackend(context: BackendContext): Backend {
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+  const gates = async () => (await import('./gate.ts')).createGate(docker, context)
+  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
   const { start, seedPlaces } = createStarter(docker, context, doors, imageCache)
 
-  async function check(owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
+  async function check(wish?: Ahead): Promise<void> {
     const endpoint = engineEndpoint(context.env)
     if (endpoint !== '' && !endpoint.startsWith('unix://')) {
       throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
@@ -52,7 +55,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         details: { endpoint },
       })
     }
-    const looking = owner === undefined ? undefined : lookForImage(owner)
+    const looking = wish === undefined ? undefined : lookForImages(wish)
     const ahead = Promise.all([looking, loadRendering()])
     ahead.catch(() => undefined) // told below, where it is awaited
     // versions are asked again only when the engine or the plugin has changed
@@ -75,9 +78,13 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   /** Asked for early, while git is asked too; it also tells before anything is made whether the engine answers. */
-  async function lookForImage(owner: { readonly uid: number; readonly gid: number }): Promise<void> {
-    const { images, describeImage } = await provisioning()
-    await images.has(describeImage(context.instance, owner).reference)
+  async function lookForImages(wish: Ahead): Promise<void> {
+    const { images, describeImage, describeGateImage } = await provisioning()
+    const wanted = [
+      describeImage(context.instance, wish),
+      ...(hasGate(wish) ? [describeGateImage(context.instance)] : []),
+    ]
+    await Promise.all(wanted.map(({ reference }) => images.has(reference)))
   }
 
   async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
@@ -86,13 +93,22 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
-    const { images, describeImage, createKeys } = await provisioning()
+    const { images, describeImage, describeGateImage, createKeys } = await provisioning()
     const image = describeImage(context.instance, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
-      images.ensure(image, record.image, await imageCache(record)),
+      keepsImage(record)
+        ? requireKept(record, images.has)
+        : images.ensure(image, record.image, await imageCache(record)),
       createKeys(context).ensureKeys(record),
+      hasGate(record) ? images.ensure(describeGateImage(context.instance), null) : undefined,
     ])
     return { image: reference, hostKeyFingerprint }
+  }
+
+  /** Its own, or one that is made when that is gone. */
+  async function imageThere(record: WorkspaceRecord): Promise<string> {
+    const { images, describeImage } = await provisioning()
+    return images.ensure(describeImage(context.instance, record), record.image)
   }
 
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
@@ -110,6 +126,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
         ready: readyOf(record, { startInterval: await knowsStartInterval(context) }),
+        gateImage: hasGate(record) ? (await provisioning()).describeGateImage(context.instance).reference : undefined,
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
@@ -117,7 +134,8 @@ export function createDockerBackend(context: BackendContext): Backend {
         await (await shared()).write(record, resolution.model)
       await writeGenerated(paths.composeFile, compose, 0o600)
     }
-    await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection)])
+    const gate = hasGate(record) ? (await import('./gate.ts')).writeGate(context, record) : undefined
+    await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection), gate])
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
@@ -137,12 +155,13 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function closeDoor(record: WorkspaceRecord): Promise<void> {
-    if (record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
   }
 
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord): Promise<void> {
     await closeDoor(record)
+    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
     if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined) await docker.down(target(record))
     if (!(await hasParts(record))) return finishRemoval(record)
     const label = labelOf(record)
@@ -169,20 +188,30 @@ export function createDockerBackend(context: BackendContext): Backend {
     await (await imageCache(record))?.forgetLayers(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
-    if (record.ports.length > 0) await removeTree(doors.doorOf(record).controlPath)
+    if (hasDoor(record)) await removeTree(doors.doorOf(record).controlPath)
   }
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
     const { images, describeImage } = await provisioning()
     const current = describeImage(context.instance, record).reference
-    if (record.image !== null && record.image !== current) await images.removeUnused([current])
+    if (record.image !== null && record.image !== current) await images.removeUnused(current)
   }
 
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file', 'git'] as const),
+    capabilities: new Set([
+      'worktree',
+      'local-ports',
+      'ssh',
+      'pause',
+      'logs',
+      'compose-file',
+      'git',
+      'guards',
+      'housekeeping',
+    ] as const),
     portRange: (configured) => configured,
     check,
     observe,
@@ -199,9 +228,14 @@ export function createDockerBackend(context: BackendContext): Backend {
     pause,
     resume: async (record) => start(record, { state: 'paused', reason: '' }),
     remove,
-    isReachable: async (record) => (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
+    removeFolder: async (record, path) => (await asRoot()).removeFolder(record, path),
+    ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
+    isReachable: async (record) =>
+      hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
     capture: sessions.capture,
+    applyNetwork: async (record, cut) => (await gates()).applyNetwork(record, cut),
+    listRefusals: async (record) => (await gates()).listRefusals(record),
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
     logs: (record, request) => {
@@ -213,6 +247,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
+    housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }
 
@@ -223,11 +258,11 @@ function labelOf(record: WorkspaceRecord): string {
 type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>
 
 async function loadProvisioning(docker: Docker, context: BackendContext) {
-  const [{ createImages, describeImage }, { createKeys }] = await Promise.all([
+  const [{ createImages, describeImage, describeGateImage }, { createKeys }] = await Promise.all([
     import('./image.ts'),
     import('./keys.ts'),
   ])
-  return { images: createImages(docker, context), describeImage, createKeys }
+  return { images: createImages(docker, context), describeImage, describeGateImage, createKeys }
 }
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
@@ -248,4 +283,15 @@ function isCurrent(text: string | undefined, fingerprint: string): boolean {
   } catch {
     return false // a damaged cache is no cache
   }
+}
+
+/** @throws {NexusError} BUILD_FAILED when the image is gone: what it stood on may now be what somebody inside made of it */
+async function requireKept(
+  { name, image }: WorkspaceRecord,
+  has: (image: string) => Promise<boolean>,
+): Promise<string> {
+  if (image !== null && (await has(image))) return image
+  throw new NexusError('BUILD_FAILED', `The image of ${name} is gone, and a guarded workspace builds only at create.`, {
+    hint: `To make it anew from its branch, run \`nexus delete ${name}\` and \`nexus up ${name}\``,
+  })
 }

@@ -10,11 +10,13 @@ import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { placeServices } from '../../stack/catalogue.ts'
+import { addGate, restrainServices } from '../../stack/gate.ts'
 import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
+import { hasGate } from '../../stack/network.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
-import { SHARED_NETWORK, withoutShared } from '../../stack/shared.ts'
+import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
 import { workspaceLabels } from './labels.ts'
@@ -44,7 +46,9 @@ export interface ComposeFiles {
  */
 export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
   const { record, model } = facts
-  if (model === undefined) return { compose: formatCompose(plainModel(facts), header(facts)), override: undefined }
+  if (model === undefined) {
+    return { compose: formatCompose(guarded(plainModel(facts), facts), header(facts)), override: undefined }
+  }
   const data = {
     project: composeProject(record.name, record.id),
     files: projectFiles(record, facts.paths).map(escapeDollar),
@@ -52,8 +56,23 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
   }
   return {
     compose: `${header(facts)}\n${renderTemplate(includeTemplate, data)}`,
-    override: formatCompose(stackModel(facts, model), header(facts)),
+    override: formatCompose(guarded(stackModel(facts, model), facts), header(facts)),
   }
+}
+
+/** With the gate before it, where its network is not open. */
+function guarded(model: YamlMap, facts: ComposeFacts): YamlMap {
+  const { record, paths, instance, addresses, gateImage = '' } = facts
+  if (!hasGate(record)) return model
+  const main = record.stack?.main ?? MAIN_SERVICE
+  const labels = workspaceLabels(record, instance)
+  const gate = { record, image: gateImage, addresses, folder: paths.networkDir, labels, main, model: facts.model }
+  return addGate(model, gate, record.subnets?.[Object.keys(model.networks as YamlMap).length])
+}
+
+/** Where a service itself publishes: the gate does it for those of a guarded workspace. */
+function ownAddresses({ record, addresses }: ComposeFacts): readonly string[] {
+  return hasGate(record) ? [] : addresses
 }
 
 /** The project's compose files, absolute, and our override behind them. */
@@ -90,10 +109,9 @@ function plainModel(facts: ComposeFacts): YamlMap {
   const [subnet] = record.subnets ?? []
   const ready = placeReady(facts, ['default'])
   const volumes = { ...ready.volumes, ...cacheDefinitions(record) }
-  requireServices(record.secrets ?? [], [MAIN_SERVICE])
   return {
     ...model,
-    services: { workspace: hidden(mainService(model, facts), MAIN_SERVICE, facts), ...ready.services },
+    services: hidden({ [MAIN_SERVICE]: mainService(model, facts), ...ready.services }, facts),
     networks: {
       default: {
         labels: { ...workspaceLabels(record, instance) },
@@ -104,7 +122,9 @@ function plainModel(facts: ComposeFacts): YamlMap {
   }
 }
 
-function placeReady({ ready, record, addresses, instance }: ComposeFacts, networks: readonly string[]) {
+function placeReady(facts: ComposeFacts, networks: readonly string[]) {
+  const { ready, record, instance } = facts
+  const addresses = ownAddresses(facts)
   const labels = workspaceLabels(record, instance)
   const nothing = { services: {}, volumes: {} }
   return placeServices(ready ?? nothing, {
@@ -116,30 +136,39 @@ function placeReady({ ready, record, addresses, instance }: ComposeFacts, networ
   })
 }
 
-/** With the worktree's `.git` file out of its reach. */
-function guarded(service: YamlMap, name: string, { record, model }: ComposeFacts): YamlMap {
-  const mounts = gitFileMounts(record, model?.services[name]).map(bindOf)
-  if (mounts.length === 0) return service
-  return { ...service, volumes: [...((service.volumes as readonly Yaml[] | undefined) ?? []), ...mounts] }
+/** With the worktree's `.git` file out of their reach. */
+function withGitFile(services: YamlMap, { record, model }: ComposeFacts): YamlMap {
+  const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
+    const mounts = gitFileMounts(record, model?.services[name]).map(bindOf)
+    const { volumes = [] } = service as { readonly volumes?: readonly Yaml[] }
+    return [name, mounts.length === 0 ? service : { ...(service as YamlMap), volumes: [...volumes, ...mounts] }]
+  })
+  return Object.fromEntries(entries)
 }
 
-/** With its secrets. */
-function hidden(service: YamlMap, name: string, { record, secretFolder = '' }: ComposeFacts): YamlMap {
-  return withSecrets(service, secretsOf(record, name), secretFolder)
+/** Services with their secrets. @throws {NexusError} CONFIG_INVALID for a secret of a service that is not there */
+function hidden(services: YamlMap, { record, secretFolder = '' }: ComposeFacts): YamlMap {
+  requireServices(record.secrets ?? [], Object.keys(services))
+  const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
+    return [name, withSecrets(service as YamlMap, secretsOf(record, name), secretFolder)]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** The override of the project's files, with the workspace's own container in it. */
 function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
-  const { record, instance, addresses } = facts
+  const { record, instance } = facts
   const stack = requireStack(record)
   const networks = ownNetworks(model)
+  const joins = stack.shared === undefined ? {} : { [JOINS_LABEL]: sharedProject(instance, record.repo) }
   const override = makeOverride({
     model,
     project: composeProject(record.name, record.id),
     active: new Set(activeServices(model, stack.profiles).keys()),
     ports: record.ports,
-    addresses,
+    addresses: ownAddresses(facts),
     labels: workspaceLabels(record, instance),
+    networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
     subnets: new Map(
@@ -149,30 +178,15 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       ][],
     ),
   })
-  const services = override.services as YamlMap
+  const services = restrainServices(override.services as YamlMap, record, model, stack.main)
   const own = mainService(renderMain(facts), facts)
   const main: YamlMap =
     stack.base.kind === 'service'
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
-  const projects = Object.entries({ ...services, [stack.main]: main })
-  requireServices(
-    record.secrets ?? [],
-    projects.map(([name]) => name),
-  )
-  const all = Object.fromEntries(
-    projects.map(([name, service]) => [name, hidden(guarded(service as YamlMap, name, facts), name, facts)]),
-  )
+  const all = hidden(withGitFile({ ...services, [stack.main]: main, ...ready.services }, facts), facts)
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
-  if (stack.shared === undefined) return { ...override, volumes, services: { ...all, ...ready.services } }
-  return {
-    ...override,
-    volumes,
-    services: { ...withoutShared(all, model, stack.shared.services), ...ready.services },
-    networks: {
-      ...(override.networks as YamlMap),
-      [SHARED_NETWORK]: { external: true, name: sharedProject(instance, record.repo) },
-    },
-  }
+  if (stack.shared === undefined) return { ...override, volumes, services: all }
+  return { ...override, volumes, services: withoutShared(all, model, stack.shared.services) }
 }

@@ -25,8 +25,7 @@ export function createDoorFiles(context: BackendContext) {
   /** Everything that the server inside and a client outside read; written only where it changed. */
   async function writeFiles(record: WorkspaceRecord, injection: Injection): Promise<void> {
     const paths = workspacePaths(home, record.id)
-    const [keys, hostKey] = await Promise.all([authorizedKeys(injection), readIfPresent(`${paths.hostKey}.pub`)])
-    if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
+    const keys = await authorizedKeys(injection)
     await Promise.all([
       makeFolder(home.run),
       writeGenerated(paths.sshdConfig, generated('#', record) + renderTemplate(sshdConfig, sshdFacts(record)), 0o644),
@@ -36,12 +35,19 @@ export function createDoorFiles(context: BackendContext) {
         0o644,
       ),
       writeGenerated(paths.authorizedKeys, generated('#', record) + keys.map((key) => `${key}\n`).join(''), 0o644),
+      writeClientFiles(record),
+    ])
+  }
+
+  /** What a client outside reads. */
+  async function writeClientFiles(record: WorkspaceRecord): Promise<void> {
+    const paths = workspacePaths(home, record.id)
+    const hostKey = await readIfPresent(`${paths.hostKey}.pub`)
+    if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
+    const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
+    await Promise.all([
       writeGenerated(paths.knownHosts, knownHostsText(record, hostKey), 0o644),
-      writeGenerated(
-        paths.sshConfig,
-        generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths)),
-        0o600,
-      ),
+      writeGenerated(paths.sshConfig, text, 0o600),
       writeGenerated(home.sshConfig, aliasFile(home.workspaces), 0o600),
     ])
   }
@@ -79,7 +85,7 @@ export function createDoorFiles(context: BackendContext) {
     }
   }
 
-  return { writeFiles }
+  return { writeFiles, writeClientFiles }
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */

@@ -94,7 +94,8 @@ export function createDoors(context: BackendContext) {
       port,
       user: USER,
       forwardAgent: record.forwardAgent,
-      connectionCommand: `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
+      connectionCommand:
+        port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
       verifiedCommand: `ssh -F ${shellPath(home.sshConfig)} ${alias}`,
       alias,
       hostKeyFingerprint: record.hostKeyFingerprint,
@@ -108,6 +109,11 @@ export function createDoors(context: BackendContext) {
 export function aliasesOf(record: WorkspaceRecord): readonly string[] {
   const long = `${record.name}.${repoLabel(record.project)}.nexus`
   return record.shortAlias ? [`${record.name}.nexus`, long] : [long]
+}
+
+/** False for a workspace that has no ports yet: nothing leads into it. */
+export function hasDoor(record: WorkspaceRecord): boolean {
+  return typeof record.ports.find(({ name }) => name === 'ssh')?.host === 'number'
 }
 
 export function sshPort(record: WorkspaceRecord): number {

@@ -14,7 +14,7 @@ import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, renameInto, touch, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
-import { imageLabels, type WorkspaceImage } from './image.ts'
+import { imageLabels, type OwnImage } from './image.ts'
 
 /** An archive that no job has used for so long goes, so that a folder handed from job to job stays small. */
 const UNUSED_MS = 14 * 24 * 60 * 60_000
@@ -27,7 +27,7 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
   const fileOf = (key: string) => join(place, `${key}.tar`)
 
   /** True when the workspace image is there now. */
-  async function restore(image: WorkspaceImage): Promise<boolean> {
+  async function restore(image: OwnImage): Promise<boolean> {
     const { hash } = image
     if (isFolder && !existsSync(fileOf(hash))) return false
     context.emit({ type: 'progress', text: `taking the workspace image from ${place}` })
@@ -53,7 +53,7 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
   }
 
   /** An image carries the labels of the home that it belongs to. */
-  async function label(image: WorkspaceImage): Promise<void> {
+  async function label(image: OwnImage): Promise<void> {
     const build = join(context.home.cache, 'image', `${image.hash}-cached-${process.pid}`)
     await makeFolder(build)
     try {
@@ -65,7 +65,7 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
     }
   }
 
-  async function save({ hash, reference }: WorkspaceImage): Promise<void> {
+  async function save({ hash, reference }: OwnImage): Promise<void> {
     context.emit({ type: 'progress', text: `leaving the workspace image in ${place}` })
     await leave('the workspace image', [[hash, reference]])
   }

@@ -1,15 +1,18 @@
 /**
- * The workspace image: which one a workspace needs, whether it is there, and how it is built. An image is named by the
- * hash of everything it is made from, so a change of Nexus or of the user's ids is another image, and an unchanged one is
- * never built again. Images are shared by the workspaces of one instance and carry its label.
+ * The images of ours, of workspaces and of their gates: which one is needed, whether it is there, and how it is built. An image
+ * is named by the hash of everything it is made from, so a change of Nexus or of the user's ids is another image, and an
+ * unchanged one is never built again. Images are shared by the workspaces of one instance and carry its label.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import entrypoint from '../../../compose/entrypoint.sh'
+import gate from '../../../compose/gate.sh'
 import setupUser from '../../../compose/setup-user.sh'
 import dockerfile from '../../../templates/Dockerfile.hbs'
+import gateDockerfile from '../../../templates/gate-Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
@@ -28,20 +31,26 @@ const PACKAGES = [
   ...['procps', 'psmisc', 'lsof', 'iproute2', 'iputils-ping', 'netcat-openbsd', 'dnsutils', 'make', 'patch', 'tzdata'],
 ]
 
-export interface WorkspaceImage {
+/** The proxy for the way out, and the relay for published ports. */
+const GATE_PACKAGES = ['squid', 'nginx-light', 'libnginx-mod-stream']
+
+/** An image of ours, with all that it is built from. */
+export interface OwnImage {
   readonly reference: string
   readonly hash: string
-  readonly owner: Owner
   /** What it is built on. */
   readonly base: string
+  readonly dockerfile: typeof dockerfile
+  /** Values for the Dockerfile, beside `base`. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** Scripts that it copies, by name. */
+  readonly files: Readonly<Record<string, string>>
 }
 
 type ImageCache = ReturnType<typeof createImageCache>
 
-interface Owner {
-  readonly uid: number
-  readonly gid: number
-}
+/** What decides about a workspace's image beside what it stands on. */
+export type ImageWish = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'caches'>>
 
 /** An image of the user's or the project's to build on: its name, and what tells one build of it from another. */
 export interface UnderImage {
@@ -49,16 +58,36 @@ export interface UnderImage {
   readonly content: string
 }
 
-/** The image for a user's ids; the same inputs give the same reference. */
-export function describeImage(instance: string, { uid, gid }: Owner, under?: UnderImage): WorkspaceImage {
-  const base = under?.reference ?? BASE_IMAGE
-  const inputs = [dockerfile.source, entrypoint, setupUser, under?.content ?? BASE_IMAGE, PACKAGES, uid, gid]
-  const hash = sha256(JSON.stringify(inputs)).slice(0, 16)
-  return { reference: `nexus-${instance.slice(0, 8)}:${hash}`, hash, owner: { uid, gid }, base }
+/** The image for a user's ids; the same inputs give the same reference. Isolation `agent` has images of its own. */
+export function describeImage(instance: string, wish: ImageWish, under?: UnderImage): OwnImage {
+  const { uid, gid } = wish
+  const agent = wish.isolation === 'agent'
+  // nobody inside could give a volume to its user later
+  const folders = agent ? (wish.caches ?? []).map(({ target }) => target) : []
+  const facts = { packages: PACKAGES, uid, gid, level: agent ? 'agent' : 'standard', folders }
+  const files = { 'entrypoint.sh': entrypoint, 'setup-user.sh': setupUser }
+  const name = agent ? 'nexus-agent' : 'nexus'
+  return describe(name, instance, { base: under?.reference ?? BASE_IMAGE, dockerfile, facts, files }, under?.content)
+}
+
+/** The image of the gates of guarded workspaces. */
+export function describeGateImage(instance: string): OwnImage {
+  const made = { base: BASE_IMAGE, dockerfile: gateDockerfile, facts: { packages: GATE_PACKAGES } }
+  return describe('nexus-gate', instance, { ...made, files: { 'gate.sh': gate } })
+}
+
+function describe(
+  name: string,
+  instance: string,
+  made: Omit<OwnImage, 'reference' | 'hash'>,
+  content: string = made.base,
+): OwnImage {
+  const hash = sha256(JSON.stringify([made.dockerfile.source, made.facts, made.files, content])).slice(0, 16)
+  return { ...made, hash, reference: `${name}-${instance.slice(0, 8)}:${hash}` }
 }
 
 /** Whose it is. What it stands on may carry the label of the workspace that built that, which is not the only one to use it. */
-export function imageLabels({ hash }: WorkspaceImage, instance: string): Readonly<Record<string, string>> {
+export function imageLabels({ hash }: OwnImage, instance: string): Readonly<Record<string, string>> {
   return { 'dev.nexus.image': hash, 'dev.nexus.instance': instance, 'dev.nexus.workspace': '' }
 }
 
@@ -77,7 +106,7 @@ export function createImages(docker: Docker, context: BackendContext) {
    * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
    * which is built once, however many ask at the same time.
    */
-  async function ensure(image: WorkspaceImage, inUse: string | null, cache?: ImageCache): Promise<string> {
+  async function ensure(image: OwnImage, inUse: string | null, cache?: ImageCache): Promise<string> {
     if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
     if (await has(image.reference)) return image.reference
     const lock = join(context.home.locks, `image-${image.hash}`)
@@ -91,23 +120,23 @@ export function createImages(docker: Docker, context: BackendContext) {
           await build(image)
           await cache?.save(image)
         }
-        await removeUnused([image.reference])
+        await removeUnused(image.reference)
       },
       { waitMs: BUILD_WAIT_MS, onWait, signal: context.interruption.signal },
     )
     return image.reference
   }
 
-  async function build(image: WorkspaceImage): Promise<void> {
-    context.emit({ type: 'progress', text: 'building the workspace image (the first time takes about a minute)' })
+  async function build(image: OwnImage): Promise<void> {
+    const what = image.dockerfile === gateDockerfile ? 'gate' : 'workspace'
+    context.emit({ type: 'progress', text: `building the ${what} image (the first time takes about a minute)` })
     const folder = join(context.home.cache, 'image', `${image.hash}-${process.pid}`)
     await makeFolder(folder)
     try {
       const { renderTemplate } = await import('../../system/render.ts')
-      const text = renderTemplate(dockerfile, { base: image.base, packages: PACKAGES, ...image.owner })
+      const text = renderTemplate(image.dockerfile, { base: image.base, ...image.facts })
       await writeFileAtomic(join(folder, 'Dockerfile'), text, 0o644)
-      await writeFileAtomic(join(folder, 'entrypoint.sh'), entrypoint, 0o755)
-      await writeFileAtomic(join(folder, 'setup-user.sh'), setupUser, 0o755)
+      for (const [name, script] of Object.entries(image.files)) await writeFileAtomic(join(folder, name), script, 0o755)
       await docker.build(folder, {
         tag: image.reference,
         labels: imageLabels(image, context.instance),
@@ -138,12 +167,12 @@ export function createImages(docker: Docker, context: BackendContext) {
     }
   }
 
-  /** Removes this instance's images that no container uses, but for those to keep. */
-  async function removeUnused(keep: readonly string[]): Promise<void> {
+  /** Removes this instance's images of the same sort that no container uses, but for the one to keep. */
+  async function removeUnused(keep: string): Promise<void> {
     const all = await docker.listImages(`dev.nexus.instance=${context.instance}`)
     // what a project's own build sections made carries the label too, and goes with its workspace
-    const ours = all.filter((reference) => reference.startsWith(`nexus-${context.instance.slice(0, 8)}:`))
-    await docker.removeImages(ours.filter((reference) => !keep.includes(reference)))
+    const same = all.filter((reference) => reference.split(':')[0] === keep.split(':')[0])
+    await docker.removeImages(same.filter((reference) => reference !== keep))
   }
 
   return { has, ensure, removeUnused }

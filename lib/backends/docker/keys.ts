@@ -5,7 +5,7 @@
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
-import { makeFolder, readIfPresent } from '../../system/store.ts'
+import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
 import { createSsh, fingerprint } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 
@@ -17,6 +17,8 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
     const paths = workspacePaths(home, record.id)
     await Promise.all([makeFolder(paths.sshDir), makeFolder(home.sshDir)])
     const [hostKey] = await Promise.all([ensureHostKey(record, paths), ensureOwnKey()])
+    // its server runs as the user inside, who may be another than we are
+    if (record.isolation === 'agent') for (const path of [paths.sshDir, paths.hostKey]) await giveTo(path, record)
     return fingerprint(hostKey)
   }
 

@@ -8,7 +8,9 @@ import type { WorkspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { CacheVolume } from '../../stack/caches.ts'
 import type { ReadyServices } from '../../stack/catalogue.ts'
+import { DROPPED_CAPABILITIES, limitsOf } from '../../stack/gate.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
+import { hasGate } from '../../stack/network.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
@@ -32,12 +34,13 @@ export interface ComposeFacts {
   readonly layers?: BuildLayers | undefined
   /** Services of the catalogue beside it. */
   readonly ready?: ReadyServices | undefined
+  /** Image of the gate, for a guarded workspace. */
+  readonly gateImage?: string | undefined
 }
 
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
-
-/** Docker's default capabilities that a development workspace has no use for. */
-const DROPPED_CAPABILITIES = ['NET_RAW', 'MKNOD', 'SETFCAP']
+/** Of processes, where a record of an older version says none. */
+const PIDS_LIMIT = 4096
 
 /** The template of a compose file with the workspace's values in it. */
 export function renderMain(facts: ComposeFacts): YamlMap {
@@ -46,17 +49,41 @@ export function renderMain(facts: ComposeFacts): YamlMap {
 
 /** The workspace's own container as a service of the project's: its image is ours on top of its own, the rest stays. */
 export function inPlace(own: YamlMap, service: ComposeService | undefined, facts: ComposeFacts): YamlMap {
-  const { labels, image, pull_policy, init, restart, environment, volumes, ports, security_opt } = own
-  const app = requireStack(facts.record).app
+  const { labels, image, pull_policy, init, restart, environment, volumes, ports } = own
+  const { record } = facts
+  const app = requireStack(record).app
   return {
     ...(service?.build === undefined ? {} : { build: new Reset() }),
-    ...({ labels, image, pull_policy, init, restart, volumes, security_opt } as YamlMap),
+    ...({ labels, image, pull_policy, init, restart, volumes } as YamlMap),
+    ...policyInPlace(own, service, record),
     environment: { ...(environment as YamlMap), ...appEnvironment(app) },
     ports: new Override(ports as Yaml),
-    user: '0:0',
     entrypoint: new Override([ENTRYPOINT]),
     command: new Override([...(app?.argv ?? [])]),
   }
+}
+
+/**
+ * A service that limits itself under `deploy` keeps that, as compose refuses two limits; in isolation `agent` nothing of what it
+ * grants itself stays.
+ */
+function policyInPlace(own: YamlMap, service: ComposeService | undefined, record: WorkspaceRecord): YamlMap {
+  const { security_opt, cap_drop, user = '0:0', pids_limit, cpus, mem_limit, memswap_limit } = own
+  const limited = service !== undefined && limitsOf(service) !== undefined
+  const limits = definedOnly({ pids_limit, cpus, mem_limit, memswap_limit })
+  if (record.isolation !== 'agent') return { user, security_opt, ...(limited ? {} : limits) } as YamlMap
+  return {
+    user,
+    security_opt: new Override(security_opt as Yaml),
+    cap_drop: new Override(cap_drop as Yaml),
+    ...Object.fromEntries(['cap_add', 'privileged', 'group_add', 'devices'].map((key) => [key, new Reset()])),
+    ...(limited ? { deploy: { resources: new Reset() } } : {}),
+    ...limits,
+  }
+}
+
+function definedOnly(fields: Readonly<Record<string, Yaml | undefined>>): YamlMap {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as YamlMap
 }
 
 /** What the entry point needs to run the image's own command beside sshd. */
@@ -84,7 +111,7 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
       ...record.env,
       ...appEnvironment(record.stack?.app),
     },
-    ports: publishedPorts(own, addresses),
+    ports: publishedPorts(own, hasGate(record) ? [] : addresses),
     mounts: mounts({ record, addresses, ...facts }),
   }
 }
@@ -92,7 +119,8 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
 /** The template's service with the policy that is data. */
 export function mainService(model: YamlMap, { record, instance }: ComposeFacts): YamlMap {
   const { workspace } = model.services as { readonly workspace: YamlMap }
-  const limits: YamlMap = {}
+  const agent = record.isolation === 'agent'
+  const limits: YamlMap = { pids_limit: record.pids ?? PIDS_LIMIT }
   if (record.cpus !== null) limits.cpus = record.cpus
   if (record.memory !== null) {
     limits.mem_limit = record.memory
@@ -103,7 +131,8 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
   return {
     ...workspace,
     labels: { ...workspaceLabels(record, instance), ...role },
-    cap_drop: DROPPED_CAPABILITIES,
+    ...(agent ? { user: `${record.uid}:${record.gid}` } : {}),
+    cap_drop: agent ? ['ALL'] : [...DROPPED_CAPABILITIES],
     security_opt: [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
     ...(app.length === 0 ? {} : { command: app }),
     ...limits,

@@ -18,6 +18,8 @@ import type { createDoors } from './door.ts'
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
 const SSH_FAILURE = 255
+/** Of what a command says that is captured: from its beginning, and as much from its end. */
+const KEPT_BYTES = 1024 * 1024
 
 export function createSessions(context: BackendContext, doors: ReturnType<typeof createDoors>) {
   const { runner } = context
@@ -53,6 +55,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
       const result = await runner.run(['ssh', ...doorArgs(door), ...options, '--', door.host, command], {
         okCodes: 'any',
         timeoutMs: request.timeoutMs,
+        keepBytes: KEPT_BYTES,
         ...(request.onLine === undefined ? {} : { onLine: request.onLine }),
       })
       if (result.code !== SSH_FAILURE) return { code: result.code, output: result.stdout + result.stderr }

@@ -5,11 +5,12 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { hasFixedImages, hasGate } from '../../stack/network.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
-import type { createDoors } from './door.ts'
+import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
@@ -29,14 +30,16 @@ export function createStarter(
     observed: Observation | undefined,
     options: StartOptions = { rebuild: false },
   ): Promise<void> {
-    if (options.rebuild && record.ports.length > 0) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (options.rebuild && hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
     const paused = observed?.state === 'paused' && !options.rebuild
     // compose would not go on from it: a pause leaves every health check failed for a moment
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
     await fillSecrets(secretFolder(context, record), options.secrets)
     await makeCaches(record)
+    if (hasGate(record)) await (await import('./gate.ts')).writeGate(context, record)
     await startShared(record)
-    const stopped = observed?.state === 'stopped' && !options.rebuild && options.compare !== true
+    const asItIs = !options.rebuild && options.compare !== true && options.seed === undefined
+    const stopped = observed?.state === 'stopped' && asItIs
     const started = stopped && (await docker.start(targetOf(home, record)))
     // a project's files are read anew only by a start that looked at them before
     if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
@@ -58,19 +61,32 @@ export function createStarter(
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
-    if (seed !== undefined) {
-      await docker.up(composeFileOf(home, record), { ...options, create: true })
-      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
-    }
     try {
+      await prepareStart(record, options, seed)
       await docker.up(composeFileOf(home, record), options)
     } catch (error) {
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
-      throw error
+      throw hasFixedImages(record) ? withFixedImages(error, record) : error
     }
     await (await imageCache(record))?.saveLayers(record)
+  }
+
+  /** What must be there before anything starts: data in the volumes, shared services on the networks. */
+  async function prepareStart(record: WorkspaceRecord, options: UpOptions, seed: StartOptions['seed']): Promise<void> {
+    const isShared = record.stack?.shared !== undefined
+    if (seed === undefined && !isShared) return
+    await docker.up(composeFileOf(home, record), { ...options, create: true })
+    if (seed !== undefined && (await isUntouched(record, seed.service)))
+      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
+    if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
+  }
+
+  /** A service that has run has its data, prepared or its user's: an earlier attempt went so far. */
+  async function isUntouched({ id }: WorkspaceRecord, service: string): Promise<boolean> {
+    const labels = [`dev.nexus.workspace=${id}`, `com.docker.compose.service=${service}`]
+    return (await docker.listContainers(...labels)).every(({ state }) => state === 'created')
   }
 
   /** A plain workspace builds and pulls nothing, so that its output is nothing to wait for. */
@@ -83,7 +99,8 @@ export function createStarter(
       return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
     }
     const { environmentOf, onLine } = await projects()
-    return { env: { ...environmentOf(record.stack), ...values }, onLine, build }
+    const env = { ...environmentOf(record.stack), ...values }
+    return hasFixedImages(record) ? { env, local: true } : { env, onLine, build }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
@@ -91,6 +108,20 @@ export function createStarter(
   }
 
   return { start, seedPlaces }
+}
+
+/** What is missing because a guarded workspace builds and pulls nothing after its create. */
+function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
+  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
+  return new NexusError(
+    'BUILD_FAILED',
+    `${error.message.replace(/\.$/, '')}, and a guarded workspace builds and pulls only at create.`,
+    {
+      hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
+      output: error.output,
+      cause: error,
+    },
+  )
 }
 
 function partsAreGone(record: WorkspaceRecord): NexusError {

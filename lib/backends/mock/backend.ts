@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
-import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import type { Observation } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { type Backend, requireCapability } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -20,7 +20,7 @@ interface MockFile {
 
 export function createMockBackend(context: BackendContext): Backend {
   const file = join(context.home.home, 'state', 'mock.json')
-  const folderOf = (record: WorkspaceRecord) => join(context.home.cache, 'mock', record.id)
+  const folderOf = (id: string) => join(context.home.cache, 'mock', id)
 
   async function load(): Promise<MockFile> {
     const warn = (kept: string) =>
@@ -28,12 +28,17 @@ export function createMockBackend(context: BackendContext): Backend {
     return (await readJson<MockFile>(file, 1, warn)) ?? { schema: 1, workspaces: {} }
   }
 
-  async function setState(record: WorkspaceRecord, state: MockState | undefined): Promise<void> {
+  async function setState(id: string, state: MockState | undefined): Promise<void> {
     const { withLock } = await import('../../system/lock.ts')
     await withLock(file, async () => {
-      const { [record.id]: _previous, ...others } = (await load()).workspaces
-      await writeJson(file, { schema: 1, workspaces: state === undefined ? others : { ...others, [record.id]: state } })
+      const { [id]: _previous, ...others } = (await load()).workspaces
+      await writeJson(file, { schema: 1, workspaces: state === undefined ? others : { ...others, [id]: state } })
     })
+  }
+
+  async function forget(id: string): Promise<void> {
+    await setState(id, undefined)
+    await removeTree(folderOf(id))
   }
 
   async function observe(): Promise<ReadonlyMap<WorkspaceId, Observation>> {
@@ -44,27 +49,24 @@ export function createMockBackend(context: BackendContext): Backend {
   const backend: Backend = {
     name: 'mock',
     host: 'mock',
-    capabilities: new Set(['pause'] as const),
+    capabilities: new Set(['pause', 'housekeeping'] as const),
     check: async () => {},
     observe,
     provision: async () => ({ image: null, hostKeyFingerprint: null }),
-    configure: (record) => makeFolder(folderOf(record)),
-    start: (record) => setState(record, 'running'),
-    stop: (record) => setState(record, 'stopped'),
-    pause: (record) => setState(record, 'paused'),
-    resume: (record) => setState(record, 'running'),
-    remove: async (record) => {
-      await setState(record, undefined)
-      await removeTree(folderOf(record))
-    },
+    configure: (record) => makeFolder(folderOf(record.id)),
+    start: (record) => setState(record.id, 'running'),
+    stop: (record) => setState(record.id, 'stopped'),
+    pause: (record) => setState(record.id, 'paused'),
+    resume: (record) => setState(record.id, 'running'),
+    remove: (record) => forget(record.id),
     isReachable: async (record) => (await load()).workspaces[record.id] === 'running',
     exec: async (record, request) => {
       const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record), env }))
+      return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record.id), env }))
     },
     capture: async (record, { argv, cwd, env, ...limits }) => {
       const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const options = { cwd: cwd ?? folderOf(record), env: variables, ...limits, okCodes: 'any' as const }
+      const options = { cwd: cwd ?? folderOf(record.id), env: variables, ...limits, okCodes: 'any' as const }
       const { code, stdout } = await context.runner.run(['sh', '-c', 'exec 2>&1; "$@"', 'sh', ...argv], options)
       return { code, output: stdout }
     },
@@ -82,6 +84,7 @@ export function createMockBackend(context: BackendContext): Backend {
       alias: null,
       hostKeyFingerprint: null,
     }),
+    housekeeping: async () => (await import('./housekeeping.ts')).createMockHousekeeping(context, { observe, forget }),
   }
   return backend
 }

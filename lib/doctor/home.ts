@@ -1,0 +1,159 @@
+/** NEXUS_HOME itself: who can read it, files that an end without warning left, locks that nobody holds. */
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { isWorkspaceId } from '../core/names.ts'
+import { workspacePaths } from '../core/paths.ts'
+import { shellWord } from '../core/shell.ts'
+import { withLock } from '../system/lock.ts'
+import { removeTree, restrict } from '../system/store.ts'
+import type { App } from '../workspace/app.ts'
+import { findFiles, peekJson, type Scan } from './scan.ts'
+
+/** A holder renews its lock each second. */
+const LOCK_STALE_MS = 10_000
+const LOCK_WAIT_MS = 5_000
+
+interface Guarded {
+  readonly path: string
+  readonly mode: number
+}
+
+export async function checkOwnership({ app, ids }: Scan): Promise<readonly Diagnosis[]> {
+  const { home } = app
+  const keys = [home.sshKey, ...[...ids].map((id) => workspacePaths(home, id).hostKey)]
+  const guarded = [{ path: home.home, mode: 0o700 }, ...keys.map((path) => ({ path, mode: 0o600 }))]
+  const found = guarded.filter(({ path }) => existsSync(path)).flatMap(judgeGuarded)
+  return found.length > 0 ? found : [well(`${home.home} is yours alone`)]
+}
+
+function judgeGuarded({ path, mode }: Guarded): readonly Diagnosis[] {
+  const stat = statSync(path)
+  if (process.getuid !== undefined && stat.uid !== process.getuid()) {
+    return [
+      failure({
+        message: `${path} belongs to user ${stat.uid}, not to you.`,
+        why: 'What another user owns, that user can change: keys, and what runs in your workspaces.',
+        hint: `To take it over, run \`sudo chown -R $(id -u):$(id -g) ${shellWord(path)}\``,
+      }),
+    ]
+  }
+  if ((stat.mode & 0o077) === 0) return []
+  return [
+    failure({
+      message: `${path} can be read by others (mode ${(stat.mode & 0o777).toString(8)}).`,
+      why: 'Keys and tokens in it let whoever reads them into your workspaces.',
+      hint: `To close it, run \`chmod ${mode.toString(8)} ${shellWord(path)}\``,
+      fix: () => restrict(path, mode),
+    }),
+  ]
+}
+
+/** State is looked at as it lies there: reading it as other commands do would set damaged files aside. */
+export async function checkStateFiles(scan: Scan): Promise<readonly Diagnosis[]> {
+  const { home } = scan.app.home
+  const temporary = findFiles(home, (name) => TEMPORARY.test(name)).filter(isAbandoned)
+  const damaged = findFiles(home, (name) => name.includes('.damaged-'))
+  const found = [
+    ...(temporary.length === 0 ? [] : [judgeTemporary(temporary)]),
+    ...stateFiles(scan).flatMap(({ path, fix }) => judgeState(path, fix)),
+    ...damaged.map(judgeDamaged),
+  ]
+  return found.length > 0 ? found : [well('all state files are whole')]
+}
+
+/** As `lib/system/store.ts` names them: `<file>.<pid>.<number>.tmp`. */
+const TEMPORARY = /\.(\d+)\.\d+\.tmp$/
+
+function isAbandoned(path: string): boolean {
+  return !existsSync(`/proc/${TEMPORARY.exec(path)?.[1]}`)
+}
+
+function judgeTemporary(paths: readonly string[]): Diagnosis {
+  const more = paths.length === 1 ? '' : ` and ${paths.length - 1} more`
+  return warning({
+    message: `A file was never finished: ${paths[0]}${more}.`,
+    why: 'A process was killed while it wrote; what it would have replaced is whole.',
+    hint: 'To remove it, run `nexus doctor --fix`',
+    fix: async () => {
+      for (const path of paths) await removeTree(path)
+    },
+  })
+}
+
+function stateFiles({ app, ids }: Scan): readonly { path: string; fix?: () => Promise<unknown> }[] {
+  const { home } = app
+  return [
+    { path: home.leases, fix: async () => (await app.leases()).list() },
+    { path: home.subnets, fix: async () => (await app.subnets()).list() },
+    { path: home.approvals },
+    ...[...ids].map((id) => ({ path: workspacePaths(home, id).record })),
+  ]
+}
+
+function judgeState(path: string, fix?: () => Promise<unknown>): readonly Diagnosis[] {
+  if (!existsSync(path)) return []
+  const data = peekJson(path) as { readonly schema?: unknown } | undefined
+  if (typeof data?.schema === 'number') return []
+  const folder = basename(dirname(path))
+  const isRecord = isWorkspaceId(folder)
+  const rebuild = fix === undefined ? undefined : async () => void (await fix())
+  return [
+    failure({
+      message: `${path} is damaged.`,
+      why: isRecord
+        ? 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.'
+        : 'The next command sets it aside and goes on without it.',
+      hint: isRecord
+        ? `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``
+        : fix === undefined
+          ? `To look at it, run \`cat ${shellWord(path)}\``
+          : "To build it again from the workspaces' records, run `nexus doctor --fix`",
+      fix: rebuild,
+    }),
+  ]
+}
+
+/** What was set aside. A record whose place is empty is all that is known of its workspace. */
+function judgeDamaged(path: string): Diagnosis {
+  const original = path.replace(/\.damaged-.*$/, '')
+  const isLast = isWorkspaceId(basename(dirname(path))) && !existsSync(original)
+  if (!isLast) {
+    return warning({
+      message: `${path} was damaged and set aside; ${basename(original)} was built again.`,
+      why: 'It is kept for you to look at, and is of no use to Nexus.',
+      hint: 'To remove it, run `nexus doctor --fix`',
+      fix: () => removeTree(path),
+    })
+  }
+  return failure({
+    message: `The record of ${basename(dirname(path))} was damaged and set aside as ${path}.`,
+    why: 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.',
+    hint: `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``,
+  })
+}
+
+export async function checkLocks({ app, records }: Scan): Promise<readonly Diagnosis[]> {
+  const repositories = [...new Set(records.map(({ gitDir }) => gitDir).filter((dir) => dir !== null))]
+  const locks = [
+    ...findFiles(app.home.home, (name) => name.endsWith('.lock')),
+    ...repositories.map((dir) => join(dir, 'nexus-worktrees.lock')),
+  ].filter((path) => existsSync(path) && statSync(path).isDirectory())
+  const stale = locks.filter((path) => Date.now() - statSync(path).mtimeMs > LOCK_STALE_MS)
+  if (stale.length === 0) return [well('no lock is left over')]
+  return stale.map((path) => judgeLock(app, path))
+}
+
+function judgeLock(app: App, path: string): Diagnosis {
+  return warning({
+    message: `${path} is held by nobody.`,
+    why: 'A process was killed while it held the lock; other programs that look at it wait for nothing.',
+    hint: 'To release it, run `nexus doctor --fix`',
+    // taken as every command takes it: where somebody holds it after all, it stays
+    fix: () =>
+      withLock(path.replace(/\.lock$/, ''), async () => undefined, {
+        waitMs: LOCK_WAIT_MS,
+        signal: app.interruption.signal,
+      }),
+  })
+}

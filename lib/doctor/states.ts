@@ -1,0 +1,53 @@
+/** How the workspaces are, as their backends see them: parts that failed or are gone, ports that somebody else has taken. */
+import { type Diagnosis, warning, well } from '../core/finding.ts'
+import { describePortOwner } from '../ports/owner.ts'
+import { isPortFree } from '../system/net.ts'
+import type { App } from '../workspace/app.ts'
+import type { Seen } from '../workspace/observe.ts'
+import type { Scan } from './scan.ts'
+
+/** A worktree that is missing and an operation that was cut short are told by checks of their own. */
+export async function checkStates({ seen }: Scan): Promise<readonly Diagnosis[]> {
+  const settled = (await seen()).filter(({ record, worktreePresent }) => record.operation === null && worktreePresent)
+  const found = settled.flatMap(judgeState)
+  return found.length > 0 ? found : [well('no workspace is in trouble')]
+}
+
+function judgeState({ record: { name, desired }, state, reason, observation }: Seen): readonly Diagnosis[] {
+  const gone = observation === undefined && desired !== 'stopped'
+  if (state !== 'error' && !gone) return []
+  return [
+    warning({
+      message: `Workspace ${name}: ${reason}.`,
+      why: gone
+        ? 'It was left running, and somebody removed what ran.'
+        : 'It can be neither reached nor used as it is.',
+      hint: `To bring it up again, run \`nexus up ${name}\`; to see what it said, \`nexus logs ${name}\``,
+    }),
+  ]
+}
+
+/** Ports of workspaces that do not run, taken by somebody else. */
+export async function checkPorts({ app, seen }: Scan): Promise<readonly Diagnosis[]> {
+  const stopped = (await seen()).filter(({ state }) => state === 'stopped')
+  const ports = new Map<number, string>()
+  for (const { record } of stopped) {
+    for (const { name, host, protocol } of record.ports) {
+      if (host !== null && protocol === 'tcp') ports.set(host, `${name} of ${record.name}`)
+    }
+  }
+  const found = await Promise.all([...ports].map(([port, what]) => judgePort(app, port, what)))
+  return found.flat().length > 0 ? found.flat() : [well('the ports of stopped workspaces are free')]
+}
+
+async function judgePort({ runner }: App, port: number, what: string): Promise<readonly Diagnosis[]> {
+  if (await isPortFree(port)) return []
+  const owner = (await describePortOwner(runner, port)) ?? 'another program'
+  return [
+    warning({
+      message: `Port ${port} (${what}) is taken by ${owner}.`,
+      why: 'The workspace gets other ports at its next start.',
+      hint: `To see who has it, run \`ss -ltnp 'sport = :${port}'\``,
+    }),
+  ]
+}

@@ -1,0 +1,190 @@
+/**
+ * What makes a workspace's compose file a guarded one: all of its networks are internal, with no address of this machine on
+ * them, and one service beside its own, the gate, is the way out (a proxy) and the way in (a relay of the leased ports). In
+ * isolation `agent` the project's services get less of the kernel, too. Pure.
+ */
+import { NexusError } from '../core/errors.ts'
+import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import { Override, type Yaml, type YamlMap } from '../system/render.ts'
+import type { ComposeModel, ComposeService, Fields } from './model.ts'
+import { GATE_SERVICE, hasGate, proxyVariables } from './network.ts'
+import { publishedPorts } from './override.ts'
+
+/** The gate alone is on it; it leads outside. */
+export const OUTSIDE_NETWORK = 'nexus-outside'
+
+/** Docker's default capabilities that a development workspace has no use for. */
+export const DROPPED_CAPABILITIES: readonly string[] = ['NET_RAW', 'MKNOD', 'SETFCAP']
+
+/** No address of this machine on the bridge: what listens on all addresses would be reached there. */
+const NO_HOST = { 'com.docker.network.bridge.inhibit_ipv4': 'true' }
+
+export interface GateFacts {
+  readonly record: WorkspaceRecord
+  readonly image: string
+  /** Loopback addresses to publish on. */
+  readonly addresses: readonly string[]
+  /** Folder on this machine with the gate's configuration. */
+  readonly folder: string
+  readonly labels: Readonly<Record<string, string>>
+  /** The service of the workspace's own container. */
+  readonly main: string
+  /** The project's resolved files; undefined without any. */
+  readonly model: ComposeModel | undefined
+}
+
+export interface Relay {
+  readonly port: number
+  readonly udp: boolean
+  /** `<service>:<port>` */
+  readonly target: string
+}
+
+/** Leased ports and where they lead; the gate listens on the numbers that are leased, which are all different. */
+export function relaysOf(ports: readonly PortMapping[], main: string): readonly Relay[] {
+  return ports.flatMap(({ host, container, protocol, service = main }) =>
+    host === null ? [] : [{ port: host, udp: protocol === 'udp', target: `${service}:${container}` }],
+  )
+}
+
+/** How many networks a workspace has beside its own. */
+export function gateNetworks(record: Pick<WorkspaceRecord, 'network'>): number {
+  return hasGate(record) ? 1 : 0
+}
+
+/**
+ * @param model a compose file's data, whose services publish nothing; over the project's files when `facts.model` is there
+ * @param subnet the outside network's block
+ */
+export function addGate(model: YamlMap, facts: GateFacts, subnet: string | undefined): YamlMap {
+  const { record, labels } = facts
+  const services = model.services as Readonly<Record<string, YamlMap>>
+  const names = Object.keys(services)
+  const proxy = proxyVariables(record, names)
+  const close = (network: YamlMap): YamlMap => ({
+    ...network,
+    internal: true,
+    driver: 'bridge',
+    driver_opts: facts.model === undefined ? NO_HOST : new Override(NO_HOST),
+  })
+  const networks = Object.entries(model.networks as Readonly<Record<string, YamlMap>>)
+  const inner = networks.map(([name]) => name)
+  return {
+    ...model,
+    services: {
+      ...Object.fromEntries(names.map((name) => [name, closeService(name, services[name] ?? {}, facts, proxy)])),
+      [GATE_SERVICE]: gateService(facts, inner),
+    },
+    networks: {
+      ...Object.fromEntries(networks.map(([name, network]) => [name, close(network)])),
+      [OUTSIDE_NETWORK]: { labels: { ...labels }, ...(subnet === undefined ? {} : { ipam: { config: [{ subnet }] } }) },
+    },
+  }
+}
+
+/**
+ * Names of services are answered by Docker itself; it would ask this machine's servers for all others. A network of another
+ * container is not this one's to configure.
+ */
+function closeService(name: string, service: YamlMap, { model }: GateFacts, proxy: YamlMap): YamlMap {
+  const definition = model?.services[name]
+  const nowhere = ['127.0.0.1']
+  return {
+    ...service,
+    environment: { ...((service.environment ?? {}) as YamlMap), ...proxy },
+    ...(definition?.network_mode === undefined ? { dns: model === undefined ? nowhere : new Override(nowhere) } : {}),
+  }
+}
+
+function gateService({ record, image, addresses, folder, labels, main }: GateFacts, inner: readonly string[]): YamlMap {
+  const published = record.ports.map((port) => ({ ...port, container: port.host ?? 0 }))
+  const relays = relaysOf(record.ports, main).map(({ port, target }) => `${port}=${target}`)
+  return {
+    image,
+    pull_policy: 'never',
+    init: true,
+    restart: 'no',
+    read_only: true,
+    cap_drop: ['ALL'],
+    security_opt: ['no-new-privileges:true'],
+    pids_limit: 256,
+    mem_limit: 512 * 1024 ** 2,
+    // it keeps nothing, so that a stop need not wait for it
+    stop_signal: 'SIGKILL',
+    tmpfs: ['/tmp:mode=1777,size=16m', '/run:mode=1777,size=1m', '/var/lib/nginx:mode=1777,size=16m'],
+    logging: { driver: 'json-file', options: { 'max-size': '2m', 'max-file': '2' } },
+    // not read: another list is another container
+    environment: { NEXUS_GATE_RELAYS: relays.join(' ') },
+    ports: publishedPorts(published, addresses),
+    volumes: [
+      {
+        type: 'bind',
+        source: folder,
+        target: '/etc/nexus-gate',
+        read_only: true,
+        bind: { create_host_path: false },
+      },
+    ],
+    labels: { ...labels },
+    networks: Object.fromEntries([...inner, OUTSIDE_NETWORK].map((name): [string, Yaml] => [name, {}])),
+  }
+}
+
+/** What services of the project's get in isolation `agent`; the workspace's own container has its own, stricter rules. */
+export function restrainServices(
+  services: YamlMap,
+  record: WorkspaceRecord,
+  model: ComposeModel,
+  main: string,
+): YamlMap {
+  if (record.isolation !== 'agent') return services
+  const restrained = Object.entries(services).map(([name, service]): [string, Yaml] => {
+    const definition = model.services[name]
+    if (name === main || definition === undefined) return [name, service as Yaml]
+    return [name, { ...(service as YamlMap), ...restraint(definition, record) }]
+  })
+  return Object.fromEntries(restrained)
+}
+
+function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlMap {
+  const own = definition.pids_limit !== undefined || limitsOf(definition)?.pids !== undefined
+  return {
+    cap_drop: [...DROPPED_CAPABILITIES],
+    security_opt: ['no-new-privileges:true'],
+    ...(own || pids === undefined ? {} : { pids_limit: pids }),
+  }
+}
+
+/** What a service's `deploy` says of its limits, which compose refuses to have twice. */
+export function limitsOf({ deploy }: ComposeService): Fields | undefined {
+  return ((deploy as Fields | undefined)?.resources as Fields | undefined)?.limits as Fields | undefined
+}
+
+/**
+ * Refuses what would lead around the gate: approved or not, the guard would be a pretence.
+ * @throws {NexusError} UNSUPPORTED
+ */
+export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): void {
+  if (!hasGate(record)) return
+  const { [GATE_SERVICE]: gate } = model.services
+  if (gate !== undefined) throw refusal(record, `the service ${GATE_SERVICE}, whose name Nexus needs`)
+  const networks = model.networks ?? {}
+  const external = Object.keys(networks).find((name) => networks[name]?.external === true)
+  if (external !== undefined) throw refusal(record, `the external network ${external}`)
+  if (OUTSIDE_NETWORK in networks) throw refusal(record, `the network ${OUTSIDE_NETWORK}, whose name Nexus needs`)
+  for (const [name, { network_mode: mode }] of Object.entries(model.services)) {
+    const stays = mode === undefined || mode === 'none' || mode.startsWith('service:')
+    if (!stays) throw refusal(record, `network_mode: ${mode} of service ${name}`)
+  }
+}
+
+function refusal({ name, network }: WorkspaceRecord, what: string): NexusError {
+  return new NexusError(
+    'UNSUPPORTED',
+    `The compose files have ${what}, which the network "${network}" does not allow.`,
+    {
+      hint: `To run them with an open network, run \`nexus up ${name} --network open\` under a new name`,
+      details: { network, what },
+    },
+  )
+}

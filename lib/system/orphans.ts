@@ -1,0 +1,58 @@
+/**
+ * The commands that a killed Nexus left running: each of them carries the mark of the process that started it in its
+ * environment, so that nothing has to be noted while all goes well, and none is missed between its start and the note.
+ * Whoever repairs ends them first: a checkout that goes on would fill a worktree that is being removed.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { kill, WORKER_VARIABLE } from './exec.ts'
+import { markOf, type ProcessIdentity } from './process.ts'
+
+/** Milliseconds for what was asked to end; git removes its lock files in that time. */
+const TERM_GRACE_MS = 2_000
+const KILL_GRACE_MS = 3_000
+const POLL_MS = 10
+
+/** Ends what is left of a dead process's commands and waits until it is gone; returns how many there were. */
+export async function endOrphans(worker: ProcessIdentity): Promise<number> {
+  const mark = `${WORKER_VARIABLE}=${markOf(worker)}`
+  const first = findMarked(mark)
+  if (first.length === 0) return 0
+  if (!(await endAll(mark, 'SIGTERM', TERM_GRACE_MS))) await endAll(mark, 'SIGKILL', KILL_GRACE_MS)
+  return first.length
+}
+
+/** Again and again, as what is asked to end may start something before it does; true when none is left. */
+async function endAll(mark: string, signal: NodeJS.Signals, patienceMs: number): Promise<boolean> {
+  const asked = new Set<number>()
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const left = findMarked(mark)
+    if (left.length === 0) return true
+    for (const pid of left.filter((one) => !asked.has(one))) kill(pid, signal)
+    for (const pid of left) asked.add(pid)
+    if (performance.now() > deadline) return false
+    await new Promise((wake) => setTimeout(wake, POLL_MS))
+  }
+}
+
+/** Processes of this user with the mark; none where there is no /proc. */
+function findMarked(mark: string): readonly number[] {
+  return listProcesses().filter((pid) => pid !== process.pid && hasVariable(pid, mark))
+}
+
+function listProcesses(): readonly number[] {
+  try {
+    return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+  } catch {
+    return []
+  }
+}
+
+/** A process that has ended but was not waited for has no environment any more. */
+function hasVariable(pid: number, variable: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable)
+  } catch {
+    return false // it is gone, or another user's
+  }
+}

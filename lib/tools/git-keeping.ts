@@ -1,0 +1,119 @@
+/**
+ * git's words for keeping what a worktree held after the worktree is gone, and for bringing it back; by argv. Part of `git.ts`.
+ */
+import type { RunOptions, RunResult } from '../system/exec.ts'
+
+/** What an unfinished merge, rebase or the like points at, beside HEAD. */
+const STATE_REFS = ['HEAD', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'REBASE_HEAD', 'ORIG_HEAD']
+/** Whoever collects garbage reads the name of this commit only. */
+const KEEPER = { name: 'Nexus', email: 'nexus@localhost' }
+
+export interface Submodule {
+  readonly name: string
+  /** From the top of the worktree. */
+  readonly path: string
+}
+
+type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
+
+export function createKeepingCommands(git: GitCall) {
+  const quietly = { env: { GIT_OPTIONAL_LOCKS: '0' }, okCodes: 'any' as const }
+
+  /** What git ignores in a worktree, whole folders as one path. */
+  async function listIgnored(path: string): Promise<readonly string[]> {
+    const args = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--others', '--ignored', '--exclude-standard']
+    const { stdout } = await git(path, [...args, '--directory'], { env: quietly.env })
+    return stdout.split('\0').filter((name) => name !== '')
+  }
+
+  /**
+   * Keeps from being collected, under a ref, what a worktree's HEAD, index and unfinished work hold, and `more` commits: as
+   * the parents and the tree of one commit. False when there is nothing to keep.
+   */
+  async function keepState(
+    repo: string,
+    worktree: string | undefined,
+    ref: string,
+    more: readonly string[],
+  ): Promise<boolean> {
+    const [states, index] = worktree === undefined ? [[], undefined] : await stateOf(worktree)
+    const parents = [...new Set([...states, ...more])]
+    const tree = index ?? (parents[0] === undefined ? undefined : `${parents[0]}^{tree}`)
+    if (tree === undefined) return false
+    const identity = [
+      '-c',
+      `user.name=${KEEPER.name}`,
+      '-c',
+      `user.email=${KEEPER.email}`,
+      '-c',
+      'commit.gpgSign=false',
+    ]
+    const args = ['commit-tree', ...parents.flatMap((commit) => ['-p', commit]), '-m', 'In the trash of Nexus', tree]
+    const { stdout } = await git(repo, [...identity, ...args])
+    await git(repo, ['update-ref', '--no-deref', ref, stdout.trim()])
+    return true
+  }
+
+  async function stateOf(worktree: string): Promise<readonly [readonly string[], string | undefined]> {
+    const name = (ref: string) => git(worktree, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], quietly)
+    const found = await Promise.all(STATE_REFS.map(name))
+    // a worktree in the midst of a conflict has no tree to write
+    const index = await git(worktree, ['write-tree', '--missing-ok'], quietly)
+    return [
+      found.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim()),
+      index.code === 0 ? index.stdout.trim() : undefined,
+    ]
+  }
+
+  /** Missing is fine. */
+  async function deleteRef(repo: string, ref: string): Promise<void> {
+    await git(repo, ['update-ref', '--no-deref', '-d', ref])
+  }
+
+  /** Makes a branch that must not be there yet. */
+  async function makeBranch(repo: string, branch: string, commit: string): Promise<void> {
+    await git(repo, ['update-ref', '--no-deref', `refs/heads/${branch}`, commit, '0'.repeat(commit.length)])
+  }
+
+  /** Registers a worktree without files, on no branch. */
+  async function addDetached(repo: string, path: string, commit: string): Promise<void> {
+    await git(repo, ['worktree', 'add', '--quiet', '--no-checkout', '--detach', '--', path, commit])
+  }
+
+  /** Makes the index what HEAD says and leaves the files alone. */
+  async function readHead(worktree: string): Promise<void> {
+    await git(worktree, ['read-tree', 'HEAD'])
+  }
+
+  /** Makes the links between a repository and a worktree lead to each other again, after either was moved. */
+  async function repairWorktree(repo: string, path: string): Promise<void> {
+    await git(repo, ['worktree', 'repair', '--', path])
+  }
+
+  /** Submodules as `.gitmodules` of a worktree names them, whether or not they are there. */
+  async function listSubmodules(worktree: string): Promise<readonly Submodule[]> {
+    const args = ['config', '-z', '--file', '.gitmodules', '--get-regexp', '^submodule\\..*\\.path$']
+    const { stdout } = await git(worktree, args, { ...quietly })
+    return stdout.split('\0').flatMap((entry) => {
+      const [, name, path] = /^submodule\.(.*)\.path\n(.*)$/s.exec(entry) ?? []
+      return name === undefined || path === undefined ? [] : [{ name, path }]
+    })
+  }
+
+  /** A value of a configuration file that is not the repository's own. */
+  async function setConfig(file: string, key: string, value: string): Promise<void> {
+    await git('/', ['config', '--file', file, '--replace-all', key, value])
+  }
+
+  return {
+    listIgnored,
+    keepState,
+    deleteRef,
+    makeBranch,
+    addDetached,
+    readHead,
+    repairWorktree,
+    listSubmodules,
+    setConfig,
+  }
+}

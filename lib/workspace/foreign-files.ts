@@ -1,0 +1,42 @@
+/**
+ * Removes and moves folders of this machine in which a container's root may have made files: by this process where it may, else
+ * through the workspace's backend.
+ */
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { moveTree, removeTree } from '../system/store.ts'
+import type { App } from './app.ts'
+
+const REFUSED = new Set(['EACCES', 'EPERM'])
+
+/** Removes a folder with all that is in it; missing is fine. */
+export async function removeFolder(app: App, record: WorkspaceRecord, path: string): Promise<void> {
+  try {
+    await removeTree(path)
+  } catch (error) {
+    await elseByBackend(app, record, error, 'removeFolder', path)
+  }
+}
+
+/** Moves a folder in one step; false when the new place is on another file system. */
+export async function moveFolder(app: App, record: WorkspaceRecord, from: string, to: string): Promise<boolean> {
+  try {
+    return await moveTree(from, to)
+  } catch (error) {
+    // what is in it needs no right of its own, but the folder's `..` changes with it
+    await elseByBackend(app, record, error, 'ownFolder', from)
+    return moveTree(from, to)
+  }
+}
+
+async function elseByBackend(
+  app: App,
+  record: WorkspaceRecord,
+  error: unknown,
+  verb: 'removeFolder' | 'ownFolder',
+  path: string,
+): Promise<void> {
+  const cause = (error as Error).cause ?? error
+  const act = (await app.backend(record.backend))[verb]
+  if (!REFUSED.has((cause as NodeJS.ErrnoException).code ?? '') || act === undefined) throw error
+  await act(record, path)
+}

@@ -1,0 +1,107 @@
+/**
+ * The use cases on real git and a backend that is only a list of what runs: worktrees, records and trash without an engine.
+ */
+import { join } from 'node:path'
+import type { Backend } from '../../lib/backends/backend.ts'
+import type { Event } from '../../lib/core/events.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
+import type { WorkspaceId } from '../../lib/core/names.ts'
+import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { requireRepository } from '../../lib/tools/repository.ts'
+import { type App, createApp } from '../../lib/workspace/app.ts'
+import { bringUp } from '../../lib/workspace/up.ts'
+import { type TempRepo, type TempRepoOptions, tempDir, tempRepo } from './temp.ts'
+
+export interface LocalApp extends AsyncDisposable {
+  readonly app: App
+  readonly repo: TempRepo
+  readonly events: readonly Event[]
+  /** What runs, by id. */
+  readonly running: Map<WorkspaceId, Observation>
+  up(name: string): Promise<WorkspaceRecord>
+  record(name: string): Promise<WorkspaceRecord | undefined>
+}
+
+export interface LocalAppOptions extends TempRepoOptions {
+  /** Folder in which the home is made. */
+  readonly homeIn?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
+export async function openLocalApp(options: LocalAppOptions = {}): Promise<LocalApp> {
+  const repo = await tempRepo(options)
+  const home = await tempDir(options.homeIn)
+  const events: Event[] = []
+  const running = new Map<WorkspaceId, Observation>()
+  const env = {
+    PATH: process.env.PATH,
+    HOME: home.path,
+    NEXUS_HOME: join(home.path, '.nexus'),
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_ALLOW_PROTOCOL: 'file',
+    ...options.env,
+  }
+  const made = createApp({
+    cwd: repo.path,
+    env,
+    emit: (event) => events.push(event),
+    interruption: createInterruption(),
+    noHooks: true,
+  })
+  const app: App = { ...made, backend: async () => listBackend(running) }
+  const record = async (name: string) => (await app.records.list()).find((one) => one.name === name)
+  return {
+    app,
+    repo,
+    events,
+    running,
+    record,
+    up: async (name) => {
+      const request = { given: name, repo: requireRepository(repo.path), start: true, dryRun: false }
+      return (await bringUp(app, { ...request, existing: await record(name) })).record
+    },
+    [Symbol.asyncDispose]: async () => {
+      await repo[Symbol.asyncDispose]()
+      await home[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function listBackend(running: Map<WorkspaceId, Observation>): Backend {
+  const set = async ({ id }: WorkspaceRecord, state: Observation['state']) =>
+    void running.set(id, { state, reason: '' })
+  const unused = async (): Promise<never> => {
+    throw new Error('this backend has no inside')
+  }
+  return {
+    name: 'docker',
+    host: 'local',
+    capabilities: new Set(['worktree'] as const),
+    check: async () => {},
+    observe: async () => running,
+    provision: async () => ({ image: null, hostKeyFingerprint: null }),
+    configure: async () => {},
+    start: (record) => set(record, 'running'),
+    stop: (record) => set(record, 'stopped'),
+    pause: (record) => set(record, 'paused'),
+    resume: (record) => set(record, 'running'),
+    remove: async ({ id }) => void running.delete(id),
+    isReachable: async () => false,
+    exec: unused,
+    capture: unused,
+    shell: unused,
+    logs: unused,
+    sshInfo: (record) => ({
+      workspaceId: record.id,
+      enabled: false,
+      host: null,
+      port: null,
+      user: 'nexus',
+      forwardAgent: false,
+      connectionCommand: null,
+      verifiedCommand: null,
+      alias: null,
+      hostKeyFingerprint: null,
+    }),
+  }
+}

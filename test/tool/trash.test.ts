@@ -1,0 +1,395 @@
+/**
+ * Deletes and the trash on the real git, without an engine: what is refused, what `--force` keeps, and that a restore brings
+ * back exactly that, also after garbage was collected, the branch went on, or either was cut off in the middle.
+ */
+import { existsSync } from 'node:fs'
+import { chmod, lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/delete.ts'
+import { beginOperation } from '../../lib/workspace/operate.ts'
+import { emptyTrash, expireTrash, listTrash, type TrashEntry } from '../../lib/workspace/trash.ts'
+import { restoreTrash } from '../../lib/workspace/trash-restore.ts'
+import { type LocalApp, type LocalAppOptions, openLocalApp } from '../support/local-app.ts'
+import { runProcess } from '../support/process.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
+import { tempRepo, writeFiles } from '../support/temp.ts'
+
+const QUIET = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
+const FORCE: DeleteRequest = { force: true, deleteBranch: false, dryRun: false, trash: true }
+const RESTORE = { given: 'demo', as: undefined, repo: undefined, dryRun: false }
+
+interface Demo extends LocalApp {
+  readonly demo: WorkspaceRecord
+  readonly worktree: string
+  /** git in the worktree. */
+  git(...args: string[]): Promise<string>
+  delete(request?: Partial<DeleteRequest>): ReturnType<typeof deleteWorkspace>
+}
+
+async function openDemo(options: LocalAppOptions = {}): Promise<Demo> {
+  const local = await openLocalApp({
+    files: { 'a.txt': 'a\n', 'b.txt': 'b\n', '.gitignore': 'ignored/\n' },
+    ...options,
+  })
+  const demo = await local.up('demo')
+  const worktree = demo.worktree ?? ''
+  const remove = async (request: Partial<DeleteRequest> = {}) =>
+    deleteWorkspace(local.app, (await local.record('demo')) ?? demo, { ...FORCE, ...request })
+  return { ...local, demo, worktree, git: (...args) => git(worktree, ...args), delete: remove }
+}
+
+async function git(cwd: string, ...args: string[]): Promise<string> {
+  const allowed = ['-c', 'protocol.file.allow=always', '-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+  const { code, stdout, stderr } = await runProcess(['git', ...allowed, ...args], { cwd, env: QUIET })
+  if (code !== 0) throw new Error(`git ${args.join(' ')}: ${stdout}${stderr}`)
+  return stdout.trimEnd()
+}
+
+const only = async ({ app }: LocalApp): Promise<TrashEntry> => {
+  const entries = await listTrash(app)
+  assert.is(entries.length, 1)
+  return entries[0] as TrashEntry
+}
+
+/** Everything of a worktree that a restore must bring back. */
+async function picture({ git }: Demo) {
+  const [status, staged, unstaged, stages] = await Promise.all([
+    git('status', '--porcelain=v2', '--branch', '--ignored'),
+    git('diff', '--cached'),
+    git('diff'),
+    git('ls-files', '--stage'),
+  ])
+  return { status, staged, unstaged, stages }
+}
+
+async function collectGarbage({ repo }: LocalApp): Promise<void> {
+  await repo.git('reflog', 'expire', '--expire=now', '--all')
+  await repo.git('gc', '--quiet', '--prune=now')
+}
+
+suite('what a delete refuses to lose', (test) => {
+  const commit = ['commit', '--quiet', '--allow-empty', '-m', 'more']
+  for (const [what, change, expected] of [
+    ['a changed file', (demo: Demo) => writeFile(join(demo.worktree, 'a.txt'), 'x'), /^M a\.txt$/],
+    ['an untracked file', (demo: Demo) => writeFile(join(demo.worktree, 'new'), 'x'), /\?\? new/],
+    [
+      'commits on a detached HEAD',
+      async (demo: Demo) => {
+        await demo.git('checkout', '--quiet', '--detach')
+        await demo.git(...commit)
+      },
+      /1 commits on a detached HEAD/,
+    ],
+    [
+      'a merge that is not ended, though nothing is changed',
+      async (demo: Demo) => {
+        await demo.repo.git(...commit)
+        await demo.git(...commit)
+        await demo.git('merge', '--quiet', '--no-commit', 'main')
+      },
+      /an unfinished merge/,
+    ],
+    [
+      'a rebase that stopped',
+      async (demo: Demo) => {
+        await demo.git(...commit)
+        const { code } = await runProcess(['git', 'rebase', '-x', 'false', 'HEAD~1'], {
+          cwd: demo.worktree,
+          env: QUIET,
+        })
+        assert.is(code, 1)
+      },
+      /an unfinished rebase/,
+    ],
+    [
+      'files that git knows nothing of, as the link is gone',
+      (demo: Demo) => rm(join(demo.worktree, '.git')),
+      /everything in/,
+    ],
+  ] as const) {
+    test(what, async () => {
+      await using demo = await openDemo()
+      await change(demo)
+      const error = await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+      assert.match(String(error.output), expected)
+      assert.match(error.hint ?? '', /--force`$/)
+      assert.ok(demo.running.has(demo.demo.id), 'nothing is touched')
+      assert.ok(existsSync(join(demo.worktree, 'b.txt')))
+    })
+  }
+
+  test('what git ignores does not count', async () => {
+    await using demo = await openDemo()
+    await writeFiles(demo.worktree, { 'ignored/made': 'x' })
+    await demo.delete({ force: false })
+    assert.not(existsSync(demo.worktree))
+    assert.equal(await listTrash(demo.app), [])
+  })
+
+  test('commits that only the trash has are found nowhere else', async () => {
+    await using demo = await openDemo()
+    await demo.git(...commit)
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    assert.equal((await demo.delete()).keptBranch, { name: 'nexus/demo', uniqueCommits: 1 })
+    await demo.up('demo')
+    const again = await demo.delete({ force: false })
+    assert.equal(again.keptBranch, { name: 'nexus/demo', uniqueCommits: 1 })
+  })
+})
+
+suite('the trash', (test) => {
+  test('a restore brings back index, changes, ignored files, links and modes, also after garbage was collected', async () => {
+    await using demo = await openDemo()
+    await writeFiles(demo.worktree, { 'a.txt': 'staged\n', 'new.txt': 'new\n', 'ignored/deep/made': 'made\n' })
+    await demo.git('add', 'a.txt', 'new.txt')
+    await writeFiles(demo.worktree, { 'a.txt': 'staged and changed\n', untracked: 'x' })
+    await rm(join(demo.worktree, 'b.txt'))
+    await symlink('nowhere', join(demo.worktree, 'link'))
+    await chmod(join(demo.worktree, 'untracked'), 0o751)
+    const before = await picture(demo)
+    const { trash } = await demo.delete({ deleteBranch: true })
+    assert.is(trash?.branch, 'nexus/demo')
+    assert.not(existsSync(demo.worktree))
+    assert.not(existsSync(join(demo.repo.path, '.worktree')))
+    assert.not.match(await demo.repo.git('worktree', 'list'), /demo/)
+    assert.is(await demo.repo.git('branch', '--list', 'nexus/*'), '')
+    assert.is(await demo.record('demo'), undefined)
+    await collectGarbage(demo)
+
+    const would = await restoreTrash(demo.app, { ...RESTORE, dryRun: true })
+    assert.is(would.record.worktree, demo.worktree)
+    assert.not(existsSync(demo.worktree))
+    const { record } = await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+    assert.is(await readFile(join(demo.worktree, 'ignored', 'deep', 'made'), 'utf8'), 'made\n')
+    assert.is((await lstat(join(demo.worktree, 'untracked'))).mode & 0o777, 0o751)
+    assert.ok((await lstat(join(demo.worktree, 'link'))).isSymbolicLink())
+    assert.is(record.id, demo.demo.id)
+    assert.is(record.desired, 'stopped')
+    assert.equal(await listTrash(demo.app), [])
+    assert.is(await demo.repo.git('for-each-ref', 'refs/nexus'), '')
+    await demo.repo.git('fsck')
+    assert.is((await demo.up('demo')).id, demo.demo.id)
+    assert.ok(demo.running.has(demo.demo.id))
+  })
+
+  test('commits of a branch deleted with it, and a clean tree, are kept too', async () => {
+    await using demo = await openDemo()
+    await demo.git('commit', '--quiet', '--allow-empty', '-m', 'mine')
+    const tip = await demo.git('rev-parse', 'HEAD')
+    await demo.delete({ deleteBranch: true })
+    await collectGarbage(demo)
+    await restoreTrash(demo.app, RESTORE)
+    assert.is(await demo.repo.git('rev-parse', 'nexus/demo'), tip)
+    assert.is(await demo.git('status', '--porcelain'), '')
+  })
+
+  test('a conflict goes on where it was', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.repo.path, 'a.txt'), 'theirs\n')
+    await demo.repo.git('commit', '--quiet', '--all', '-m', 'theirs')
+    await writeFile(join(demo.worktree, 'a.txt'), 'ours\n')
+    await demo.git('commit', '--quiet', '--all', '-m', 'ours')
+    assert.is((await runProcess(['git', 'merge', 'main'], { cwd: demo.worktree, env: QUIET })).code, 1)
+    const before = await picture(demo)
+    await demo.delete()
+    await collectGarbage(demo)
+    await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+    await writeFile(join(demo.worktree, 'a.txt'), 'both\n')
+    await demo.git('commit', '--quiet', '--all', '-m', 'merged')
+    assert.is(await demo.git('log', '-1', '--format=%P').then((parents) => parents.split(' ').length), 2)
+  })
+
+  test('a submodule keeps its unpushed commits, under another name too', async () => {
+    await using library = await tempRepo({ files: { 'lib.txt': 'one\n' } })
+    await using demo = await openDemo()
+    await demo.git('submodule', '--quiet', 'add', library.path, 'vendor/lib')
+    await demo.git('commit', '--quiet', '-m', 'submodule')
+    const inside = join(demo.worktree, 'vendor', 'lib')
+    await git(inside, 'commit', '--quiet', '--allow-empty', '-m', 'unpushed')
+    const tip = await git(inside, 'rev-parse', 'HEAD')
+    const error = await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+    assert.match(String(error.output), /commits of submodule vendor\/lib that are not pushed/)
+    await demo.delete()
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
+    assert.is(record.worktree, join(demo.repo.path, '.worktree', 'other'))
+    const moved = join(record.worktree ?? '', 'vendor', 'lib')
+    assert.is(await git(moved, 'rev-parse', 'HEAD'), tip)
+    assert.is(await git(moved, 'rev-parse', '--show-toplevel'), moved)
+    assert.is(await git(record.worktree ?? '', 'status', '--porcelain'), ' M vendor/lib')
+  })
+
+  test('a branch that went on, or is used elsewhere, stays; the files come on a new one at their commit', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.worktree, 'a.txt'), 'mine\n')
+    await demo.git('commit', '--quiet', '--all', '-m', 'mine')
+    await writeFile(join(demo.worktree, 'a.txt'), 'changed\n')
+    await demo.delete()
+    await demo.repo.git('checkout', '--quiet', 'nexus/demo')
+    await demo.repo.git('commit', '--quiet', '--allow-empty', '-m', 'further')
+    const { branch, record } = await restoreTrash(demo.app, { ...RESTORE, as: 'second' })
+    assert.is(branch, 'nexus/demo-restored')
+    assert.is(await git(record.worktree ?? '', 'status', '--porcelain'), ' M a.txt')
+    assert.is(await git(record.worktree ?? '', 'log', '-1', '--format=%s'), 'mine')
+    assert.is(await demo.repo.git('log', '-1', '--format=%s'), 'further')
+  })
+
+  test('a detached HEAD comes back as one', async () => {
+    await using demo = await openDemo()
+    await demo.git('checkout', '--quiet', '--detach')
+    await demo.git('commit', '--quiet', '--allow-empty', '-m', 'loose')
+    await demo.delete()
+    await collectGarbage(demo)
+    assert.is((await restoreTrash(demo.app, RESTORE)).branch, null)
+    assert.is(await demo.git('log', '-1', '--format=%s'), 'loose')
+    assert.is((await runProcess(['git', 'symbolic-ref', '-q', 'HEAD'], { cwd: demo.worktree })).code, 1)
+  })
+
+  test('on another file system the files stay there, beside the worktree', async () => {
+    await using demo = await openDemo({ homeIn: '/dev/shm' })
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    const before = await picture(demo)
+    const { trash } = await demo.delete()
+    assert.is(trash?.files, join(demo.repo.path, '.worktree', '.trash', trash?.key ?? ''))
+    assert.ok(existsSync(join(trash?.files ?? '', 'new')))
+    assert.is(await demo.repo.git('status', '--porcelain'), '')
+    await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+    assert.not(existsSync(join(demo.repo.path, '.worktree', '.trash')))
+    await demo.delete()
+    await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })
+    assert.not(existsSync(join(demo.repo.path, '.worktree')))
+  })
+
+  test('a worktree whose repository is gone: its files are kept', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    await rename(join(demo.repo.path, '.git'), join(demo.repo.path, 'was-git'))
+    await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+    const { trash } = await demo.delete()
+    assert.is(await readFile(join(trash?.files ?? '', 'new'), 'utf8'), 'x')
+    assert.not(existsSync(demo.worktree))
+    await rename(join(demo.repo.path, 'was-git'), join(demo.repo.path, '.git'))
+  })
+})
+
+suite('how long', (test) => {
+  const trashed = async (options: LocalAppOptions = {}) => {
+    const demo = await openDemo(options)
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    await demo.delete()
+    return demo
+  }
+  const age = async (demo: Demo, ms: number) => {
+    const entry = await only(demo)
+    const note = join(demo.app.home.trash, entry.key, 'entry.json')
+    await writeFile(note, JSON.stringify({ ...entry, deletedAt: new Date(Date.now() - ms).toISOString() }))
+  }
+  const DAY = 86_400_000
+
+  test('what is older than trash.keep goes, with its ref, at the next delete too', async () => {
+    await using demo = await trashed()
+    await age(demo, 6 * DAY)
+    assert.equal(await expireTrash(demo.app, false), [])
+    await age(demo, 8 * DAY)
+    const { key } = await only(demo)
+    assert.equal(
+      (await expireTrash(demo.app, true)).map((entry) => entry.key),
+      [key],
+    )
+    await only(demo)
+    await demo.up('other')
+    await deleteWorkspace(demo.app, (await demo.record('other')) as WorkspaceRecord, { ...FORCE, force: false })
+    assert.equal(await listTrash(demo.app), [])
+    assert.not(existsSync(join(demo.app.home.trash, key)))
+    assert.is(await demo.repo.git('for-each-ref', 'refs/nexus'), '')
+  })
+
+  test('another trash.keep, and none', async () => {
+    await using demo = await trashed({ env: { NEXUS_TRASH_KEEP: '1h' } })
+    await age(demo, 2 * 3_600_000)
+    assert.is((await expireTrash(demo.app, true)).length, 1)
+    await using off = await trashed({ env: { NEXUS_TRASH_KEEP: 'off' } })
+    assert.equal(await listTrash(off.app), [])
+  })
+
+  test('nothing that would be lost: no trash; nor with --no-trash', async () => {
+    await using demo = await openDemo()
+    assert.is((await demo.delete()).trash, null)
+    await demo.up('demo')
+    await writeFiles(demo.worktree, { 'ignored/made': 'x', new: 'x' })
+    assert.is((await demo.delete({ trash: false })).trash, null)
+    await demo.up('demo')
+    await writeFiles(demo.worktree, { 'ignored/made': 'x' })
+    assert.is((await demo.delete()).trash?.lost[0], '!! ignored/')
+  })
+
+  test('empty removes by age, and says in a dry run what it would', async () => {
+    await using demo = await trashed()
+    await age(demo, 2 * DAY)
+    const empty = (olderThanMs: number, dryRun = false) => emptyTrash(demo.app, { olderThanMs, dryRun })
+    assert.equal(await empty(3 * DAY), { removed: [], kept: [] })
+    assert.is((await empty(DAY, true)).removed.length, 1)
+    await only(demo)
+    assert.is((await empty(DAY)).removed.length, 1)
+    assert.equal(await listTrash(demo.app), [])
+  })
+})
+
+suite('cut off in the middle', (test) => {
+  test('a delete whose files are in the trash already is finished, with and without --force', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.worktree, 'a.txt'), 'changed\n')
+    await demo.git('add', 'a.txt')
+    const before = await picture(demo)
+    const { trash } = await demo.delete()
+    const entry = await only(demo)
+    // as a kill between the two moves leaves it
+    await mkdir(join(demo.repo.path, '.git', 'worktrees'), { recursive: true })
+    await rename(join(demo.app.home.trash, entry.key, 'git'), join(demo.repo.path, '.git', 'worktrees', 'demo'))
+    await demo.app.records.save({ ...demo.demo, desired: 'absent', operation: beginOperation('delete') })
+    const again = await demo.delete({ force: false })
+    assert.is(again.trash?.key, trash?.key)
+    assert.not(existsSync(join(demo.repo.path, '.git', 'worktrees', 'demo')))
+    await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+  })
+
+  test('a restore that registered the worktree, or moved the files too, is finished', async () => {
+    await using demo = await openDemo()
+    await writeFiles(demo.worktree, { 'a.txt': 'changed\n', new: 'x' })
+    const before = await picture(demo)
+    for (const moved of [false, true]) {
+      await demo.delete()
+      const entry = await only(demo)
+      const restoring = { worktree: demo.worktree, name: 'demo' }
+      await writeFile(join(demo.app.home.trash, entry.key, 'entry.json'), JSON.stringify({ ...entry, restoring }))
+      await mkdir(join(demo.worktree, '..'), { recursive: true })
+      await demo.repo.git('worktree', 'add', '--no-checkout', '-b', 'nexus/demo', demo.worktree, 'main')
+      if (moved) {
+        const link = await readFile(join(demo.worktree, '.git'))
+        await rm(demo.worktree, { recursive: true })
+        await rename(entry.files ?? '', demo.worktree)
+        await writeFile(join(demo.worktree, '.git'), link)
+      }
+      await restoreTrash(demo.app, RESTORE)
+      assert.equal(await picture(demo), before, `files moved: ${moved}`)
+      assert.equal(await listTrash(demo.app), [])
+    }
+  })
+
+  test('nothing is overwritten: a folder at the place is refused, another name works', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    await demo.delete()
+    await writeFiles(demo.worktree, { theirs: 'x' })
+    const error = await rejects(() => restoreTrash(demo.app, RESTORE), 'WORKSPACE_ALREADY_EXISTS')
+    assert.match(error.message, /already there/)
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'demo-2' })
+    assert.ok(existsSync(join(record.worktree ?? '', 'new')))
+    assert.ok(existsSync(join(demo.worktree, 'theirs')))
+    await rejects(() => restoreTrash(demo.app, RESTORE), 'WORKSPACE_NOT_FOUND')
+  })
+})

@@ -1,0 +1,221 @@
+/** The network of guarded workspaces, and what guards them: pure decisions, and what is refused. */
+
+import { KEYS } from '../../lib/config/keys.ts'
+import { buildSettings, type Settings } from '../../lib/config/settings.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { addGate, relaysOf, requireGuardable, restrainServices } from '../../lib/stack/gate.ts'
+import type { ComposeModel } from '../../lib/stack/model.ts'
+import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../lib/stack/network.ts'
+import { outsideOf } from '../../lib/system/net.ts'
+import { parseHosts } from '../../lib/tools/registries.ts'
+import { guardsOf, limitsOf, STAND_IN, userInside } from '../../lib/workspace/isolation.ts'
+import { assert, suite } from '../support/suite.ts'
+
+const origin = { source: 'default' } as const
+
+function settings(values: Readonly<Record<string, unknown>>): Settings {
+  const defaults = KEYS.filter(({ key, default: value }) => value !== undefined && !key.includes('*'))
+  const all = new Map(defaults.map(({ key, default: value }) => [key, { value, origin }]))
+  for (const [key, value] of Object.entries(values)) all.set(key, { value, origin })
+  return buildSettings(all as Parameters<typeof buildSettings>[0])
+}
+
+suite('guards', (test) => {
+  const own = settings({})
+  test('agent: no sudo, no agent, a list of hosts, a git dir of its own, whatever else is configured', () => {
+    const agent = settings({ isolation: 'agent', sudo: true, 'ssh.forward_agent': true })
+    const expected = { isolation: 'agent', sudo: false, gitMode: 'private', network: 'allowlist', forwardAgent: false }
+    assert.equal(guardsOf(agent, agent), expected)
+    assert.equal(guardsOf(agent, own), expected)
+  })
+
+  for (const [users, projects, holds] of [
+    ['open', 'allowlist', 'allowlist'],
+    ['none', 'allowlist', 'none'],
+    ['allowlist', undefined, 'allowlist'],
+  ] as const) {
+    test(`the user says ${users}, the project ${projects}: ${holds}`, () => {
+      const both = projects ?? users
+      assert.is(guardsOf(settings({ 'network.mode': both }), settings({ 'network.mode': users })).network, holds)
+    })
+  }
+
+  test('in agent a project lowers limits and never raises them', () => {
+    const users = { cpus: 2, memory: 1000, pids: 500 }
+    const wish = (cpus: number, memory: number, pids: number) =>
+      settings({ 'workspace.cpus': cpus, 'workspace.memory': memory, 'workspace.pids': pids })
+    assert.equal(limitsOf('agent', wish(8, 9000, 9000), users), users)
+    assert.equal(limitsOf('agent', wish(1, 10, 70), users), { cpus: 1, memory: 10, pids: 70 })
+    assert.equal(limitsOf('agent', settings({}), users), { ...users, pids: 500 })
+    assert.equal(limitsOf('standard', wish(8, 9000, 9000), users), { cpus: 8, memory: 9000, pids: 9000 })
+  })
+
+  test('somebody stands in for root, and for nobody else', () => {
+    const [root, user] = [
+      { uid: 0, gid: 0 },
+      { uid: 1000, gid: 100 },
+    ]
+    assert.equal(userInside(root, 'agent'), STAND_IN)
+    assert.equal(userInside(root, 'standard'), root)
+    assert.equal(userInside(user, 'agent'), user)
+  })
+})
+
+suite('what can be reached', (test) => {
+  test('presets become names, each once; *.name is that and all below', () => {
+    const hosts = expandAllowed(
+      ['git-hosts', 'GitHub.com', '*.example.org', 'a.example:8443', 'registries'],
+      ['r.example'],
+    )
+    assert.ok(hosts.includes('github.com'))
+    assert.is(hosts.filter((host) => host === 'github.com').length, 1)
+    assert.equal(hosts.slice(-3), ['.example.org', 'a.example:8443', 'r.example'])
+  })
+
+  for (const word of [
+    '',
+    'localhost',
+    '10.0.0.1',
+    '*',
+    '*.',
+    'a b.example',
+    'a.example:0',
+    'a.example:70000',
+    '-a.example',
+  ]) {
+    test(`${JSON.stringify(word)} is refused`, () =>
+      assert.throws(() => expandAllowed([word], []), /cannot be let through/))
+  }
+
+  for (const word of ['a.example\nhttp_access allow all', 'a.example http', 'a..example', 'http://a.example', '.']) {
+    test(`${JSON.stringify(word)} does not get into the proxy's configuration`, () =>
+      assert.throws(() => expandAllowed([word], []), /cannot be let through/))
+  }
+
+  test('rules know the ports of the web, or the one that is named', () => {
+    const [plain, odd] = proxyRules(['.example.org', 'a.example:8443'])
+    assert.equal(plain, { id: 'host0', name: '.example.org', plain: 80, tls: 443 })
+    assert.equal(odd, { id: 'host1', name: 'a.example', plain: 8443, tls: 8443 })
+  })
+
+  test('what was refused is read from the lines of the gate, and nothing else there', () => {
+    const text =
+      '\u001b[2K1795712044.116\tCONNECT\tfoo.example\t443\tname\n2026/11/26 x| WARNING\n1.000\tGET\tevil\u001b[31m\t80\tname\n1\tGET\tx\t80\tname\n'
+    const [first, second, ...rest] = parseRefusals(text)
+    assert.equal(first, {
+      time: '2026-11-26T16:54:04.116Z',
+      method: 'CONNECT',
+      host: 'foo.example',
+      port: 443,
+      reason: 'name',
+    })
+    assert.is(second?.host, 'evil')
+    assert.is(rest.length, 0)
+  })
+
+  test('addresses in private ranges need no rule of their own', () => {
+    assert.equal(
+      outsideOf(['10.0.0.0/8', 'fc00::/7'], ['10.1.2.3', '10.2.0.0/26', '192.0.2.2', 'fd00::2', '2001:db8::1']),
+      ['192.0.2.2', '2001:db8::1'],
+    )
+  })
+
+  test('registries are the hosts of what the tools answer', () => {
+    const text =
+      'https://user:pass@npm.example/r/\nhttps://go.example,direct\nsum.example\nhttp://127.0.0.1:4873/\nundefined\n'
+    assert.equal(parseHosts(`${text}deb [x] http://deb.example:8080/debian stable main`), [
+      'deb.example:8080',
+      'go.example',
+      'npm.example',
+      'sum.example',
+    ])
+  })
+
+  test('only a list of hosts has a proxy', () => {
+    assert.equal(proxyVariables({ network: 'none' }, []), {})
+    assert.equal(proxyVariables({}, []), {})
+    assert.is(proxyVariables({ network: 'allowlist' }, ['db']).no_proxy, 'localhost,127.0.0.1,::1,db')
+  })
+})
+
+suite('the gate of a project', (test) => {
+  const record = {
+    name: 'x',
+    isolation: 'agent',
+    network: 'allowlist',
+    pids: 99,
+    ports: [],
+  } as unknown as WorkspaceRecord
+  const model = (services: object, networks: object = {}): ComposeModel =>
+    ({ name: 'x', services, networks }) as unknown as ComposeModel
+
+  for (const [what, services, networks] of [
+    ['the network of this machine', { web: { network_mode: 'host' } }, {}],
+    ["another container's network", { web: { network_mode: 'container:x' } }, {}],
+    ['an external network', { web: {} }, { theirs: { external: true } }],
+    ['a service of its name', { 'nexus-gate': {} }, {}],
+    ['a network of its name', { web: {} }, { 'nexus-outside': {} }],
+  ] as const) {
+    test(`${what} leads around it`, () => {
+      assert.throws(() => requireGuardable(record, model(services, networks)), /does not allow/)
+      requireGuardable({ ...record, network: 'open' }, model(services, networks))
+    })
+  }
+
+  test('all networks are closed but its own, which nothing else is on', () => {
+    const services = { web: { environment: { A: '1' } }, job: {} }
+    const facts = { record, image: 'i', addresses: [], folder: '/f', labels: {}, main: 'workspace' }
+    const made = addGate({ services, networks: { default: {}, back: {} } }, { ...facts, model: undefined }, undefined)
+    const networks = made.networks as Record<string, { internal?: boolean }>
+    assert.equal(
+      Object.keys(networks).filter((name) => networks[name]?.internal !== true),
+      ['nexus-outside'],
+    )
+    const all = made.services as Record<string, { networks?: object; environment: Record<string, string> }>
+    assert.equal(Object.keys(all['nexus-gate']?.networks ?? {}), ['default', 'back', 'nexus-outside'])
+    assert.is(all.web?.environment.A, '1')
+    assert.match(all.job?.environment.https_proxy ?? '', 'nexus-gate')
+  })
+
+  test("services of the project's get less in agent, and keep a limit of their own", () => {
+    const services = { web: {}, db: {}, workspace: {} }
+    const definitions = model({ web: {}, db: { deploy: { resources: { limits: { pids: 5 } } } }, workspace: {} })
+    const made = restrainServices(services, record, definitions, 'workspace') as Record<string, Record<string, unknown>>
+    assert.equal(made.web?.security_opt, ['no-new-privileges:true'])
+    assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, undefined])
+    assert.equal(made.workspace, {})
+    assert.is(restrainServices(services, { ...record, isolation: 'standard' }, definitions, 'workspace'), services)
+  })
+
+  test('ports lead to their services by the numbers that are leased', () => {
+    const ports = [
+      { name: 'ssh', container: 22, host: 32800, protocol: 'tcp' },
+      { name: 'game', container: 9, host: 32804, protocol: 'udp', service: 'db' },
+      { name: 'none', container: 1, host: null, protocol: 'tcp' },
+    ] as const
+    assert.equal(relaysOf(ports, 'workspace'), [
+      { port: 32800, udp: false, target: 'workspace:22' },
+      { port: 32804, udp: true, target: 'db:9' },
+    ])
+  })
+
+  test('what the own container is made from stays, whatever the files say later', () => {
+    const present = {
+      files: [],
+      profiles: [],
+      pass: [],
+      main: 'app',
+      base: { kind: 'service' },
+      under: 'x-app',
+    } as const
+    const found = {
+      files: ['compose.yaml'],
+      profiles: [],
+      pass: [],
+      main: 'workspace',
+      base: { kind: 'image', image: 'evil' },
+    } as const
+    assert.equal(withFixedBase(found, present), { ...found, main: 'app', base: { kind: 'service' }, under: 'x-app' })
+    assert.equal(withFixedBase(found, undefined), { ...found, base: { kind: 'default' } })
+  })
+})
