@@ -6,7 +6,7 @@
  */
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
-import type { AppCommand, Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { AppCommand, Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
@@ -122,6 +122,30 @@ export interface SeedStore {
 /** What decides about a new workspace's images before it has a record. */
 export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
 
+/** What the parts of a workspace without a record tell of it. */
+export interface LostWorkspace {
+  readonly id: WorkspaceId
+  readonly name: string
+  /** Its compose project, which has the name that it was made under. */
+  readonly project: string
+  readonly repo: string
+  readonly branch: string
+  readonly worktree: string
+  readonly image: string
+  readonly running: boolean
+  /** It runs as an agent's, or without open network: its record said so. */
+  readonly agent: boolean
+  readonly gate: boolean
+  /** This very home made it. */
+  readonly ours: boolean
+  /** The record of the home that made it, where that is still there. */
+  readonly heldBy: string | null
+  /** Leased ports by name. */
+  readonly ports: readonly (PortMapping & { readonly host: number })[]
+  /** Of its ready services. */
+  readonly password: string | null
+}
+
 export interface Backend {
   readonly name: string
   /** Where it runs, such as `local`. */
@@ -161,6 +185,10 @@ export interface Backend {
   resume(record: WorkspaceRecord): Promise<void>
   /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
   remove(record: WorkspaceRecord): Promise<void>
+  /** What there is of a workspace that has no record, by its id, or by the name or id of one of its parts. */
+  findLost?(reference: string): Promise<LostWorkspace | undefined>
+  /** Takes away what was made for the places and names of a record that are about to change, and keeps its data. */
+  dismantle?(record: WorkspaceRecord): Promise<void>
   /**
    * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
    * `worktree`.

@@ -98,9 +98,19 @@ function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 
-/** `nexus-<name>-<8 id characters>`: the compose project of a workspace. */
-export function composeProject(name: WorkspaceName, id: WorkspaceId): string {
-  return `nexus-${name}-${id.slice('ws-'.length)}`
+/** What a workspace is called, now and where it was made under another name. */
+export interface Named {
+  readonly id: WorkspaceId
+  readonly name: WorkspaceName
+  readonly madeAs?: WorkspaceName
+}
+
+/**
+ * `nexus-<name>-<8 id characters>`: the compose project of a workspace. A workspace that was renamed keeps it, as its containers
+ * and volumes are found by it.
+ */
+export function composeProject({ id, name, madeAs = name }: Named): string {
+  return `nexus-${madeAs}-${id.slice('ws-'.length)}`
 }
 
 /** A host name label for a repository: lower-case, at most 40 characters, never empty. */

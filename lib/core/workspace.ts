@@ -108,6 +108,8 @@ export interface WorkspaceRecord {
   readonly schema: 1
   readonly id: WorkspaceId
   readonly name: WorkspaceName
+  /** The name that it was made under, where it was renamed since: compose project, volumes and databases keep it. */
+  readonly madeAs?: WorkspaceName
   /** What the user typed. */
   readonly given: string
   readonly displayName: string
@@ -241,6 +243,8 @@ export interface WorkspaceResource {
   readonly idleTimeout: string
   readonly dirty?: boolean | null
   readonly size?: WorkspaceSize
+  /** What was changed by hand and is not as the record says, with what takes it over. */
+  readonly drift?: string
   /** Files that changed since the workspace was made from them; `rebuild` renews it. */
   readonly outdated?: readonly string[]
 }

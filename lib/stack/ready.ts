@@ -5,14 +5,14 @@ import { databaseName } from './database.ts'
 
 /** @throws {NexusError} CONFIG_INVALID; see `readyServices` */
 export function readyOf(
-  record: Pick<WorkspaceRecord, 'id' | 'name' | 'ready'>,
+  record: Pick<WorkspaceRecord, 'id' | 'name' | 'madeAs' | 'ready'>,
   facts: { readonly services?: readonly string[]; readonly ports?: readonly string[]; readonly startInterval: boolean },
 ): ReadyServices | undefined {
   const { ready } = record
   if (ready === undefined) return undefined
   return readyServices(ready.wanted, new Map(Object.entries(ready.images)), {
     password: ready.password,
-    database: ready.database ?? databaseName(record.name, record.id),
+    database: ready.database ?? databaseName(record),
     ...facts,
   })
 }

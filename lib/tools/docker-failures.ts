@@ -104,6 +104,16 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
+    // a container keeps the id of its network, so that it cannot be started with another of that name
+    pattern: /network \S+ not found/i,
+    error: (_match, stderr) =>
+      new NexusError('CONTAINER_ERROR', 'A network that the containers were made with is gone.', {
+        hint: 'To make them anew, run `nexus up <name>`',
+        details: { partsGone: true },
+        output: stderr,
+      }),
+  },
+  {
     pattern: /non-overlapping IPv4 address pool|fully subnetted/i,
     error: (_match, stderr) =>
       new NexusError('RESOURCE_EXHAUSTED', 'The Docker engine has no address pool left for another network.', {

@@ -2,12 +2,43 @@
  * The docker CLI's words for containers, networks and volumes by label, and for containers that run one command; by argv. Part
  * of `docker.ts`.
  */
+import type { Protocol } from '../core/workspace.ts'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 const RUN_TIMEOUT_MS = 30 * 60_000
 
 export type ResourceKind = 'container' | 'network' | 'volume'
+
+export interface ContainerFacts {
+  readonly image: string
+  readonly running: boolean
+  /** Capabilities that were taken away. */
+  readonly dropped: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  readonly mounts: readonly { readonly source: string; readonly target: string }[]
+  readonly ports: readonly {
+    readonly container: number
+    readonly host: number
+    readonly protocol: Protocol
+  }[]
+}
+
+/** The fields of `docker inspect` that are read. */
+interface Inspected {
+  readonly Config: {
+    readonly Image: string
+    readonly Labels: Readonly<Record<string, string>> | null
+    readonly Env: readonly string[] | null
+  }
+  readonly State: { readonly Status: string }
+  readonly Mounts: readonly { readonly Source: string; readonly Destination: string }[]
+  readonly HostConfig: {
+    readonly CapDrop: readonly string[] | null
+    readonly PortBindings: Readonly<Record<string, readonly { readonly HostPort: string }[] | null>> | null
+  }
+}
 
 type DockerCall = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
@@ -17,6 +48,13 @@ export function createObjectCommands(docker: DockerCall) {
     const all = kind === 'container' ? ['--all'] : []
     const { stdout } = await docker([kind, 'ls', ...all, '--quiet', '--filter', `label=${label}`])
     return lines(stdout)
+  }
+
+  /** What containers were made with; those that are not there are left out. */
+  async function inspectContainers(ids: readonly string[]): Promise<readonly ContainerFacts[]> {
+    if (ids.length === 0) return []
+    const result = await docker(['container', 'inspect', '--', ...ids], { okCodes: [0, 1] })
+    return (JSON.parse(result.stdout || '[]') as readonly Inspected[]).map(parseContainer)
   }
 
   async function removeResources(kind: ResourceKind, ids: readonly string[]): Promise<void> {
@@ -77,6 +115,7 @@ export function createObjectCommands(docker: DockerCall) {
 
   return {
     listResources,
+    inspectContainers,
     removeResources,
     makeVolume,
     listVolumesByAge,
@@ -84,6 +123,27 @@ export function createObjectCommands(docker: DockerCall) {
     listEndpoints,
     connect,
     disconnect,
+  }
+}
+
+function parseContainer({ Config, State, Mounts, HostConfig }: Inspected): ContainerFacts {
+  const variables = (Config.Env ?? []).map((line): [string, string] => [
+    line.slice(0, line.indexOf('=')),
+    line.slice(line.indexOf('=') + 1),
+  ])
+  const ports = Object.entries(HostConfig.PortBindings ?? {}).flatMap(([key, bindings]) => {
+    const [container, word] = key.split('/')
+    const protocol: Protocol = word === 'udp' ? 'udp' : 'tcp'
+    return (bindings ?? []).map(({ HostPort }) => ({ container: Number(container), host: Number(HostPort), protocol }))
+  })
+  return {
+    image: Config.Image,
+    running: State.Status === 'running',
+    dropped: HostConfig.CapDrop ?? [],
+    labels: Config.Labels ?? {},
+    env: Object.fromEntries(variables),
+    mounts: Mounts.map(({ Source, Destination }) => ({ source: Source, target: Destination })),
+    ports,
   }
 }
 

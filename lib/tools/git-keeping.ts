@@ -85,9 +85,9 @@ export function createKeepingCommands(git: GitCall) {
     await git(worktree, ['read-tree', 'HEAD'])
   }
 
-  /** Makes the links between a repository and a worktree lead to each other again, after either was moved. */
+  /** Makes a repository and a worktree lead to each other again, after either was moved; what it cannot is left. */
   async function repairWorktree(repo: string, path: string): Promise<void> {
-    await git(repo, ['worktree', 'repair', '--', path])
+    await git(repo, ['worktree', 'repair', '--', path], { okCodes: 'any' })
   }
 
   /** Submodules as `.gitmodules` of a worktree names them, whether or not they are there. */

@@ -4,11 +4,11 @@
  * it belongs to whoever works inside. git on this machine never runs on it: what has to be known of it here is read as plain
  * text by `private-refs.ts`, and commits come back through a program that runs where the workspace is.
  */
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { Runner } from '../system/exec.ts'
-import { copyTree, makeFolder, writeGenerated } from '../system/store.ts'
+import { copyTree, makeFolder, removeTree, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
 import type { AnyRef } from './git-refs.ts'
@@ -109,7 +109,7 @@ export function createPrivateGit(runner: Runner, git: Git) {
   async function adopt(local: Local, path: string, worktree: string, branch: string): Promise<void> {
     const from = findAdminDir(local.gitDir, worktree)?.path
     if (from === undefined) throw new Error(`${worktree} is not registered`)
-    const to = join(path, 'worktrees', basename(from))
+    const to = await ownFolder(path, basename(from))
     await makeFolder(join(to, 'info'), 0o755)
     const write = (file: string, text: string) => writeGenerated(join(to, file), text, 0o644)
     await write('HEAD', `ref: refs/heads/${branch}\n`)
@@ -125,10 +125,36 @@ export function createPrivateGit(runner: Runner, git: Git) {
     if (sparse.length === 0) return
     const config = readWithin(path, 'config')?.toString() ?? ''
     const more = formatSettings(sparse)
-    if (!config.includes(more)) await writeGenerated(join(path, 'config'), `${config}${more}`, 0o644)
+    if (config.includes(more)) return
+    await removeTree(join(path, 'config'))
+    await writeGenerated(join(path, 'config'), `${config}${more}`, 0o644)
   }
 
-  return { requireBorrowable, make, adopt }
+  /** Tells it where the worktree lies now, as the repository knows it. */
+  async function follow({ gitDir }: Local, path: string, worktree: string): Promise<void> {
+    const name = basename(findAdminDir(gitDir, worktree)?.path ?? '')
+    const folder = join(path, 'worktrees', name)
+    const whole = [dirname(folder), folder].every((one) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory())
+    if (name === '' || !whole) return
+    await removeTree(join(folder, 'gitdir'))
+    await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
+  }
+
+  return { requireBorrowable, make, adopt, follow }
+}
+
+/**
+ * The worktree's part of a private git dir, with nothing in it but submodules. Whoever worked inside may have left links in its
+ * place, through which we would write elsewhere; nobody is inside now.
+ */
+async function ownFolder(path: string, name: string): Promise<string> {
+  const folder = join(path, 'worktrees', name)
+  for (const one of [dirname(folder), folder]) {
+    if (lstatSync(one, { throwIfNoEntry: false })?.isDirectory() !== true) await removeTree(one)
+    await makeFolder(one, 0o755)
+  }
+  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
+  return folder
 }
 
 function ownSettings(settings: readonly Entry[], lfs: boolean): readonly Entry[] {

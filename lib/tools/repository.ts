@@ -121,7 +121,7 @@ export function listAdminDirs(gitDir: string): readonly AdminDir[] {
 /** The folder of one worktree in the git dir; where several claim it, the one that the worktree itself names. */
 export function findAdminDir(gitDir: string, worktree: string): AdminDir | undefined {
   const claiming = listAdminDirs(gitDir).filter((one) => one.worktree === worktree)
-  const named = readGitFile(join(worktree, '.git'))
+  const named = linkOf(worktree)
   return claiming.find(({ path }) => path === named) ?? claiming[0]
 }
 
@@ -136,7 +136,7 @@ const UNFINISHED: readonly (readonly [string, string])[] = [
 
 /** What was begun in a worktree and not ended, such as `rebase`. */
 export function listUnfinished(worktree: string): readonly string[] {
-  const gitDir = readGitFile(join(worktree, '.git'))
+  const gitDir = linkOf(worktree)
   return gitDir === undefined ? [] : listUnfinishedIn(gitDir)
 }
 
@@ -147,7 +147,7 @@ export function listUnfinishedIn(gitDir: string): readonly string[] {
 
 /** True when a worktree's folder and the repository lead to each other, so that git works in it. */
 export function isLinked(gitDir: string, worktree: string): boolean {
-  const named = readGitFile(join(worktree, '.git'))
+  const named = linkOf(worktree)
   if (named === undefined || !existsSync(join(named, 'HEAD'))) return false
   return realOrResolved(dirname(dirname(named))) === realOrResolved(gitDir)
 }
@@ -178,7 +178,7 @@ export function alternateLines(objects: string): readonly string[] {
 
 /** The branch that a worktree's folder is on now; null when detached, undefined when the folder is no worktree. */
 export function readBranch(worktree: string): string | null | undefined {
-  const gitDir = readGitFile(join(worktree, '.git'))
+  const gitDir = linkOf(worktree)
   const head = gitDir === undefined ? undefined : readLine(join(gitDir, 'HEAD'))
   return head === undefined ? undefined : branchOf(head)
 }
@@ -202,7 +202,12 @@ function isGitDir(dir: string): boolean {
   return existsSync(join(dir, 'HEAD')) && existsSync(join(dir, 'objects')) && existsSync(join(dir, 'refs'))
 }
 
-export function readGitFile(file: string): string | undefined {
+/** The folder in a git dir that a worktree's own `.git` file names, whether or not it is there. */
+export function linkOf(worktree: string): string | undefined {
+  return readGitFile(join(worktree, '.git'))
+}
+
+function readGitFile(file: string): string | undefined {
   const line = readLine(file)
   if (!line?.startsWith('gitdir: ')) return undefined
   const target = line.slice('gitdir: '.length)
@@ -217,7 +222,9 @@ function readText(file: string): string | undefined {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    // what may not be read tells as little as what is not there
+    if (['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? ''))
+      return undefined
     throw error
   }
 }

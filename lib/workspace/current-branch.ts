@@ -2,11 +2,11 @@
  * Where a workspace's git dir and HEAD are, by looking at files: `list` and every status ask, so that no git is started. Of a
  * git dir that is the workspace's own, nothing is believed; see `private-refs.ts`.
  */
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { type PrivateHead, readPrivateHead } from '../tools/private-refs.ts'
-import { type Repository, readBranch, readGitFile } from '../tools/repository.ts'
+import { linkOf, type Repository, readBranch } from '../tools/repository.ts'
 
 export interface PrivatePlace {
   readonly repo: string
@@ -32,7 +32,7 @@ export function repositoryOf({ repo: root, gitDir, worktree }: WorkspaceRecord):
 export function privateHead(home: HomePaths, record: WorkspaceRecord): PrivateHead | undefined {
   const place = privatePlace(home, record)
   if (place === undefined) return undefined
-  const admin = readGitFile(join(place.worktree, '.git'))
+  const admin = linkOf(place.worktree)
   return admin === undefined ? undefined : readPrivateHead(place.path, basename(admin))
 }
 

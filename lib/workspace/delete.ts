@@ -12,6 +12,7 @@ import type { Actions } from './apply.ts'
 import { removeFolder } from './foreign-files.ts'
 import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
 import { isUntouched, listLosses, refuseLoss } from './losses.ts'
+import { unmarkWorktree } from './marker.ts'
 import { observeOne } from './observe.ts'
 import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
@@ -226,6 +227,7 @@ function deleteActions(
         await working.notes
         if (record.gitMode === 'private')
           await (await import('./private-git.ts')).forgetPrivateGit(app, record, forgetAll)
+        await unmarkWorktree(record)
         await app.records.remove(record.id)
       },
     },

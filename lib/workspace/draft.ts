@@ -10,6 +10,7 @@ import { requireBackendName } from '../backends/registry.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
+import { shellWord } from '../core/shell.ts'
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
@@ -26,7 +27,7 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
-import { guardsOf, limitsOf, userInside } from './isolation.ts'
+import { type Guards, guardsOf, limitsOf, userInside } from './isolation.ts'
 import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
@@ -97,56 +98,84 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   else if (likely.failure !== undefined) throw likely.failure
 
   const instance = await loadInstance(app.home)
-  const ready = readyOfSettings(settings, instance, repo.root)
-  const asked = wantedPorts(configuredPorts(settings, repo), (request.ports ?? []).map(parsePortRequest))
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
-  const stack = detected === undefined ? undefined : stackOf(detected, settings)
-  const id = newWorkspaceId()
-  const wanted = await withReadyPorts(asked, { id, name, ...ready })
+  const what = { id: newWorkspaceId(), name, given, worktree, author, ...inside }
+  const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
+  const { record, wanted } = await newRecord(fresh, request.ports ?? [])
   return {
     branch,
     wanted,
     backend,
     project,
     record: {
-      schema: 1,
-      id,
-      name,
-      given,
-      displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
-      repo: repo.root,
-      project: settings.workspace.name ?? basename(repo.root),
+      ...record,
       branch: branch.branch,
       base: branch.create ? branch.commit : null,
       branchCreated: branch.ours,
-      worktree,
-      gitDir: worktree === null ? null : repo.gitDir,
-      backend: backend.name,
-      host: backend.host,
-      ...guards,
       ...(await allowedAtCreate(app, guards, settings.network.allow)),
-      createdAt: timestamp(),
       desired: request.start ? 'running' : 'stopped',
       ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
-      ...inside,
       env: parseEnvironment(request.env ?? [], app.env),
-      ...limitsOf(guards.isolation, settings, likely.own.workspace),
-      idleTimeout: settings.defaults.idleTimeout,
-      shortAlias: true,
-      author,
-      image: null,
-      hostKeyFingerprint: null,
       operation: beginOperation('create'),
-      ...(stack === undefined ? {} : { stack }),
-      ...ready,
-      ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
       ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
+}
+
+/** What every new record is made from, whether or not its worktree is there already. */
+export interface Fresh {
+  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'worktree' | 'author' | 'uid' | 'gid'>
+  readonly repo: Repository
+  readonly settings: Settings
+  /** The user's alone. */
+  readonly own: Settings
+  readonly guards: Guards
+  readonly backend: Backend
+  readonly instance: string
+  readonly detected: Detected | undefined
+}
+
+/** A record as the configuration has it, of a stopped workspace on no branch; and the ports that it wants. */
+export async function newRecord(
+  { what, repo, settings, own, guards, backend, instance, detected }: Fresh,
+  ports: readonly string[] = [],
+): Promise<{ readonly record: WorkspaceRecord; readonly wanted: readonly WantedPort[] }> {
+  const ready = readyOfSettings(settings, instance, repo.root)
+  const stack = detected === undefined ? undefined : stackOf(detected, settings)
+  const asked = wantedPorts(configuredPorts(settings, repo), ports.map(parsePortRequest))
+  const wanted = await withReadyPorts(asked, { ...what, ...ready })
+  const record: WorkspaceRecord = {
+    schema: 1,
+    ...what,
+    displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
+    repo: repo.root,
+    project: settings.workspace.name ?? basename(repo.root),
+    branch: '',
+    base: null,
+    branchCreated: false,
+    gitDir: what.worktree === null ? null : repo.gitDir,
+    backend: backend.name,
+    host: backend.host,
+    ...guards,
+    createdAt: timestamp(),
+    desired: 'stopped',
+    ports: unmappedPorts(wanted),
+    env: {},
+    ...limitsOf(guards.isolation, settings, own.workspace),
+    idleTimeout: settings.defaults.idleTimeout,
+    shortAlias: true,
+    image: null,
+    hostKeyFingerprint: null,
+    operation: null,
+    ...(stack === undefined ? {} : { stack }),
+    ...ready,
+    ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
+  }
+  return { record, wanted }
 }
 
 /** With the password that the workspace has already, or a new one. */
@@ -241,7 +270,7 @@ export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>
     hint:
       registered === undefined
         ? `To see what is in it, run \`ls -la ${path}\``
-        : `To remove that worktree, run \`git worktree remove ${path}\``,
+        : `To make that worktree a workspace, run \`nexus adopt ${shellWord(path)}\``,
     details: { path },
   })
 }

@@ -10,6 +10,7 @@ import { isWorkspaceId, nearest, parseName, repoLabel, type WorkspaceName } from
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { listMoved, refuseMoved } from './drift.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
 export async function findRepo(app: App, given: string | undefined): Promise<Repository> {
@@ -47,7 +48,15 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
   const records = await app.records.list()
   if (isWorkspaceId(given)) return records.find((record) => record.id === given) ?? refuseUnknown(given, records)
   const name = parseName(given)
-  return records.find((record) => record.repo === repo.root && record.name === name)
+  const found = records.find((record) => record.repo === repo.root && record.name === name)
+  if (found === undefined) {
+    const moved = listMoved(records, repo)
+    refuseMoved(
+      moved.filter((record) => record.name === name),
+      repo,
+    )
+  }
+  return found
 }
 
 /**

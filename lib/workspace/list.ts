@@ -8,6 +8,7 @@ import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
 import { changedInputs } from '../project/inputs.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
+import { findDrift } from './drift.ts'
 import { observeAll, observeOne, type Seen, toResource } from './observe.ts'
 
 const DIRTY_TIMEOUT_MS = 2_000
@@ -42,8 +43,10 @@ export async function listWorkspaces(app: App, request: ListRequest): Promise<re
 export async function describeWorkspace(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
   const resource = await toResource(app, await observeOne(app, record))
   const { worktree, inputs } = record
-  if (worktree === null || inputs === undefined || !existsSync(worktree)) return resource
-  return { ...resource, outdated: changedInputs(worktree, inputs) }
+  const drift = findDrift(record)
+  const note = drift === undefined || drift.broken ? {} : { drift: `${drift.text}; \`${drift.command}\` takes it over` }
+  if (worktree === null || inputs === undefined || !existsSync(worktree)) return { ...resource, ...note }
+  return { ...resource, ...note, outdated: changedInputs(worktree, inputs) }
 }
 
 /** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */

@@ -2,12 +2,12 @@
  * What a delete would lose: uncommitted and untracked files, unfinished work, commits that no branch has. What git ignores does
  * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
  */
-import { existsSync, readdirSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { isLinked, listUnfinished, readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { repositoryOf } from './current-branch.ts'
+import { isEmpty } from './drift.ts'
 
 const LOOK_TIMEOUT_MS = 60_000
 
@@ -51,7 +51,7 @@ export async function listLosses(app: App, record: WorkspaceRecord, dryRun: bool
 /** Its folder is gone or empty, or of a create that never finished and holds nothing of the user's. */
 export function isUntouched({ operation }: WorkspaceRecord, worktree: string): boolean {
   const unfinished = operation?.kind === 'create' && !operation.done.includes('worktree')
-  return unfinished || !existsSync(worktree) || readdirSync(worktree).length === 0
+  return unfinished || isEmpty(worktree)
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */

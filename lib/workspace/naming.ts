@@ -9,15 +9,21 @@ import type { App } from './app.ts'
  * @throws {NexusError} WORKSPACE_ALREADY_EXISTS when another workspace of the repository has the name
  */
 export async function claimName(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord> {
-  const { id, repo, name } = record
   return withLock(`${app.home.locks}/names`, async () => {
-    const others = (await app.records.list()).filter((other) => other.id !== id)
-    const twin = others.find((other) => other.repo === repo && other.name === name)
-    if (twin !== undefined) throw alreadyExists(twin)
-    const claimed = { ...record, shortAlias: others.every((other) => other.name !== name) }
+    const others = await requireFreeName(app, record)
+    const claimed = { ...record, shortAlias: others.every(({ name }) => name !== record.name) }
     await app.records.save(claimed)
     return claimed
   })
+}
+
+/** All other records. @throws {NexusError} as `claimName`, which alone is sure of it */
+export async function requireFreeName(app: App, record: WorkspaceRecord): Promise<readonly WorkspaceRecord[]> {
+  const { id, repo, name } = record
+  const others = (await app.records.list()).filter((other) => other.id !== id)
+  const twin = others.find((other) => other.repo === repo && other.name === name)
+  if (twin !== undefined) throw alreadyExists(twin)
+  return others
 }
 
 export function alreadyExists(record: WorkspaceRecord): NexusError {

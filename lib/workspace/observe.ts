@@ -10,6 +10,7 @@ import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } 
 import { isAlive } from '../system/process.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
+import { type Drift, findDrift } from './drift.ts'
 
 export interface Seen {
   readonly record: WorkspaceRecord
@@ -58,17 +59,19 @@ async function viewOf(app: App, name: string): Promise<View> {
 
 /** The view of one workspace, from what its backend saw. */
 export function judge(app: App, record: WorkspaceRecord, observation: Observation | undefined): Seen {
-  const worktreePresent = record.worktree === null || existsSync(record.worktree)
+  const drift = findDrift(record)
+  const gone = drift?.kind === 'worktree-gone' || drift?.kind === 'worktree-moved'
+  const worktreePresent = record.worktree === null || (!gone && existsSync(record.worktree))
   const now = currentBranch(app.home, record)
   const branch = now === undefined ? record.branch : (now ?? '(detached)')
-  return { record, ...stateOf(record, observation, worktreePresent), observation, worktreePresent, branch }
+  return { record, ...stateOf(record, observation, drift), observation, worktreePresent, branch }
 }
 
 /** Exported for tests: the state of one workspace from everything that is known of it. */
 export function stateOf(
   record: WorkspaceRecord,
   observation: Observation | undefined,
-  worktreePresent: boolean,
+  drift: Drift | undefined,
 ): { readonly state: WorkspaceState; readonly reason: string } {
   const { operation } = record
   const works = operation !== null && isAlive(operation)
@@ -83,7 +86,7 @@ export function stateOf(
       reason: `${kind} was interrupted; \`nexus ${kind === 'create' ? 'up' : 'delete'} ${record.name}\` finishes it`,
     }
   }
-  if (!worktreePresent) return { state: 'error', reason: `the worktree ${record.worktree} is missing` }
+  if (drift?.broken === true) return { state: 'error', reason: `${drift.text}; \`${drift.command}\` mends it` }
   const seen = observation ?? {
     state: 'stopped' as const,
     reason: record.desired === 'stopped' ? '' : 'it has no containers',

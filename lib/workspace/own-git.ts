@@ -1,4 +1,5 @@
 /** The steps of an `up` for a workspace that has a git dir of its own; for others they do nothing, and load nothing. */
+import { existsSync } from 'node:fs'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 
@@ -16,8 +17,15 @@ export async function rescueCommits(app: App, record: WorkspaceRecord): Promise<
   if ((await own.findMoved(app, record)) !== undefined) await own.bringBack(app, record, false)
 }
 
-export async function make(app: App, record: WorkspaceRecord): Promise<void> {
+async function make(app: App, record: WorkspaceRecord): Promise<void> {
   await (await load(record))?.makePrivateGit(app, record)
+}
+
+/** Beside the checkout; nothing of it goes on when the other has failed. */
+export async function makeBeside(app: App, record: WorkspaceRecord, filling: Promise<void>): Promise<void> {
+  const both = [make(app, record), filling]
+  await Promise.allSettled(both)
+  await Promise.all(both)
 }
 
 export async function adopt(app: App, record: WorkspaceRecord): Promise<void> {
@@ -26,10 +34,17 @@ export async function adopt(app: App, record: WorkspaceRecord): Promise<void> {
   await own?.noteBeginning(app, record)
 }
 
-/** For a worktree that came back without it. */
+/** For a worktree that came back, or was taken over, without it. */
 export async function beginAnew(app: App, record: WorkspaceRecord): Promise<void> {
+  const own = await load(record)
+  if (own === undefined || own.isBegun(app, record) || record.worktree === null || !existsSync(record.worktree)) return
   await make(app, record)
   await adopt(app, record)
+}
+
+/** After nobody is inside any more, and something was moved. */
+export async function follow(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await load(record))?.followWorktree(app, record)
 }
 
 export async function forget(app: App, record: WorkspaceRecord): Promise<void> {

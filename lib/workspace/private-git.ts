@@ -13,6 +13,12 @@ import type { App } from './app.ts'
 import { privatePlace } from './current-branch.ts'
 import { removeFolder } from './foreign-files.ts'
 
+/** After the worktree or the repository was moved. */
+export async function followWorktree(app: App, record: WorkspaceRecord): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place !== undefined) await createPrivateGit(app.runner, app.git).follow(place, place.path, place.worktree)
+}
+
 /**
  * @throws {NexusError} UNSUPPORTED before anything is changed, when the backend or the repository cannot have it
  */

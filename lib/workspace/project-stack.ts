@@ -127,7 +127,7 @@ function sharedOf(
   record: WorkspaceRecord,
 ): StackRecord['shared'] {
   if (model === undefined || services.length === 0) return undefined
-  const database = sharedDatabase(services, model, databaseName(record.name, record.id))
+  const database = sharedDatabase(services, model, databaseName(record))
   return { services, ...(database === undefined ? {} : { database }) }
 }
 

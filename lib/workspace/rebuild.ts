@@ -8,6 +8,7 @@ import { hasFixedImages, withFixedBase } from '../stack/network.ts'
 import type { App } from './app.ts'
 import { takePlace } from './budget.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
+import { requirePlaces } from './drift.ts'
 import { admitHooks, runStartHooks, secretsFor } from './hooks.ts'
 import { limitsOf } from './isolation.ts'
 import { observeOne, requireEngine } from './observe.ts'
@@ -27,6 +28,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 
 /** Under the workspace's lock. */
 export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  requirePlaces(present)
   const project = projectOf(present)
   const backend = await app.backend(present.backend)
   const { settings } = await app.config(project)

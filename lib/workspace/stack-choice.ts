@@ -12,7 +12,7 @@ import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
 /** With the ports of ready services, which the services of the project must not be called like. */
 export async function withReadyPorts(
   wanted: readonly WantedPort[],
-  record: Pick<WorkspaceRecord, 'id' | 'name' | 'ready'>,
+  record: Pick<WorkspaceRecord, 'id' | 'name' | 'madeAs' | 'ready'>,
   services: readonly string[] = [],
 ): Promise<readonly WantedPort[]> {
   if (record.ready === undefined) return wanted

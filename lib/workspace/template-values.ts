@@ -11,7 +11,7 @@ export async function templateValues(record: WorkspaceRecord): Promise<Readonly<
     id: record.id,
     slug: record.name.replaceAll('-', '_'),
     branch: record.branch,
-    'db.name': record.stack?.shared?.database?.name ?? databaseName(record.name, record.id),
+    'db.name': record.stack?.shared?.database?.name ?? databaseName(record),
   }
   const variables = readyOf(record, { startInterval: true })?.environment ?? {}
   const known = {

@@ -8,12 +8,14 @@ import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { newWorkspaceId, parseName, type WorkspaceName } from '../core/names.ts'
+import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../system/store.ts'
 import { findAdminDir, MARKER, type Repository, requireRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { requireFreeFolder } from './draft.ts'
 import { moveFolder } from './foreign-files.ts'
+import { markWorktree } from './marker.ts'
 import { alreadyExists, claimName } from './naming.ts'
 import { withRepository } from './operate.ts'
 import * as ownGit from './own-git.ts'
@@ -135,7 +137,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   if (!existsSync(join(admin.path, 'index'))) await app.git.readHead(worktree)
   await relinkSubmodules(app, admin.path, worktree)
   if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }))
-  await writeFileAtomic(join(admin.path, MARKER), `${record.id}\n`, 0o644)
+  await markWorktree(record)
   await ownGit.beginAnew(app, record)
 }
 
@@ -167,7 +169,7 @@ async function putFiles(app: App, entry: TrashEntry, worktree: string, files: st
   await removeIfEmpty(worktree)
   if (!(await moveFolder(app, entry.record, files, worktree))) {
     throw new NexusError('UNSUPPORTED', `${files} is on another file system than ${worktree}.`, {
-      hint: `To have the files, copy them: \`cp -a ${files} <folder>\``,
+      hint: `To have the files, copy them: \`cp -a ${shellWord(files)} <folder>\``,
     })
   }
   if (basename(dirname(files)) === '.trash') await removeIfEmpty(dirname(files))

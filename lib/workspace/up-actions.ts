@@ -19,11 +19,12 @@ import type { Actions } from './apply.ts'
 import type { Draft } from './draft.ts'
 import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
+import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
 import { type Working, withRepository } from './operate.ts'
 import * as ownGit from './own-git.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
-import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
+import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -153,13 +154,14 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         try {
           await addWorktree(app, working.record, draft, again)
           added = true
+          await markWorktree(working.record)
         } catch (error) {
           // git takes back what it did when it fails, but not when it is ended
           added = app.interruption.signal.aborted
           throw error
         }
       })
-      await Promise.all([fillWorktree(app, worktree), ownGit.make(app, working.record)])
+      await ownGit.makeBeside(app, working.record, fillWorktree(app, worktree))
       await bringIgnored(app, working.record, draft)
       await ownGit.adopt(app, working.record)
       await giveToInside(app, working.record)
@@ -184,15 +186,6 @@ async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft,
   const { worktree, gitDir } = localFiles(record)
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
-}
-
-/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
-async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
-  if (!branch.create) return
-  const name = `refs/heads/${branch.branch}`
-  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
-  if (ref?.commit === branch.commit && ref.worktree === '')
-    await app.git.deleteBranch(repo, branch.branch, branch.commit)
 }
 
 interface Making {

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
@@ -14,6 +15,7 @@ import type { Actions } from './apply.ts'
 import type { BranchChoice } from './branch.ts'
 import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
+import { requirePlaces } from './drift.ts'
 import { noteRunningParts } from './git-snapshot.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from './hooks.ts'
 import { claimName } from './naming.ts'
@@ -102,16 +104,28 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
 export interface StartOptions {
   readonly dryRun: boolean
   readonly start: boolean
+  /** False: a stopped workspace is looked at, and not taken for as Nexus left it. */
+  readonly asLeft?: boolean
 }
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
 export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
   const claim = { as: 'start', dryRun: options.dryRun } as const
-  return exclusively(app, found.id, (record) => startLocked(app, requireThere(record, found), options), claim)
+  const body = async (there: WorkspaceRecord | undefined) => {
+    const record = requireThere(there, found)
+    try {
+      return await startLocked(app, record, options)
+    } catch (error) {
+      if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
+      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
+    }
+  }
+  return exclusively(app, found.id, body, claim)
 }
 
 /** The same under the workspace's lock; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+  requirePlaces(record)
   const project = projectOf(record)
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])
@@ -152,7 +166,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Ope
  * @throws {NexusError} BACKEND_UNAVAILABLE
  */
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
-  const plain = record.stack === undefined
+  const plain = record.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
     return judge(app, record, { state: 'stopped', reason: '' })
   }
@@ -230,7 +244,11 @@ export function withInputs({ record, model }: Working): WorkspaceRecord {
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */
 export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
-  const folders = [record.worktree, record.repo].filter((folder) => folder !== null)
+  return projectIn([record.worktree, record.repo].filter((folder) => folder !== null))
+}
+
+/** In the first of these folders that has one. */
+export function projectIn(folders: readonly string[]): ConfigSources['project'] {
   const file = folders.map((folder) => `${folder}/.nexus/config.yaml`).find((path) => existsSync(path))
   return file === undefined ? undefined : { file }
 }

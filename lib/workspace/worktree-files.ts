@@ -29,6 +29,15 @@ export async function fillWorktree(app: App, worktree: string): Promise<void> {
   }
 }
 
+/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
+export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create) return
+  const name = `refs/heads/${branch.branch}`
+  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
+  if (ref?.commit === branch.commit && ref.worktree === '')
+    await app.git.deleteBranch(repo, branch.branch, branch.commit)
+}
+
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
 export async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
   const { settings } = await app.config(project)

@@ -5,6 +5,7 @@ import { formatAge } from '../../lib/core/time.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
+import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/list.ts'
 import type { Call, Run } from './command.ts'
@@ -14,6 +15,7 @@ export const list: Run = async (call) => {
   const repo = await repositoryOf(call)
   const columns = { repo: repo === undefined, dirty: call.flag('dirty'), size: call.flag('size') }
   const workspaces = await listWorkspaces(call.app, { ...columns, repo })
+  await tellMoved(call)
   const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, columns)
   return { data: { workspaces }, text }
 }
@@ -23,6 +25,16 @@ export async function repositoryOf(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
   if (given !== undefined) return (await findRepo(call.app, given)).root
   return call.flag('all') ? undefined : findRepository(call.cwd)?.root
+}
+
+/** A repository that was moved has no workspaces by its new path, though their worktrees are in it. */
+async function tellMoved({ app, cwd }: Call): Promise<void> {
+  const here = findRepository(cwd)
+  const moved = here === undefined ? [] : listMoved(await app.records.list(), here)
+  if (moved.length === 0) return
+  const names = moved.map(({ name }) => name).join(', ')
+  const text = `this repository was moved here from ${moved[0]?.repo}, where Nexus looks for ${names}`
+  app.emit({ type: 'warning', text, hint: 'To tell Nexus, run `nexus repair --all`' })
 }
 
 function nothing(repo: string | undefined): string {
@@ -79,6 +91,7 @@ export const status: Run = async (call) => {
   const state = resource.reason === '' ? resource.state : `${resource.state}: ${resource.reason}`
   const fields = [
     ['state', state] as const,
+    ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
     ...outdated(resource),
     ['id', resource.id] as const,
     ['repository', resource.repo] as const,

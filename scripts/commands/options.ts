@@ -15,15 +15,8 @@ export const APPROVE = {
   config: 'trust.approve',
 }
 
-export const CREATE_OPTIONS = [
-  { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
-  { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
-  { flag: '--branch <name>', text: 'work on this existing branch' },
-  { flag: '--pr <number>', text: 'start from a pull or merge request of origin' },
-  { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
-  { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
-  { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
-  { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
+/** What guards a workspace is the user's word, given when its record is made. */
+export const GUARD_OPTIONS = [
   { flag: '--isolation <level>', text: 'standard or agent', config: 'isolation' },
   { flag: '--git-mode <mode>', text: 'shared or private; default: as the isolation has it', config: 'git.mode' },
   {
@@ -36,6 +29,18 @@ export const CREATE_OPTIONS = [
     text: 'hosts that can be reached in mode allowlist: names, git-hosts, model-apis, registries; several as a,b',
     config: 'network.allow',
   },
+]
+
+export const CREATE_OPTIONS = [
+  { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
+  { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
+  { flag: '--branch <name>', text: 'work on this existing branch' },
+  { flag: '--pr <number>', text: 'start from a pull or merge request of origin' },
+  { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
+  { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
+  { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
+  { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
+  ...GUARD_OPTIONS,
   { flag: '--pids <number>', text: 'at most this many processes', config: 'workspace.pids' },
   { flag: '--no-start', text: 'make everything but start nothing' },
   NO_HOOKS,

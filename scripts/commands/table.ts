@@ -4,6 +4,7 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
@@ -21,6 +22,7 @@ const trust = () => import('./trust.ts')
 export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
   ...TRASH,
+  ...BY_HAND,
   {
     name: 'list',
     aliases: ['ls'],

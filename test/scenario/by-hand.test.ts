@@ -3,12 +3,12 @@
  * and names a worktree that somebody removed.
  */
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openDemo, type Scene } from './scene.ts'
+import { LIMIT_MS, must, openDemo, openScene, type Scene } from './scene.ts'
 
 suite('by hand', (test) => {
   test(
@@ -72,7 +72,7 @@ suite('by hand', (test) => {
       await using scene = await openDemo()
       const worktree = join(scene.repo.path, '.worktree', 'demo')
       await rm(worktree, { recursive: true })
-      assert.is(await stateOf(scene), `error: the worktree ${worktree} is missing`)
+      assert.is(await stateOf(scene), `error: the worktree ${worktree} is missing; \`nexus up demo\` mends it`)
       await scene.up('demo')
       assert.ok(existsSync(join(worktree, 'README.md')))
       assert.is(await stateOf(scene), 'running')
@@ -82,18 +82,131 @@ suite('by hand', (test) => {
   )
 
   test(
-    'a workspace whose worktree is gone can be deleted',
+    'compose file, network, containers and image taken away: the next start has them again, with the same key and ports',
     async () => {
       await using scene = await openDemo()
-      await rm(join(scene.repo.path, '.worktree', 'demo'), { recursive: true })
+      const [demo] = await scene.list()
+      const project = `nexus-demo-${demo?.id.slice(3)}`
+      const file = join(scene.home, '.nexus', 'workspaces', demo?.id ?? '', 'docker-compose.yml')
+      const container = `${project}-workspace-1`
+      const text = await readFile(file, 'utf8')
+      const isAsBefore = async () => {
+        const [now] = await scene.list()
+        assert.equal([now?.state, now?.reason, now?.ports, now?.ssh], ['running', '', demo?.ports, demo?.ssh])
+        assert.is(await scene.inside('demo', 'cat', 'README.md'), '# A project\n')
+      }
+
+      await rm(file)
+      await scene.ok(['pause', 'demo'])
+      await scene.ok(['resume', 'demo'])
+      await scene.ok(['repair', 'demo'])
+      assert.is(await readFile(file, 'utf8'), text)
+      await rm(file)
+      await scene.ok(['stop', 'demo'])
+      await must(['docker', 'rename', container, `${project}-renamed`])
+      await must(['docker', 'network', 'rm', `${project}_default`])
+      const { stderr } = await scene.run(['start', 'demo'])
+      assert.match(stderr, /warning: a network was removed by hand: the containers are made anew/)
+      await isAsBefore()
+      assert.is(await readFile(file, 'utf8'), text)
+
+      await scene.ok(['stop', 'demo'])
+      const image = (await must(['docker', 'inspect', '--format', '{{.Config.Image}}', container])).trim()
+      await must(['docker', 'rm', container])
+      await must(['docker', 'network', 'rm', `${project}_default`])
+      // built again from the engine's cache
+      await must(['docker', 'image', 'rm', image])
+      await scene.ok(['start', 'demo'])
+      await isAsBefore()
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'renamed, its repository moved, its record lost, then the whole home: volumes, changes and id are there after each',
+    async () => {
+      const config = 'caches: []\n'
+      const compose =
+        'services:\n  box:\n    image: debian:bookworm-slim\n    command: sleep infinity\n    volumes: [data:/data]\nvolumes: {data: {}}\n'
+      const files = { 'compose.yaml': compose, '.nexus/config.yaml': config, 'README.md': 'x\n' }
+      await using scene = await openScene({ files, folder: 'old' })
+      const { id, worktree } = await scene.up('demo')
+      await writeFile(join(worktree ?? '', 'README.md'), 'changed\n')
+      const box = () => `nexus-demo-${id.slice(3)}-box-1`
+      await must(['docker', 'exec', box(), 'sh', '-c', 'echo kept > /data/file'])
+
+      await scene.ok(['rename', 'demo', 'better'])
+      assert.is(
+        await must(['ssh', '-F', join(scene.home, '.nexus', 'ssh', 'config'), 'better.nexus', 'echo $NEXUS_WS_ID']),
+        `${id}\n`,
+      )
+
+      const cwd = join(scene.root, 'new')
+      await rename(scene.repo.path, cwd)
+      const moved = { cwd }
+      const { stderr } = await scene.run(['list'], moved)
+      assert.match(stderr, /was moved here from \S+\/old.*better/)
+      const isWhole = async (name: string) => {
+        const there = JSON.parse(await scene.ok(['up', name, '--json'], moved))
+        assert.equal([there.id, there.state, there.repo], [id, 'running', cwd])
+        assert.is(await scene.ok(['exec', name, '--', 'git', 'status', '--porcelain'], moved), ' M README.md\n')
+        assert.is(await must(['docker', 'exec', box(), 'cat', '/data/file']), 'kept\n')
+      }
+      await scene.ok(['repair', '--all'], moved)
+      await isWhole('better')
+
+      const running = await must(['docker', 'inspect', '--format', '{{.Id}} {{.State.StartedAt}}', box()])
+      await rm(join(scene.home, '.nexus', 'workspaces', id, 'workspace.json'))
+      await scene.ok(['adopt', join(cwd, '.worktree', 'demo')], moved)
+      assert.is(await must(['docker', 'inspect', '--format', '{{.Id}} {{.State.StartedAt}}', box()]), running)
+      await isWhole('better')
+
+      const other = { ...moved, env: { NEXUS_HOME: join(scene.root, 'another') } }
+      await scene.refused(['adopt', box()], 2, 'UNSUPPORTED', other)
+      const instance = await readFile(join(scene.home, '.nexus', 'state', 'instance'))
+      await rm(join(scene.home, '.nexus'), { recursive: true })
+      await scene.ok(['adopt', box(), '--name', 'again'], moved)
+      await isWhole('again')
+      await scene.ok(['delete', 'again', '--force', '--no-trash'], moved)
+      await rename(cwd, scene.repo.path)
+      await cleanEngineOf(instance.toString().trim())
+    },
+    2 * LIMIT_MS,
+  )
+
+  test(
+    'a workspace of which everything is gone already can be deleted, and nothing is left',
+    async () => {
+      await using scene = await openScene()
+      const nothing = await scene.made()
+      const { id } = await scene.up('demo')
+      const home = join(scene.home, '.nexus')
+      const project = `nexus-demo-${id.slice(3)}`
+      await rm(join(scene.repo.path, '.worktree'), { recursive: true })
+      await scene.repo.git('worktree', 'prune')
+      await scene.repo.git('branch', '--delete', '--force', 'nexus/demo')
+      await must(['docker', 'rm', '--force', `${project}-workspace-1`])
+      await must(['docker', 'network', 'rm', `${project}_default`])
+      for (const part of ['ssh', 'docker-compose.yml', 'ssh_config']) {
+        await rm(join(home, 'workspaces', id, part), { recursive: true })
+      }
+      for (const file of ['ports.json', 'subnets.json']) await rm(join(home, 'state', file))
+      assert.match(await stateOf(scene), /^error: the worktree \S+ is missing; `nexus up demo` mends it$/)
       await scene.ok(['delete', 'demo'])
-      assert.equal(await scene.list(), [])
-      assert.not.match(await scene.repo.git('worktree', 'list', '--porcelain'), /demo/)
+      assert.equal(await scene.made(), nothing)
       assert.is((await runProcess(['git', 'fsck'], { cwd: scene.repo.path })).code, 0)
     },
     LIMIT_MS,
   )
 })
+
+/** Images are all that is left of an instance whose home is gone. */
+async function cleanEngineOf(instance: string): Promise<void> {
+  const label = `label=dev.nexus.instance=${instance}`
+  const ids = (await must(['docker', 'image', 'ls', '-q', '--filter', label])).split('\n').filter(Boolean)
+  assert.ok(ids.length > 0)
+  await must(['docker', 'image', 'rm', ...new Set(ids)])
+}
 
 async function stateOf(scene: Scene): Promise<string> {
   const [demo] = await scene.list()

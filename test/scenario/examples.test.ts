@@ -12,20 +12,15 @@ import { openScene, type Scene, startProcess } from './scene.ts'
 
 const LIMIT_MS = 180_000
 
-/** What has to hold before an example makes sense; for all others, that the workspace runs. */
-const BEFORE: Readonly<Record<string, readonly (readonly string[])[]>> = {
-  compare: [['create', 'feature-b', '--no-start']],
-  create: [['delete', 'feature-auth']],
-  resume: [['pause', 'feature-auth']],
-  start: [['stop', 'feature-auth']],
-  'network allow': [
-    ['delete', 'feature-auth'],
-    ['up', 'feature-auth', '--network', 'allowlist'],
-  ],
-  'trash restore': [
-    ['exec', 'feature-auth', '--', 'touch', 'new'],
-    ['delete', 'feature-auth', '--force'],
-  ],
+/** What is typed before an example makes sense; before all others the workspace runs. */
+const BEFORE: Readonly<Record<string, string>> = {
+  compare: 'nexus create feature-b --no-start',
+  create: 'nexus delete feature-auth',
+  resume: 'nexus pause feature-auth',
+  start: 'nexus stop feature-auth',
+  'network allow': 'nexus delete feature-auth && nexus up feature-auth --network allowlist',
+  'trash restore': 'nexus exec feature-auth -- touch new && nexus delete feature-auth --force',
+  adopt: 'git worktree add --quiet -b mine ../my-worktree',
 }
 
 suite('examples', (test) => {
@@ -38,7 +33,8 @@ suite('examples', (test) => {
       await symlink(join(process.cwd(), 'dist', 'nexus.js'), join(bin, 'nexus'))
       for (const { name, example, endless } of COMMANDS) {
         await scene.ok(['up', 'feature-auth'])
-        for (const before of BEFORE[name] ?? []) await scene.ok(before)
+        const before = BEFORE[name]
+        if (before !== undefined) assert.is((await runExample(scene, bin, before)).code, 0, before)
         const { code, stderr } = await (endless ? interruptExample : runExample)(scene, bin, example)
         assert.is(code, endless ? 130 : 0, `${example}\n${stderr}`)
         assert.ok(example.startsWith(`nexus ${name}`), `the example of ${name} shows another command: ${example}`)

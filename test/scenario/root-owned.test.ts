@@ -45,7 +45,8 @@ suite('files of root', (test) => {
 
       // its top folder too: it can be moved only by who owns it
       await must(['chown', 'root:root', worktree])
-      await chmod(worktree, 0o755)
+      await chmod(worktree, 0o700)
+      assert.match(await scene.ok(['list']), /git knows nothing of the worktree/)
       await scene.ok(['delete', 'demo', '--force'])
       await untouched()
       await withoutEngine(scene)

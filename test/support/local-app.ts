@@ -86,6 +86,7 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
     pause: (record) => set(record, 'paused'),
     resume: (record) => set(record, 'running'),
     remove: async ({ id }) => void running.delete(id),
+    dismantle: async ({ id }) => void running.delete(id),
     isReachable: async () => false,
     exec: unused,
     capture: unused,

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import { placeServices, readyServices } from '../../lib/stack/catalogue.ts'
 import { databaseName } from '../../lib/stack/database.ts'
 import { formatCompose, type Yaml } from '../../lib/system/render.ts'
@@ -17,7 +18,7 @@ import { tempDir } from '../support/temp.ts'
 
 const LIMIT_MS = BUILD_LIMIT_MS + 120_000
 const PASSWORD = 'k3v9q2xak3v9q2xa'
-const DATABASE = databaseName('feature-auth', 'ws-k3v9q2xa')
+const DATABASE = databaseName({ id: 'ws-k3v9q2xa' as WorkspaceId, name: 'feature-auth' as WorkspaceName })
 
 interface Stack extends AsyncDisposable {
   /** Waits until all are healthy. */

@@ -322,13 +322,22 @@ suite('doctor', (test) => {
       [],
     )
     await git('-C', worktree, 'switch', '--quiet', '-c', 'other')
-    assert.match((await only(world, 'worktrees')).message, /was made for branch nexus\/demo and is on other\.$/)
+    assert.match(
+      (await only(world, 'worktrees')).message,
+      /^Workspace demo: its worktree is on branch other, not on nexus\/demo\.$/,
+    )
     await git('-C', worktree, 'switch', '--quiet', 'nexus/demo')
+    await rm(join(worktree, '.git'))
+    assert.match((await fixed(world, 'worktrees')).message, /git knows nothing of the worktree \S+ any more\.$/)
+    await git('-C', worktree, 'status')
     await rm(worktree, { recursive: true })
-    assert.match((await only(world, 'worktrees')).message, /\.worktree\/demo of workspace demo is missing\.$/)
+    assert.match(
+      (await only(world, 'worktrees')).message,
+      /^Workspace demo: the worktree \S+\/\.worktree\/demo is missing\.$/,
+    )
     await world.app.records.save({ ...record, repo: '/nowhere', gitDir: '/nowhere/.git', worktree: '/nowhere/w' })
     await git('worktree', 'prune')
-    assert.match((await only(world, 'worktrees')).message, /^The repository \/nowhere of workspace demo is gone\.$/)
+    assert.match((await only(world, 'worktrees')).message, /^Workspace demo: the repository \/nowhere is gone\.$/)
   })
 
   test('git-config: what git runs and changed meanwhile is named until it is accepted or undone', async () => {

@@ -2,14 +2,18 @@
  * What of an instance's Docker objects is a leftover, from rows as the CLI gives them; what is known to be wrong with versions,
  * clocks and address pools; sizes and versions as text.
  */
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { judgeClock, judgePools, judgeVersions } from '../../lib/backends/docker/diagnosis.ts'
 import { findLeftovers, type Seen } from '../../lib/backends/docker/leftovers.ts'
 import type { Needed } from '../../lib/backends/housekeeping.ts'
 import { formatSize, parseSize, sumSizes } from '../../lib/core/sizes.ts'
 import { isOlder, lacksFix } from '../../lib/core/versions.ts'
 import { type LabelledRow, parseDiskUse } from '../../lib/tools/docker-facts.ts'
+import { MARKER } from '../../lib/tools/repository.ts'
 import { makeRecord } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
+import { tempRepo } from '../support/temp.ts'
 
 const NOW = Date.parse('2026-11-26T12:00:00Z')
 const HOUR = 3_600_000
@@ -53,6 +57,18 @@ suite('leftovers on Docker', (test) => {
       }),
       ['container c2', 'network n2', 'volume v2'].map((what) => `part ${what}: workspace ws-aaaaaaaa is gone`),
     )
+  })
+
+  test('a workspace whose record alone is lost is none: its worktree is there', async () => {
+    await using repo = await tempRepo()
+    const worktree = join(repo.path, '.worktree', 'x')
+    await repo.git('worktree', 'add', '--quiet', worktree)
+    await writeFile(join(repo.path, '.git', 'worktrees', 'x', MARKER), 'ws-aaaaaaaa\n')
+    const lost = { workspace: 'ws-aaaaaaaa', repo: repo.path }
+    const parts = { containers: [row('c', lost)], networks: [row('n', lost)], volumes: [row('v', lost)] }
+    assert.equal(found(parts), [])
+    await rm(worktree, { recursive: true })
+    assert.is(found(parts).length, 3)
   })
 
   test('a helper is one after an hour', () => {

@@ -214,7 +214,10 @@ suite('ids and labels', (test) => {
   }
 
   test('the compose project is made of name and id', () => {
-    assert.is(composeProject(parseName('feature-auth'), 'ws-k3v7q2xa' as WorkspaceId), 'nexus-feature-auth-k3v7q2xa')
+    const made = { id: 'ws-k3v7q2xa' as WorkspaceId, name: parseName('feature-auth') }
+    assert.is(composeProject(made), 'nexus-feature-auth-k3v7q2xa')
+    const renamed = { ...made, name: parseName('auth'), madeAs: made.name }
+    assert.is(composeProject(renamed), composeProject(made), 'a rename loses no volume')
   })
 
   test('a repository label is a host name label, never empty', () => {

@@ -6,6 +6,7 @@ import type { WorkspaceId } from '../../lib/core/names.ts'
 import type { Observation, Operation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
 import { type ContainerRow, parseContainers } from '../../lib/tools/docker.ts'
+import type { Drift } from '../../lib/workspace/drift.ts'
 import { stateOf } from '../../lib/workspace/observe.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -108,6 +109,7 @@ const operation = (kind: Operation['kind'], alive: boolean): Operation => ({
   ...(alive ? {} : { bootId: 'another boot' }),
 })
 
+const GONE: Drift = { kind: 'worktree-gone', text: 'the worktree is missing', command: 'nexus up x', broken: true }
 const running: Observation = { state: 'running', reason: '' }
 const stopped: Observation = { state: 'stopped', reason: '' }
 const unknown: Observation = { state: 'unknown', reason: 'the engine does not answer' }
@@ -121,7 +123,7 @@ suite('stateOf', (test) => {
     ['neither engine nor worktree', {}, unknown, false, 'unknown: the engine does not answer'],
     ['no containers though it should run', {}, undefined, true, 'stopped: it has no containers'],
     ['no containers, as wanted', { desired: 'stopped' }, undefined, true, 'stopped'],
-    ['the worktree is gone', {}, running, false, 'error: the worktree /r/.worktree/x is missing'],
+    ['the worktree is gone', {}, running, false, 'error: the worktree is missing; `nexus up x` mends it'],
     ['being created', { operation: operation('create', true) }, undefined, false, `creating: create ${works}`],
     ['being deleted', { operation: operation('delete', true) }, running, true, `deleting: delete ${works}`],
     [
@@ -148,11 +150,11 @@ suite('stateOf', (test) => {
     ['an interrupted stop is what is seen', { operation: operation('stop', false) }, running, true, 'running'],
     ['being stopped', { operation: operation('stop', true) }, running, true, `running: stop ${works}`],
   ] as const) {
-    test(what, () => assert.is(told(stateOf(record(change), view, present)), expected))
+    test(what, () => assert.is(told(stateOf(record(change), view, present ? undefined : GONE)), expected))
   }
 
   test('the pid of an operation alone does not make it alive', () => {
     const reused = { ...operation('create', true), pidStart: '1' }
-    assert.is(stateOf(record({ operation: reused }), undefined, true).state, 'error')
+    assert.is(stateOf(record({ operation: reused }), undefined, undefined).state, 'error')
   })
 })

@@ -1,5 +1,6 @@
 /** Pure parts of what a project brings: templates, caches, seeds, secrets, places of errors, mapping of shared services. */
 import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
+import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import { parseDuration } from '../../lib/core/time.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { substitute } from '../../lib/project/env-template.ts'
@@ -170,8 +171,10 @@ suite('shared services', (test) => {
   })
 
   test('a database of the workspace', () => {
-    assert.is(databaseName('feature-auth', 'ws-abc'), 'feature_auth_abc')
-    assert.is(databaseName('2fa', 'ws-abc'), 'w_2fa_abc')
+    const named = (name: string) => ({ id: 'ws-abc' as WorkspaceId, name: name as WorkspaceName })
+    assert.is(databaseName(named('feature-auth')), 'feature_auth_abc')
+    assert.is(databaseName(named('2fa')), 'w_2fa_abc')
+    assert.is(databaseName({ ...named('new'), madeAs: named('old').name }), 'old_abc')
     for (const engine of ['postgres', 'mysql'] as const) {
       const database = { service: 'db', engine, name: 'x_1' }
       assert.match(createScript(database), /CREATE DATABASE (IF NOT EXISTS )?x_1/)

@@ -5,6 +5,7 @@
  */
 import { basename, dirname } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
@@ -34,7 +35,7 @@ export function createRootHelper(
     } catch (error) {
       if (!(error instanceof NexusError)) throw error
       throw new NexusError(error.code, `${path} holds files of another user, which need a container to remove.`, {
-        hint: `To go on, start the engine with \`make setup\` and repeat, or run \`sudo rm -rf ${path}\``,
+        hint: `To go on, start the engine with \`make setup\` and repeat, or run \`sudo rm -rf ${shellWord(path)}\``,
         output: [error.message, error.output].filter(Boolean).join('\n'),
         details: { path },
         cause: error,

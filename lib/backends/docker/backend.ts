@@ -11,10 +11,9 @@ import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { readIfPresent, removeTree, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
+import { readIfPresent, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker, requireComposeVersion } from '../../tools/docker.ts'
 import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
-import type { ResourceKind } from '../../tools/docker-objects.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -23,9 +22,7 @@ import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { createStarter } from './starting.ts'
-import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
-
-const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
+import { hasProjectFiles, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)
@@ -42,6 +39,14 @@ export function createDockerBackend(context: BackendContext): Backend {
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
+  const removal = async () =>
+    (await import('./removal.ts')).createRemoval(
+      docker,
+      context,
+      doors,
+      imageCache,
+      async () => (await provisioning()).images,
+    )
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
@@ -158,46 +163,6 @@ export function createDockerBackend(context: BackendContext): Backend {
     if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
   }
 
-  /** By compose where its file is there, then by label, and then it looks again. */
-  async function remove(record: WorkspaceRecord): Promise<void> {
-    await closeDoor(record)
-    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
-    if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined) await docker.down(target(record))
-    if (!(await hasParts(record))) return finishRemoval(record)
-    const label = labelOf(record)
-    for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
-    const left = (await Promise.all(KINDS.map((kind) => docker.listResources(kind, label)))).flat()
-    if (left.length > 0) {
-      throw new NexusError(
-        'CONTAINER_ERROR',
-        `${left.length} parts of ${record.name} could not be removed: ${left.join(', ')}.`,
-        { hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``, details: { left } },
-      )
-    }
-    return finishRemoval(record)
-  }
-
-  async function hasParts(record: WorkspaceRecord): Promise<boolean> {
-    const parts = await Promise.all(KINDS.map((kind) => docker.listResources(kind, labelOf(record))))
-    return parts.flat().length > 0
-  }
-
-  async function finishRemoval(record: WorkspaceRecord): Promise<void> {
-    await removeSecrets(secretFolder(context, record))
-    if (record.stack?.shared !== undefined) await (await shared()).forget(record)
-    await (await imageCache(record))?.forgetLayers(record)
-    if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
-    await removeOldImage(record)
-    if (hasDoor(record)) await removeTree(doors.doorOf(record).controlPath)
-  }
-
-  /** The last workspace of an image that this Nexus would not build any more takes it along. */
-  async function removeOldImage(record: WorkspaceRecord): Promise<void> {
-    const { images, describeImage } = await provisioning()
-    const current = describeImage(context.instance, record).reference
-    if (record.image !== null && record.image !== current) await images.removeUnused(current)
-  }
-
   return {
     name: 'docker',
     host: 'local',
@@ -227,7 +192,9 @@ export function createDockerBackend(context: BackendContext): Backend {
     stop,
     pause,
     resume: async (record) => start(record, { state: 'paused', reason: '' }),
-    remove,
+    remove: async (record) => (await removal()).remove(record),
+    dismantle: async (record) => (await removal()).dismantle(record),
+    findLost: async (reference) => (await import('./lost.ts')).createLost(docker, context).find(reference),
     removeFolder: async (record, path) => (await asRoot()).removeFolder(record, path),
     ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
     isReachable: async (record) =>
@@ -249,10 +216,6 @@ export function createDockerBackend(context: BackendContext): Backend {
     sshInfo: doors.sshInfo,
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
-}
-
-function labelOf(record: WorkspaceRecord): string {
-  return `dev.nexus.workspace=${record.id}`
 }
 
 type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>

@@ -50,7 +50,7 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
     return { compose: formatCompose(guarded(plainModel(facts), facts), header(facts)), override: undefined }
   }
   const data = {
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     files: projectFiles(record, facts.paths).map(escapeDollar),
     directory: escapeDollar(projectDirectory(record)),
   }
@@ -163,7 +163,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
   const joins = stack.shared === undefined ? {} : { [JOINS_LABEL]: sharedProject(instance, record.repo) }
   const override = makeOverride({
     model,
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     active: new Set(activeServices(model, stack.profiles).keys()),
     ports: record.ports,
     addresses: ownAddresses(facts),

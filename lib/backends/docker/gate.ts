@@ -52,7 +52,7 @@ function proxyFacts(record: WorkspaceRecord) {
 }
 
 export function createGate(docker: Docker, context: BackendContext) {
-  const targetOf = (record: WorkspaceRecord) => ({ project: composeProject(record.name, record.id) })
+  const targetOf = (record: WorkspaceRecord) => ({ project: composeProject(record) })
 
   /** Lets a running gate know of another list; with `cut`, connections that are open end, as the new list may forbid them. */
   async function applyNetwork(record: WorkspaceRecord, cut: boolean): Promise<void> {

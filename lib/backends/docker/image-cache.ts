@@ -108,7 +108,7 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
 
   /** Leaves the layers of what was built for the workspace; what is there already is left alone. */
   async function saveLayers(record: WorkspaceRecord): Promise<void> {
-    const prefix = `${composeProject(record.name, record.id)}-`
+    const prefix = `${composeProject(record)}-`
     const built = (await docker.listImages(`dev.nexus.workspace=${record.id}`)).filter((name) =>
       name.startsWith(prefix),
     )
@@ -185,5 +185,5 @@ function keyOf(service: string): string {
 }
 
 function layersName(record: WorkspaceRecord, key: string): string {
-  return `${composeProject(record.name, record.id)}-cache:${key}`
+  return `${composeProject(record)}-cache:${key}`
 }

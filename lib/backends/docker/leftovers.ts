@@ -1,11 +1,12 @@
 /**
- * Which of the objects of an instance no workspace needs, and why. Pure, but for the question whether a repository is still
- * there. In doubt an object stays: a workspace whose record cannot be read, what runs without a workspace for less than an
- * hour, data that services of a repository share.
+ * Which of the objects of an instance no workspace needs, and why. Pure, but for the question whether repositories and worktrees
+ * are still there. In doubt an object stays: a workspace whose record cannot be read or whose worktree is there, what runs without
+ * a workspace for less than an hour, data that services of a repository share.
  */
 import { existsSync } from 'node:fs'
 import { hasGate } from '../../stack/network.ts'
 import type { ImageRow, LabelledRow } from '../../tools/docker-facts.ts'
+import { findRepository, listAdminDirs } from '../../tools/repository.ts'
 import type { Leftover, Needed } from '../housekeeping.ts'
 import type { describeImage } from './image.ts'
 
@@ -69,9 +70,17 @@ function marksOf({ labels }: LabelledRow): Marks {
 /** Why a container or a network belongs to nobody; undefined when it does not, or when it is too new to tell. */
 function partCause(row: LabelledRow, needed: Needed, now: number): string | undefined {
   const { workspace, shared, repo } = marksOf(row)
-  if (workspace !== '') return needed.ids.has(workspace) ? undefined : `workspace ${workspace} is gone`
+  if (workspace !== '')
+    return needed.ids.has(workspace) || hasWorktree(workspace, repo) ? undefined : `workspace ${workspace} is gone`
   if (shared !== '') return hasWorkspaces(repo, needed) ? undefined : `${repo} has no workspaces that share it`
   return row.createdAt !== null && now - row.createdAt > HELPER_MS ? 'a helper that never ended' : undefined
+}
+
+/** Its record alone is lost: `nexus adopt` brings it back, with its data. */
+function hasWorktree(workspace: string, repo: string): boolean {
+  const gitDir = existsSync(repo) ? findRepository(repo)?.gitDir : undefined
+  const own = gitDir === undefined ? [] : listAdminDirs(gitDir).filter(({ marker }) => marker === workspace)
+  return own.some(({ worktree }) => existsSync(worktree))
 }
 
 function volumeLeftover(row: LabelledRow, needed: Needed, done: ReadonlySet<string>): readonly Leftover[] {
@@ -123,7 +132,7 @@ function imageCause(
   { instance }: LeftoverFacts,
 ): string | undefined {
   if (workspace !== '') {
-    if (!needed.ids.has(workspace)) return `workspace ${workspace} is gone`
+    if (!needed.ids.has(workspace)) return hasWorktree(workspace, repo) ? undefined : `workspace ${workspace} is gone`
     return references.length === 0 ? 'an older build' : undefined
   }
   if (references.length === 0) return 'an older build'

@@ -94,7 +94,7 @@ function appEnvironment(app: AppCommand | undefined): Readonly<Record<string, st
 function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
   const own = record.ports.filter((port) => port.service === undefined)
   return {
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     image: requireImage(record),
     name: record.name,
     worktree: requireWorktree(record),

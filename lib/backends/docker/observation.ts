@@ -13,6 +13,11 @@ export const HELPER_ROLE = 'helper'
 /** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
 const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
 
+const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
+  [137, 'the container was killed'],
+  [255, 'the engine ended while it ran'],
+])
+
 export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
   const groups = groupByWorkspace(rows.filter(({ role }) => role !== HELPER_ROLE))
   const observed = new Map<WorkspaceId, Observation>()
@@ -70,7 +75,7 @@ function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Obser
   const failed = others.find((row) => row.state === 'exited' && !CLEAN_EXITS.has(exitCode(row)))
   if (failed !== undefined)
     return { state: 'stopped', reason: `service ${failed.service} ended with code ${exitCode(failed)}` }
-  return { state: 'stopped', reason: code === 137 ? 'the container was killed' : '' }
+  return { state: 'stopped', reason: EXIT_REASONS.get(code) ?? '' }
 }
 
 function exitCode(row: ContainerRow): number {

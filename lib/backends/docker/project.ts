@@ -24,7 +24,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
   const requestOf = (record: WorkspaceRecord, stack: StackRecord): ResolveRequest => ({
     files: composeFilesOf(record),
     directory: projectDirectory(record),
-    project: composeProject(record.name, record.id),
+    project: composeProject(record),
     env: projectEnvironment(context.env, stack.pass),
   })
   const onLine = (line: string) => {
@@ -56,7 +56,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
         return { reference: image, content: facts.content, app: undefined, exposed: [] }
       }
       case 'dockerfile': {
-        const tag = `${composeProject(record.name, record.id)}-app`
+        const tag = `${composeProject(record)}-app`
         const { file } = stack.base
         context.emit({ type: 'progress', text: `building ${file}` })
         const labels = workspaceLabels(record, context.instance)

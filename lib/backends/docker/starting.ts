@@ -41,8 +41,8 @@ export function createStarter(
     const asItIs = !options.rebuild && options.compare !== true && options.seed === undefined
     const stopped = observed?.state === 'stopped' && asItIs
     const started = stopped && (await docker.start(targetOf(home, record)))
-    // a project's files are read anew only by a start that looked at them before
-    if (stopped && !started && hasProjectFiles(record)) throw partsAreGone(record)
+    // image and files are looked after only by a start that did not take it for as it was left
+    if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
@@ -65,6 +65,11 @@ export function createStarter(
       await prepareStart(record, options, seed)
       await docker.up(composeFileOf(home, record), options)
     } catch (error) {
+      if (error instanceof NexusError && error.details?.partsGone === true) {
+        const text = 'a network was removed by hand: the containers are made anew, without what was installed in them'
+        context.emit({ type: 'warning', text })
+        return docker.up(composeFileOf(home, record), { ...options, recreate: true })
+      }
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
@@ -104,7 +109,7 @@ export function createStarter(
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
-    return { target: targetOf(home, record), volume: (key) => `${composeProject(record.name, record.id)}_${key}` }
+    return { target: targetOf(home, record), volume: (key) => `${composeProject(record)}_${key}` }
   }
 
   return { start, seedPlaces }
@@ -127,5 +132,6 @@ function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
 function partsAreGone(record: WorkspaceRecord): NexusError {
   return new NexusError('CONTAINER_ERROR', `The containers of ${record.name} were removed in this very moment.`, {
     hint: `To make them again, run \`nexus up ${record.name}\``,
+    details: { partsGone: true },
   })
 }

@@ -1,4 +1,5 @@
-/** How compose is told which workspace is meant. Pure. */
+/** How compose is told which workspace is meant. Looks whether the file is there, and nothing else. */
+import { existsSync } from 'node:fs'
 import { composeProject } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -8,11 +9,14 @@ export function composeFileOf(home: HomePaths, record: WorkspaceRecord): string 
   return workspacePaths(home, record.id).composeFile
 }
 
-/** With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. */
+/**
+ * With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. So too when
+ * somebody removed the file.
+ */
 export function targetOf(home: HomePaths, record: WorkspaceRecord): Target {
-  return hasProjectFiles(record) || record.secrets !== undefined
-    ? { project: composeProject(record.name, record.id) }
-    : { file: composeFileOf(home, record) }
+  const file = composeFileOf(home, record)
+  const byName = hasProjectFiles(record) || record.secrets !== undefined || !existsSync(file)
+  return byName ? { project: composeProject(record) } : { file }
 }
 
 export function hasProjectFiles(record: WorkspaceRecord): boolean {

@@ -1,0 +1,82 @@
+/**
+ * What a workspace's containers tell of it when its record is lost: labels, environment, mounts and published ports are all
+ * there, as the compose file was made from the record.
+ */
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
+import { GATE_SERVICE } from '../../stack/network.ts'
+import type { Docker } from '../../tools/docker.ts'
+import type { ContainerFacts } from '../../tools/docker-objects.ts'
+import type { LostWorkspace } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+
+export function createLost(docker: Docker, context: BackendContext) {
+  /** By a workspace's id, or the name or id of one of its containers. */
+  async function find(reference: string): Promise<LostWorkspace | undefined> {
+    const id = isWorkspaceId(reference) ? reference : await idOf(reference)
+    if (id === undefined) return undefined
+    const ids = await docker.listResources('container', `dev.nexus.workspace=${id}`)
+    const all = await docker.inspectContainers(ids)
+    const main = all.find(isMain)
+    return main === undefined ? undefined : describe(id, main, all)
+  }
+
+  async function idOf(reference: string): Promise<WorkspaceId | undefined> {
+    const [facts] = await docker.inspectContainers([reference])
+    const id = facts?.labels['dev.nexus.workspace'] ?? ''
+    return isWorkspaceId(id) ? id : undefined
+  }
+
+  function describe(id: WorkspaceId, main: ContainerFacts, all: readonly ContainerFacts[]): LostWorkspace {
+    const { env, labels, mounts } = main
+    const door = mounts.find(({ target }) => target === '/etc/nexus/ssh')?.source
+    return {
+      id,
+      name: labels['dev.nexus.name'] ?? '',
+      project: labels['com.docker.compose.project'] ?? '',
+      repo: labels['dev.nexus.repo'] ?? '',
+      branch: env.NEXUS_WS_BRANCH ?? '',
+      worktree: env.NEXUS_WS_WORKTREE ?? '',
+      image: main.image,
+      running: main.running,
+      agent: main.dropped.includes('ALL'),
+      gate: all.some((one) => one.labels['com.docker.compose.service'] === GATE_SERVICE),
+      ours: labels['dev.nexus.instance'] === context.instance,
+      heldBy: door === undefined ? null : recordBeside(door),
+      ports: all.flatMap((facts) => portsOf(facts, env, facts === main)),
+      password: /:\/\/[^:/]+:([0-9a-f]{30})@/.exec(env.DATABASE_URL ?? '')?.[1] ?? null,
+    }
+  }
+
+  return { find }
+}
+
+function isMain({ labels }: ContainerFacts): boolean {
+  const role = labels[ROLE_LABEL] ?? ''
+  return role === MAIN_SERVICE || (role === '' && labels['com.docker.compose.service'] === MAIN_SERVICE)
+}
+
+/** The record of the home that the container is mounted from; one that may not be looked at counts as there. */
+function recordBeside(door: string): string | null {
+  const file = join(dirname(door), 'workspace.json')
+  try {
+    statSync(file)
+    return file
+  } catch (error) {
+    return ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '') ? null : file
+  }
+}
+
+/** The environment names each leased port: `NEXUS_WS_PORT_WEB=32801`. */
+function portsOf(facts: ContainerFacts, env: Readonly<Record<string, string>>, isOwn: boolean): LostWorkspace['ports'] {
+  const service = facts.labels['com.docker.compose.service']
+  return Object.entries(env).flatMap(([key, value]) => {
+    const word = /^NEXUS_WS_PORT_(.+)$/.exec(key)?.[1]
+    const published = facts.ports.find(({ host }) => String(host) === value)
+    if (word === undefined || published === undefined) return []
+    const name = word.toLowerCase().replaceAll('_', '-')
+    return [{ ...published, name, ...(isOwn || service === undefined ? {} : { service }) }]
+  })
+}

@@ -1,0 +1,82 @@
+/**
+ * Takes a workspace's parts away: all of them, by compose and by label, with a look afterwards that none is left; or only what was
+ * made for its present places and names.
+ */
+import { NexusError } from '../../core/errors.ts'
+import { composeProject } from '../../core/names.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { readIfPresent, removeTree } from '../../system/store.ts'
+import type { Docker } from '../../tools/docker.ts'
+import type { ResourceKind } from '../../tools/docker-objects.ts'
+import type { BackendContext } from '../registry.ts'
+import { type createDoors, hasDoor } from './door.ts'
+import type { createImages } from './image.ts'
+import type { createImageCache } from './image-cache.ts'
+import { removeSecrets, secretFolder } from './secret-files.ts'
+import { composeFileOf, targetOf } from './target.ts'
+
+const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
+
+export function createRemoval(
+  docker: Docker,
+  context: BackendContext,
+  doors: ReturnType<typeof createDoors>,
+  imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
+  images: () => Promise<ReturnType<typeof createImages>>,
+) {
+  const shared = async () => (await import('./shared.ts')).createShared(docker, context)
+
+  /** By compose where its file is there, then by label, and then it looks again. */
+  async function remove(record: WorkspaceRecord): Promise<void> {
+    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
+    if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined)
+      await docker.down(targetOf(context.home, record))
+    if (!(await hasParts(record))) return finishRemoval(record)
+    const label = labelOf(record)
+    for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
+    const left = (await Promise.all(KINDS.map((kind) => docker.listResources(kind, label)))).flat()
+    if (left.length > 0) {
+      throw new NexusError(
+        'CONTAINER_ERROR',
+        `${left.length} parts of ${record.name} could not be removed: ${left.join(', ')}.`,
+        { hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``, details: { left } },
+      )
+    }
+    return finishRemoval(record)
+  }
+
+  async function dismantle(record: WorkspaceRecord): Promise<void> {
+    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+    await docker.down({ project: composeProject(record) }, { keepVolumes: true })
+    await removeSecrets(secretFolder(context, record))
+    if (record.stack?.shared !== undefined) await (await shared()).release(record)
+  }
+
+  async function hasParts(record: WorkspaceRecord): Promise<boolean> {
+    const parts = await Promise.all(KINDS.map((kind) => docker.listResources(kind, labelOf(record))))
+    return parts.flat().length > 0
+  }
+
+  async function finishRemoval(record: WorkspaceRecord): Promise<void> {
+    await removeSecrets(secretFolder(context, record))
+    if (record.stack?.shared !== undefined) await (await shared()).forget(record)
+    await (await imageCache(record))?.forgetLayers(record)
+    if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
+    await removeOldImage(record)
+    if (hasDoor(record)) await removeTree(doors.doorOf(record).controlPath)
+  }
+
+  /** The last workspace of an image that this Nexus would not build any more takes it along. */
+  async function removeOldImage(record: WorkspaceRecord): Promise<void> {
+    const { describeImage } = await import('./image.ts')
+    const current = describeImage(context.instance, record).reference
+    if (record.image !== null && record.image !== current) await (await images()).removeUnused(current)
+  }
+
+  return { remove, dismantle }
+}
+
+function labelOf(record: WorkspaceRecord): string {
+  return `dev.nexus.workspace=${record.id}`
+}

@@ -1,0 +1,114 @@
+/**
+ * What people did by hand to the places of a workspace: the repository was moved, the worktree removed, moved or forgotten by
+ * git, another branch checked out. Told from files alone, so that `list` can tell; `repair.ts` mends it.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { NexusError } from '../core/errors.ts'
+import { shellWord } from '../core/shell.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { type AdminDir, isLinked, listAdminDirs, type Repository, readBranch } from '../tools/repository.ts'
+
+export interface Drift {
+  readonly kind: 'repository-gone' | 'worktree-gone' | 'worktree-moved' | 'worktree-unlinked' | 'branch'
+  /** What is so, without the end of a sentence. */
+  readonly text: string
+  /** What mends it. */
+  readonly command: string
+  /** Nothing works as it should until then. */
+  readonly broken: boolean
+}
+
+/** The worst of what is not as the record says. */
+export function findDrift(record: WorkspaceRecord): Drift | undefined {
+  const { worktree, gitDir, repo, name, operation } = record
+  // what a create has not made yet is no drift
+  const making = operation?.kind === 'create' && !operation.done.includes('worktree')
+  if (worktree === null || gitDir === null || making) return undefined
+  const repair = `nexus repair ${name}`
+  if (!existsSync(gitDir)) {
+    const text = `the repository ${repo} is gone`
+    return { kind: 'repository-gone', text, command: `${repair} --repo <where it is now>`, broken: true }
+  }
+  const linked = isLinked(gitDir, worktree)
+  if (!linked && isEmpty(worktree)) {
+    const moved = movedTo(record)
+    return moved === undefined
+      ? {
+          kind: 'worktree-gone',
+          text: `the worktree ${worktree} is missing`,
+          command: `nexus up ${name}`,
+          broken: true,
+        }
+      : { kind: 'worktree-moved', text: `the worktree was moved to ${moved}`, command: repair, broken: true }
+  }
+  if (!linked) {
+    const text = `git knows nothing of the worktree ${worktree} any more`
+    return { kind: 'worktree-unlinked', text, command: repair, broken: true }
+  }
+  return findBranchDrift(record, worktree, repair)
+}
+
+/** Missing, or without anything in it; a folder that may not be looked into is not. */
+export function isEmpty(folder: string): boolean {
+  if (!existsSync(folder)) return true
+  try {
+    return readdirSync(folder).length === 0
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return false
+    throw error
+  }
+}
+
+function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
+  const now = readBranch(worktree)
+  if (now === branch || now === undefined) return undefined
+  const text = `its worktree is on ${now === null ? 'no branch' : `branch ${now}`}, not on ${branch}`
+  return { kind: 'branch', text, command, broken: false }
+}
+
+/** Where git says that the worktree is now, when that is there. */
+function movedTo(record: WorkspaceRecord): string | undefined {
+  const admin = record.gitDir === null ? undefined : findOwnAdmin(record, record.gitDir)
+  if (admin === undefined || admin.worktree === record.worktree) return undefined
+  return existsSync(admin.worktree) ? admin.worktree : undefined
+}
+
+/** The folder of the workspace's worktree in a git dir: by its marker, else by the place that it names. */
+export function findOwnAdmin({ id, worktree }: WorkspaceRecord, gitDir: string): AdminDir | undefined {
+  const all = listAdminDirs(gitDir)
+  return (
+    all.find(({ marker }) => marker === id) ??
+    all.find((admin) => admin.marker === undefined && admin.worktree === worktree)
+  )
+}
+
+/** Workspaces of a repository that is gone, whose worktrees are in this one: it was moved. */
+export function listMoved(records: readonly WorkspaceRecord[], { gitDir }: Repository): readonly WorkspaceRecord[] {
+  const lost = records.filter((record) => record.gitDir !== null && !existsSync(record.gitDir))
+  return lost.filter((record) => findOwnAdmin(record, gitDir) !== undefined)
+}
+
+/** @throws {NexusError} for what no start can make good by itself */
+export function requirePlaces(record: WorkspaceRecord): void {
+  const drift = findDrift(record)
+  if (drift === undefined || !drift.broken || drift.kind === 'worktree-gone') return
+  const code = drift.kind === 'repository-gone' ? 'REPOSITORY_NOT_FOUND' : 'GIT_ERROR'
+  throw new NexusError(code, `Workspace ${record.name} cannot be used: ${drift.text}.`, {
+    hint: `To mend it, run \`${drift.command}\``,
+    details: { drift: drift.kind },
+  })
+}
+
+/** @throws {NexusError} REPOSITORY_NOT_FOUND: one of these is meant, and its record names the old place */
+export function refuseMoved(moved: readonly WorkspaceRecord[], repo: Repository): void {
+  const [first] = moved
+  if (first === undefined) return
+  throw new NexusError(
+    'REPOSITORY_NOT_FOUND',
+    `Workspace ${first.name} belongs to ${first.repo}, which was moved to ${repo.root}.`,
+    {
+      hint: `To tell Nexus, run \`nexus repair --all --repo ${shellWord(repo.root)}\``,
+      details: { id: first.id, from: first.repo, to: repo.root },
+    },
+  )
+}
