@@ -1,11 +1,34 @@
-/** The one table of what git says when it fails, and what that means here; a new text is a new row. Pure. */
+/** What git says when it fails, and what that means here; and how its status is read. Pure. */
 import { NexusError } from '../core/errors.ts'
-import type { CommandFailed } from '../system/exec.ts'
+import { CommandFailed } from '../system/exec.ts'
 
-/** What git said, as one of our errors; GIT_ERROR where nothing better is known. */
+/** Paths of `git status --porcelain -z`; a rename is named by its new path. */
+export function parseStatus(stdout: string): readonly string[] {
+  const entries = stdout.split('\0')
+  const paths: string[] = []
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] ?? ''
+    if (entry.length < 4) continue
+    paths.push(`${entry.slice(0, 2)} ${entry.slice(3)}`)
+    if (entry.startsWith('R') || entry.startsWith('C')) i++
+  }
+  return paths
+}
+
+/** Runs a git command; its failure becomes an error of the table. */
+export async function explain<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    throw explainGitFailure(error)
+  }
+}
+
+/** The table of what git says and what it means here. */
 export function explainGitFailure(error: CommandFailed): NexusError {
   const { stderr } = error.result
-  const words = error.argv.slice(3).filter((word) => !word.startsWith('-'))
+  const words = error.argv.slice(3).filter((word) => !word.startsWith('-') && !word.includes('='))
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     return new NexusError('DISK_FULL', 'git found no space left on the disk.', {
       hint: 'To see what uses the disk, run `df -h`',
@@ -27,20 +50,13 @@ export function explainGitFailure(error: CommandFailed): NexusError {
   }
   const lfs = explainLfs(stderr)
   if (lfs !== undefined) return lfs
-  const said =
-    stderr
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/^(fatal|error): /, '') ?? ''
-  return new NexusError(
-    'GIT_ERROR',
-    `\`git ${words[0] ?? ''}\` failed${said === '' ? '' : `: ${said.replace(/\.$/, '')}`}.`,
-    {
-      hint: 'To see the commands that were run, repeat with `-V`',
-      output: stderr,
-    },
-  )
+  const lines = stderr.trim().split('\n')
+  const told = lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1) ?? ''
+  const said = told.replace(/^(fatal|error): /, '').replace(/\.$/, '')
+  return new NexusError('GIT_ERROR', `\`git ${words[0] ?? ''}\` failed${said === '' ? '' : `: ${said}`}.`, {
+    hint: 'To see the commands that were run, repeat with `-V`',
+    output: stderr,
+  })
 }
 
 /** Files that git keeps elsewhere come through a filter of another program. */

@@ -27,7 +27,7 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
-import { type Guards, guardsOf, limitsOf, refuseUnbuilt, userInside } from './isolation.ts'
+import { type Guards, guardsOf, limitsOf, userInside } from './isolation.ts'
 import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
@@ -87,7 +87,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   const guards = guardsOf(settings, likely.own)
-  refuseUnbuilt(guards)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('./private-git.ts')
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
+  }
   if (guards.isolation === 'agent' || guards.network !== 'open')
     requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
   const inside = userInside(ownerOf(repo), guards.isolation)

@@ -22,8 +22,9 @@ import { runHook, secretRecords } from './hooks.ts'
 import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
 import { noteInputs, type Working, withRepository } from './operate.ts'
+import * as ownGit from './own-git.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
-import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
+import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
 import { refuseForeign } from './worktree-owner.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
@@ -148,6 +149,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
   return {
     run: async () => {
       const { worktree, gitDir } = localFiles(working.record)
+      if (again) await ownGit.rescueCommits(app, working.record)
       await withRepository(app, gitDir, async () => {
         try {
           await addWorktree(app, working.record, draft, again)
@@ -159,14 +161,16 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         added = true
         await markWorktree(working.record)
       })
-      await fillWorktree(app, worktree)
+      await ownGit.makeBeside(app, working.record, fillWorktree(app, worktree))
       await bringIgnored(app, working.record, draft)
+      await ownGit.adopt(app, working.record)
       await giveToInside(app, working.record)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
       await withRepository(app, gitDir, async () => {
         if (added) await app.git.removeWorktree(working.record.repo, worktree)
+        if (!again) await ownGit.forget(app, working.record)
         await takeBackBranch(app, working.record, draft)
       })
     },
@@ -183,15 +187,6 @@ async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft,
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
   if (again) refuseForeign(record)
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
-}
-
-/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
-async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
-  if (!branch.create) return
-  const name = `refs/heads/${branch.branch}`
-  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
-  if (ref?.commit === branch.commit && ref.worktree === '')
-    await app.git.deleteBranch(repo, branch.branch, branch.commit)
 }
 
 interface Making {

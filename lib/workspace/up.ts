@@ -67,6 +67,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
   })
   const after = request.start ? planHooks(settings, true) : []
@@ -170,7 +171,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Ope
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
   const plain = record.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
-    return judge(record, { state: 'stopped', reason: '' })
+    return judge(app, record, { state: 'stopped', reason: '' })
   }
   const seen = await observeOne(app, record)
   requireEngine(seen)

@@ -39,6 +39,15 @@ async function tellPointers(app: App, worktree: string): Promise<void> {
   app.emit({ type: 'warning', text: 'files in Git LFS are pointers, as git-lfs is not set up here', hint })
 }
 
+/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
+export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create) return
+  const name = `refs/heads/${branch.branch}`
+  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
+  if (ref?.commit === branch.commit && ref.worktree === '')
+    await app.git.deleteBranch(repo, branch.branch, branch.commit)
+}
+
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
 export async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
   const { settings } = await app.config(project)

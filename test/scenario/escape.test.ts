@@ -211,7 +211,7 @@ suite('escape', (test) => {
       await using machine = await listenEverywhere()
       await using scene = await openScene({ files: FILES })
       await writeFile(join(scene.repo.path, '.env.secret'), 'secret\n')
-      const level = ['--isolation', 'agent', '--git-mode', 'shared', '--memory', '1g']
+      const level = ['--isolation', 'agent', '--memory', '1g']
       const cell = await scene.up('cell', ...level, '--allow', 'friend.example,rebound.example')
       assert.equal([cell.isolation, cell.network, cell.ssh.forwardAgent], ['agent', 'allowlist', false])
       assert.not(existsSync(join(cell.worktree ?? '', '.env.secret')))

@@ -173,6 +173,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       'pause',
       'logs',
       'compose-file',
+      'git',
       'guards',
       'housekeeping',
     ] as const),
@@ -211,6 +212,8 @@ export function createDockerBackend(context: BackendContext): Backend {
       const service = request.service === null ? [] : ['--', request.service]
       return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
+    gitCommand: async (record, args, running) =>
+      (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }

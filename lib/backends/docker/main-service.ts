@@ -14,7 +14,9 @@ import { hasGate } from '../../stack/network.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
+import { workspaceLabels } from './labels.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { bindOf, workMounts } from './work-mounts.ts'
 
 export interface ComposeFacts {
   readonly record: WorkspaceRecord
@@ -146,31 +148,10 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
   }
 }
 
-export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
-  return {
-    'dev.nexus.workspace': record.id,
-    'dev.nexus.name': record.name,
-    'dev.nexus.repo': record.repo,
-    'dev.nexus.instance': instance,
-  }
-}
-
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
-  const worktree = requireWorktree(record)
-  if (record.gitDir === null) throw new Error(`${record.id} has no git dir`)
-  const bind = (source: string, target: string, readOnly: boolean): Yaml => ({
-    type: 'bind',
-    source,
-    target,
-    read_only: readOnly,
-    bind: { create_host_path: false },
-  })
   return [
-    // the same absolute paths on both sides, so that git works alike
-    bind(worktree, worktree, false),
-    bind(record.gitDir, record.gitDir, false),
-    ...alternates.map((path) => bind(path, path, true)),
-    bind(paths.sshDir, '/etc/nexus/ssh', true),
+    ...workMounts(record, paths, alternates).map(bindOf),
+    bindOf({ path: paths.sshDir, target: '/etc/nexus/ssh', readOnly: true }),
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }

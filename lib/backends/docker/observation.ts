@@ -9,6 +9,8 @@ import type { ContainerRow } from '../../tools/docker.ts'
 /** The service of the workspace's own container; under another name it carries the role as a label. */
 export const MAIN_SERVICE = 'workspace'
 export const ROLE_LABEL = 'dev.nexus.role'
+/** The role of a container that is there for one command and is no part of the workspace. */
+export const HELPER_ROLE = 'helper'
 /** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
 const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
 
@@ -18,7 +20,7 @@ const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
 ])
 
 export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
-  const groups = groupByWorkspace(rows)
+  const groups = groupByWorkspace(rows.filter(({ role }) => role !== HELPER_ROLE))
   const observed = new Map<WorkspaceId, Observation>()
   for (const [id, group] of groups) {
     if (isWorkspaceId(id)) observed.set(id, observeOne(group))

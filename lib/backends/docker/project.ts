@@ -21,7 +21,7 @@ import type { Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { composeFilesOf, projectDirectory } from './compose-file.ts'
 import { createImageCache } from './image-cache.ts'
-import { workspaceLabels } from './main-service.ts'
+import { workspaceLabels } from './labels.ts'
 
 export function createProjects(docker: Docker, context: BackendContext) {
   const requestOf = (record: WorkspaceRecord, stack: StackRecord): ResolveRequest => ({
