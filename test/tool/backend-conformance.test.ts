@@ -37,6 +37,7 @@ const CAPABILITIES: readonly Capability[] = [
   'pause',
   'logs',
   'compose-file',
+  'guards',
   'housekeeping',
 ]
 
