@@ -2,7 +2,7 @@
 # Values may hold spaces; they reach the scripts as environment variables, never as shell text.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build install check test unit bench bench-short schema docs golden clean ws-up ws-down ws-list ws-ssh ws-exec ws-delete require-name
+.PHONY: help setup build install check test unit torture bench bench-short schema docs golden clean ws-up ws-down ws-list ws-ssh ws-exec ws-delete require-name
 
 # as typed: make itself must not expand a `$` in them
 override NAME := $(value NAME)
@@ -46,6 +46,9 @@ test: check setup build ## run all tests
 
 unit: build ## run the tests that need no engine
 	@node scripts/test.mjs --kind unit
+
+torture: setup build ## run the long tests: all failpoints, kill -9, a storm (docs/reliability.md)
+	@node scripts/torture.mjs
 
 bench: setup build ## measure each verb beside its floor
 	@node scripts/bench.mjs

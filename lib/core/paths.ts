@@ -52,6 +52,8 @@ export interface WorkspacePaths {
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
+  /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
+  readonly resolvedFile: string
   /** Configuration of the gate of a guarded workspace. */
   readonly networkDir: string
   readonly sshDir: string
@@ -70,6 +72,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
+    resolvedFile: join(dir, 'project-resolved.yml'),
     networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),

@@ -95,6 +95,8 @@ export interface Operation {
   readonly options?: readonly string[]
   /** Steps of the plan that are done; what a crash left is made good from here. */
   readonly done: readonly string[]
+  /** All that were begun. */
+  readonly begun?: readonly string[]
   /** The step begun last. */
   readonly step: string
   readonly startedAt: string
@@ -139,7 +141,7 @@ export interface WorkspaceRecord {
   /** What can be reached in `allowlist`: host names, `.name` with all below it, each perhaps with a port. */
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
-  readonly desired: 'running' | 'paused' | 'stopped' | 'absent'
+  readonly desired: 'running' | 'paused' | 'stopped'
   readonly ports: readonly PortMapping[]
   /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number

@@ -56,13 +56,13 @@ export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSou
     return parseWhole<Content>(text) ?? (await withLock(file, loadLocked))
   }
 
-  /** Writes what `change` makes of the file; undefined leaves it as it is. True when it was written. */
+  /** Writes what `change` makes of the file, perhaps asked anew; undefined leaves it as it is. True when it was written. */
   const update = (change: (current: Content) => Content | undefined): Promise<boolean> =>
-    withLock(file, async () => {
+    withLock(file, async ({ requireHeld }) => {
       const current = await loadLocked()
       const next = change(current)
       if (next === undefined) return false
-      await writeJson(file, { ...next, generation: current.generation + 1 })
+      await writeJson(file, { ...next, generation: current.generation + 1 }, requireHeld)
       return true
     })
 

@@ -71,9 +71,10 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
   }
 
   const update = <T>(change: (now: ApprovalFile) => { readonly next?: ApprovalList; readonly result: T }): Promise<T> =>
-    withLock(file, async () => {
+    withLock(file, async ({ requireHeld }) => {
       const { next, result } = change(await load())
-      if (next !== undefined) await writeJson(file, { schema: 1, pending: next.pending, approved: next.approved })
+      if (next !== undefined)
+        await writeJson(file, { schema: 1, pending: next.pending, approved: next.approved }, requireHeld)
       return result
     })
 

@@ -3,14 +3,19 @@
  * process dies, decides between Nexus processes; proper-lockfile's folder beside the file is what other tools can see.
  * Because the socket is held first, the library's racy take-over of a stale folder is never run by two processes at once.
  *
+ * Whoever knows the folder alone may take it while our event loop stands still for long. No Nexus gets in even then, what such a
+ * holder has is not removed by us, and who is about to write finds out (`requireHeld`) and begins again.
+ *
  * Locks are for read-modify-write of small files and for naming who works on a workspace; see each caller.
  */
 import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import lockfile from 'proper-lockfile'
 import { NexusError } from '../core/errors.ts'
-import { explainWriteError, makeFolder } from './store.ts'
+import { makeFolder } from './store.ts'
+import { explainWriteError } from './temporary.ts'
 
 /** How old proper-lockfile's folder must be to count as abandoned. */
 const STALE_MS = process.platform === 'linux' ? 2_000 : 10_000
@@ -25,20 +30,43 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface Lock {
+  /** Throws when the lock was lost to somebody else; `body` is run anew then, once the lock is ours again. */
+  readonly requireHeld: () => void
+}
+
+class LockLost extends Error {}
+
 /**
  * Runs `body` while holding the lock named by `path` (a file that need not exist). Not re-entrant.
  * @throws {NexusError} WORKSPACE_BUSY when it stays held for `waitMs`
  */
-export async function withLock<T>(path: string, body: () => Promise<T>, options: LockOptions = {}): Promise<T> {
-  const file = resolve(path)
+export async function withLock<T>(
+  path: string,
+  body: (lock: Lock) => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
+  for (;;) {
+    try {
+      return await runLocked(resolve(path), body, options)
+    } catch (error) {
+      if (!(error instanceof LockLost)) throw error
+    }
+  }
+}
+
+async function runLocked<T>(file: string, body: (lock: Lock) => Promise<T>, options: LockOptions): Promise<T> {
   await makeFolder(dirname(file))
   const deadline = performance.now() + (options.waitMs ?? DEFAULT_WAIT_MS)
   const waiting = createWait(file, deadline, options)
-  const socket = process.platform === 'linux' ? await waitFor(() => holdSocket(file), waiting) : undefined
+  const isLinux = process.platform === 'linux'
+  const socket = isLinux ? await waitFor(() => holdSocket(file), waiting) : undefined
   try {
-    const folder = await waitFor(() => holdFolder(file), waiting)
+    // the kernel says that no Nexus holds it: a folder is left by a killed one, for two seconds at most, and nobody to tell of
+    const quiet = createWait(file, deadline, { signal: options.signal })
+    const folder = await waitFor(() => holdFolder(file), isLinux ? quiet : waiting)
     try {
-      return await body()
+      return await body({ requireHeld: folder.requireHeld })
     } finally {
       await folder.release()
     }
@@ -85,22 +113,48 @@ function holdSocket(file: string): Promise<Server | undefined> {
   })
 }
 
-async function holdFolder(file: string): Promise<{ release(): Promise<void> } | undefined> {
-  let compromised: Error | undefined
+interface Held extends Lock {
+  release(): Promise<void>
+}
+
+async function holdFolder(file: string): Promise<Held | undefined> {
+  let compromised = false
+  let notice: () => void = () => {}
+  const noticed = new Promise<void>((done) => {
+    notice = done
+  })
   try {
     const release = await lockfile.lock(file, {
       realpath: false,
       stale: STALE_MS,
       update: UPDATE_MS,
       retries: 0,
-      onCompromised: (error) => {
-        compromised = error
+      onCompromised: () => {
+        compromised = true
+        notice()
       },
     })
-    // a compromised folder is somebody else's by now: leave it
-    return { release: async () => (compromised === undefined ? release() : undefined) }
+    const own = identityOf(`${file}.lock`)
+    const isHeld = () => !compromised && identityOf(`${file}.lock`) === own
+    return {
+      requireHeld: () => {
+        if (!isHeld()) throw new LockLost()
+      },
+      // somebody else's by now: the library must see that too, or it would remove it when the process ends
+      release: () => (isHeld() ? release() : Promise.race([noticed, expire(2 * UPDATE_MS)])),
+    }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
     throw explainWriteError(error, file)
   }
+}
+
+/** Tells a folder from another one made at the same path later, which may have the same inode. */
+function identityOf(folder: string): string {
+  const stat = statSync(folder, { bigint: true, throwIfNoEntry: false })
+  return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.birthtimeNs}`
+}
+
+function expire(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms))
 }

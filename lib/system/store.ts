@@ -6,6 +6,7 @@ import {
   chmodSync,
   constants,
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -32,26 +33,28 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
-
-let sequence = 0
+import { explainReadError, explainWriteError, removeAbandoned, requireSpace, temporaryName } from './temporary.ts'
 
 /**
- * Replaces a file in one step. Missing folders are made with mode 0700.
+ * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
  * @throws {NexusError} DISK_FULL; the old file is untouched then
  */
-export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+export async function writeFileAtomic(path: string, text: string, mode = 0o600, check = () => {}): Promise<void> {
+  const temporary = temporaryName(path)
   try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    removeAbandoned(dirname(path))
     const file = await open(temporary, 'wx', mode)
     try {
+      requireSpace()
       await file.writeFile(text)
       await file.chmod(mode)
       await file.sync()
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    check()
+    renameSync(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
     throw explainWriteError(error, path)
@@ -65,10 +68,12 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600):
  * and a dozen turns of the event loop for each cost more than the writing.
  */
 export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
-  const temporary = `${path}.${process.pid}.${sequence++}.tmp`
+  const temporary = temporaryName(path)
   try {
     if (existsSync(path) && readFileSync(path, 'utf8') === text) return false
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    removeAbandoned(dirname(path))
+    requireSpace()
     writeFileSync(temporary, text, { flag: 'wx', mode })
     chmodSync(temporary, mode)
     renameSync(temporary, path)
@@ -86,7 +91,7 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw error
+    throw explainReadError(error, path)
   }
 }
 
@@ -127,8 +132,8 @@ export async function readJson<T extends { readonly schema: number }>(
   return data
 }
 
-export async function writeJson(path: string, data: unknown): Promise<void> {
-  await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`)
+export async function writeJson(path: string, data: unknown, check?: () => void): Promise<void> {
+  await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
@@ -189,6 +194,15 @@ export async function giveTo(path: string, owner: { readonly uid: number; readon
 /** Puts a finished file in place, over an older one. */
 export async function renameInto(temporary: string, path: string): Promise<void> {
   await rename(temporary, path)
+}
+
+/** A second name for a file as it is now, unless that name is there. Costs no copy: files here are replaced, never changed. */
+export function linkOnce(path: string, name: string): void {
+  try {
+    linkSync(path, name)
+  } catch {
+    // it is there already, or the file system has no links: then there is one safety less
+  }
 }
 
 /** Copies a file or a folder with all that is in it, modes, times and links as they are, over what is there. */
@@ -256,25 +270,5 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync()
   } finally {
     await folder.close()
-  }
-}
-
-export function explainWriteError(error: unknown, path: string): unknown {
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
-        hint: 'To see what uses the disk, run `df -h` and `docker system df`',
-        cause: error,
-      })
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
-        hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
-        cause: error,
-      })
-    default:
-      return error
   }
 }

@@ -5,9 +5,9 @@
  * `removeWorktree` and branch changes.
  */
 import { mkdir } from 'node:fs/promises'
-import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { removeTree } from '../system/store.ts'
+import { explainGitFailure } from './git-failures.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
@@ -79,6 +79,13 @@ export function createGit(runner: Runner) {
   async function isIgnored(worktree: string, path: string): Promise<boolean> {
     const result = await git(worktree, ['check-ignore', '--quiet', '--', path], { env: READ, okCodes: [0, 1] })
     return result.code === 0
+  }
+
+  /** False where files that the repository keeps in Git LFS would be checked out as pointers to them. */
+  async function hasLfs(repo: string): Promise<boolean> {
+    const pattern = '^filter\\.lfs\\.(smudge|process)$'
+    const { code } = await git(repo, ['config', '--get-regexp', pattern], { env: READ, okCodes: [0, 1] })
+    return code === 0
   }
 
   /** True for a text that git accepts as a branch name. */
@@ -223,6 +230,7 @@ export function createGit(runner: Runner) {
     findFile,
     listNames,
     listRefs,
+    hasLfs,
     isBranchName,
     isIgnored,
     addWorktree,
@@ -262,39 +270,4 @@ async function explain<T>(run: () => Promise<T>): Promise<T> {
     if (!(error instanceof CommandFailed)) throw error
     throw explainGitFailure(error)
   }
-}
-
-/** The table of what git says and what it means here. */
-export function explainGitFailure(error: CommandFailed): NexusError {
-  const { stderr } = error.result
-  const words = error.argv.slice(3).filter((word) => !word.startsWith('-'))
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
-    return new NexusError('DISK_FULL', 'git found no space left on the disk.', {
-      hint: 'To see what uses the disk, run `df -h`',
-      output: stderr,
-    })
-  }
-  const used = /'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'/.exec(stderr)
-  if (used) {
-    return new NexusError('BRANCH_IN_USE', `Branch ${used[1]} is checked out at ${used[2]}.`, {
-      hint: `To start a new branch from it, run \`nexus up <name> --from ${used[1]}\``,
-      details: { branch: used[1], worktree: used[2] },
-    })
-  }
-  if (/dubious ownership/.test(stderr)) {
-    return new NexusError('PERMISSION_DENIED', 'git refuses the repository because another user owns it.', {
-      hint: 'To trust it, run the `git config --global --add safe.directory` line that git prints below',
-      output: stderr,
-    })
-  }
-  const said =
-    stderr
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/^(fatal|error): /, '') ?? ''
-  return new NexusError('GIT_ERROR', `\`git ${words[0] ?? ''}\` failed${said === '' ? '.' : `: ${said}`}`, {
-    hint: 'To see the commands that were run, repeat with `-V`',
-    output: stderr,
-  })
 }

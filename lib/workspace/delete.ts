@@ -14,11 +14,12 @@ import { admitNamed, findSettings, runHook, tryHook } from './hooks.ts'
 import { isUntouched, listLosses, refuseLoss } from './losses.ts'
 import { unmarkWorktree } from './marker.ts'
 import { observeOne } from './observe.ts'
-import { beginOperation, exclusively, type Working, walk, withRepository } from './operate.ts'
+import { beginOperation, exclusively, perform, type Working, walk, withRepository } from './operate.ts'
 import { type Plan, planDelete } from './steps.ts'
 import type { Keeping, TrashEntry } from './trash.ts'
 import { projectOf, releaseAll } from './up.ts'
 import { removeEmptyFolders } from './up-actions.ts'
+import { isForeign } from './worktree-owner.ts'
 
 export interface DeleteRequest {
   readonly force: boolean
@@ -47,16 +48,18 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 }
 
 /** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
-export async function deleteLocked(app: App, record: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+  const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
   const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
   const [branch] = await Promise.all([judgeBranch(app, record, request), mayLose ? undefined : refuseLoss(app, record)])
   const backend = await app.backend(record.backend)
   const keeping = await findKeeping(app, record, request, branch)
-  const preDelete = cut === undefined ? await findPreDelete(app, record, request) : undefined
+  // what was cut off has run it already, or was never there to be used
+  const preDelete = record.operation === null ? await findPreDelete(app, record, request) : undefined
   const plan = planDelete({
-    preDelete: preDelete?.run,
+    preDelete: preDelete?.command,
     name: record.name,
     worktree: record.worktree,
     branch: record.branch,
@@ -73,7 +76,8 @@ export async function deleteLocked(app: App, record: WorkspaceRecord, given: Del
   const progress: Progress = { saved: true, trash: null }
   const actions = deleteActions(app, working, backend, { progress, keeping, branchCommit: branch.delete?.commit })
   // before the point of no return: a hook that fails stops the delete
-  await preDelete?.perform()
+  const before = plan.filter(({ id }) => id === 'pre-delete')
+  if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
   await app.records.save(working.record)
   const steps = plan.filter(({ id }) => id !== 'pre-delete')
   await walk(app, working, steps, actions, () => progress.saved)
@@ -160,14 +164,14 @@ async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun 
   const settings = await findSettings(app, record, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
-  const perform = async () => {
+  const run = async () => {
     if (!force) await admitNamed(app, record, settings, ['pre-delete'])
     if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
       app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
     } else if (force) await tryHook(app, record, settings, 'pre-delete')
     else await runHook(app, record, settings, 'pre-delete')
   }
-  return { run: hook.run, perform }
+  return { command: hook.run, run }
 }
 
 interface Doomed {
@@ -214,7 +218,7 @@ function deleteActions(
     forget: {
       run: async () => {
         progress.saved = false
-        await working.notes
+        await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
         await unmarkWorktree(record)
         await app.records.remove(record.id)
       },

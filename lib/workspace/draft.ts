@@ -32,7 +32,7 @@ import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
-import { stackOf, withReadyPorts } from './stack-choice.ts'
+import { stackOf, tellElsewhere, withReadyPorts } from './stack-choice.ts'
 import { parseVariable } from './variables.ts'
 
 const PROJECT_CONFIG = '.nexus/config.yaml'
@@ -100,6 +100,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
+  if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
   const what = { id: newWorkspaceId(), name, given, worktree, author, ...inside }
   const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
   const { record, wanted } = await newRecord(fresh, request.ports ?? [])

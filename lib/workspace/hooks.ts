@@ -2,13 +2,14 @@
  * Runs the project's hooks: inside over SSH, or on this machine in the worktree, each with a time limit and a log of its own. A
  * hook that fails leaves the workspace as it is, up and in reach. What secrets say is taken out of all that a hook says.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ConfigSources } from '../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
 import { boundedPieces, wholeLines } from '../core/bounded.ts'
 import { lastLines, NexusError } from '../core/errors.ts'
 import { parseDuration, timestamp } from '../core/time.ts'
-import type { SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
+import type { Operation, SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { hookFindings, requireHook } from '../project/hooks.ts'
 import { createMask, resolveSecrets, type SecretValues, secretFindings } from '../project/secrets.ts'
 import { projectEnvironment } from '../stack/environment.ts'
@@ -17,6 +18,7 @@ import { keepNewest, writeFileAtomic } from '../system/store.ts'
 import type { App } from './app.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
 import type { Asking } from './gate.ts'
+import { perform } from './operate.ts'
 import type { Step, StepId } from './steps.ts'
 
 const LOGS_MAX = 20
@@ -24,8 +26,6 @@ const LOGS_MAX = 20
 const KEPT_BYTES = 1024 * 1024
 /** What is wrong with a project's file, and not with this machine. */
 const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
-/** Steps of a plan, which tells of them itself. */
-const PLANNED: ReadonlySet<string> = new Set(['pre-start', 'pre-stop', 'post-stop'])
 /** A hook without a limit still ends some day. */
 const LONGEST_MS = 24 * 3_600_000
 
@@ -89,14 +89,14 @@ export function secretRecords({ secrets }: Settings): readonly SecretRecord[] {
   }))
 }
 
-/** Steps of the hooks after a start, for a plan that people read. */
+/** Steps of the hooks after a start: dotfiles and post-create once, post-start always, one after the other. */
 export function planHooks(settings: Settings, isNew: boolean): readonly Step[] {
   const steps: (readonly [StepId, string])[] = []
   if (isNew && settings.dotfiles.repository !== undefined)
     steps.push(['dotfiles', withoutCredentials(settings.dotfiles.repository)])
   if (isNew) steps.push(...stepOf(settings, 'post-create'))
   steps.push(...stepOf(settings, 'post-start'))
-  return steps.map(([id, subject]) => ({ id, subject, cause: 'configured', needs: ['start'] }))
+  return steps.map(([id, subject], i) => ({ id, subject, cause: 'configured', needs: [steps[i - 1]?.[0] ?? 'start'] }))
 }
 
 function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId, string])[] {
@@ -105,19 +105,29 @@ function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId,
 }
 
 /**
- * After a start: dotfiles and post-create once, post-start always. Returns the record as it is then.
+ * What follows a start that is done and noted. Returns the record as it is then.
  * @throws {NexusError} HOOK_FAILED; the next `up` runs post-create again
  */
-export async function runStartHooks(app: App, record: WorkspaceRecord, project: Project): Promise<WorkspaceRecord> {
+export async function runStartHooks(
+  app: App,
+  kind: Operation['kind'],
+  record: WorkspaceRecord,
+  project: Project,
+): Promise<WorkspaceRecord> {
   const { settings } = await app.config(project)
-  let now = record
-  if (record.pendingHooks === true && app.noHooks !== true) {
-    await installDotfiles(app, record, settings)
-    await runHook(app, record, settings, 'post-create')
-    now = { ...record, pendingHooks: false }
-    await app.records.save(now)
+  const owed = record.pendingHooks === true && app.noHooks !== true
+  const plan = planHooks(settings, owed)
+  const once = plan.filter(({ id }) => id !== 'post-start')
+  const always = plan.filter(({ id }) => id === 'post-start')
+  const actions = {
+    dotfiles: { run: () => installDotfiles(app, record, settings) },
+    'post-create': { run: () => runHook(app, record, settings, 'post-create') },
+    'post-start': { run: () => runHook(app, record, settings, 'post-start') },
   }
-  await runHook(app, now, settings, 'post-start')
+  await perform(app, kind, once, actions)
+  const now = owed ? { ...record, pendingHooks: false } : record
+  if (owed) await app.records.save(now)
+  await perform(app, kind, always, actions)
   return now
 }
 
@@ -152,19 +162,13 @@ export async function runHook(
   if (hook === undefined) return
   // the file may have changed since somebody looked: what is run here is what is looked at here
   if (hook.on === 'host') await admitHooks(app, record, settings)
-  const began = performance.now()
-  const step = { step: name, subject: hook.run }
-  const emit: App['emit'] = PLANNED.has(name) ? () => {} : app.emit
-  const cause = hook.on === 'host' ? 'configured, on this machine' : 'configured'
-  emit({ type: 'step', phase: 'start', ...step, cause })
   const mask = createMask(secrets ?? (await heldSecrets(app, record)))
-  const { code, output } = await perform(app, record, { hook, pass: settings.env.pass, mask })
+  const { code, output } = await runAnywhere(app, record, { hook, pass: settings.env.pass, mask })
   const said = mask(output)
   const log = join(app.home.logs, record.id, `${name}-${timestamp().replaceAll(':', '')}.log`)
   await writeFileAtomic(log, said)
   await keepNewest(join(app.home.logs, record.id), LOGS_MAX)
-  if (code === 0) return emit({ type: 'step', phase: 'done', ...step, ms: performance.now() - began })
-  emit({ type: 'step', phase: 'failed', ...step })
+  if (code === 0) return
   const how = code === null ? `did not end within ${hook.timeout}` : `ended with code ${code}`
   throw new NexusError('HOOK_FAILED', `The hook ${name} of ${record.name} ${how}.`, {
     hint: `To go on without hooks, add \`--no-hooks\`; to see all that it said, run \`cat ${log}\``,
@@ -181,7 +185,7 @@ interface Performance {
 }
 
 /** `code` is null when the time limit ended it. */
-async function perform(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
+async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
   const lines = boundedPieces<string>(KEPT_BYTES)
   const onLine = (text: string) => {
     lines.push(`${text}\n`)
@@ -206,7 +210,8 @@ interface HostPerformance extends Omit<Performance, 'mask'> {
 async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...limits }: HostPerformance) {
   const env = { ...projectEnvironment(app.env, pass), ...nexusVariables(record) }
   const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
-    cwd: record.worktree ?? record.repo,
+    // also when somebody has removed the worktree
+    cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,
     env,
     okCodes: 'any',
     keepBytes: KEPT_BYTES,

@@ -61,12 +61,12 @@ async function isDirty(app: App, { worktree }: WorkspaceRecord): Promise<boolean
 
 /** The resource of a workspace whose operation has just ended as wanted, without looking again. */
 export function resourceOf(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
-  const state = record.desired === 'absent' ? 'deleting' : record.desired
+  const state = record.desired
   return toResource(app, {
     record,
     state,
     reason: '',
-    observation: state === 'deleting' ? undefined : { state, reason: '' },
+    observation: { state, reason: '' },
     worktreePresent: true,
     branch: record.worktree === null ? record.branch : (readBranch(record.worktree) ?? '(detached)'),
   })

@@ -8,6 +8,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { isLinked, listUnfinished, readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { isEmpty } from './drift.ts'
+import { isHalfMade } from './worktree-owner.ts'
 
 /** A line for each thing. @throws {NexusError} GIT_ERROR and the like where git cannot look */
 export async function listLosses(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
@@ -27,10 +28,9 @@ export async function listLosses(app: App, record: WorkspaceRecord): Promise<rea
   ]
 }
 
-/** Its folder is gone or empty, or of a create that never finished and holds nothing of the user's. */
-export function isUntouched({ operation }: WorkspaceRecord, worktree: string): boolean {
-  const unfinished = operation?.kind === 'create' && !operation.done.includes('worktree')
-  return unfinished || isEmpty(worktree)
+/** Its folder is gone or empty, or was never finished and holds nothing of the user's. */
+export function isUntouched(record: WorkspaceRecord, worktree: string): boolean {
+  return isHalfMade(record) || isEmpty(worktree)
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */

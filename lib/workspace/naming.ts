@@ -12,6 +12,7 @@ export async function claimName(app: App, record: WorkspaceRecord): Promise<Work
   return withLock(`${app.home.locks}/names`, async () => {
     const others = await requireFreeName(app, record)
     const claimed = { ...record, shortAlias: others.every(({ name }) => name !== record.name) }
+    await app.records.removeEmpty()
     await app.records.save(claimed)
     return claimed
   })

@@ -79,19 +79,21 @@ export function stateOf(
     return { state: 'creating', reason: describe(record) }
   if (works && operation.kind === 'delete') return { state: 'deleting', reason: describe(record) }
   if (observation?.state === 'unknown') return observation
-  const kind = operation?.kind
-  if (!works && (kind === 'create' || kind === 'delete')) {
-    return {
-      state: 'error',
-      reason: `${kind} was interrupted; \`nexus ${kind === 'create' ? 'up' : 'delete'} ${record.name}\` finishes it`,
-    }
+  const cut = operation !== null && !works ? operation.kind : undefined
+  const repair = `${cut} was interrupted; `
+  if (cut === 'create' || cut === 'delete') {
+    const verb = cut === 'create' ? 'up' : 'delete'
+    return { state: 'error', reason: `${repair}\`nexus ${verb} ${record.name}\` finishes it` }
   }
   if (drift?.broken === true) return { state: 'error', reason: `${drift.text}; \`${drift.command}\` mends it` }
   const seen = observation ?? {
     state: 'stopped' as const,
     reason: record.desired === 'stopped' ? '' : 'it has no containers',
   }
-  return works ? { state: seen.state, reason: describe(record) } : { state: seen.state, reason: seen.reason }
+  if (works) return { state: seen.state, reason: describe(record) }
+  return cut === undefined
+    ? { state: seen.state, reason: seen.reason }
+    : { state: seen.state, reason: `${repair}the next command finishes it` }
 }
 
 /** What runs on a workspace right now: `start since 12:00:05Z (pid 4711, step start)`. */

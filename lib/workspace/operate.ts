@@ -8,13 +8,15 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import { type Inputs, readInputs } from '../project/inputs.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive, ownIdentity } from '../system/process.ts'
 import type { App } from './app.ts'
-import { type Actions, apply } from './apply.ts'
+import { type Actions, type ApplyContext, apply } from './apply.ts'
+import type { Fire } from './failpoint.ts'
 import { describe } from './observe.ts'
-import type { Plan } from './steps.ts'
+import { type Plan, STEP_LIMITS_MS, type StepId } from './steps.ts'
 
 /** How long a second operation waits for the first before it answers WORKSPACE_BUSY. */
 const BUSY_WAIT_MS = 10_000
@@ -83,10 +85,18 @@ export interface Working {
   record: WorkspaceRecord
   /** The project's compose files as this operation read them. */
   model?: ComposeModel | undefined
+  /** The files behind it as they were then. */
+  inputs?: Inputs
   /** Values of its secrets, for this operation alone. */
   readonly secrets?: ReadonlyMap<string, string>
   /** The notes that are still being written; a step that removes the record waits for them. */
   notes?: Promise<void>
+}
+
+/** Right after they were read: what is changed from now on is not what the workspace is made from. */
+export function noteInputs(working: Working): void {
+  const { record, model } = working
+  if (model !== undefined && record.worktree !== null) working.inputs = readInputs(record.worktree, record, model)
 }
 
 export function beginOperation(
@@ -110,28 +120,53 @@ export async function walk(
   saved: () => boolean,
 ): Promise<void> {
   const before = working.record.operation?.done ?? []
-  const note = async (step: string, done: readonly string[]) => {
+  const note = async (begun: readonly string[], done: readonly string[]) => {
     const { operation } = working.record
     if (operation === null || !saved()) return
-    working.record = { ...working.record, operation: { ...operation, step, done: [...before, ...done] } }
+    const progress = { step: begun.at(-1) ?? '', begun, done: [...before, ...done] }
+    working.record = { ...working.record, operation: { ...operation, ...progress } }
     await app.records.journal(working.record)
   }
-  const walked = apply(plan, actions, {
-    emit: app.emit,
-    interruption: app.interruption,
-    journal: (step, done) => {
-      working.notes = (working.notes ?? Promise.resolve()).then(() => note(step, done))
-      working.notes.catch(() => undefined) // told at the end, where it is awaited
-    },
-  })
+  const journal: ApplyContext['journal'] = (begun, done) => {
+    working.notes = (working.notes ?? Promise.resolve()).then(() => note(begun, done))
+    working.notes.catch(() => undefined) // told at the end, where it is awaited
+  }
+  const kind = working.record.operation?.kind
+  if (kind === undefined) throw new Error('no operation has begun')
   try {
-    await walked
+    await perform(app, kind, plan, actions, journal)
   } catch (error) {
     await working.notes?.catch(() => undefined) // the failure itself says more
     if (saved()) await closeFailed(app, working)
     throw error
   }
   await working.notes
+}
+
+/** Walks steps that nothing is noted of. */
+export async function perform(
+  app: App,
+  kind: Operation['kind'],
+  plan: Plan,
+  actions: Actions,
+  journal: ApplyContext['journal'] = () => {},
+): Promise<void> {
+  const { emit, interruption } = app
+  const fire = await fireOf(app, kind)
+  await apply(plan, actions, { emit, interruption, journal, limitOf: limitsOf(app.env), fire })
+}
+
+/** `NEXUS_STEP_LIMIT=<step>:<milliseconds>`, for tests, gives one step another limit. */
+function limitsOf(env: NodeJS.ProcessEnv): (step: StepId) => number {
+  const [step, ms] = env.NEXUS_STEP_LIMIT?.split(':') ?? []
+  return (id) => (id === step ? Number(ms) : STEP_LIMITS_MS[id])
+}
+
+/** Failures on purpose around the steps of an operation; nothing is loaded when none was asked for. */
+async function fireOf(app: App, kind: Operation['kind']): Promise<Fire | undefined> {
+  const text = app.env.NEXUS_FAILPOINT
+  if (text === undefined || text === '') return undefined
+  return (await import('./failpoint.ts')).armFailpoint(text, kind, app)
 }
 
 /**

@@ -63,7 +63,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   await takePlace(app, working.record, settings.limits)
   await walk(app, working, plan, steps, () => true)
   const settled = await settle(app, withInputs(working), 'running')
-  return { record: await runStartHooks(app, settled, project), plan, changed: true, created: false }
+  return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }
 }
 
 /**

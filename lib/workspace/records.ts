@@ -4,20 +4,51 @@
  * reported, and never takes the others with it.
  */
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { listFolder, readIfPresent, readJson, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import {
+  linkOnce,
+  listFolder,
+  readIfPresent,
+  readJson,
+  removeIfEmpty,
+  removeTree,
+  renameInto,
+  writeFileAtomic,
+  writeGenerated,
+} from '../system/store.ts'
+import { removeAbandoned } from '../system/temporary.ts'
 
 const SCHEMA = 1
 
 export type Records = ReturnType<typeof createRecords>
 
 export function createRecords(home: HomePaths, warn: (text: string) => void) {
+  const fileOf = (id: WorkspaceId) => workspacePaths(home, id).record
+
+  /** A damaged record is set aside; what an operation found when it began (see `journal`) takes its place. */
   async function load(id: WorkspaceId): Promise<WorkspaceRecord | undefined> {
-    return readJson<WorkspaceRecord>(workspacePaths(home, id).record, SCHEMA, (kept) => {
-      warn(`the record of ${id} was damaged; it was kept as ${kept}`)
-    })
+    const file = fileOf(id)
+    let damaged: string | undefined
+    const setAside = (kept: string) => {
+      damaged = kept
+    }
+    const record = await readJson<WorkspaceRecord>(file, SCHEMA, setAside, (data) => isWhole(data, id))
+    if (damaged === undefined) return record
+    const before = await readJson<WorkspaceRecord>(
+      beforeOf(file),
+      SCHEMA,
+      () => {},
+      (data) => isWhole(data, id),
+    )
+    if (before !== undefined) await renameInto(beforeOf(file), file)
+    const instead = before === undefined ? '' : '; what it was before the last operation is used'
+    warn(`the record of ${id} was damaged; it was kept as ${damaged}${instead}`)
+    return before
   }
 
   /** All records, oldest first. */
@@ -33,31 +64,80 @@ export function createRecords(home: HomePaths, warn: (text: string) => void) {
 
   /** Survives a power cut when it returns. */
   async function save(record: WorkspaceRecord): Promise<void> {
-    await writeFileAtomic(workspacePaths(home, record.id).record, textOf(record))
+    await writeFileAtomic(fileOf(record.id), textOf(record))
+    if (record.operation === null) await removeTree(beforeOf(fileOf(record.id)))
   }
 
-  /** Survives the end of this process; cheap enough for every step of an operation. */
+  /**
+   * Survives the end of this process; cheap enough for every step of an operation. A power cut may tear what is not synced, so the
+   * last record that was stays beside it, until the next `save`.
+   */
   async function journal(record: WorkspaceRecord): Promise<void> {
-    await writeGenerated(workspacePaths(home, record.id).record, textOf(record))
+    linkOnce(fileOf(record.id), beforeOf(fileOf(record.id)))
+    await writeGenerated(fileOf(record.id), textOf(record))
   }
 
+  /** The record itself goes last: while there is anything of a workspace, there is what tells of it. */
   async function remove(id: WorkspaceId): Promise<void> {
-    await removeTree(workspacePaths(home, id).dir)
+    const { dir, record } = workspacePaths(home, id)
+    const others = (await listFolder(dir)).filter((name) => join(dir, name) !== record)
+    await Promise.all(others.map((name) => removeTree(join(dir, name))))
+    await removeTree(dir)
   }
 
-  return { load, list, save, journal, remove }
+  /** Folders that a process left that was killed before it wrote the record. Under the lock that new records are written under. */
+  async function removeEmpty(): Promise<void> {
+    const ids = (await listFolder(home.workspaces)).filter(isWorkspaceId)
+    const unwritten = ids.filter((id) => !existsSync(fileOf(id)))
+    for (const id of unwritten) {
+      removeAbandoned(workspacePaths(home, id).dir)
+      await removeIfEmpty(workspacePaths(home, id).dir)
+    }
+  }
+
+  return { load, list, save, journal, remove, removeEmpty }
 }
 
-/** The random id of this home, made at first use. */
+function beforeOf(file: string): string {
+  return `${file}.before`
+}
+
+/** A text that parses may still be another file's, or half of one. */
+function isWhole(data: WorkspaceRecord, id: WorkspaceId): boolean {
+  const texts = [data.name, data.repo, data.branch, data.backend, data.createdAt, data.desired]
+  return data.id === id && texts.every((text) => typeof text === 'string') && Array.isArray(data.ports)
+}
+
+const INSTANCE = /^[0-9a-f]{16}$/
+
+/**
+ * The random id of this home, made at first use. Everything on the engine carries it, so that one that is lost or damaged is taken from
+ * what was generated with it.
+ * @throws {NexusError} CONFIG_INVALID where that is not possible: with another id, nothing would know its workspaces any more
+ */
 export async function loadInstance(home: HomePaths): Promise<string> {
-  const present = await readIfPresent(home.instance)
-  if (present !== undefined) return present.trim()
+  const read = async () => (await readIfPresent(home.instance))?.trim()
+  const present = await read()
+  if (present !== undefined && INSTANCE.test(present)) return present
   const { withLock } = await import('../system/lock.ts')
   return withLock(home.instance, async () => {
-    const made = await readIfPresent(home.instance)
-    if (made !== undefined) return made.trim()
-    const instance = randomBytes(8).toString('hex')
+    const now = await read()
+    if (now !== undefined && INSTANCE.test(now)) return now
+    const instance = await findInstance(home, now)
     await writeFileAtomic(home.instance, `${instance}\n`)
     return instance
+  })
+}
+
+async function findInstance(home: HomePaths, damaged: string | undefined): Promise<string> {
+  const ids = (await listFolder(home.workspaces)).filter(isWorkspaceId)
+  for (const id of ids) {
+    const text = await readIfPresent(workspacePaths(home, id).composeFile)
+    const said = /dev\.nexus\.instance["']?:\s*["']?([0-9a-f]{16})\b/.exec(text ?? '')?.[1]
+    if (said !== undefined) return said
+  }
+  if (damaged === undefined || ids.length === 0) return randomBytes(8).toString('hex')
+  throw new NexusError('CONFIG_INVALID', `${home.instance} is damaged, and no workspace tells what it was.`, {
+    hint: `To find it, run \`docker ps -a --format '{{.Label "dev.nexus.instance"}}'\`, and write it into that file`,
   })
 }

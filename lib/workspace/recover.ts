@@ -3,10 +3,13 @@
  * by the same plan made again. What cannot be finished is taken back: a create goes, except for what would be lost; any other
  * operation is over, and what is there is what the next command starts from.
  */
+import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { workspacePaths } from '../core/paths.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { endOrphans } from '../system/orphans.ts'
 import { isAlive, isOwn } from '../system/process.ts'
+import { removeAbandoned } from '../system/temporary.ts'
 import type { App } from './app.ts'
 import { deleteLocked } from './delete.ts'
 import { changeLocked } from './down.ts'
@@ -32,6 +35,7 @@ export async function recover(app: App, record: WorkspaceRecord, next?: Kind): P
   // in another network namespace the lock does not keep it out; our own was left by an operation of this server that failed
   if (isAlive(operation) && !isOwn(operation)) throw busy(record, operation)
   await endOrphans(operation)
+  for (const folder of writtenFolders(app, record)) removeAbandoned(folder)
   const where = operation.step === '' ? '' : ` at ${operation.step}`
   const found = `the ${operation.kind} of ${record.name} was cut off${where}`
   if (next !== undefined && covers(next, operation.kind)) {
@@ -41,6 +45,12 @@ export async function recover(app: App, record: WorkspaceRecord, next?: Kind): P
   app.emit({ type: 'notice', text: `${found}; it is finished first` })
   if (operation.kind === 'delete') return removeUnlessLost(app, record)
   return finish(app, record, operation)
+}
+
+/** Where the killed process may have been writing; other folders are looked after by the next write into them. */
+function writtenFolders({ home }: App, { id }: WorkspaceRecord): readonly string[] {
+  const { dir, sshDir } = workspacePaths(home, id)
+  return [dir, sshDir, join(home.logs, id), dirname(home.leases), home.cache, home.sshDir]
 }
 
 function covers(next: Kind, cut: Kind): boolean {

@@ -18,6 +18,27 @@ export async function repaired(app: App, found: WorkspaceRecord): Promise<Worksp
   return isUnfinished(found) ? exclusively(app, found.id, async (record) => record) : found
 }
 
+/**
+ * After a create: deletes of the same repository that were cut off are finished, as nobody may name those workspaces any more. Its
+ * other unfinished ones are only told: to finish a create takes as long as the create, and is not what was asked for here.
+ */
+export async function repairNeighbours(app: App, own: WorkspaceRecord): Promise<void> {
+  const others = (await app.records.list()).filter((one) => one.repo === own.repo && one.id !== own.id)
+  for (const other of others.filter(isUnfinished)) {
+    const kind = other.operation?.kind
+    try {
+      if (kind === 'delete') await repaired(app, other)
+      if (kind === 'create') {
+        const text = `the create of ${other.name} was interrupted; \`nexus up ${other.name}\` finishes it`
+        app.emit({ type: 'notice', text })
+      }
+    } catch (error) {
+      if (!(error instanceof NexusError)) throw error
+      app.emit({ type: 'warning', text: error.message, hint: error.hint })
+    }
+  }
+}
+
 /** @throws {NexusError} WORKSPACE_NOT_FOUND for a workspace that was removed since it was found */
 export function requireThere(record: WorkspaceRecord | undefined, found: WorkspaceRecord): WorkspaceRecord {
   if (record !== undefined) return record

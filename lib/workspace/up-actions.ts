@@ -21,9 +21,10 @@ import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
 import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
-import { type Working, withRepository } from './operate.ts'
+import { noteInputs, type Working, withRepository } from './operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
 import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
+import { refuseForeign } from './worktree-owner.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -43,13 +44,10 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
         // what the compose files say may hang on them
-        if (resolution?.model !== undefined)
-          ({ resolution } = await (await import('./project-stack.ts')).resolveStack(
-            app,
-            working.record,
-            backend,
-            project,
-          ))
+        if (resolution?.model === undefined) return
+        const { resolveStack } = await import('./project-stack.ts')
+        ;({ resolution } = await resolveStack(app, working.record, backend, project))
+        noteInputs(working)
       },
     },
     resolve: {
@@ -61,6 +59,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
         working.record = { ...working.record, ...pickStack(resolved.record) }
+        noteInputs(working)
       },
     },
     lease: {
@@ -152,13 +151,13 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
       await withRepository(app, gitDir, async () => {
         try {
           await addWorktree(app, working.record, draft, again)
-          added = true
-          await markWorktree(working.record)
         } catch (error) {
           // git takes back what it did when it fails, but not when it is ended
           added = app.interruption.signal.aborted
           throw error
         }
+        added = true
+        await markWorktree(working.record)
       })
       await fillWorktree(app, worktree)
       await bringIgnored(app, working.record, draft)
@@ -182,6 +181,7 @@ function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
 async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean): Promise<void> {
   const { worktree, gitDir } = localFiles(record)
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
+  if (again) refuseForeign(record)
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 

@@ -22,9 +22,10 @@ import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
-import { repaired, requireThere } from './repaired.ts'
+import { repaired, repairNeighbours, requireThere } from './repaired.ts'
 import { type Plan, planUp, type UpFacts } from './steps.ts'
 import { createSteps, removeEmptyFolders } from './up-actions.ts'
+import { isHalfMade } from './worktree-owner.ts'
 
 export interface UpResult {
   /** The workspace as it is now; in a dry run as it would be. */
@@ -44,7 +45,10 @@ export interface UpRequest extends CreateRequest {
 export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   const { dryRun } = request
   const existing = request.existing && (dryRun ? request.existing : await repaired(app, request.existing))
-  return existing === undefined ? create(app, request) : start(app, existing, { dryRun, start: request.start })
+  if (existing !== undefined) return start(app, existing, { dryRun, start: request.start })
+  const result = await create(app, request)
+  if (!dryRun) await repairNeighbours(app, result.record)
+  return result
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {
@@ -86,16 +90,17 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
         },
         undo: async () => {
           saved = false
-          await working.notes
+          await working.notes?.catch(() => undefined) // a note that could not be written is no reason to keep the record
           await unreserve(app, working.record)
         },
       },
       lease: { ...steps.lease, undo: () => releaseAll(app, record.id) },
-      start: { ...steps.start, undo: () => backend.remove(working.record) },
+      // before its first start it has parts as well: what a backend keeps beside the record
+      configure: { ...steps.configure, undo: () => backend.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
     const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
-    const done = request.start ? await runStartHooks(app, settled, draft.project) : settled
+    const done = request.start ? await runStartHooks(app, 'create', settled, draft.project) : settled
     return { record: done, plan: [...plan, ...after], changed: true, created: true }
   })
 }
@@ -128,7 +133,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const project = projectOf(record)
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])
-  const redo = needsWorktreeAgain(record, seen)
+  const redo = !seen.worktreePresent || (record.worktree !== null && isHalfMade(record))
   const { settings } = await app.config(project)
   const steps = planStart(record, seen, backend, redo, options, settings)
   const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
@@ -139,10 +144,8 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
     return { record, plan, changed: false, created: false }
   }
   await admitHooks(app, record, settings)
-  const working: Working = {
-    secrets: await secretsFor(app, settings),
-    record: { ...record, operation: operationOf(record, options) },
-  }
+  const operation = operationOf(record, options)
+  const working: Working = { secrets: await secretsFor(app, settings), record: { ...record, operation } }
   const wanted = record.ports.map(({ host: _, ...port }) => port)
   const branch = await ownBranch(app, record, redo)
   const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
@@ -150,7 +153,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
   const made = working.model === undefined ? working.record : withInputs(working)
   const settled = await settle(app, made, options.start ? 'running' : record.desired)
-  const done = starts && options.start ? await runStartHooks(app, settled, project) : settled
+  const done = starts && options.start ? await runStartHooks(app, operation.kind, settled, project) : settled
   return { record: done, plan, changed: plan.length > 0, created: false }
 }
 
@@ -179,13 +182,6 @@ async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Prom
   const { branch, base, branchCreated: ours } = record
   const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
   return { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
-}
-
-/** The worktree of an interrupted create may be half made: it is made again unless its step was done. */
-function needsWorktreeAgain(record: WorkspaceRecord, seen: Seen): boolean {
-  if (!seen.worktreePresent) return true
-  const { operation } = record
-  return operation?.kind === 'create' && !operation.done.includes('worktree')
 }
 
 function planStart(
@@ -243,8 +239,9 @@ export function describeStack({ stack }: WorkspaceRecord): string | undefined {
 }
 
 /** Notes what the workspace was made from. */
-export function withInputs({ record, model }: Working): WorkspaceRecord {
-  return record.worktree === null ? record : { ...record, inputs: readInputs(record.worktree, record, model) }
+export function withInputs({ record, model, inputs }: Working): WorkspaceRecord {
+  if (record.worktree === null) return record
+  return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
 }
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */

@@ -1,8 +1,10 @@
 /**
  * A process of test/tool/leasing.test.ts: `lease` leases one block, `subnets` two of addresses, `count` adds to a counter under the lock, `hold` takes
- * the lock, begins to add, and stays there until it is killed. It says what it did in one line of JSON.
+ * the lock, begins to add, and stays there until it is killed, `block` lets its event loop stand still before it adds, and `foreign`, which
+ * is no Nexus, takes the folder alone, as soon as that looks abandoned. It says what it did in one line of JSON.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import lockfile from 'proper-lockfile'
 import type { WorkspaceId } from '../../lib/core/names.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
 import { createSubnets } from '../../lib/ports/subnets.ts'
@@ -67,6 +69,44 @@ switch (task) {
       },
       { waitMs: 60_000 },
     )
+    break
+  }
+  case 'block': {
+    let runs = 0
+    await withLock(
+      file,
+      async ({ requireHeld }) => {
+        const from = readFileSync(file, 'utf8')
+        if (++runs === 1) {
+          say({ holding: from })
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Number(word))
+        }
+        const undisturbed = readFileSync(file, 'utf8') === from
+        try {
+          requireHeld()
+        } catch (error) {
+          say({ lost: true, undisturbed })
+          throw error
+        }
+        writeFileSync(file, String(Number(from) + 1))
+        say({ undisturbed, runs })
+      },
+      { waitMs: 60_000 },
+    )
+    break
+  }
+  case 'foreign': {
+    let compromised = false
+    const onCompromised = () => {
+      compromised = true
+    }
+    const retries = { retries: 1_000, minTimeout: 10, maxTimeout: 20 }
+    const release = await lockfile.lock(file, { realpath: false, stale: 2_000, update: 1_000, retries, onCompromised })
+    say({ took: true })
+    for await (const _ of process.stdin);
+    const there = existsSync(`${file}.lock`)
+    await release()
+    say({ there, compromised })
     break
   }
   default:

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
@@ -165,7 +165,7 @@ suite('the lock', (test) => {
       const file = join(folder, 'state', 'counter')
       writeFileSync(file, '0')
       const each = 15
-      const counters = Array.from({ length: 5 }, () => start('count', file, String(each)))
+      const counters = Array.from({ length: 8 }, () => start('count', file, String(each)))
       for (const worker of counters) await worker.next()
       for (const worker of counters) worker.go()
       for (let i = 0; i < 3; i++) {
@@ -183,6 +183,47 @@ suite('the lock', (test) => {
       assert.is(readFileSync(file, 'utf8'), String(counters.length * each))
       const held = answers.flatMap((answer) => answer.held)
       console.log(`\n${held.length} holds, median ${median(held).toFixed(2)} ms inside`)
+    })
+  }, 60_000)
+
+  test('a holder that stands still for longer than the folder counts: none of 8 Nexus gets in, and all count', async () => {
+    await withWorkers(async (start, folder) => {
+      await mkdir(join(folder, 'state'))
+      const file = join(folder, 'state', 'counter')
+      writeFileSync(file, '0')
+      const blocked = start('block', file, '3500')
+      assert.equal(await blocked.next(), { holding: '0' })
+      const counters = Array.from({ length: 8 }, () => start('count', file, '5'))
+      for (const worker of counters) await worker.next()
+      for (const worker of counters) worker.go()
+      assert.equal(await blocked.next(), { undisturbed: true, runs: 1 })
+      await Promise.all(counters.map((worker) => worker.next()))
+      assert.is(readFileSync(file, 'utf8'), '41')
+    })
+  }, 60_000)
+
+  test('somebody else who takes the folder meanwhile keeps it, and what was read before is not written over', async () => {
+    await withWorkers(async (start, folder) => {
+      await mkdir(join(folder, 'state'))
+      const file = join(folder, 'state', 'counter')
+      writeFileSync(file, '0')
+      const blocked = start('block', file, '4500')
+      assert.equal(await blocked.next(), { holding: '0' })
+      const foreign = start('foreign', file)
+      assert.equal(await foreign.next(), { took: true })
+      writeFileSync(file, '10')
+      assert.equal(await blocked.next(), { lost: true, undisturbed: false })
+      // others wait for the one that knows the folder alone
+      const counter = start('count', file, '1')
+      await counter.next()
+      counter.go()
+      foreign.go()
+      assert.equal(await foreign.next(), { there: true, compromised: false })
+      assert.equal(await blocked.next(), { undisturbed: true, runs: 2 })
+      await counter.next()
+      assert.is(readFileSync(file, 'utf8'), '12')
+      await Promise.all([blocked.ended, foreign.ended, counter.ended])
+      assert.not(existsSync(`${file}.lock`))
     })
   }, 60_000)
 

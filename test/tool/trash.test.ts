@@ -355,7 +355,7 @@ suite('cut off in the middle', (test) => {
     // as a kill between the two moves leaves it
     await mkdir(join(demo.repo.path, '.git', 'worktrees'), { recursive: true })
     await rename(join(demo.app.home.trash, entry.key, 'git'), join(demo.repo.path, '.git', 'worktrees', 'demo'))
-    await demo.app.records.save({ ...demo.demo, desired: 'absent', operation: beginOperation('delete') })
+    await demo.app.records.save({ ...demo.demo, operation: beginOperation('delete') })
     const again = await demo.delete({ force: false })
     assert.is(again.trash?.key, trash?.key)
     assert.not(existsSync(join(demo.repo.path, '.git', 'worktrees', 'demo')))

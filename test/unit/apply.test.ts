@@ -33,8 +33,9 @@ function scene() {
   const context = {
     emit: (event: Event) => events.push(event),
     interruption,
-    journal: async (step: StepId, done: readonly StepId[]) => {
-      journal.push(`${step} after ${done.join('+')}`)
+    limitOf: () => 60_000,
+    journal: async (begun: readonly StepId[], done: readonly StepId[]) => {
+      journal.push(`${begun.at(-1)} after ${done.join('+')}`)
     },
   }
   const action = (id: StepId, run: () => Promise<void> = async () => {}): Action => ({
@@ -47,6 +48,11 @@ function scene() {
     },
   })
   return { log, events, journal, interruption, context, action }
+}
+
+/** Ends as a command does: with what the signal was aborted for. */
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((_, fail) => signal.addEventListener('abort', () => fail(signal.reason)))
 }
 
 async function failureOf(run: Promise<void>): Promise<unknown> {
@@ -70,9 +76,13 @@ suite('apply', (test) => {
     assert.equal(s.log, ['record', 'lease', 'configure', 'start'])
     assert.equal(s.journal, [
       'record after ',
+      'record after record',
       'lease after record',
+      'lease after record+lease',
       'configure after record+lease',
+      'configure after record+lease+configure',
       'start after record+lease+configure',
+      'start after record+lease+configure+start',
     ])
   })
 
@@ -195,10 +205,11 @@ suite('apply undoes', (test) => {
     assert.is(aborted, false)
   })
 
-  test('all it can: an undo that fails is a warning with its hint', async () => {
+  test('all it can: an undo that fails is a warning with its hint, and what that step needs stays', async () => {
     const s = scene()
     const actions: Actions = {
       record: s.action('record'),
+      worktree: s.action('worktree'),
       lease: {
         run: async () => {},
         undo: () => Promise.reject(new NexusError('DISK_FULL', 'The disk is full.', { hint: 'run `df`' })),
@@ -206,8 +217,8 @@ suite('apply undoes', (test) => {
       configure: { run: () => Promise.reject(new Error('no')) },
       start: s.action('start'),
     }
-    await failureOf(apply(steps, actions, s.context))
-    assert.equal(s.log, ['record', 'undo record'])
+    await failureOf(apply([...plan(['worktree']), ...steps], actions, s.context))
+    assert.equal(s.log.sort(), ['record', 'undo worktree', 'worktree'])
     assert.equal(
       s.events.filter((event) => event.type === 'warning'),
       [{ type: 'warning', text: 'lease the lease could not be undone: The disk is full.', hint: 'run `df`' }],
@@ -241,6 +252,38 @@ suite('apply undoes', (test) => {
     }
     assert.is(await failureOf(apply(steps, actions, s.context)), reason)
     assert.equal(s.log, ['record', 'undo record'])
+  })
+
+  test('a step that takes too long, and waits for its end', async () => {
+    const s = scene()
+    const actions: Actions = {
+      record: s.action('record'),
+      lease: s.action('lease', () => ended(s.interruption.signal)),
+      configure: s.action('configure'),
+      start: s.action('start'),
+    }
+    const limitOf = (step: StepId) => (step === 'lease' ? 30 : 60_000)
+    const error = await failureOf(apply(steps, actions, { ...s.context, limitOf }))
+    assert.ok(error instanceof NexusError)
+    assert.is(error.code, 'TIMEOUT')
+    assert.match(error.message, 'lease (the lease) did not end within 0.03 s')
+    assert.equal(s.log, ['record', 'lease', 'undo lease', 'undo record'])
+  })
+
+  test('a step that hears nothing is left behind after a while, upon a limit and upon an interruption', async () => {
+    for (const interrupt of [false, true]) {
+      const s = scene()
+      const forever = s.action('lease', () => new Promise(() => {}))
+      const actions: Actions = { record: s.action('record'), lease: forever, configure: s.action('configure') }
+      const limitOf = (step: StepId) => (step === 'lease' ? 50 : 60_000)
+      const walk = failureOf(apply(steps.slice(0, 3), actions, { ...s.context, limitOf }))
+      if (interrupt) {
+        await eventually(() => s.log.includes('lease'))
+        s.interruption.abort(new Interrupted('SIGINT'))
+      }
+      assert.is(((await walk) as Error).name, interrupt ? 'Interrupted' : 'NexusError')
+      assert.equal(s.log, ['record', 'lease', 'undo lease', 'undo record'])
+    }
   })
 
   test('nothing when interrupted before the first step', async () => {

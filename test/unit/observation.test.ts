@@ -152,7 +152,13 @@ suite('stateOf', (test) => {
       false,
       'error: delete was interrupted; `nexus delete x` finishes it',
     ],
-    ['an interrupted stop is what is seen', { operation: operation('stop', false) }, running, true, 'running'],
+    [
+      'an interrupted stop is what is seen, and said',
+      { operation: operation('stop', false) },
+      running,
+      true,
+      'running: stop was interrupted; the next command finishes it',
+    ],
     ['being stopped', { operation: operation('stop', true) }, running, true, `running: stop ${works}`],
   ] as const) {
     test(what, () => assert.is(told(stateOf(record(change), view, present ? undefined : GONE)), expected))

@@ -2,13 +2,16 @@
  * The mock backend: workspaces that exist only as a state file, so that the CLI, the make targets and the API can be tried
  * without Docker. It has no compose file, no local path and no local port. Commands run on this machine, in a private
  * empty folder that stands for the workspace's inside. It proves nothing about a real backend.
+ *
+ * `NEXUS_MOCK_WITH=worktree,local-ports` lends it a real worktree and real leases, so that what becomes of those after a failure
+ * can be tried without an engine.
  */
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
-import { type Backend, requireCapability } from '../backend.ts'
+import { type Backend, type Capability, requireCapability } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 
 type MockState = 'running' | 'paused' | 'stopped'
@@ -49,7 +52,8 @@ export function createMockBackend(context: BackendContext): Backend {
   const backend: Backend = {
     name: 'mock',
     host: 'mock',
-    capabilities: new Set(['pause', 'housekeeping'] as const),
+    capabilities: new Set<Capability>(['pause', 'housekeeping', ...lentCapabilities(context.env)]),
+    portRange: (configured) => configured,
     check: async () => {},
     observe,
     provision: async () => ({ image: null, hostKeyFingerprint: null }),
@@ -87,6 +91,10 @@ export function createMockBackend(context: BackendContext): Backend {
     housekeeping: async () => (await import('./housekeeping.ts')).createMockHousekeeping(context, { observe, forget }),
   }
   return backend
+}
+
+function lentCapabilities({ NEXUS_MOCK_WITH: words = '' }: NodeJS.ProcessEnv): readonly Capability[] {
+  return (['worktree', 'local-ports'] as const).filter((capability) => words.split(',').includes(capability))
 }
 
 /** As a shell inside would say it. */

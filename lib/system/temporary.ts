@@ -1,0 +1,67 @@
+/**
+ * What writing a file in one step takes besides the writing (`store.ts`): names of temporary files that tell whose they are, the removal of
+ * those that a killed process left, and what a failure means in the user's words.
+ */
+import { readdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
+import { isRunning } from './process.ts'
+
+let sequence = 0
+let diskIsFull = false
+
+/** For tests: every write of this process fails from now on as on a full disk. */
+export function simulateFullDisk(): void {
+  diskIsFull = true
+}
+
+/** @throws {Error} ENOSPC, for tests that asked for it */
+export function requireSpace(): void {
+  if (diskIsFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+}
+
+/** Unique among the processes of this machine, and telling whose it is. */
+export function temporaryName(path: string): string {
+  return `${path}.nexus-${process.pid}-${sequence++}.tmp`
+}
+
+/** What a process that was killed between temporary file and rename left goes with the next write into that folder. */
+export function removeAbandoned(folder: string): void {
+  const isAbandoned = (name: string) => {
+    const pid = /\.nexus-(\d+)-\d+\.tmp$/.exec(name)?.[1]
+    return pid !== undefined && !isRunning(Number(pid))
+  }
+  try {
+    for (const name of readdirSync(folder).filter(isAbandoned)) rmSync(join(folder, name), { force: true })
+  } catch {
+    // another user's folder: whatever is wrong with it is told by what is done in it
+  }
+}
+
+export function explainReadError(error: unknown, path: string): unknown {
+  if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return error
+  return new NexusError('PERMISSION_DENIED', `${path} cannot be read.`, {
+    hint: `To see who owns it, run \`ls -ld ${path}\``,
+    cause: error,
+  })
+}
+
+export function explainWriteError(error: unknown, path: string): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
+        hint: 'To see what uses the disk, run `df -h` and `docker system df`',
+        cause: error,
+      })
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
+        hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
+        cause: error,
+      })
+    default:
+      return error
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * The failpoint matrix: every step of every operation (from the plans' own table) x every failure x before and after. Each case brings a
+ * workspace to where the step is part of the plan, has it fail there, has one ordinary command repair it, and checks the invariants.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Operation } from '../../lib/core/workspace.ts'
+import { FAILURES, type Failure, type Moment } from '../../lib/workspace/failpoint.ts'
+import { PLAN_STEPS, type StepId } from '../../lib/workspace/steps.ts'
+import { runNexus } from './cli.ts'
+import { checkInvariants, readUserFiles, takeSnapshot, type World } from './invariants.ts'
+import { type ProcessResult, runProcess } from './process.ts'
+import { writeFiles } from './temp.ts'
+
+export interface Case {
+  readonly operation: Operation['kind']
+  readonly step: StepId
+  readonly failure: Failure
+  readonly moment: Moment
+}
+
+export const nameOf = ({ operation, step, failure, moment }: Case) => `${operation}.${step}:${failure}:${moment}`
+
+/** All of them, in a fixed order. */
+export function listCases(): readonly Case[] {
+  return Object.entries(PLAN_STEPS).flatMap(([operation, steps]) =>
+    steps.flatMap((step) =>
+      FAILURES.flatMap((failure) =>
+        (['before', 'after'] as const).map((moment) => ({
+          operation: operation as Operation['kind'],
+          step,
+          failure,
+          moment,
+        })),
+      ),
+    ),
+  )
+}
+
+/** What only an engine has: compose files, and so a lease at every start, and guards. */
+export function needsEngine({ operation, step }: Case): boolean {
+  return (
+    step === 'resolve' || (operation === 'start' && step === 'lease') || (operation === 'rebuild' && step === 'stop')
+  )
+}
+
+/** An agent's workspace is stopped before it is made anew. */
+const AGENT = ['--isolation', 'agent', '--git-mode', 'shared', '--network', 'open']
+
+/** Hooks are the user's own here, so that nothing has to be approved. */
+const USER_CONFIG = (dotfiles: string) => `hooks:
+  pre-start: {run: "true", on: host}
+  post-create: "true"
+  post-start: "true"
+  pre-stop: "true"
+  post-stop: {run: "true", on: host}
+  pre-delete: {run: "true", on: host}
+dotfiles: {repository: ${dotfiles}}
+worktree: {templates: [.env.nexus]}
+`
+const FILES = { 'README.md': '# A project\n', '.env.nexus': 'PORT=1\n', '.gitignore': '.env\nignored\n' }
+/** A service beside the workspace's own container, from an image that `make setup` leaves on every engine. */
+export const STACK = {
+  'compose.yaml':
+    'services: {side: {image: "debian:bookworm-slim", command: sleep infinity, init: true, stop_grace_period: 1s}}',
+}
+
+export interface Bench extends World {
+  /** What its commands run with. */
+  readonly env: Readonly<Record<string, string>>
+  readonly run: (args: readonly string[], env?: Readonly<Record<string, string>>) => Promise<ProcessResult>
+  readonly userFiles: string
+}
+
+/** A repository with uncommitted and ignored files, and a home whose configuration makes every step happen. */
+export async function openBench(folder: string, backend: World['backend'], files = {}): Promise<Bench> {
+  const [home, repo, dotfiles] = ['home', 'repo', 'dotfiles'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  await makeRepository(repo, { ...FILES, ...files })
+  await makeRepository(dotfiles, { '.nexus-testrc': 'x\n' })
+  await writeFiles(repo, { 'README.md': 'changed, not committed\n', 'notes.txt': 'untracked\n', ignored: 'ignored\n' })
+  await mkdir(join(home, '.nexus'), { recursive: true, mode: 0o700 })
+  await writeFiles(join(home, '.nexus'), { 'config.yaml': USER_CONFIG(dotfiles) })
+  const world: World = { home: join(home, '.nexus'), repo, backend }
+  const base = { NEXUS_BACKEND: backend, ...(backend === 'mock' ? { NEXUS_MOCK_WITH: 'worktree,local-ports' } : {}) }
+  return {
+    ...world,
+    userFiles: await readUserFiles(world),
+    env: { HOME: home, NEXUS_HOME: world.home, ...base },
+    run: (args, env = {}) => runNexus(args, { cwd: repo, home, env: { ...base, ...env } }),
+  }
+}
+
+async function makeRepository(path: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await writeFiles(path, files)
+  const git = (...args: string[]) => must(['git', '-C', path, ...args])
+  await git('init', '--quiet', '--initial-branch=main')
+  const settings = {
+    'user.name': 'Test',
+    'user.email': 't@example.invalid',
+    'gc.auto': '0',
+    'maintenance.auto': 'false',
+  }
+  for (const [key, value] of Object.entries(settings)) await git('config', key, value)
+  await git('add', '--all')
+  await git('commit', '--quiet', '--message', 'first')
+}
+
+async function must(argv: readonly string[]): Promise<void> {
+  const { code, stderr } = await runProcess(argv, { env: { GIT_CONFIG_GLOBAL: '/dev/null' } })
+  if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
+}
+
+/** The commands that make a step part of the plan, and the one that fails. */
+async function prepare(one: Case, bench: Bench): Promise<readonly string[]> {
+  const ok = async (...args: string[]) => {
+    const { code, stderr } = await bench.run(args)
+    if (code !== 0) throw new Error(`nexus ${args.join(' ')} ended with ${code}: ${stderr}`)
+  }
+  const { operation, step } = one
+  switch (operation) {
+    case 'create':
+      return ['up', 'x']
+    case 'start':
+      await ok('up', 'x', ...(step === 'dotfiles' || step === 'post-create' ? ['--no-start'] : []))
+      if (losesWorktree(one)) await rm(join(bench.repo, '.worktree', 'x'), { recursive: true })
+      else await removeParts(bench)
+      return ['start', 'x']
+    case 'rebuild':
+      await ok('up', 'x', ...(step === 'stop' ? AGENT : ['--no-start']))
+      return ['rebuild', 'x']
+    case 'resume':
+      await ok('up', 'x')
+      await ok('pause', 'x')
+      return ['resume', 'x']
+    case 'stop':
+    case 'pause':
+      await ok('up', 'x')
+      return [operation, 'x']
+    case 'delete':
+      await ok('up', 'x')
+      return ['delete', 'x', '--force']
+  }
+}
+
+/** As somebody would by hand: nothing of it runs, or is there, any more. */
+async function removeParts({ home, backend }: Bench): Promise<void> {
+  if (backend === 'mock') {
+    await writeFile(join(home, 'state', 'mock.json'), '{"schema":1,"workspaces":{}}')
+    return
+  }
+  const instance = (await readFile(join(home, 'state', 'instance'), 'utf8')).trim()
+  const list = ['docker', 'ps', '--all', '--quiet', '--filter', `label=dev.nexus.instance=${instance}`]
+  const ids = (await runProcess(list)).stdout.split('\n').filter(Boolean)
+  if (ids.length > 0) await must(['docker', 'rm', '--force', ...ids])
+}
+
+/** The step is there because the user has removed the worktree, which only a start makes anew. */
+function losesWorktree({ operation, step }: Case): boolean {
+  return operation === 'start' && (step === 'stop' || step === 'worktree')
+}
+
+const REPAIRS = [['up'], ['exec', '--', 'true'], ['stop'], ['restart'], ['delete', '--force'], ['rebuild']] as const
+const ENDS: Readonly<Record<Failure, readonly number[]>> = {
+  kill: [137],
+  term: [143],
+  error: [1],
+  hang: [1],
+  // a step that writes nothing does not notice
+  enospc: [0, 1],
+}
+
+/** @param turn which command repairs */
+export async function runCase(one: Case, bench: Bench, turn: number): Promise<void> {
+  const command = await prepare(one, bench)
+  const worktree = join(bench.repo, '.worktree', 'x')
+  const keeps = one.operation !== 'delete' && existsSync(worktree)
+  if (keeps) await writeFiles(worktree, { 'work.txt': 'of days' })
+  const failed = await bench.run(command, {
+    NEXUS_FAILPOINT: nameOf(one),
+    ...(one.failure === 'hang' ? { NEXUS_STEP_LIMIT: `${one.step}:300` } : {}),
+  })
+  const said = `nexus ${command.join(' ')} ended with ${failed.code}:\n${failed.stderr}`
+  if (!failed.stderr.includes('NEXUS_FAILPOINT: ')) throw new Error(`the failpoint was not met; ${said}`)
+  if (!ENDS[one.failure].includes(failed.code)) throw new Error(said)
+  const [verb, ...words] = REPAIRS[losesWorktree(one) ? 0 : turn % REPAIRS.length] as readonly [string, ...string[]]
+  const repair = await bench.run([verb, 'x', ...words])
+  const story = `${said}\nnexus ${verb} x ended with ${repair.code}:\n${repair.stderr}`
+  // it may be gone, or not as the command needs it; anything else is a failure to repair
+  if (![0, 2, 3, 4, 125].includes(repair.code)) throw new Error(story)
+  await confirm(bench, story)
+  if (keeps && verb !== 'delete' && !existsSync(join(worktree, 'work.txt'))) throw new Error(`work is lost\n${story}`)
+  await confirmNothingMore(bench, story)
+  await bench.run(['delete', 'x', '--force'])
+  await confirm(bench, story)
+}
+
+async function confirm(bench: Bench, story: string): Promise<void> {
+  try {
+    await checkInvariants(bench, bench.userFiles)
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${story}`)
+  }
+}
+
+/** A second repair changes nothing. */
+async function confirmNothingMore(bench: Bench, story: string): Promise<void> {
+  const before = await takeSnapshot(bench)
+  await bench.run(['exec', 'x', '--', 'true'])
+  const after = await takeSnapshot(bench)
+  if (after !== before) throw new Error(`a second repair changed something:\n${before}\n${after}\n${story}`)
+}
+
+/** Runs cases side by side, each with a bench of its own making; returns what failed. */
+export async function runCases(
+  cases: readonly Case[],
+  jobs: number,
+  play: (one: Case, turn: number) => Promise<void>,
+): Promise<readonly string[]> {
+  const queue = cases.map((one, turn) => ({ one, turn }))
+  const failures: string[] = []
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      try {
+        await play(next.one, next.turn)
+      } catch (error) {
+        failures.push(`${nameOf(next.one)}: ${(error as Error).message}`)
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, worker))
+  return failures
+}
