@@ -18,18 +18,22 @@ export async function repaired(app: App, found: WorkspaceRecord): Promise<Worksp
   return isUnfinished(found) ? exclusively(app, found.id, async (record) => record) : found
 }
 
+/** Workspaces of a repository that an operation was cut off on. */
+export async function listUnfinished(app: App, repo: string): Promise<readonly WorkspaceRecord[]> {
+  return (await app.records.list()).filter((record) => record.repo === repo && isUnfinished(record))
+}
+
 /**
- * After a create: deletes of the same repository that were cut off are finished, as nobody may name those workspaces any more. Its
- * other unfinished ones are only told: to finish a create takes as long as the create, and is not what was asked for here.
+ * After a create: deletes of the same repository that were cut off are finished, as nobody may name those workspaces any more. Creates
+ * are only told: to finish one takes as long as a create, and is not what was asked for here.
  */
-export async function repairNeighbours(app: App, own: WorkspaceRecord): Promise<void> {
-  const others = (await app.records.list()).filter((one) => one.repo === own.repo && one.id !== own.id)
-  for (const other of others.filter(isUnfinished)) {
-    const kind = other.operation?.kind
+export async function repairNeighbours(app: App, neighbours: readonly WorkspaceRecord[]): Promise<void> {
+  for (const neighbour of neighbours) {
+    const { name, operation } = neighbour
     try {
-      if (kind === 'delete') await repaired(app, other)
-      if (kind === 'create') {
-        const text = `the create of ${other.name} was interrupted; \`nexus up ${other.name}\` finishes it`
+      if (operation?.kind === 'delete') await repaired(app, neighbour)
+      if (operation?.kind === 'create') {
+        const text = `the create of ${name} was interrupted; \`nexus up ${name}\` finishes it`
         app.emit({ type: 'notice', text })
       }
     } catch (error) {
@@ -40,8 +44,8 @@ export async function repairNeighbours(app: App, own: WorkspaceRecord): Promise<
 }
 
 /** @throws {NexusError} WORKSPACE_NOT_FOUND for a workspace that was removed since it was found */
-export function requireThere(record: WorkspaceRecord | undefined, found: WorkspaceRecord): WorkspaceRecord {
-  if (record !== undefined) return record
+export function requireThere<T>(there: T | undefined, found: WorkspaceRecord): T {
+  if (there !== undefined) return there
   throw new NexusError('WORKSPACE_NOT_FOUND', `Workspace ${found.name} is gone.`, {
     hint: `To create it anew, run \`nexus up ${found.name}\``,
     details: { id: found.id },

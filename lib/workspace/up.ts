@@ -5,7 +5,6 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
@@ -22,7 +21,7 @@ import { claimName } from './naming.ts'
 import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
-import { repaired, repairNeighbours, requireThere } from './repaired.ts'
+import { listUnfinished, repairNeighbours, requireThere } from './repaired.ts'
 import { type Plan, planUp, type UpFacts } from './steps.ts'
 import { createSteps, removeEmptyFolders } from './up-actions.ts'
 import { isHalfMade } from './worktree-owner.ts'
@@ -44,10 +43,14 @@ export interface UpRequest extends CreateRequest {
 /** Creates the workspace when there is none (any more), then starts it. */
 export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   const { dryRun } = request
-  const existing = request.existing && (dryRun ? request.existing : await repaired(app, request.existing))
-  if (existing !== undefined) return start(app, existing, { dryRun, start: request.start })
+  const options = { dryRun, start: request.start }
+  const started = request.existing && (await startIfThere(app, request.existing, options))
+  if (started !== undefined) return started
+  // looked for while git is asked what the create needs
+  const neighbours = dryRun ? Promise.resolve([]) : listUnfinished(app, request.repo.root)
+  neighbours.catch(() => undefined) // told below, or by the create itself
   const result = await create(app, request)
-  if (!dryRun) await repairNeighbours(app, result.record)
+  await repairNeighbours(app, await neighbours)
   return result
 }
 
@@ -115,17 +118,13 @@ export interface StartOptions {
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
 export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
-  const claim = { as: 'start', dryRun: options.dryRun } as const
-  const body = async (there: WorkspaceRecord | undefined) => {
-    const record = requireThere(there, found)
-    try {
-      return await startLocked(app, record, options)
-    } catch (error) {
-      if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
-      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
-    }
-  }
-  return exclusively(app, found.id, body, claim)
+  return requireThere(await startIfThere(app, found, options), found)
+}
+
+/** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
+async function startIfThere(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult | undefined> {
+  const body = async (record: WorkspaceRecord | undefined) => record && startLocked(app, record, options)
+  return exclusively(app, found.id, body, { as: 'start', dryRun: options.dryRun })
 }
 
 /** The same under the workspace's lock; a create that was cut off goes on as such. */

@@ -19,15 +19,18 @@ export interface World {
 const TEMPORARY = /\.nexus-\d+-\d+\.tmp$/
 const LABELS = ['dev.nexus.workspace', 'dev.nexus.instance', 'dev.nexus.cache'].map((name) => `{{.Label "${name}"}}`)
 
-/** @throws {Error} with a line for each invariant that is broken */
-export async function checkInvariants(world: World, userFiles?: string): Promise<void> {
+/**
+ * @param asWanted false after a command that failed and said so: then a workspace need not be in the state that was wanted of it
+ * @throws {Error} with a line for each invariant that is broken
+ */
+export async function checkInvariants(world: World, userFiles?: string, asWanted = true): Promise<void> {
   const records = readRecords(world)
   const problems = [
     ...checkFiles(world),
     ...records.flatMap((record) => checkRecord(record)),
     ...checkLeases(world, records),
     ...(await checkGit(world, records)),
-    ...(world.backend === 'docker' ? await checkDocker(world, records) : checkMock(world, records)),
+    ...(world.backend === 'docker' ? await checkDocker(world, records, asWanted) : checkMock(world, records, asWanted)),
   ]
   if (userFiles !== undefined && (await readUserFiles(world)) !== userFiles)
     problems.push("a file of the user's changed")
@@ -152,12 +155,12 @@ async function checkGit(world: World, records: readonly WorkspaceRecord[]): Prom
   ]
 }
 
-function checkMock({ home }: World, records: readonly WorkspaceRecord[]): readonly string[] {
+function checkMock({ home }: World, records: readonly WorkspaceRecord[], asWanted: boolean): readonly string[] {
   const text = readText(join(home, 'state', 'mock.json'))
   const { workspaces } = text === '' ? { workspaces: {} } : (JSON.parse(text) as { workspaces: Record<string, string> })
   const loose = Object.keys(workspaces).filter((id) => records.every((record) => record.id !== id))
   const folders = listFolder(join(home, 'cache', 'mock')).filter((id) => records.every((record) => record.id !== id))
-  const wrong = records.filter(({ id, desired }) => (workspaces[id] ?? 'stopped') !== desired)
+  const wrong = records.filter(({ id, desired }) => asWanted && (workspaces[id] ?? 'stopped') !== desired)
   return [
     ...loose.map((id) => `mock: ${id} is no workspace`),
     ...folders.map((id) => `mock: folder of ${id}, which is no workspace`),
@@ -171,7 +174,11 @@ const DOCKER_STATES: Readonly<Record<string, readonly string[]>> = {
   stopped: ['exited', 'created'],
 }
 
-async function checkDocker(world: World, records: readonly WorkspaceRecord[]): Promise<readonly string[]> {
+async function checkDocker(
+  world: World,
+  records: readonly WorkspaceRecord[],
+  asWanted: boolean,
+): Promise<readonly string[]> {
   const parts = (await listParts(world)).map((line) => line.split('\t'))
   const loose = parts.filter(([, , id, , cache]) => cache === '' && records.every((record) => record.id !== id))
   const wrong = records.flatMap(({ id, name, desired }) => {
@@ -182,7 +189,10 @@ async function checkDocker(world: World, records: readonly WorkspaceRecord[]): P
     const others = states.filter((state) => !DOCKER_STATES[desired]?.includes(state))
     return [...missing, ...others.map((state) => `${name}: a container is ${state}, not ${desired}`)]
   })
-  return [...loose.map(([kind, name, id]) => `${kind} ${name} of ${id}, which is no workspace`), ...wrong]
+  return [
+    ...loose.map(([kind, name, id]) => `${kind} ${name} of ${id}, which is no workspace`),
+    ...(asWanted ? wrong : []),
+  ]
 }
 
 /** `kind, name, workspace, instance, cache, state` with tabs between; networks and volumes have no state. */
