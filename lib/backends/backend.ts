@@ -24,6 +24,8 @@ export type Capability =
   | 'logs'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
+  /** git can be run where the workspace's files are, while it runs and while it does not. */
+  | 'git'
   /** What is inside can be kept from the network, and from being more than an ordinary user. */
   | 'guards'
   /** What it holds can be looked through: health, leftovers, disk use. */
@@ -166,6 +168,11 @@ export interface Backend {
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
+  /**
+   * For a workspace whose images are made at create alone. Only with the capability `guards`.
+   * @throws {NexusError} BUILD_FAILED naming an image that its services would need and that is not there
+   */
+  requireImages?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<void>
   /** Only with the capability `compose-file`. */
   seeds?(): Promise<SeedStore>
   /** Makes what needs no ports: image, keys. */
@@ -214,6 +221,12 @@ export interface Backend {
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
+  /**
+   * An argv of this machine that runs git in the workspace's worktree, with the git dir that is used there; stdin, stdout and
+   * exit code are git's. While the workspace runs it runs inside; else beside the files, which it can only read, without
+   * network, in something that is gone afterwards. Only with the capability `git`.
+   */
+  gitCommand?(record: WorkspaceRecord, args: readonly string[], running: boolean): Promise<readonly string[]>
   sshInfo(record: WorkspaceRecord): SshInfo
   /** Only with the capability `housekeeping`. */
   housekeeping?(): Promise<Housekeeping>

@@ -56,6 +56,13 @@ export function lastLines(text: string, count = 20): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
 }
 
+/** With what a terminal would obey, or show elsewhere than it stands, written out: `\u001b`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
 export interface ErrorFields {
   /** What to do now; ends with a command that can be copied. */
   readonly hint?: string | undefined
@@ -74,9 +81,9 @@ export class NexusError extends Error {
   readonly output: string | undefined
 
   constructor(code: ErrorCode, message: string, fields: ErrorFields = {}) {
-    super(message, fields.cause === undefined ? undefined : { cause: fields.cause })
+    super(printable(message), fields.cause === undefined ? undefined : { cause: fields.cause })
     this.code = code
-    this.hint = fields.hint
+    this.hint = fields.hint === undefined ? undefined : printable(fields.hint)
     this.details = fields.details
     this.output = fields.output?.trim() || undefined
   }

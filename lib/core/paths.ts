@@ -23,6 +23,8 @@ export interface HomePaths {
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
+  /** How the paths begin of git dirs without anything that runs, each there for the moment of one look. */
+  readonly inertGit: string
 }
 
 export function homePaths(home: string): HomePaths {
@@ -43,6 +45,7 @@ export function homePaths(home: string): HomePaths {
     trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
+    inertGit: join(home, 'run', 'git'),
   }
 }
 
@@ -52,6 +55,8 @@ export interface WorkspacePaths {
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
+  /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
+  readonly resolvedFile: string
   /** Configuration of the gate of a guarded workspace. */
   readonly networkDir: string
   readonly sshDir: string
@@ -60,6 +65,10 @@ export interface WorkspacePaths {
   readonly authorizedKeys: string
   readonly knownHosts: string
   readonly sshConfig: string
+  /** The git dir that is used inside, in the git mode `private`. */
+  readonly privateGit: string
+  /** What of it was brought back last. */
+  readonly broughtBack: string
 }
 
 export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths {
@@ -70,6 +79,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     record: join(dir, 'workspace.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
+    resolvedFile: join(dir, 'project-resolved.yml'),
     networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),
@@ -77,5 +87,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     authorizedKeys: join(sshDir, 'authorized_keys'),
     knownHosts: join(sshDir, 'known_hosts'),
     sshConfig: join(dir, 'ssh_config'),
+    privateGit: join(dir, 'git'),
+    broughtBack: join(dir, 'brought-back.json'),
   }
 }

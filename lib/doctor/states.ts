@@ -3,12 +3,13 @@ import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
 import type { App } from '../workspace/app.ts'
+import { findDrift } from '../workspace/drift.ts'
 import type { Seen } from '../workspace/observe.ts'
 import type { Scan } from './scan.ts'
 
-/** A worktree that is missing and an operation that was cut short are told by checks of their own. */
+/** Places that were changed by hand and an operation that was cut short are told by checks of their own. */
 export async function checkStates({ seen }: Scan): Promise<readonly Diagnosis[]> {
-  const settled = (await seen()).filter(({ record, worktreePresent }) => record.operation === null && worktreePresent)
+  const settled = (await seen()).filter(({ record }) => record.operation === null && findDrift(record)?.broken !== true)
   const found = settled.flatMap(judgeState)
   return found.length > 0 ? found : [well('no workspace is in trouble')]
 }

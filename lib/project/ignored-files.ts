@@ -60,7 +60,19 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
 
   /** Untracked files that patterns match; a folder that is matched whole is one entry with a slash at its end. */
   async function listIgnored(main: string, words: readonly string[]): Promise<readonly string[]> {
-    const argv = ['git', '-C', main, 'ls-files', '-z', '--others', '--ignored', '--directory', ...words]
+    const argv = [
+      'git',
+      '-c',
+      'core.fsmonitor=false',
+      '-C',
+      main,
+      'ls-files',
+      '-z',
+      '--others',
+      '--ignored',
+      '--directory',
+      ...words,
+    ]
     const { stdout } = await runner.run(argv, { env: { GIT_OPTIONAL_LOCKS: '0' }, timeoutMs: 5 * 60_000 })
     return stdout.split('\0').filter((path) => path !== '')
   }

@@ -24,7 +24,8 @@ export function readInputs(worktree: string, record: WorkspaceRecord, model: Com
     ...COMPOSE_CANDIDATES,
     ...(record.stack?.files ?? []),
     base?.kind === 'dockerfile' ? base.file : 'Dockerfile',
-    ...(model === undefined ? [] : filesOf(model)),
+    // compose has doubled every `$` of what it resolved
+    ...(model === undefined ? [] : filesOf(model).map((file) => file.replaceAll('$$', '$'))),
   ]
   const paths = files.map((file) => (isAbsolute(file) ? relative(worktree, file) : file))
   const inside = paths.filter((path) => path !== '' && !path.startsWith('..'))

@@ -1,8 +1,10 @@
 /** Rows as aligned columns, without borders, for answers that people read and scripts cut. Pure. */
 
+import { printable } from '../core/errors.ts'
+
 /** The header first; the last column is not padded. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows]
+  const all = [header, ...rows].map((row) => row.map(printable))
   const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ''))))
   const line = (row: readonly string[]) =>
     row
@@ -16,7 +18,7 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
 /** Name and value below each other, two spaces in. */
 export function formatFields(fields: readonly (readonly [string, string])[]): string {
   const wide = Math.max(0, ...fields.map(([name]) => name.length))
-  return fields.map(([name, value]) => `  ${name.padEnd(wide)}  ${value}`.trimEnd()).join('\n')
+  return fields.map(([name, value]) => `  ${name.padEnd(wide)}  ${printable(value)}`.trimEnd()).join('\n')
 }
 
 function width(text: string): number {

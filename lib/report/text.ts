@@ -3,7 +3,7 @@
  * on a terminal. The answer goes to stdout untouched.
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
-import { unreachable } from '../core/errors.ts'
+import { printable, unreachable } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import type { Reporter, ReporterOptions } from './reporter.ts'
 
@@ -29,7 +29,7 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
           say(
             paint(
               'dim',
-              `$ ${event.argv.map(quoteForDisplay).join(' ')}   ${Math.round(event.ms)} ms, code ${event.code}`,
+              `$ ${printable(event.argv.map(quoteForDisplay).join(' '))}   ${Math.round(event.ms)} ms, code ${event.code}`,
             ),
           )
         return
@@ -39,10 +39,11 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
         return
       }
       case 'notice':
-        if (!quiet) say(event.text)
+        if (!quiet) say(printable(event.text))
         return
       case 'warning':
-        say(`${paint('yellow', 'warning:')} ${event.text}${event.hint === undefined ? '' : `\n  ${event.hint}`}`)
+        say(`${paint('yellow', 'warning:')} ${printable(event.text)}`)
+        if (event.hint !== undefined) say(`  ${printable(event.hint)}`)
         return
       default:
         unreachable(event)
@@ -75,15 +76,16 @@ function tellStep(
   say: (text: string) => void,
   paint: (style: 'red' | 'dim', text: string) => string,
 ): void {
+  const subject = printable(event.subject)
   switch (event.phase) {
     case 'start':
-      say(`+ ${event.step} ${event.subject}   ${paint('dim', event.cause)}`)
+      say(`+ ${event.step} ${subject}   ${paint('dim', printable(event.cause))}`)
       return
     case 'failed':
-      say(paint('red', `! ${event.step} ${event.subject} failed`))
+      say(paint('red', `! ${event.step} ${subject} failed`))
       return
     case 'undone':
-      say(`- ${event.step} ${event.subject}   undone`)
+      say(`- ${event.step} ${subject}   undone`)
       return
     case 'done':
       return

@@ -4,7 +4,7 @@
  */
 import { makeFinding, sortFindings } from './findings.ts'
 import type { ComposeModel, Finding } from './model.ts'
-import { createPlaces, type Where } from './places.ts'
+import { createPlaces, type Places, type Where } from './places.ts'
 import { config, network, secret, volume } from './resource-rules.ts'
 import { deny, keys, mapOf, scalar } from './rules.ts'
 import { service } from './service-rules.ts'
@@ -23,7 +23,13 @@ const MODEL = keys({
 /** Sorted by path; empty when nothing needs approval. */
 export function findUnapproved(model: ComposeModel, where: Where): readonly Finding[] {
   const findings: Finding[] = []
-  const places = createPlaces(where)
+  const { name, outside } = createPlaces(where)
+  // compose has doubled every `$` of what it resolved
+  const plain = (path: string) => path.replaceAll('$$', '$')
+  const places: Places = {
+    name: (path) => name(plain(path)),
+    outside: (given, base) => outside(plain(given), base === undefined ? undefined : plain(base)),
+  }
   MODEL(model, '', { places, report: (at, value, why) => findings.push(makeFinding(at, value, why)) })
   return sortFindings(findings)
 }

@@ -67,6 +67,11 @@ export function sideCarName(services: readonly string[]): string {
   return services.includes(SIDE_CAR) ? SIDE_CAR_ELSE : SIDE_CAR
 }
 
+/** The one that Docker would take of the names in a folder. */
+export function findComposeFile(names: readonly string[]): string | undefined {
+  return COMPOSE_NAMES.find((name) => names.includes(name))
+}
+
 function composeFiles(facts: DetectFacts, variables: ReadonlyMap<string, string>) {
   if (facts.compose.files !== undefined) {
     return { files: facts.compose.files.map((file) => requireInside(file, 'compose.files')), cause: '' }
@@ -75,7 +80,7 @@ function composeFiles(facts: DetectFacts, variables: ReadonlyMap<string, string>
   if (named.length > 0) {
     return { files: named.map((file) => requireInside(file, 'COMPOSE_FILE in .env')), cause: ' (COMPOSE_FILE in .env)' }
   }
-  const first = COMPOSE_NAMES.find((name) => facts.names.includes(name))
+  const first = findComposeFile(facts.names)
   const over = first === undefined ? undefined : OVERRIDE_NAMES.find((name) => facts.names.includes(name))
   return { files: [first, over].filter((name) => name !== undefined), cause: '' }
 }
@@ -101,7 +106,8 @@ function mainBase({ names, workspace }: DetectFacts, files: readonly string[]): 
 
 function requireInside(path: string, where: string): string {
   const clean = path.replace(/^(\.\/)+/, '')
-  if (clean !== '' && !clean.startsWith('/') && !clean.split('/').includes('..')) return clean
+  const isPlain = clean !== '' && !clean.startsWith('/') && !/\p{Cc}/u.test(clean)
+  if (isPlain && !clean.split('/').includes('..')) return clean
   throw invalid(`${where} names ${JSON.stringify(path)}, which is not a path inside the repository.`)
 }
 

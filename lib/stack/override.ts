@@ -83,10 +83,22 @@ function overrideImage(name: string, service: ComposeService, facts: OverrideFac
     const build = { labels: { ...labels }, ...buildCache(service, layers?.get(name)) }
     return service.image === undefined ? { build } : { build, image: new Reset() }
   }
-  const builder = Object.entries(model.services).find(
-    ([, other]) => other.build !== undefined && other.image !== undefined && other.image === service.image,
-  )?.[0]
+  const builder = builderOf(model, service)
   return builder === undefined ? {} : { image: `${project}-${builder}`, pull_policy: 'never' }
+}
+
+/** The service that builds the image which this one runs. */
+function builderOf(model: ComposeModel, { image }: ComposeService): string | undefined {
+  return Object.entries(model.services).find(
+    ([, other]) => other.build !== undefined && other.image !== undefined && other.image === image,
+  )?.[0]
+}
+
+/** The image that a service of the project's runs in a workspace. */
+export function imageOf(model: ComposeModel, project: string, name: string): string {
+  const service = model.services[name] ?? {}
+  const builder = service.build === undefined ? builderOf(model, service) : name
+  return builder === undefined ? (service.image ?? '') : `${project}-${builder}`
 }
 
 /** BuildKit's inline cache, the one kind that every engine can write; a project that says itself where to is left alone. */

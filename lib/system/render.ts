@@ -140,6 +140,11 @@ export function formatCompose(model: YamlMap, header: string): string {
   return `${header}\n${escapeUnprintable(text)}`
 }
 
+/** A compose model that compose itself has resolved, with every `$` doubled already, as a file that it reads again. */
+export function formatResolved(model: unknown, header: string): string {
+  return `${header}\n${escapeUnprintable(JSON.stringify(model, null, 1))}\n`
+}
+
 /** What YAML calls unprintable, and what YAML 1.1 readers take for a line break; it can only stand in quoted values here. */
 function escapeUnprintable(text: string): string {
   return text.replace(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) => {

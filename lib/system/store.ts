@@ -28,6 +28,7 @@ import {
   rm,
   rmdir,
   stat,
+  symlink,
   unlink,
   utimes,
 } from 'node:fs/promises'
@@ -184,6 +185,11 @@ export async function restrict(path: string, mode: number): Promise<void> {
 export async function touch(path: string): Promise<void> {
   const now = new Date()
   await utimes(path, now, now)
+}
+
+/** Makes a symbolic link. */
+export async function makeLink(target: string, path: string): Promise<void> {
+  await symlink(target, path)
 }
 
 /** Gives a file or a folder of root's to another user; nobody else can, and need not. */

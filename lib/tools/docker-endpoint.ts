@@ -2,10 +2,12 @@
  * Which engine the docker CLI will talk to, worked out from the environment and the CLI's own files without starting it.
  * Reads only.
  */
+
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
+import { NexusError } from '../core/errors.ts'
 
 /** Where the docker CLI will look for the engine, by the environment and the current context; `''` is the default. */
 export function engineEndpoint(env: NodeJS.ProcessEnv): string {
@@ -84,4 +86,22 @@ function isExecutable(file: string): boolean {
 
 function findProgram(name: string, path: string): string {
   return path.split(':').find((dir) => existsSync(join(dir, name))) ?? ''
+}
+
+const PLUGIN_MINIMUM = [2, 24, 4] as const
+
+/** @throws {NexusError} TOOL_MISSING when the compose plugin is older than what the generated files need */
+export function requireComposeVersion(version: string): void {
+  const parts = version.split(/[.+-]/).map(Number)
+  for (const [i, minimum] of PLUGIN_MINIMUM.entries()) {
+    const part = parts[i] ?? 0
+    if (part > minimum) return
+    if (part < minimum || Number.isNaN(part)) {
+      const wanted = PLUGIN_MINIMUM.join('.')
+      throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
+        hint: 'To install a newer one, run `make setup`',
+        details: { version, wanted },
+      })
+    }
+  }
 }

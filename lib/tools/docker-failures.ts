@@ -104,6 +104,19 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
+    pattern: /could not select device driver "(\w*)" with capabilities: \[\[([^\]]*)/,
+    error: ([, driver, capabilities], stderr) =>
+      new NexusError(
+        'TOOL_MISSING',
+        `The project asks for a device (${[driver, capabilities].filter(Boolean).join(', ')}) that the Docker engine has no driver for.`,
+        {
+          hint: 'To go on without it, take it out in a `compose.override.yaml`; to see what the engine can run, run `docker info`',
+          details: { driver, capabilities },
+          output: stderr,
+        },
+      ),
+  },
+  {
     // a container keeps the id of its network, so that it cannot be started with another of that name
     pattern: /network \S+ not found/i,
     error: (_match, stderr) =>
@@ -136,16 +149,23 @@ export function explainDockerFailure(error: CommandFailed): NexusError {
       .split('\n')
       .at(-1)
       ?.replace(/^Error response from daemon: /, '') ?? ''
-  return new NexusError('CONTAINER_ERROR', `\`${commandName(error.argv)}\` failed${said === '' ? '.' : `: ${said}`}`, {
-    hint: 'To see the commands that were run, repeat with `-V`',
-    output: stderr,
-  })
+  return new NexusError(
+    'CONTAINER_ERROR',
+    `\`${commandName(error.argv)}\` failed${said === '' ? '' : `: ${said.replace(/\.$/, '')}`}.`,
+    {
+      hint: 'To see the commands that were run, repeat with `-V`',
+      output: stderr,
+    },
+  )
 }
 
 /** `docker image` or `docker compose up`, also where the plugin was started directly. */
 function commandName(argv: readonly string[]): string {
-  const file = argv.findIndex((word) => word === '-f' || word === '-p')
-  return file === -1 ? `docker ${argv[1] ?? ''}` : `docker compose ${argv[file + 2] ?? ''}`
+  const isNaming = (word: string | undefined) => word === '-f' || word === '-p'
+  let at = argv.findIndex(isNaming)
+  if (at === -1) return `docker ${argv[1] ?? ''}`
+  while (isNaming(argv[at])) at += 2
+  return `docker compose ${argv[at] ?? ''}`
 }
 
 /** What `docker compose config` says of a project's files, in its own words: they name file, line or key. */

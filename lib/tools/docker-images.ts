@@ -35,7 +35,7 @@ type DockerCall = (args: readonly string[], options?: RunOptions) => Promise<Run
 
 export function createImageCommands(docker: DockerCall, runner: Runner) {
   async function hasImage(reference: string): Promise<boolean> {
-    const result = await docker(['image', 'inspect', '--format', '{{.Id}}', reference], { okCodes: [0, 1] })
+    const result = await docker(['image', 'inspect', '--format', '{{.Id}}', '--', reference], { okCodes: [0, 1] })
     if (result.code === 0) return true
     if (/No such image/i.test(result.stderr)) return false
     throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
@@ -81,7 +81,7 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
   /** What an image is; undefined when it is not there. */
   async function inspectImage(reference: string): Promise<ImageFacts | undefined> {
     const result = await docker(
-      ['image', 'inspect', '--format', '{{json .RootFS.Layers}}\t{{json .Config}}', reference],
+      ['image', 'inspect', '--format', '{{json .RootFS.Layers}}\t{{json .Config}}', '--', reference],
       {
         okCodes: [0, 1],
       },
@@ -111,9 +111,9 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
     build,
     inspectImage,
     pull,
-    tag: (from: string, to: string) => change(['image', 'tag', from, to]),
+    tag: (from: string, to: string) => change(['image', 'tag', '--', from, to]),
     push: (reference: string) => change(['push', '--quiet', '--', reference]),
-    save: (reference: string, file: string) => change(['image', 'save', '--output', file, reference]),
+    save: (reference: string, file: string) => change(['image', 'save', '--output', file, '--', reference]),
     load: (file: string) => change(['image', 'load', '--quiet', '--input', file]),
   }
 }

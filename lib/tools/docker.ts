@@ -15,7 +15,6 @@ const QUERY_TIMEOUT_MS = 10_000
 const LIST_TIMEOUT_MS = 3_000
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 const BUILD_TIMEOUT_MS = 30 * 60_000
-const PLUGIN_MINIMUM = [2, 24, 4] as const
 
 export interface ContainerRow {
   readonly workspace: string
@@ -41,6 +40,9 @@ export interface ResolveRequest {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+/** A compose file alone, or several of a project, later ones on top. */
+export type ComposeSource = string | { readonly files: readonly string[]; readonly project: string }
+
 export interface UpOptions {
   /** Build what has a build section even when its image is there. */
   readonly build?: boolean
@@ -64,9 +66,10 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const docker = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['docker', ...args], { timeoutMs: QUERY_TIMEOUT_MS, ...options }))
   let plugin: readonly string[] | undefined
-  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet'): readonly string[] => {
+  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet', files: readonly string[] = []) => {
     plugin ??= composeProgram(env)
-    const named = 'file' in target ? ['-f', target.file] : ['-p', target.project]
+    const named =
+      'file' in target ? ['-f', target.file] : ['-p', target.project, ...files.flatMap((one) => ['-f', one])]
     return [...plugin, '--progress', progress, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
@@ -115,7 +118,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     plugin ??= composeProgram(env)
     const files = request.files.flatMap((file) => ['-f', file])
     const options = ['--progress', 'plain', '--project-directory', request.directory, '-p', request.project]
-    const argv = [...plugin, ...options, ...files, 'build', ...services]
+    const argv = [...plugin, ...options, ...files, 'build', '--', ...services]
     try {
       await runner.run(argv, { timeoutMs: BUILD_TIMEOUT_MS, env: request.env, onLine })
     } catch (error) {
@@ -124,7 +127,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Creates what is missing and starts it; with build output line by line where something is built. */
-  async function up(file: string, options: UpOptions = {}): Promise<void> {
+  async function up(source: ComposeSource, options: UpOptions = {}): Promise<void> {
     const { build, recreate, wait, create, local, services = [], onLine, env: variables } = options
     const flags = [
       ...(build ? ['--build'] : []),
@@ -138,9 +141,14 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       ...flags,
       ...(onLine ? [] : ['--no-build']),
       ...(local ? ['--pull', 'never'] : []),
+      '--',
       ...services,
     ]
-    const argv = composeArgv({ file }, args, onLine ? 'plain' : 'quiet')
+    const progress = onLine ? 'plain' : 'quiet'
+    const argv =
+      typeof source === 'string'
+        ? composeArgv({ file: source }, args, progress)
+        : composeArgv({ project: source.project }, args, progress, source.files)
     const limits = { timeoutMs: onLine ? BUILD_TIMEOUT_MS : CHANGE_TIMEOUT_MS }
     await explainBuild(() =>
       runner.run(argv, { ...limits, ...(onLine ? { onLine } : {}), ...(variables ? { env: variables } : {}) }),
@@ -149,7 +157,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
 
   /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
   async function execute(target: Target, service: string, argv: readonly string[]): Promise<void> {
-    await compose(target, ['exec', '--no-TTY', service, ...argv])
+    await compose(target, ['exec', '--no-TTY', '--', service, ...argv])
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
@@ -231,30 +239,14 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     down: (target: Target, { keepVolumes = false } = {}) =>
       compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
     execute,
-    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', ...names]),
-    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', ...names]),
+    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', '--', ...names]),
+    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', '--', ...names]),
   }
 }
 
 function composeProgram(env: NodeJS.ProcessEnv): readonly string[] {
   const plugin = findComposePlugin(env)
   return plugin === undefined ? ['docker', 'compose'] : [plugin]
-}
-
-/** @throws {NexusError} TOOL_MISSING when the compose plugin is older than what the generated files need */
-export function requireComposeVersion(version: string): void {
-  const parts = version.split(/[.+-]/).map(Number)
-  for (const [i, minimum] of PLUGIN_MINIMUM.entries()) {
-    const part = parts[i] ?? 0
-    if (part > minimum) return
-    if (part < minimum || Number.isNaN(part)) {
-      const wanted = PLUGIN_MINIMUM.join('.')
-      throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
-        hint: 'To install a newer one, run `make setup`',
-        details: { version, wanted },
-      })
-    }
-  }
 }
 
 export function parseContainers(stdout: string): readonly ContainerRow[] {

@@ -1,6 +1,6 @@
 /** What git knows of a branch's way into another: the default branch, tips and their age, whether all of it arrived. Reads only. */
 import { CommandFailed, type Runner } from '../system/exec.ts'
-import { explainGitFailure } from './git.ts'
+import { explainGitFailure } from './git-failures.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
 /** Nothing that the configuration names is run for it. */

@@ -1,17 +1,18 @@
 /**
- * git, by argv. Reads pass `GIT_OPTIONAL_LOCKS=0`, so that a look never makes the user's own `git commit` fail on a lock.
- * Looks into a *worktree* (which a workspace may have written to) run nothing from it: no hooks, no fsmonitor.
- * Changes to the repository happen only here, and callers hold the repository's lock around `addWorktree`,
- * `removeWorktree` and branch changes.
+ * git on the user's own repository, by argv, with the user's configuration. Reads pass `GIT_OPTIONAL_LOCKS=0`, so that a look
+ * never makes the user's own `git commit` fail on a lock. Looks at a *tree* that somebody in a workspace has written to go
+ * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
+ * `addWorktree`, `removeWorktree` and branch changes.
  */
 import { mkdir } from 'node:fs/promises'
-import { NexusError } from '../core/errors.ts'
-import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
 import { removeTree } from '../system/store.ts'
+import { explain } from './git-failures.ts'
 import { createKeepingCommands } from './git-keeping.ts'
+import { createMergeCommands } from './git-merge.ts'
+import { createRefCommands } from './git-refs.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
-const INERT = ['-c', 'core.hooksPath=/dev/null', '-c', 'core.fsmonitor=false']
 const NETWORK_TIMEOUT_MS = 10 * 60_000
 const CHECKOUT_TIMEOUT_MS = 30 * 60_000
 
@@ -81,6 +82,13 @@ export function createGit(runner: Runner) {
     return result.code === 0
   }
 
+  /** False where files that the repository keeps in Git LFS would be checked out as pointers to them. */
+  async function hasLfs(repo: string): Promise<boolean> {
+    const pattern = '^filter\\.lfs\\.(smudge|process)$'
+    const { code } = await git(repo, ['config', '--get-regexp', pattern], { env: READ, okCodes: [0, 1] })
+    return code === 0
+  }
+
   /** True for a text that git accepts as a branch name. */
   async function isBranchName(repo: string, text: string): Promise<boolean> {
     const result = await git(repo, ['check-ref-format', `refs/heads/${text}`], { okCodes: [0, 1] })
@@ -135,59 +143,6 @@ export function createGit(runner: Runner) {
     if (code === 0) await git(repo, ['config', '--remove-section', `branch.${branch}`])
   }
 
-  /** How many commits of a revision no other ref reaches; the branch's own ref is left out of the others. */
-  async function countUniqueCommits(repo: string, revision: string, ownRef?: string): Promise<number> {
-    // without --single-worktree, --all would count the workspace's own HEAD among the others
-    const others =
-      ownRef === undefined
-        ? ['--branches', '--tags', '--remotes']
-        : ['--single-worktree', `--exclude=${ownRef}`, '--exclude=refs/nexus/trash/*', '--all']
-    const { stdout } = await read(repo, [
-      'rev-list',
-      '--count',
-      '--not',
-      ...others,
-      '--not',
-      '--end-of-options',
-      revision,
-    ])
-    return Number(stdout.trim())
-  }
-
-  /** The commits of a revision that a base does not have, oldest first, as `<id> <subject>`. */
-  async function listCommits(repo: string, base: string, revision: string): Promise<readonly string[]> {
-    const args = ['log', '--reverse', '--format=%h %s', '--end-of-options', `${base}..${revision}`]
-    return (await read(repo, args)).stdout.split('\n').filter((line) => line !== '')
-  }
-
-  /** Tracked files that patterns match, each with the id of its content. */
-  async function listContents(path: string, patterns: readonly string[]): Promise<readonly string[]> {
-    const { stdout } = await read(path, [
-      'ls-files',
-      '--stage',
-      '-z',
-      '--',
-      ...patterns.map((pattern) => `:(glob)${pattern}`),
-    ])
-    return stdout.split('\0').filter((line) => line !== '')
-  }
-
-  /** Changed and untracked paths of a worktree, at most `limit`, as `git status --porcelain` names them. */
-  async function listChanges(path: string, timeoutMs = 60_000): Promise<readonly string[]> {
-    const args = [...INERT, 'status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
-    const { stdout } = await git(path, args, { env: READ, timeoutMs })
-    return parseStatus(stdout)
-  }
-
-  /** Submodules of a worktree whose HEAD has commits that no remote-tracking branch of theirs reaches. */
-  async function listUnpushedSubmodules(path: string): Promise<readonly string[]> {
-    const script = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || echo "$displaypath"'
-    const { stdout } = await git(path, [...INERT, 'submodule', 'foreach', '--quiet', '--recursive', script], {
-      env: READ,
-    })
-    return stdout.split('\n').filter((line) => line !== '')
-  }
-
   /** The first of `refs` that `origin` has, with its commit. Contacts the remote. */
   async function findRemoteRef(repo: string, refs: readonly string[]): Promise<RemoteRef | undefined> {
     const { stdout } = await git(repo, ['ls-remote', '--quiet', '--', 'origin', ...refs], {
@@ -223,6 +178,7 @@ export function createGit(runner: Runner) {
     findFile,
     listNames,
     listRefs,
+    hasLfs,
     isBranchName,
     isIgnored,
     addWorktree,
@@ -230,71 +186,11 @@ export function createGit(runner: Runner) {
     initSubmodules,
     removeWorktree,
     deleteBranch,
-    countUniqueCommits,
-    listCommits,
-    listContents,
-    listChanges,
-    listUnpushedSubmodules,
     findRemoteRef,
     fetchRef,
     identity,
+    ...createRefCommands(git, read),
+    ...createMergeCommands(git),
     ...createKeepingCommands(git),
   }
-}
-
-/** Paths of `git status --porcelain -z`; a rename is named by its new path. */
-export function parseStatus(stdout: string): readonly string[] {
-  const entries = stdout.split('\0')
-  const paths: string[] = []
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i] ?? ''
-    if (entry.length < 4) continue
-    paths.push(`${entry.slice(0, 2)} ${entry.slice(3)}`)
-    if (entry.startsWith('R') || entry.startsWith('C')) i++
-  }
-  return paths
-}
-
-async function explain<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    if (!(error instanceof CommandFailed)) throw error
-    throw explainGitFailure(error)
-  }
-}
-
-/** The table of what git says and what it means here. */
-export function explainGitFailure(error: CommandFailed): NexusError {
-  const { stderr } = error.result
-  const words = error.argv.slice(3).filter((word) => !word.startsWith('-'))
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
-    return new NexusError('DISK_FULL', 'git found no space left on the disk.', {
-      hint: 'To see what uses the disk, run `df -h`',
-      output: stderr,
-    })
-  }
-  const used = /'([^']+)' is already (?:checked out|used by worktree) at '([^']+)'/.exec(stderr)
-  if (used) {
-    return new NexusError('BRANCH_IN_USE', `Branch ${used[1]} is checked out at ${used[2]}.`, {
-      hint: `To start a new branch from it, run \`nexus up <name> --from ${used[1]}\``,
-      details: { branch: used[1], worktree: used[2] },
-    })
-  }
-  if (/dubious ownership/.test(stderr)) {
-    return new NexusError('PERMISSION_DENIED', 'git refuses the repository because another user owns it.', {
-      hint: 'To trust it, run the `git config --global --add safe.directory` line that git prints below',
-      output: stderr,
-    })
-  }
-  const said =
-    stderr
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/^(fatal|error): /, '') ?? ''
-  return new NexusError('GIT_ERROR', `\`git ${words[0] ?? ''}\` failed${said === '' ? '.' : `: ${said}`}`, {
-    hint: 'To see the commands that were run, repeat with `-V`',
-    output: stderr,
-  })
 }

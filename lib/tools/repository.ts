@@ -137,7 +137,11 @@ const UNFINISHED: readonly (readonly [string, string])[] = [
 /** What was begun in a worktree and not ended, such as `rebase`. */
 export function listUnfinished(worktree: string): readonly string[] {
   const gitDir = linkOf(worktree)
-  if (gitDir === undefined) return []
+  return gitDir === undefined ? [] : listUnfinishedIn(gitDir)
+}
+
+/** The same by the worktree's own part of the git dir. */
+export function listUnfinishedIn(gitDir: string): readonly string[] {
   return [...new Set(UNFINISHED.filter(([file]) => existsSync(join(gitDir, file))).map(([, word]) => word))]
 }
 
@@ -148,14 +152,28 @@ export function isLinked(gitDir: string, worktree: string): boolean {
   return realOrResolved(dirname(dirname(named))) === realOrResolved(gitDir)
 }
 
-/** Object folders outside the repository that it borrows from (`clone --shared`, `--reference`). */
+/**
+ * Object folders outside the repository that it borrows from (`clone --shared`, `--reference`), and those that these borrow
+ * from in turn.
+ */
 export function listAlternates(gitDir: string): readonly string[] {
-  const text = readText(join(gitDir, 'objects', 'info', 'alternates')) ?? ''
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => (isAbsolute(line) ? line : resolve(gitDir, 'objects', line)))
-    .filter((path) => existsSync(path))
+  const found = new Set<string>()
+  const follow = (objects: string) => {
+    for (const line of alternateLines(objects)) {
+      const path = isAbsolute(line) ? line : resolve(objects, line)
+      if (found.has(path) || !existsSync(path)) continue
+      found.add(path)
+      follow(path)
+    }
+  }
+  follow(join(gitDir, 'objects'))
+  return [...found]
+}
+
+/** What an object folder names as the folders it borrows from, as it stands there. */
+export function alternateLines(objects: string): readonly string[] {
+  const text = readText(join(objects, 'info', 'alternates')) ?? ''
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
 /** The branch that a worktree's folder is on now; null when detached, undefined when the folder is no worktree. */
@@ -163,6 +181,11 @@ export function readBranch(worktree: string): string | null | undefined {
   const gitDir = linkOf(worktree)
   const head = gitDir === undefined ? undefined : readLine(join(gitDir, 'HEAD'))
   return head === undefined ? undefined : branchOf(head)
+}
+
+/** The branch that a main worktree is on; null when detached. */
+export function readHeadBranch(gitDir: string): string | null {
+  return branchOf(readLine(join(gitDir, 'HEAD')))
 }
 
 /** Who owns the repository: files made inside a workspace get this user and group. */

@@ -14,10 +14,11 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findAdminDir, ownerOf, type Repository, readBranch, requireRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { newRecord } from './draft.ts'
-import { type Guards, guardsOf, refuseUnbuilt, userInside } from './isolation.ts'
+import { type Guards, guardsOf, userInside } from './isolation.ts'
 import { markWorktree } from './marker.ts'
 import { claimName, requireFreeName } from './naming.ts'
 import { allowedAtCreate } from './network.ts'
+import * as ownGit from './own-git.ts'
 import { loadInstance } from './records.ts'
 import { renewFiles } from './renew.ts'
 import { detectIn } from './stack-choice.ts'
@@ -51,6 +52,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
   if (lost !== undefined && !whole) await backend.dismantle?.(record)
   const claimed = await claimName(app, record)
   await markWorktree(claimed)
+  await ownGit.beginAnew(app, claimed)
   if (whole) await renewFiles(app, claimed)
   return { record: claimed, lost: lost !== undefined }
 }
@@ -113,7 +115,11 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
     app.config(projectIn([worktree, repo.root])),
   ])
   const guards = guardsOf(settings, own)
-  refuseUnbuilt(guards)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('./private-git.ts')
+    const local = { repo: repo.root, gitDir: repo.gitDir }
+    await requirePrivateGit(app, backend, local, (await app.git.findCommit(there ? worktree : repo.root, 'HEAD')) ?? '')
+  }
   if (guards.isolation === 'agent' || guards.network !== 'open')
     requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
   if (lost !== undefined) refuseLooser(guards, lost, request.given)

@@ -15,6 +15,7 @@ import type { Subnets } from '../ports/subnets.ts'
 import { createRunner, type Runner } from '../system/exec.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
+import { createInertGit, type InertGit } from '../tools/git-inert.ts'
 import { leasesOf, subnetLeasesOf } from './port-plan.ts'
 import { createRecords, loadInstance, type Records } from './records.ts'
 
@@ -34,6 +35,8 @@ export interface App extends AppOptions {
   readonly home: HomePaths
   readonly runner: Runner
   readonly git: Git
+  /** For trees that somebody in a workspace has written to. */
+  readonly inertGit: InertGit
   readonly records: Records
   /** Loaded only by what leases: the probes and locks behind it cost every other command its start. */
   leases(): Promise<Leases>
@@ -87,6 +90,7 @@ export function createApp(options: AppOptions): App {
     home,
     runner,
     git: createGit(runner),
+    inertGit: createInertGit(runner, home.inertGit),
     records,
     leases: async () => {
       const { createLeases } = await import('../ports/leases.ts')

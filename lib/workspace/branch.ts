@@ -84,10 +84,19 @@ function existing(
   const remote = matching.find(({ name }) => name.startsWith(`${REMOTES}origin/`)) ?? matching[0]
   if (remote === undefined) return undefined
   const branch = withoutRemote(remote.name)
+  if (branch.startsWith('-')) throw impossible(branch, request)
   const tracked = local.get(branch)
   if (tracked !== undefined) return useLocal(branch, tracked, request)
   const cause = `new, from the remote-tracking branch ${remote.name.slice(REMOTES.length)}`
   return { branch, create: true, commit: remote.commit, ours: true, cause }
+}
+
+/** A remote may have such a ref; git makes no branch of it. */
+function impossible(branch: string, { name }: BranchRequest): NexusError {
+  return new NexusError('INVALID_ARGUMENT', `git allows no branch that begins with "-", such as ${branch}.`, {
+    hint: `To start a branch of another name from it, run \`nexus up ${name}-2 --from <commit>\``,
+    details: { branch },
+  })
 }
 
 function withoutRemote(ref: string): string {

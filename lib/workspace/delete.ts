@@ -53,7 +53,10 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
   const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
-  const [branch] = await Promise.all([judgeBranch(app, record, request), mayLose ? undefined : refuseLoss(app, record)])
+  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, request.dryRun)
+  // what comes back first takes part in what is judged of the branch
+  if (record.gitMode === 'private') await looked
+  const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
   const backend = await app.backend(record.backend)
   const keeping = await findKeeping(app, record, request, branch)
   // what was cut off has run it already, or was never there to be used
@@ -74,7 +77,12 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const operation = beginOperation('delete', optionsOf(request), cut?.done)
   const working: Working = { record: { ...record, operation } }
   const progress: Progress = { saved: true, trash: null }
-  const actions = deleteActions(app, working, backend, { progress, keeping, branchCommit: branch.delete?.commit })
+  const actions = deleteActions(app, working, backend, {
+    progress,
+    keeping,
+    branchCommit: branch.delete?.commit,
+    forgetAll: request.force && request.deleteBranch,
+  })
   // before the point of no return: a hook that fails stops the delete
   const before = plan.filter(({ id }) => id === 'pre-delete')
   if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
@@ -136,7 +144,7 @@ async function findKeeping(
 async function lossesByForce(app: App, record: WorkspaceRecord, worktree: string): Promise<readonly string[]> {
   if (isUntouched(record, worktree)) return []
   try {
-    const lost = await listLosses(app, record)
+    const lost = await listLosses(app, record, true)
     if (lost.length > 0) return lost
     return (await app.git.listIgnored(worktree)).map((path) => `!! ${path}`)
   } catch (error) {
@@ -178,13 +186,15 @@ interface Doomed {
   readonly progress: Progress
   readonly keeping: Keeping | undefined
   readonly branchCommit: string | undefined
+  /** Also what came from inside and is found nowhere else. */
+  readonly forgetAll: boolean
 }
 
 function deleteActions(
   app: App,
   working: Working,
   backend: Backend,
-  { progress, keeping, branchCommit }: Doomed,
+  { progress, keeping, branchCommit, forgetAll }: Doomed,
 ): Actions {
   const { record } = working
   const { worktree, gitDir, repo } = record
@@ -219,11 +229,20 @@ function deleteActions(
       run: async () => {
         progress.saved = false
         await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
+        if (record.gitMode === 'private')
+          await (await import('./private-git.ts')).forgetPrivateGit(app, record, forgetAll)
         await unmarkWorktree(record)
         await app.records.remove(record.id)
       },
     },
   }
+}
+
+/** Forced or not, commits that can come back do. */
+async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<void> {
+  if (record.gitMode !== 'private' || dryRun) return
+  const running = (await observeOne(app, record)).state === 'running'
+  await (await import('./bring-back.ts')).bringBackIfMoved(app, record, running)
 }
 
 interface BranchVerdict {
@@ -239,7 +258,7 @@ async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteReq
   const ownRef = `refs/heads/${branch}`
   const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
   if (ref === undefined) return { delete: undefined, kept: null }
-  const uniqueCommits = await app.git.countUniqueCommits(repo, ownRef, ownRef)
+  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, ownRef, ownRef)
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   // a worktree that stays keeps its branch
   if ((ref.worktree !== '' && ref.worktree !== worktree) || record.adopted === true) return kept

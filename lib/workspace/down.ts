@@ -58,9 +58,10 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
   const settings = await findSettings(app, record, projectOf(record), dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
+  const bringBack = record.gitMode === 'private' ? record.branch : undefined
   return {
     desired: 'stopped',
-    plan: (seen) => planStop(record.name, seen.observation?.state ?? 'stopped', hooks),
+    plan: (seen) => planStop(record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
     actions: async (seen) => {
       const backend = await app.backend(record.backend)
       // they are gone when post-stop runs
@@ -70,6 +71,9 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
       return {
         // nothing inside can be asked while it is paused or broken
         'pre-stop': { run: async () => (seen.state === 'running' ? tryIt('pre-stop') : undefined) },
+        'bring-back': {
+          run: async () => (await import('./bring-back.ts')).bringBackIfMoved(app, record, seen.state === 'running'),
+        },
         stop: { run: () => backend.stop(record, seen.observation) },
         'post-stop': { run: () => tryIt('post-stop') },
       }

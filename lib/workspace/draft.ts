@@ -27,12 +27,12 @@ import {
   requirePlainRevision,
   unknownRevision,
 } from './branch.ts'
-import { type Guards, guardsOf, limitsOf, refuseUnbuilt, userInside } from './isolation.ts'
+import { type Guards, guardsOf, limitsOf, userInside } from './isolation.ts'
 import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
-import { stackOf, withReadyPorts } from './stack-choice.ts'
+import { stackOf, tellElsewhere, withReadyPorts } from './stack-choice.ts'
 import { parseVariable } from './variables.ts'
 
 const PROJECT_CONFIG = '.nexus/config.yaml'
@@ -87,7 +87,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const { settings } = await app.config(project)
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   const guards = guardsOf(settings, likely.own)
-  refuseUnbuilt(guards)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('./private-git.ts')
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
+  }
   if (guards.isolation === 'agent' || guards.network !== 'open')
     requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
   const inside = userInside(ownerOf(repo), guards.isolation)
@@ -100,6 +103,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
+  if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
   const what = { id: newWorkspaceId(), name, given, worktree, author, ...inside }
   const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
   const { record, wanted } = await newRecord(fresh, request.ports ?? [])

@@ -17,7 +17,8 @@ export async function findRepo(app: App, given: string | undefined): Promise<Rep
   if (given === undefined) return requireRepository(app.cwd)
   const path = isAbsolute(given) ? given : resolve(app.cwd, given)
   if (!existsSync(path)) {
-    const alias = (await app.config()).settings.workspaces[given]
+    const { workspaces } = (await app.config()).settings
+    const alias = Object.hasOwn(workspaces, given) ? workspaces[given] : undefined
     if (alias !== undefined) return requireRepository(alias.path)
     throw new NexusError(
       'REPOSITORY_NOT_FOUND',

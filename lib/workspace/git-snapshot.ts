@@ -18,7 +18,7 @@ export interface PartChange {
 
 /** Files are read, nothing is started: a create does not feel it. */
 export async function noteRunningParts(app: App, record: WorkspaceRecord): Promise<void> {
-  if (record.gitDir === null) return
+  if (record.gitDir === null || record.gitMode === 'private') return
   await writeGenerated(
     fileOf(app, record),
     `${JSON.stringify({ schema: 1, parts: readRunningParts(record.gitDir) })}\n`,

@@ -160,6 +160,8 @@ export async function runHook(
 ): Promise<void> {
   const hook = requireHook(settings, name)
   if (hook === undefined) return
+  // the file may have changed since somebody looked: what is run here is what is looked at here
+  if (hook.on === 'host') await admitHooks(app, record, settings)
   const mask = createMask(secrets ?? (await heldSecrets(app, record)))
   const { code, output } = await runAnywhere(app, record, { hook, pass: settings.env.pass, mask })
   const said = mask(output)

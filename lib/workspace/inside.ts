@@ -26,6 +26,7 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
       hint: `To see what happened, run \`nexus logs ${record.name}\``,
     })
   }
+  await bringBackCommits(app, record)
   return code
 }
 
@@ -34,7 +35,9 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'ssh', 'ssh')
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
-  return backend.shell(record, request)
+  const code = await backend.shell(record, request)
+  await bringBackCommits(app, record)
+  return code
 }
 
 export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
@@ -42,6 +45,11 @@ export async function logs(app: App, found: WorkspaceRecord, request: LogsReques
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'logs', 'logs')
   return backend.logs(record, request)
+}
+
+/** From a git dir of the workspace's own; a few files are read when nothing has moved. */
+async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+  if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
 async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {

@@ -3,7 +3,6 @@
  * of isolation levels has it. A project's file may only tighten, and so may what it says later. Pure.
  */
 import type { Settings } from '../config/load.ts'
-import { NexusError } from '../core/errors.ts'
 import type { NetworkMode, WorkspaceRecord } from '../core/workspace.ts'
 
 export type Guards = Pick<WorkspaceRecord, 'isolation' | 'sudo' | 'gitMode' | 'forwardAgent'> & {
@@ -65,14 +64,4 @@ function lower(one: number | null, other: number | null): number | null {
 /** The user inside. */
 export function userInside(owner: Owner, isolation: WorkspaceRecord['isolation']): Owner {
   return isolation === 'agent' && owner.uid === 0 ? STAND_IN : owner
-}
-
-/** @throws {NexusError} UNSUPPORTED for a guard that is not built yet: none is pretended */
-export function refuseUnbuilt({ gitMode }: Guards): void {
-  if (gitMode === 'shared') return
-  throw new NexusError(
-    'UNSUPPORTED',
-    `The git mode "${gitMode}" is not built yet; Nexus pretends no guard that it does not have.`,
-    { hint: 'To share the git dir, add `--git-mode shared`' },
-  )
 }

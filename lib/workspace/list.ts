@@ -6,10 +6,10 @@
 import { existsSync } from 'node:fs'
 import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
 import { changedInputs } from '../project/inputs.ts'
-import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { currentBranch } from './current-branch.ts'
 import { findDrift } from './drift.ts'
-import { observeAll, observeOne, toResource } from './observe.ts'
+import { observeAll, observeOne, type Seen, toResource } from './observe.ts'
 
 const DIRTY_TIMEOUT_MS = 2_000
 
@@ -23,11 +23,11 @@ export interface ListRequest {
 export async function listWorkspaces(app: App, request: ListRequest): Promise<readonly WorkspaceResource[]> {
   const all = await app.records.list()
   const records = request.repo === undefined ? all : all.filter((record) => record.repo === request.repo)
-  const [seen, dirty, sizes] = await Promise.all([
+  const [seen, sizes] = await Promise.all([
     observeAll(app, records),
-    request.dirty ? Promise.all(records.map((record) => isDirty(app, record))) : undefined,
     request.size ? (await import('./size.ts')).measureAll(app, records) : undefined,
   ])
+  const dirty = request.dirty ? await Promise.all(seen.map((one) => isDirty(app, one))) : undefined
   const resources = await Promise.all(seen.map((one) => toResource(app, one)))
   return resources.map((resource, i) => {
     const size = sizes?.[i]
@@ -50,10 +50,11 @@ export async function describeWorkspace(app: App, record: WorkspaceRecord): Prom
 }
 
 /** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */
-async function isDirty(app: App, { worktree }: WorkspaceRecord): Promise<boolean | null> {
-  if (worktree === null || !existsSync(worktree)) return null
+async function isDirty(app: App, { record, state }: Seen): Promise<boolean | null> {
+  if (record.worktree === null || !existsSync(record.worktree)) return null
   try {
-    return (await app.git.listChanges(worktree, DIRTY_TIMEOUT_MS)).length > 0
+    const { listChanges } = await import('./losses.ts')
+    return (await listChanges(app, record, state === 'running', DIRTY_TIMEOUT_MS)).length > 0
   } catch {
     return null // one broken worktree must not hide the others
   }
@@ -68,6 +69,6 @@ export function resourceOf(app: App, record: WorkspaceRecord): Promise<Workspace
     reason: '',
     observation: { state, reason: '' },
     worktreePresent: true,
-    branch: record.worktree === null ? record.branch : (readBranch(record.worktree) ?? '(detached)'),
+    branch: record.worktree === null ? record.branch : (currentBranch(app.home, record) ?? '(detached)'),
   })
 }

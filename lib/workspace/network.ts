@@ -82,7 +82,7 @@ function union(present: readonly string[], more: readonly string[]): readonly st
 
 function without(present: readonly string[], hosts: readonly string[]): readonly string[] {
   if (hosts.some((host) => present.includes(host))) return present.filter((host) => !hosts.includes(host))
-  throw new NexusError('INVALID_ARGUMENT', `${hosts.join(', ')} cannot be reached already.`, {
+  throw new NexusError('INVALID_ARGUMENT', `${hosts.join(', ')} is not on the list of what can be reached.`, {
     hint: 'To see what can be reached, run `nexus network show <name>`',
     details: { allow: present },
   })

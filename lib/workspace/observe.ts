@@ -8,8 +8,8 @@ import type { WorkspaceId } from '../core/names.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
-import { readBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { currentBranch } from './current-branch.ts'
 import { type Drift, findDrift } from './drift.ts'
 
 export interface Seen {
@@ -30,7 +30,7 @@ export async function observeAll(app: App, records: readonly WorkspaceRecord[]):
   return records.map((record) => {
     const view = views.get(record.backend)
     const observation = view instanceof Map ? view.get(record.id) : (view as Observation | undefined)
-    return judge(record, observation)
+    return judge(app, record, observation)
   })
 }
 
@@ -58,11 +58,11 @@ async function viewOf(app: App, name: string): Promise<View> {
 }
 
 /** The view of one workspace, from what its backend saw. */
-export function judge(record: WorkspaceRecord, observation: Observation | undefined): Seen {
+export function judge(app: App, record: WorkspaceRecord, observation: Observation | undefined): Seen {
   const drift = findDrift(record)
   const gone = drift?.kind === 'worktree-gone' || drift?.kind === 'worktree-moved'
   const worktreePresent = record.worktree === null || (!gone && existsSync(record.worktree))
-  const now = record.worktree === null ? undefined : readBranch(record.worktree)
+  const now = currentBranch(app.home, record)
   const branch = now === undefined ? record.branch : (now ?? '(detached)')
   return { record, ...stateOf(record, observation, drift), observation, worktreePresent, branch }
 }

@@ -8,6 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import { type Inputs, readInputs } from '../project/inputs.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
 import { isAlive, ownIdentity } from '../system/process.ts'
@@ -84,10 +85,18 @@ export interface Working {
   record: WorkspaceRecord
   /** The project's compose files as this operation read them. */
   model?: ComposeModel | undefined
+  /** The files behind it as they were then. */
+  inputs?: Inputs
   /** Values of its secrets, for this operation alone. */
   readonly secrets?: ReadonlyMap<string, string>
   /** The notes that are still being written; a step that removes the record waits for them. */
   notes?: Promise<void>
+}
+
+/** Right after they were read: what is changed from now on is not what the workspace is made from. */
+export function noteInputs(working: Working): void {
+  const { record, model } = working
+  if (model !== undefined && record.worktree !== null) working.inputs = readInputs(record.worktree, record, model)
 }
 
 export function beginOperation(

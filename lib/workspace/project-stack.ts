@@ -87,7 +87,9 @@ async function resolve(
   const named = { ...looked, stack: { ...found, main, ...(shared === undefined ? {} : { shared }) } }
   for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
     app.emit({ type: 'warning', text })
-  const under = hasFixedImages(record) ? undefined : await backend.prepareImage?.(named, model)
+  const fixed = hasFixedImages(record)
+  if (fixed) await backend.requireImages?.(named, model)
+  const under = fixed ? undefined : await backend.prepareImage?.(named, model)
   const stack: StackRecord = {
     ...named.stack,
     ...(under === undefined ? {} : { under: under.reference }),

@@ -2,6 +2,7 @@
  * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
  * and keys stay; containers and images are made again.
  */
+import type { Backend } from '../backends/backend.ts'
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { hasFixedImages, withFixedBase } from '../stack/network.ts'
@@ -18,7 +19,7 @@ import { loadInstance } from './records.ts'
 import { requireThere } from './repaired.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 import { planRebuild } from './steps.ts'
-import { describeStack, projectOf, type UpResult, withInputs } from './up.ts'
+import { describeStack, projectOf, stateOf, type UpResult, withInputs } from './up.ts'
 import { createSteps } from './up-actions.ts'
 
 export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
@@ -41,7 +42,14 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     ...cachesOf(settings, backend, instance, present),
   }
   const { templates } = settings.worktree
-  const facts = { name: record.name, capabilities: backend.capabilities, stack: describeStack(record), templates }
+  const facts = {
+    name: record.name,
+    capabilities: backend.capabilities,
+    stack: describeStack(record),
+    templates,
+    state: stateOf(seen),
+    distrusted: record.isolation === 'agent',
+  }
   const plan = planRebuild(facts)
   if (dryRun) return { record: present, plan, changed: false, created: false }
   await admitHooks(app, record, settings)
@@ -49,11 +57,22 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
   const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
+  if (hasFixedImages(working.record)) await backend.requireImages?.(working.record, undefined)
+  if (plan.some(({ id }) => id === 'stop')) await lookFirst(app, working.record, backend)
   const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
   await takePlace(app, working.record, settings.limits)
   await walk(app, working, plan, steps, () => true)
   const settled = await settle(app, withInputs(working), 'running')
   return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }
+}
+
+/**
+ * Before whoever is inside is stopped, so that files that cannot be used stop nobody; it is looked again when nobody is inside,
+ * as what they say may be otherwise by then.
+ */
+async function lookFirst(app: App, record: WorkspaceRecord, backend: Backend): Promise<void> {
+  if (record.stack === undefined) return
+  await (await import('./project-stack.ts')).resolveStack(app, record, backend, projectOf(record))
 }
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */

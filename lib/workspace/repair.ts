@@ -16,6 +16,7 @@ import { type Drift, findDrift, findOwnAdmin, isEmpty } from './drift.ts'
 import { markWorktree } from './marker.ts'
 import { claimName, requireFreeName } from './naming.ts'
 import { exclusively, withRepository } from './operate.ts'
+import * as ownGit from './own-git.ts'
 import { renewFiles } from './renew.ts'
 import { requireThere } from './repaired.ts'
 import { relinkSubmodules } from './submodules.ts'
@@ -174,6 +175,7 @@ async function keep(app: App, was: WorkspaceRecord, now: Placed, moved: boolean,
     done.push('its containers are made anew by the next start; its volumes stay')
   }
   const saved = await claimName(app, { ...now, desired: 'stopped' })
+  await ownGit.follow(app, saved)
   await renewFiles(app, saved)
   return saved
 }

@@ -12,6 +12,7 @@ import { isWithin } from '../stack/places.ts'
 import { copyTree, makeFolder } from '../system/store.ts'
 import type { Repository } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { repositoryOf } from './current-branch.ts'
 import { deleteWorkspace } from './delete.ts'
 import { exec } from './inside.ts'
 import { bringUp } from './up.ts'
@@ -105,7 +106,7 @@ function requireInside(path: string): string {
 
 /** What is not committed is not part of a throw-away workspace. */
 async function tellUncommitted(app: App, repo: Repository): Promise<void> {
-  const changes = await app.git.listChanges(repo.worktree)
+  const changes = await app.inertGit.listChanges(repo)
   if (changes.length === 0) return
   const what = changes.length === 1 ? 'a change' : `${changes.length} changes`
   app.emit({ type: 'notice', text: `${what} in ${repo.worktree} that is not committed takes no part` })
@@ -158,9 +159,11 @@ async function removeAll(app: App, record: WorkspaceRecord): Promise<void> {
 }
 
 /** The objects stay in the repository until git collects them. */
-async function tellCommits(app: App, { repo, worktree, base, name }: WorkspaceRecord): Promise<void> {
-  if (worktree === null || base === null || !existsSync(worktree)) return
-  const commits = await app.git.listCommits(worktree, base, 'HEAD')
+async function tellCommits(app: App, record: WorkspaceRecord): Promise<void> {
+  const { repo, base, name } = record
+  const repository = repositoryOf(record)
+  if (repository === undefined || base === null || !existsSync(repository.worktree)) return
+  const commits = await app.inertGit.listCommits(repository, base, 'HEAD')
   const last = commits.at(-1)?.split(' ')[0]
   if (last === undefined) return
   const text = `the command made ${commits.length === 1 ? 'a commit' : `${commits.length} commits`}, now on no branch: ${commits.join(', ')}`

@@ -9,6 +9,7 @@ import type { ComposeService } from '../stack/model.ts'
 import { readyOf } from '../stack/ready.ts'
 import { planSeed, type Seed } from '../stack/seed.ts'
 import type { App } from './app.ts'
+import { repositoryOf } from './current-branch.ts'
 import type { Working } from './operate.ts'
 
 const TIMEOUT_MS = 60 * 60_000
@@ -27,11 +28,13 @@ export async function findSeed(
 ): Promise<FoundSeed | undefined> {
   const { seed } = (await app.config(project)).settings
   const backend = await app.backend(record.backend)
-  if (seed === undefined || backend.seeds === undefined || record.worktree === null) return undefined
-  const inputs = seed.inputs.length === 0 ? [] : await app.git.listContents(record.worktree, seed.inputs)
+  const repository = repositoryOf(record)
+  if (seed === undefined || backend.seeds === undefined || repository === undefined) return undefined
+  const inputs = seed.inputs.length === 0 ? [] : await app.inertGit.listContents(repository, seed.inputs)
   const ready = readyOf(record, { startInterval: true })?.services ?? {}
   const services = { ...model?.services, ...(ready as Readonly<Record<string, ComposeService>>) }
-  const plan = planSeed({ ...seed, inputs, worktree: record.worktree, isolation: record.isolation }, services)
+  const { worktree } = repository
+  const plan = planSeed({ ...seed, inputs, worktree, isolation: record.isolation }, services)
   return { plan, present: await (await backend.seeds()).has(plan) }
 }
 

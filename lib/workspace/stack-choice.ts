@@ -3,11 +3,13 @@
  * nothing that a plain workspace does not need.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Settings } from '../config/load.ts'
 import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
-import { type Detected, detectStack, sideCarName } from '../stack/detect.ts'
+import { realPathOf } from '../project/real-path.ts'
+import { type Detected, detectStack, findComposeFile, sideCarName } from '../stack/detect.ts'
+import type { App } from './app.ts'
 
 /** With the ports of ready services, which the services of the project must not be called like. */
 export async function withReadyPorts(
@@ -44,4 +46,15 @@ export function detectIn(worktree: string, repo: string, settings: Settings): De
     compose: settings.compose,
     workspace: settings.workspace,
   })
+}
+
+/** Whoever stands in a sub-folder may mean its stack; only what is at the top is found by itself. */
+export function tellElsewhere({ cwd, emit }: Pick<App, 'cwd' | 'emit'>, worktree: string): void {
+  const folder = relative(worktree, realPathOf(cwd) ?? cwd)
+  if (folder === '' || folder.startsWith('..') || !existsSync(cwd)) return
+  const name = findComposeFile(readdirSync(cwd))
+  if (name === undefined) return
+  const file = join(folder, name)
+  const hint = `To run it, run \`nexus config set --project compose.files ${file}\``
+  emit({ type: 'warning', text: `${file} is not run, as it is not at the top of the repository`, hint })
 }

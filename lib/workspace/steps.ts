@@ -28,6 +28,10 @@ export const STEP_LIMITS_MS = {
   'pre-stop': 25 * HOUR_MS,
   'post-stop': 25 * HOUR_MS,
   'pre-delete': 25 * HOUR_MS,
+  /** Commits between the workspace's own git dir and the repository. */
+  'bring-back': HOUR_MS,
+  'push-in': HOUR_MS,
+  merge: HOUR_MS,
   provision: 2 * HOUR_MS,
   configure: 10 * MINUTE_MS,
   /** With health checks, prepared data, and other ports when some are taken. */
@@ -52,12 +56,15 @@ const AFTER_START = ['dotfiles', 'post-create', 'post-start'] as const
 export const PLAN_STEPS = {
   create: ['record', 'worktree', ...BRING_UP, ...AFTER_START],
   start: ['stop', 'worktree', ...BRING_UP, ...AFTER_START],
-  stop: ['pre-stop', 'stop', 'post-stop'],
+  stop: ['pre-stop', 'bring-back', 'stop', 'post-stop'],
   pause: ['pause'],
   resume: ['resume'],
-  rebuild: ['resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
+  rebuild: ['stop', 'resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
   delete: ['pre-delete', 'remove', 'trash', 'worktree-remove', 'branch-delete', 'release', 'forget'],
 } as const satisfies Readonly<Record<Operation['kind'], readonly StepId[]>>
+
+/** Steps of no operation: one git command each, which git itself does whole or not at all. They are planned for people to read. */
+export const GIT_STEPS = ['push-in', 'merge'] as const satisfies readonly StepId[]
 
 export interface Step {
   readonly id: StepId
@@ -94,8 +101,12 @@ export interface UpFacts {
   readonly preStart: string | undefined
   /** Prepared data follows from files of the worktree. */
   readonly seeded: boolean
+  /** It gets a git dir of its own, with the worktree. */
+  readonly privateGit?: boolean
   /** Its create was cut off before its data was prepared. */
   readonly unseeded?: boolean
+  /** Whoever is inside may not go on while its files are looked at and used. */
+  readonly distrusted?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
 }
@@ -114,6 +125,7 @@ export function planUp(facts: UpFacts): Plan {
   } else if (facts.state === 'running' && facts.unseeded !== true) {
     return plan
   }
+  if (facts.distrusted === true && facts.state === 'error' && plan.length === 0) plan.push(stopFirst(facts.name))
   const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
   if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) {
     // its containers are there: nothing that they are started from has to be made first
@@ -123,16 +135,18 @@ export function planUp(facts: UpFacts): Plan {
     return plan
   }
   if (facts.stack !== undefined) {
-    plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree']))
+    plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree', 'stop']))
     plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
   }
   if (facts.templates.length > 0) {
-    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease']))
+    plan.push(step('templates', facts.templates.join(', '), 'with the ports in them', ['worktree', 'lease', 'stop']))
   }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
-  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded
+  // and nobody inside is there to put links in the way while git writes files on this machine
+  const whole = facts.privateGit === true
+  const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded || whole
   const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
   if (facts.start && facts.preStart !== undefined) {
     plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
@@ -153,16 +167,24 @@ function startCause({ state, unseeded }: UpFacts): string {
   }
 }
 
+/** A link that is turned elsewhere between a look at it and its use would lead out. */
+function stopFirst(name: string): Step {
+  return step('stop', name, 'nobody inside may change files while they are looked at')
+}
+
+type RebuildFacts = Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates' | 'state' | 'distrusted'>
+
 /** Makes a workspace anew from what its files say now; worktree, volumes and ports stay. */
-export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stack' | 'templates'>): Plan {
-  const plan: Step[] = []
+export function planRebuild(facts: RebuildFacts): Plan {
+  const alive = facts.state !== 'stopped' && facts.state !== 'absent'
+  const plan: Step[] = facts.distrusted === true && alive ? [stopFirst(facts.name)] : []
   const cause = 'asked for'
-  if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause))
+  if (facts.stack !== undefined) plan.push(step('resolve', facts.stack, cause, ['stop']))
   if (facts.capabilities.has('local-ports')) plan.push(step('lease', 'ports', 'as the files say now', ['resolve']))
-  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease']))
+  if (facts.templates.length > 0) plan.push(step('templates', facts.templates.join(', '), cause, ['lease', 'stop']))
   plan.push(step('provision', 'image and keys', cause, ['resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
-  plan.push(step('start', facts.name, 'its containers are made anew', ['configure']))
+  plan.push(step('start', facts.name, 'its containers are made anew', ['configure', 'stop']))
   return plan
 }
 
@@ -170,16 +192,34 @@ export function planRebuild(facts: Pick<UpFacts, 'name' | 'capabilities' | 'stac
 export interface StopHooks {
   readonly 'pre-stop'?: string | undefined
   readonly 'post-stop'?: string | undefined
+  /** The branch, where it has a git dir of its own. */
+  readonly bringBack?: string | undefined
 }
 
 export function planStop(name: string, state: string, hooks: StopHooks = {}): Plan {
   if (state === 'stopped') return []
-  const { 'pre-stop': before, 'post-stop': after } = hooks
+  const { 'pre-stop': before, 'post-stop': after, bringBack: branch } = hooks
   return [
     ...(before === undefined ? [] : [step('pre-stop', before, 'configured')]),
-    step('stop', name, `it is ${state}`, ['pre-stop']),
+    ...(branch === undefined ? [] : [step('bring-back', branch, 'commits made inside', ['pre-stop'])]),
+    step('stop', name, `it is ${state}`, ['pre-stop', 'bring-back']),
     ...(after === undefined ? [] : [step('post-stop', after, 'configured', ['stop'])]),
   ]
+}
+
+export function planBringBack(branch: string): Plan {
+  return [step('bring-back', branch, 'commits made inside')]
+}
+
+export function planPushIn(branch: string): Plan {
+  return [
+    step('bring-back', branch, 'only where both sides are known can one be moved'),
+    step('push-in', branch, 'commits made here', ['bring-back']),
+  ]
+}
+
+export function planMerge(branch: string, into: string, commits: number): Plan {
+  return [step('merge', `${branch} into ${into}`, `${commits === 1 ? 'a commit' : `${commits} commits`}, no conflicts`)]
 }
 
 export function planPause(name: string): Plan {

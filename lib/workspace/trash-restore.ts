@@ -18,6 +18,7 @@ import { moveFolder } from './foreign-files.ts'
 import { markWorktree } from './marker.ts'
 import { alreadyExists, claimName } from './naming.ts'
 import { withRepository } from './operate.ts'
+import * as ownGit from './own-git.ts'
 import { relinkSubmodules } from './submodules.ts'
 import { adminOf, dropEntry, listTrash, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
 
@@ -137,6 +138,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   await relinkSubmodules(app, admin.path, worktree)
   if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }))
   await markWorktree(record)
+  await ownGit.beginAnew(app, record)
 }
 
 function existingBranch(name: string) {

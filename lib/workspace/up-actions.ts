@@ -21,9 +21,10 @@ import { awaitHealth } from './health.ts'
 import { runHook, secretRecords } from './hooks.ts'
 import { markWorktree } from './marker.ts'
 import type { Seen } from './observe.ts'
-import { type Working, withRepository } from './operate.ts'
+import { noteInputs, type Working, withRepository } from './operate.ts'
+import * as ownGit from './own-git.ts'
 import { keepOffsets, mapPorts, offsetsOf } from './port-plan.ts'
-import { bringIgnored, fillWorktree, giveToInside, makeTemplates } from './worktree-files.ts'
+import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
 import { refuseForeign } from './worktree-owner.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
@@ -44,13 +45,10 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: false })
         // what the compose files say may hang on them
-        if (resolution?.model !== undefined)
-          ({ resolution } = await (await import('./project-stack.ts')).resolveStack(
-            app,
-            working.record,
-            backend,
-            project,
-          ))
+        if (resolution?.model === undefined) return
+        const { resolveStack } = await import('./project-stack.ts')
+        ;({ resolution } = await resolveStack(app, working.record, backend, project))
+        noteInputs(working)
       },
     },
     resolve: {
@@ -62,6 +60,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
         working.record = { ...working.record, ...pickStack(resolved.record) }
+        noteInputs(working)
       },
     },
     lease: {
@@ -80,7 +79,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     stop: {
       run: async () => {
         await backend.stop(working.record, observed)
-        observed = { state: 'stopped', reason: '' }
+        // what is missing is missing still
+        observed = { state: observed?.state === 'error' ? 'error' : 'stopped', reason: '' }
       },
     },
     provision: {
@@ -149,6 +149,7 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
   return {
     run: async () => {
       const { worktree, gitDir } = localFiles(working.record)
+      if (again) await ownGit.rescueCommits(app, working.record)
       await withRepository(app, gitDir, async () => {
         try {
           await addWorktree(app, working.record, draft, again)
@@ -160,14 +161,16 @@ function worktreeAction(app: App, working: Working, draft: Draft, again: boolean
         added = true
         await markWorktree(working.record)
       })
-      await fillWorktree(app, worktree)
+      await ownGit.makeBeside(app, working.record, fillWorktree(app, worktree))
       await bringIgnored(app, working.record, draft)
+      await ownGit.adopt(app, working.record)
       await giveToInside(app, working.record)
     },
     undo: async () => {
       const { worktree, gitDir } = localFiles(working.record)
       await withRepository(app, gitDir, async () => {
         if (added) await app.git.removeWorktree(working.record.repo, worktree)
+        if (!again) await ownGit.forget(app, working.record)
         await takeBackBranch(app, working.record, draft)
       })
     },
@@ -184,15 +187,6 @@ async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft,
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
   if (again) refuseForeign(record)
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
-}
-
-/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
-async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
-  if (!branch.create) return
-  const name = `refs/heads/${branch.branch}`
-  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
-  if (ref?.commit === branch.commit && ref.worktree === '')
-    await app.git.deleteBranch(repo, branch.branch, branch.commit)
 }
 
 interface Making {

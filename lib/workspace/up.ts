@@ -22,7 +22,7 @@ import { judge, observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { SSH_PORT } from './port-plan.ts'
 import { listUnfinished, repairNeighbours, requireThere } from './repaired.ts'
-import { type Plan, planUp } from './steps.ts'
+import { type Plan, planUp, type UpFacts } from './steps.ts'
 import { createSteps, removeEmptyFolders } from './up-actions.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
@@ -70,6 +70,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     start: request.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
+    privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
   })
   const after = request.start ? planHooks(settings, true) : []
@@ -169,7 +170,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Ope
 async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
   const plain = record.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
-    return judge(record, { state: 'stopped', reason: '' })
+    return judge(app, record, { state: 'stopped', reason: '' })
   }
   const seen = await observeOne(app, record)
   requireEngine(seen)
@@ -191,7 +192,6 @@ function planStart(
   options: StartOptions,
   settings: Settings,
 ): Plan {
-  const observed = seen.observation?.state ?? 'absent'
   return planUp({
     name: record.name,
     branch: record.branch,
@@ -200,14 +200,21 @@ function planStart(
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
-    state: observed === 'unknown' ? 'error' : observed,
+    state: stateOf(seen),
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
     ...configuredSteps(record, settings),
+    distrusted: record.isolation === 'agent',
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
     unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
+}
+
+/** As plans know it. */
+export function stateOf({ observation }: Seen): UpFacts['state'] {
+  const state = observation?.state ?? 'absent'
+  return state === 'unknown' ? 'error' : state
 }
 
 /** Its create was cut off, and not after the last step. */
@@ -232,8 +239,9 @@ export function describeStack({ stack }: WorkspaceRecord): string | undefined {
 }
 
 /** Notes what the workspace was made from. */
-export function withInputs({ record, model }: Working): WorkspaceRecord {
-  return record.worktree === null ? record : { ...record, inputs: readInputs(record.worktree, record, model) }
+export function withInputs({ record, model, inputs }: Working): WorkspaceRecord {
+  if (record.worktree === null) return record
+  return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
 }
 
 /** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */

@@ -11,7 +11,7 @@ export function parseVariable(
 ): readonly [string, string] {
   const equals = entry.indexOf('=')
   const key = equals === -1 ? entry : entry.slice(0, equals)
-  const value = equals === -1 ? own[key] : entry.slice(equals + 1)
+  const value = equals === -1 ? (Object.hasOwn(own, key) ? own[key] : undefined) : entry.slice(equals + 1)
   const named = /^[A-Za-z_][A-Za-z0-9_]*$/.test(key)
   if (named && value !== undefined) return [key, value]
   const why = named ? `${key} is not set here` : `${JSON.stringify(key)} is not a variable's name`

@@ -8,6 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { renderTemplates } from '../project/env-template.ts'
 import { createIgnoredFiles, type IgnoredRequest, INCLUDE_FILE } from '../project/ignored-files.ts'
+import { readIfPresent } from '../system/store.ts'
 import type { App } from './app.ts'
 import type { Draft } from './draft.ts'
 import { STAND_IN } from './isolation.ts'
@@ -19,6 +20,7 @@ const GIVE_TIMEOUT_MS = 10 * 60_000
 export async function fillWorktree(app: App, worktree: string): Promise<void> {
   const onLine = (text: string) => app.emit({ type: 'progress', text })
   await app.git.checkOut(worktree, onLine)
+  await tellPointers(app, worktree)
   if (!existsSync(`${worktree}/.gitmodules`)) return
   try {
     await app.git.initSubmodules(worktree, onLine)
@@ -27,6 +29,23 @@ export async function fillWorktree(app: App, worktree: string): Promise<void> {
     const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
     app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
   }
+}
+
+/** Without its filter, git checks out pointers and says nothing. */
+async function tellPointers(app: App, worktree: string): Promise<void> {
+  const attributes = (await readIfPresent(`${worktree}/.gitattributes`)) ?? ''
+  if (!/\bfilter=lfs\b/.test(attributes) || (await app.git.hasLfs(worktree))) return
+  const hint = 'To get them, run `sudo apt-get install git-lfs && git lfs install`, then `git lfs pull` in the worktree'
+  app.emit({ type: 'warning', text: 'files in Git LFS are pointers, as git-lfs is not set up here', hint })
+}
+
+/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
+export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create) return
+  const name = `refs/heads/${branch.branch}`
+  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
+  if (ref?.commit === branch.commit && ref.worktree === '')
+    await app.git.deleteBranch(repo, branch.branch, branch.commit)
 }
 
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */

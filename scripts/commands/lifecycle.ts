@@ -10,10 +10,10 @@ import { resourceOf } from '../../lib/workspace/list.ts'
 import { alreadyExists } from '../../lib/workspace/naming.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
 import { isUnfinished } from '../../lib/workspace/repaired.ts'
-import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
 import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { describeDoor } from './door-text.ts'
+import { answerPlan } from './plan-text.ts'
 
 export const up: Run = (call) => bring(call, 'up')
 export const create: Run = (call) => bring(call, 'create')
@@ -79,15 +79,6 @@ async function answerUp(call: Call, result: UpResult): Promise<Answer> {
   const said = result.changed ? '' : ' already'
   const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(describeDoor(resource))].join('\n')
   return { data: resource, text }
-}
-
-function answerPlan(plan: Plan, record: WorkspaceRecord): Answer {
-  const steps = plan.map(({ id, subject, cause, needs }) => ({ step: id, subject, cause, needs }))
-  const text = plan.length === 0 ? `nothing to do for ${record.name}` : formatPlan(plan).join('\n')
-  return {
-    data: { dryRun: true, name: record.name, branch: record.branch, worktree: record.worktree, plan: steps },
-    text,
-  }
 }
 
 type Change = (app: Call['app'], record: WorkspaceRecord, dryRun: boolean) => Promise<UpResult>

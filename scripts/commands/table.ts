@@ -6,6 +6,7 @@ import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
+import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
 import { TRASH } from './table-trash.ts'
@@ -90,6 +91,7 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...GIT,
   {
     name: 'trust',
     summary: 'show what this repository asks for beyond the ordinary, and what of it you approved',

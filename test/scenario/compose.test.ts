@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
+import { writeFiles } from '../support/temp.ts'
 import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 
 const BUILD_LIMIT_MS = 3 * LIMIT_MS
@@ -258,6 +259,36 @@ volumes: {kept: {}}
       await must(['docker', 'volume', 'rm', kept])
     },
     BUILD_LIMIT_MS,
+  )
+
+  test(
+    'what was looked at is what is started, whoever edits the files meanwhile; a device that the engine lacks is named',
+    async () => {
+      const app = 'services:\n  app:\n    image: debian:bookworm-slim\n    init: true\n    command: sleep infinity\n'
+      const edit = "echo '    privileged: true' >> compose.yaml"
+      await using scene = await openScene({ files: { 'compose.yaml': app } })
+      await writeFiles(scene.home, { '.nexus/config.yaml': `hooks:\n  pre-start: {run: "${edit}", on: host}\n` })
+      const { id } = await scene.up('a')
+      const labels = [`dev.nexus.workspace=${id}`, 'com.docker.compose.service=app']
+      const filters = labels.flatMap((label) => ['--filter', `label=${label}`])
+      const container = (await must(['docker', 'ps', '-q', ...filters])).trim()
+      assert.is(await must(['docker', 'inspect', '--format', '{{.HostConfig.Privileged}}', container]), 'false\n')
+      assert.match(await scene.ok(['status', 'a']), /compose\.yaml/)
+      // by hand the files count as they are; unchanged, they mean the very containers that run
+      await scene.repo.git('-C', join(scene.repo.path, '.worktree/a'), 'checkout', '--quiet', 'compose.yaml')
+      const file = join(scene.home, '.nexus', 'workspaces', id, 'docker-compose.yml')
+      await must(['docker', 'compose', '-f', file, 'up', '--detach'])
+      assert.is((await must(['docker', 'ps', '-q', ...filters])).trim(), container)
+
+      await writeFiles(scene.home, { '.nexus/config.yaml': '' })
+      const devices = 'deploy: {resources: {reservations: {devices: [{driver: nvidia, capabilities: [gpu]}]}}}'
+      await writeFiles(scene.repo.path, { 'compose.yaml': `${app}    ${devices}\n` })
+      await scene.repo.git('commit', '--quiet', '--all', '--message', 'gpu')
+      const { message } = await scene.refused(['up', 'b'], 5, 'TOOL_MISSING')
+      assert.match(message, /nvidia/)
+      assert.is((await scene.list()).length, 1)
+    },
+    2 * LIMIT_MS,
   )
 
   for (const [what, compose, said] of [

@@ -211,7 +211,7 @@ suite('escape', (test) => {
       await using machine = await listenEverywhere()
       await using scene = await openScene({ files: FILES })
       await writeFile(join(scene.repo.path, '.env.secret'), 'secret\n')
-      const level = ['--isolation', 'agent', '--git-mode', 'shared', '--memory', '1g']
+      const level = ['--isolation', 'agent', '--memory', '1g']
       const cell = await scene.up('cell', ...level, '--allow', 'friend.example,rebound.example')
       assert.equal([cell.isolation, cell.network, cell.ssh.forwardAgent], ['agent', 'allowlist', false])
       assert.not(existsSync(join(cell.worktree ?? '', '.env.secret')))
@@ -220,7 +220,7 @@ suite('escape', (test) => {
       await attemptAll(scene, cell, machine.port)
       await editEverything(scene, cell)
     },
-    2 * LIMIT_MS,
+    4 * LIMIT_MS,
   )
 })
 
@@ -288,21 +288,17 @@ async function changeList(scene: Scene, { name }: WorkspaceResource): Promise<vo
 /** Exit code and error code of a rebuild after an edit of a file in the worktree. */
 const EDITS: readonly (readonly [file: string, text: string, exit: number, code: string])[] = [
   ['.nexus/config.yaml', 'isolation: standard\n', 2, 'CONFIG_INVALID'],
-  ['.nexus/config.yaml', 'network: {mode: open}\n', 2, 'CONFIG_INVALID'],
-  ['.nexus/config.yaml', 'network: {allow: [stranger.example]}\n', 2, 'CONFIG_INVALID'],
-  ['.nexus/config.yaml', 'ssh: {forward_agent: true}\n', 2, 'CONFIG_INVALID'],
-  ['.nexus/config.yaml', 'hooks: {pre-start: {run: id, on: host}}\n', 4, 'APPROVAL_REQUIRED'],
+  ['.nexus/config.yaml', 'network: {mode: open, allow: [stranger.example]}\n', 2, 'CONFIG_INVALID'],
+  ['.nexus/config.yaml', 'hooks: {post-start: {run: id, on: host}}\n', 4, 'APPROVAL_REQUIRED'],
   ['.nexus/config.yaml', 'secrets: {key: {from: "file:///etc/shadow"}}\n', 4, 'APPROVAL_REQUIRED'],
-  ['compose.yaml', 'services: {web: {image: x, privileged: true}}\n', 4, 'APPROVAL_REQUIRED'],
-  ['compose.yaml', 'services: {web: {image: x, volumes: ["/var/run/docker.sock:/s"]}}\n', 4, 'APPROVAL_REQUIRED'],
-  ['compose.yaml', 'services: {web: {image: x, network_mode: bridge}}\n', 2, 'UNSUPPORTED'],
-  ['compose.yaml', 'services: {nexus-gate: {image: x}}\n', 2, 'UNSUPPORTED'],
+  ['.env', 'COMPOSE_FILE=/etc/compose.yaml\n', 2, 'CONFIG_INVALID'],
   [
     'compose.yaml',
-    'services: {web: {image: x}}\nnetworks: {default: {external: true, name: bridge}}\n',
-    2,
-    'UNSUPPORTED',
+    'services: {web: {image: x, privileged: true, volumes: ["/var/run/docker.sock:/s"]}}\n',
+    4,
+    'APPROVAL_REQUIRED',
   ],
+  ['compose.yaml', 'services: {web: {image: x, network_mode: bridge}}\n', 2, 'UNSUPPORTED'],
   // a build would have an open network, and a pull tells whatever the name holds
   ['compose.yaml', 'services: {web: {build: .}, more: {build: .}}\n', 1, 'BUILD_FAILED'],
   ['compose.yaml', 'services: {web: {build: .}, more: {image: stranger.example/secret}}\n', 1, 'BUILD_FAILED'],
@@ -318,6 +314,7 @@ async function editEverything(scene: Scene, { id, name, worktree }: WorkspaceRes
     await scene.refused(['rebuild', name], exit, code)
     await (own === undefined ? rm(place(file)) : writeFile(place(file), own))
   }
+  assert.is((await scene.list()).find((one) => one.id === id)?.state, 'running', 'a refused file stopped it')
   await writeFile(place('.nexus/config.yaml'), 'workspace: {memory: 9g, pids: 99999}\nnetwork: {mode: allowlist}\n')
   await writeFile(place('Dockerfile'), `${FILES.Dockerfile}RUN false\n`)
   await scene.ok(['rebuild', name])

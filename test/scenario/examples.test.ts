@@ -14,6 +14,7 @@ const LIMIT_MS = 180_000
 
 /** What is typed before an example makes sense; before all others the workspace runs. */
 const BEFORE: Readonly<Record<string, string>> = {
+  compare: 'nexus create feature-b --no-start',
   create: 'nexus delete feature-auth',
   resume: 'nexus pause feature-auth',
   start: 'nexus stop feature-auth',

@@ -25,6 +25,8 @@ const ON_ENGINE = [
   'start.lease:kill:after',
   'rebuild.resolve:enospc:after',
   'rebuild.start:kill:before',
+  'rebuild.stop:kill:after',
+  'stop.bring-back:kill:after',
   'delete.remove:kill:after',
   'delete.worktree-remove:kill:before',
 ]

@@ -5,7 +5,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openScene } from './scene.ts'
+import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 import { makeUser, type UserOptions } from './users.ts'
 
 suite('ordinary user', (test) => {
@@ -52,8 +52,37 @@ async function playAs(options: UserOptions): Promise<void> {
   )
   assert.is((await stat(join(scene.home, '.nexus'))).mode & 0o777, 0o700)
 
+  if (options.uid === undefined) await isKept(scene, user.uid)
+  if (options.uid === undefined) await playOwnGit(scene, strangers)
+
   await scene.ok(['restart', 'demo'])
   assert.is((await scene.list())[0]?.state, 'running')
   await scene.ok(['delete', 'demo', '--delete-branch', '--force'])
   assert.equal(await scene.made(), before)
+}
+
+/** The same user in isolation `agent`, who is nothing more. */
+async function isKept(scene: Scene, uid: number): Promise<void> {
+  const cell = await scene.up('cell', '--isolation', 'agent')
+  assert.is(cell.ssh.forwardAgent, false)
+  const said = await scene.inside(
+    'cell',
+    'bash',
+    '-c',
+    'id -u; grep -c "^Cap.*0000000000000000$" /proc/self/status; sudo -n id -u; true',
+  )
+  assert.is(said, `${uid}\n5\n`)
+  await scene.ok(['delete', 'cell', '--delete-branch'])
+}
+
+/** Whoever runs Nexus need not be root to have a git dir of the workspace's own, nor to read it when it is stopped. */
+async function playOwnGit(scene: Scene, strangers: readonly string[]): Promise<void> {
+  await scene.up('own', '--git-mode', 'private')
+  await scene.inside('own', 'git', 'commit', '--quiet', '--allow-empty', '--message', 'own')
+  assert.is(await scene.repo.git('log', '-1', '--format=%s', 'nexus/own'), 'own')
+  await scene.inside('own', 'touch', 'new.txt')
+  await scene.ok(['stop', 'own'])
+  await scene.refused(['delete', 'own'], 4, 'WORKSPACE_DIRTY')
+  assert.is(await must(strangers), '', 'everything on the host belongs to the user')
+  await scene.ok(['delete', 'own', '--delete-branch', '--force'])
 }

@@ -38,9 +38,10 @@ export function listCases(): readonly Case[] {
   )
 }
 
-/** What only an engine has: compose files, and so a lease at every start. */
+/** What only an engine has: compose files, and so a lease at every start; a git dir of the workspace's own; guards. */
 export function needsEngine({ operation, step }: Case): boolean {
-  return step === 'resolve' || (operation === 'start' && step === 'lease')
+  const own = step === 'resolve' || step === 'bring-back'
+  return own || (operation === 'start' && step === 'lease') || (operation === 'rebuild' && step === 'stop')
 }
 
 /** Hooks are the user's own here, so that nothing has to be approved. */
@@ -126,7 +127,8 @@ async function prepare(one: Case, bench: Bench): Promise<readonly string[]> {
       else await removeParts(bench)
       return ['start', 'x']
     case 'rebuild':
-      await ok('up', 'x', '--no-start')
+      // only where nobody inside is trusted is it stopped first
+      await ok('up', 'x', ...(step === 'stop' ? ['--isolation', 'agent'] : ['--no-start']))
       return ['rebuild', 'x']
     case 'resume':
       await ok('up', 'x')
@@ -134,7 +136,7 @@ async function prepare(one: Case, bench: Bench): Promise<readonly string[]> {
       return ['resume', 'x']
     case 'stop':
     case 'pause':
-      await ok('up', 'x')
+      await ok('up', 'x', ...(step === 'bring-back' ? ['--git-mode', 'private'] : []))
       return [operation, 'x']
     case 'delete':
       await ok('up', 'x')

@@ -37,6 +37,8 @@ const CAPABILITIES: readonly Capability[] = [
   'pause',
   'logs',
   'compose-file',
+  'guards',
+  'git',
   'housekeeping',
 ]
 
@@ -264,7 +266,10 @@ for (const name of backendNames()) {
         assert.is(w.backend.name, name)
         assert.match(w.backend.host, /^[a-z0-9-]+$/)
         for (const capability of w.backend.capabilities) assert.ok(CAPABILITIES.includes(capability), capability)
+        assert.is(w.backend.capabilities.has('git'), w.backend.gitCommand !== undefined)
         assert.is(w.backend.capabilities.has('local-ports'), w.backend.portRange?.(RANGE) !== undefined)
+        assert.is(w.backend.capabilities.has('guards'), w.backend.applyNetwork !== undefined)
+        assert.is(w.backend.capabilities.has('guards'), w.backend.listRefusals !== undefined)
       },
       LIMIT_MS,
     )
@@ -476,6 +481,37 @@ for (const name of backendNames()) {
         await w.backend.stop(record, undefined)
         await w.backend.remove(record)
         assert.is(await w.state(record), 'absent')
+      },
+      LIMIT_MS,
+    )
+
+    test(
+      'git runs where the files are, while it runs and while it does not, and is gone afterwards',
+      async () => {
+        await using w = await world(name)
+        const { gitCommand } = w.backend
+        if (gitCommand === undefined) return assert.not(w.backend.capabilities.has('git'))
+        const record = await w.up('git')
+        const ask = async (running: boolean, ...args: string[]) => {
+          const [program = '', ...words] = await gitCommand(record, args, running)
+          return runProcess([program, ...words], {})
+        }
+        const commit = await w.repo.git('rev-parse', 'HEAD')
+        const tricky = [`alias.x=!printf %s "it's \\$HOME"`, '-c']
+        for (const running of [true, false]) {
+          assert.is(
+            (await ask(running, 'rev-parse', 'HEAD', '--show-toplevel')).stdout,
+            `${commit}\n${record.worktree}\n`,
+          )
+          assert.is((await ask(running, 'rev-parse', '--verify', '--quiet', 'none')).code, 1)
+          assert.is((await ask(running, '-c', tricky[0] ?? '', 'x')).stdout, "it's $HOME")
+          if (running) await w.backend.stop(record, undefined)
+        }
+        assert.is.not((await ask(false, 'commit', '--allow-empty', '-m', 'x')).code, 0, 'the files can be changed')
+        assert.equal(
+          (await partsWith(`dev.nexus.workspace=${record.id}`)).filter((part) => part.startsWith('container')).length,
+          1,
+        )
       },
       LIMIT_MS,
     )

@@ -209,7 +209,7 @@ suite('a repository that was moved', (test) => {
     await using moved = await move(demo)
     assert.match(await demo.state(), /^error: the repository \S+ is gone; `nexus repair demo --repo <where it is now>`/)
     const error = await rejects(() => findWorkspace(demo.app, 'demo', moved.repo), 'REPOSITORY_NOT_FOUND')
-    assert.is(error.hint, `To tell Nexus, run \`nexus repair --all --repo ${moved.path}\``)
+    assert.is(error.hint, `To tell Nexus, run \`nexus repair --all --repo '${moved.path}'\``)
     assert.equal(
       listMoved(await demo.app.records.list(), moved.repo).map(({ id }) => id),
       [demo.demo.id],

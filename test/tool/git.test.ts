@@ -4,10 +4,13 @@
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createRunner } from '../../lib/system/exec.ts'
-import { createGit, parseStatus } from '../../lib/tools/git.ts'
+import { createGit } from '../../lib/tools/git.ts'
+import { parseStatus } from '../../lib/tools/git-failures.ts'
+import { createInertGit } from '../../lib/tools/git-inert.ts'
 import {
   findRepository,
   listAlternates,
@@ -22,7 +25,14 @@ import { type TempRepo, tempDir, tempRepo, writeFiles } from '../support/temp.ts
 const QUIET = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
 const AWKWARD = `it's "a" folder, $HOME`
 
-const git = createGit(createRunner(() => {}, { ...process.env, ...QUIET }, createInterruption()))
+const runner = createRunner(() => {}, { ...process.env, ...QUIET }, createInterruption())
+const git = createGit(runner)
+const inert = createInertGit(runner, join(tmpdir(), 'inert'))
+const repositoryAt = (repo: TempRepo, worktree = repo.path) => ({
+  root: repo.path,
+  gitDir: join(repo.path, '.git'),
+  worktree,
+})
 
 /** The real git in any folder. */
 async function run(cwd: string, ...args: readonly string[]): Promise<string> {
@@ -245,7 +255,7 @@ suite('worktrees', (test) => {
     await git.addWorktree(repo, path, { name: 'nexus/x', create: true, commit, again: false })
     await git.checkOut(path, () => {})
     assert.equal(findRepository(path), { root: repo, gitDir: join(repo, '.git'), worktree: path })
-    assert.equal(await git.listChanges(path), [])
+    assert.equal(await inert.listChanges({ root: repo, gitDir: join(repo, '.git'), worktree: path }), [])
     const refs = await git.listRefs(repo, ['refs/heads/nexus/x'])
     assert.equal(refs, [{ name: 'refs/heads/nexus/x', commit, worktree: await realpath(path) }])
     await git.removeWorktree(repo, path)
@@ -293,11 +303,11 @@ suite('looks', (test) => {
       files: { 'a.txt': 'a', 'b.txt': 'b', 'c.txt': 'c', '.gitignore': 'ignored\n' },
     })
     const { path } = await addWorktree(repo)
-    assert.equal(await git.listChanges(path), [])
+    assert.equal(await inert.listChanges(repositoryAt(repo, path)), [])
     await writeFiles(path, { 'a.txt': 'A', ignored: 'x', 'new "file" it\'s': 'x', 'folder/deep.txt': 'x' })
     await run(path, 'mv', 'b.txt', 'renamed b.txt')
     await run(path, 'rm', '--quiet', 'c.txt')
-    assert.equal([...(await git.listChanges(path))].sort(), [
+    assert.equal([...(await inert.listChanges(repositoryAt(repo, path)))].sort(), [
       ' M a.txt',
       '?? folder/',
       `?? new "file" it's`,
@@ -314,7 +324,7 @@ suite('looks', (test) => {
     await writeFile(script, `#!/bin/sh\ntouch '${mark}'\n`, { mode: 0o755 })
     await run(path, 'config', 'core.fsmonitor', script)
     await writeFile(join(repo.path, '.git', 'worktrees', 'x', 'index.lock'), '')
-    assert.equal(await git.listChanges(path), ['?? evil.sh'])
+    assert.equal(await inert.listChanges(repositoryAt(repo, path)), ['?? evil.sh'])
     assert.not(existsSync(mark), 'core.fsmonitor was run')
   })
 
@@ -326,7 +336,7 @@ suite('looks', (test) => {
 
 suite('countUniqueCommits', (test) => {
   const REF = 'refs/heads/nexus/x'
-  const count = (repo: TempRepo) => git.countUniqueCommits(repo.path, REF, REF)
+  const count = (repo: TempRepo) => inert.countUniqueCommits(repositoryAt(repo), REF, REF)
   const commit = (path: string) => run(path, 'commit', '--quiet', '--allow-empty', '-m', 'more')
 
   test('a branch without commits of its own has none', async () => {
@@ -374,7 +384,7 @@ suite('countUniqueCommits', (test) => {
     const { path } = await addWorktree(repo)
     await run(path, 'checkout', '--quiet', '--detach')
     await commit(path)
-    assert.is(await git.countUniqueCommits(path, 'HEAD'), 1)
+    assert.is(await inert.countUniqueCommits(repositoryAt(repo, path), 'HEAD'), 1)
     assert.is(await count(repo), 0)
   })
 
@@ -419,8 +429,8 @@ suite('remotes and submodules', (test) => {
     await run(repo.path, 'submodule', 'add', '--quiet', part.path, 'part')
     await repo.git('commit', '--quiet', '-m', 'with part')
     const sub = join(repo.path, 'part')
-    assert.equal(await git.listUnpushedSubmodules(repo.path), [])
+    assert.equal(await inert.listUnpushedSubmodules(repositoryAt(repo)), [])
     await run(sub, 'commit', '--quiet', '--allow-empty', '-m', 'more')
-    assert.equal(await git.listUnpushedSubmodules(repo.path), ['part'])
+    assert.equal(await inert.listUnpushedSubmodules(repositoryAt(repo)), ['part'])
   })
 })

@@ -297,6 +297,16 @@ suite('allow-list: ordinary', (test) => {
     )
   })
 
+  test('a `$` in a path, which compose doubles, is one', () => {
+    const model = (source: string) => ({
+      name: 'x',
+      services: { a: { volumes: [{ type: 'bind', source, target: '/a' }] } },
+    })
+    const where = { worktree: '/r$A/.worktree/w', repo: '/r$A', home: '/h', realpath: (path: string) => path }
+    assert.equal(findUnapproved(model('/r$$A/.worktree/w/x'), where), [])
+    assert.match(findUnapproved(model('/r$A$$A'), where)[0]?.value ?? '', /^\/r\$A\$A /)
+  })
+
   test('no value of any shape makes it fail, and what is not nothing is told', () => {
     const word = fc.constantFrom(
       'privileged',

@@ -118,6 +118,13 @@ suite('chooseBranch refuses', (test) => {
     ['a branch that is checked out', {}, facts([ref('refs/heads/x', '/w/x')]), 'BRANCH_IN_USE', '/w/x'],
     ['a kept branch that is checked out', {}, facts([ref('refs/heads/nexus/x', '/w/x')]), 'BRANCH_IN_USE', '/w/x'],
     ['--branch checked out', { branch: 'main' }, facts([ref('refs/heads/main', '/r')]), 'BRANCH_IN_USE', '/r'],
+    [
+      'a remote-tracking branch that git would not make here',
+      { given: 'origin/-x', name: 'origin-x-abcd' as WorkspaceName },
+      facts([ref('refs/remotes/origin/-x')]),
+      'INVALID_ARGUMENT',
+      'begins with "-"',
+    ],
     ['--branch that is nowhere', { branch: 'old' }, facts(), 'INVALID_ARGUMENT', '"old"'],
     ['--from that is no revision', { from: 'zz' }, facts([], { start: undefined }), 'INVALID_ARGUMENT', '"zz"'],
     ['--from over a kept branch', { from: 'main' }, facts([ref('refs/heads/nexus/x')]), 'BRANCH_IN_USE', 'nexus/x'],

@@ -6,6 +6,7 @@ import { editSetting } from '../../lib/config/edit.ts'
 import { parseConfigFile } from '../../lib/config/file.ts'
 import { loadConfig, requireKey } from '../../lib/config/load.ts'
 import { NexusError } from '../../lib/core/errors.ts'
+import { FUZZ } from '../support/fuzz.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
@@ -114,7 +115,7 @@ suite('config files that speak to the terminal', (test) => {
           }
         },
       ),
-      { numRuns: 500 },
+      FUZZ,
     )
   })
 

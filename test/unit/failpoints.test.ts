@@ -4,6 +4,7 @@
  */
 import { FAILURES, parseFailpoint } from '../../lib/workspace/failpoint.ts'
 import {
+  GIT_STEPS,
   PLAN_STEPS,
   type Plan,
   planDelete,
@@ -39,9 +40,16 @@ function* upPlans(isNew: boolean): Generator<Plan> {
           }
 }
 
-const hooks = { 'pre-stop': 'a', 'post-stop': 'b' }
+const hooks = { 'pre-stop': 'a', 'post-stop': 'b', bringBack: 'nexus/x' }
 const remove = { name: 'x', worktree: '/w', branch: 'b', deleteBranchCause: 'c', portsLeased: true, preDelete: 'a' }
-const rebuild = { name: 'x', capabilities: CAPABILITIES, stack: 'compose.yaml', templates: ['a'] }
+const rebuild = {
+  name: 'x',
+  capabilities: CAPABILITIES,
+  stack: 'compose.yaml',
+  templates: ['a'],
+  state: 'running' as const,
+  distrusted: true,
+}
 const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
   create: [...upPlans(true)],
   start: [...upPlans(false)],
@@ -70,8 +78,13 @@ suite('failpoints', (test) => {
     })
   }
 
-  test('each step belongs to an operation and has a limit', () => {
-    const listed = new Set<string>(Object.values(PLAN_STEPS).flat())
+  test('each step belongs to an operation, or to git alone, and has a limit', () => {
+    const operations: readonly string[] = Object.values(PLAN_STEPS).flat()
+    assert.equal(
+      GIT_STEPS.filter((step) => operations.includes(step)),
+      [],
+    )
+    const listed = new Set<string>([...operations, ...GIT_STEPS])
     assert.equal(Object.keys(STEP_LIMITS_MS).sort(), [...listed].sort())
   })
 

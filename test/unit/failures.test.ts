@@ -4,7 +4,7 @@
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import { explainBuildFailure, explainDockerFailure } from '../../lib/tools/docker-failures.ts'
-import { explainGitFailure } from '../../lib/tools/git.ts'
+import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })
@@ -53,6 +53,11 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'RESOURCE_EXHAUSTED',
     'docker network inspect',
   ],
+  [
+    'Error response from daemon: could not select device driver "nvidia" with capabilities: [[gpu]]',
+    'TOOL_MISSING',
+    'docker info',
+  ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
 ]
 
@@ -65,6 +70,11 @@ suite('docker failures', (test) => {
       assert.ok(error.hint?.includes(hint), `${error.hint}`)
     })
   }
+
+  test('the command is named, however many files it was given', () => {
+    const argv = ['/x/docker-compose', '--progress', 'plain', '-p', 'p', '-f', 'a', '-f', 'b', 'up', '--detach']
+    assert.is(explainDockerFailure(failed(argv, 'odd.')).message, '`docker compose up` failed: odd.')
+  })
 
   test('a port conflict names the port', () => {
     const { details } = explainDockerFailure(failed(['docker'], DOCKER[4]?.[0] ?? ''))
@@ -94,6 +104,12 @@ const GIT: readonly (readonly [string, ErrorCode])[] = [
   ["fatal: 'feature' is already used by worktree at '/home/u/app/.worktree/feature'", 'BRANCH_IN_USE'],
   ["fatal: detected dubious ownership in repository at '/home/u/app'", 'PERMISSION_DENIED'],
   ['error: unable to write file x: No space left on device', 'DISK_FULL'],
+  ['git-lfs filter-process: 1: git-lfs: not found\nfatal: the remote end hung up unexpectedly', 'TOOL_MISSING'],
+  [
+    "This repository is configured for Git LFS but 'git-lfs' was not found on your path. If you no longer wish",
+    'TOOL_MISSING',
+  ],
+  ["error: external filter 'git-lfs filter-process' failed\nfatal: a.bin: smudge filter lfs failed", 'GIT_ERROR'],
   ['fatal: something new', 'GIT_ERROR'],
 ]
 

@@ -1,4 +1,5 @@
 /** Hooks and secrets without an engine: whose word needs approval, what is hidden, what a value may be, how a hang ends. */
+import { existsSync } from 'node:fs'
 import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fillSecrets, readSecretFiles, removeSecrets } from '../../lib/backends/docker/secret-files.ts'
@@ -12,6 +13,8 @@ import { createTextReporter } from '../../lib/report/text.ts'
 import { areOutdated, requireServices, variablesOf } from '../../lib/stack/secrets.ts'
 import { createRunner } from '../../lib/system/exec.ts'
 import { withoutCredentials } from '../../lib/workspace/dotfiles.ts'
+import { runHook } from '../../lib/workspace/hooks.ts'
+import { appWorld } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, writeFiles } from '../support/temp.ts'
 
@@ -197,4 +200,20 @@ suite('a command that does not end', (test) => {
     assert.ok(performance.now() - began < 10_000)
     await runner.run(['bash', '-c', `kill "$(cat ${pid})"`])
   }, 20_000)
+})
+
+suite('a hook on this machine', (test) => {
+  test('is looked at when it runs, whatever the file said before', async () => {
+    await using world = await appWorld()
+    const record = await world.record('x')
+    const marker = join(world.folder, 'ran')
+    const hook = { run: `touch ${marker}`, on: 'host', timeout: '10s', fromProject: true } as const
+    const { settings } = await world.app.config()
+    const changed = { ...settings, hooks: new Map([['post-start', hook]] as const) }
+    const error = await rejects(() => runHook(world.app, record, changed, 'post-start'), 'APPROVAL_REQUIRED')
+    assert.not(existsSync(marker))
+    const given = { ...changed, trust: { approve: [String(error.details?.hash)] } }
+    await runHook(world.app, record, given, 'post-start')
+    assert.ok(existsSync(marker))
+  })
 })

@@ -16,6 +16,7 @@ import {
   shortHash,
   type WorkspaceId,
 } from '../../lib/core/names.ts'
+import { FUZZ } from '../support/fuzz.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
@@ -109,7 +110,7 @@ suite('names that are made', (test) => {
         assert.not(isWorkspaceId(name), name)
         assert.is(parseName(given), name)
       }),
-      { numRuns: 2_000 },
+      FUZZ,
     )
     assert.ok(accepted > 200, `only ${accepted} texts were accepted, so little was tried`)
   })
@@ -124,7 +125,7 @@ suite('names that are made', (test) => {
         if (given === other || one === undefined || two === undefined) return
         assert.is.not(one, two, `${given} and ${other}`)
       }),
-      { numRuns: 2_000, seed: 20_261_123 },
+      { numRuns: FUZZ.numRuns, seed: 20_261_123 },
     )
   })
 
@@ -184,7 +185,7 @@ suite('texts that are refused', (test) => {
           assert.is(parseName(suggestion), suggestion)
         }
       }),
-      { numRuns: 2_000 },
+      FUZZ,
     )
   })
 

@@ -1,12 +1,14 @@
 /** The network of guarded workspaces, and what guards them: pure decisions, and what is refused. */
 
+import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../lib/stack/gate.ts'
-import type { ComposeModel } from '../../lib/stack/model.ts'
+import type { ComposeModel, ComposeService } from '../../lib/stack/model.ts'
 import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../lib/stack/network.ts'
 import { outsideOf } from '../../lib/system/net.ts'
+import { Override, Reset } from '../../lib/system/render.ts'
 import { parseHosts } from '../../lib/tools/registries.ts'
 import { guardsOf, limitsOf, STAND_IN, userInside } from '../../lib/workspace/isolation.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -217,5 +219,33 @@ suite('the gate of a project', (test) => {
     } as const
     assert.equal(withFixedBase(found, present), { ...found, main: 'app', base: { kind: 'service' }, under: 'x-app' })
     assert.equal(withFixedBase(found, undefined), { ...found, base: { kind: 'default' } })
+  })
+})
+
+suite("the project's own service to work in", (test) => {
+  const own = {
+    ...{ ports: [], environment: {}, user: '1000:1000', cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] },
+    ...{ pids_limit: 99, mem_limit: 1000, memswap_limit: 1000 },
+  }
+  const place = (service: ComposeService, isolation: 'standard' | 'agent') => {
+    const record = { isolation, stack: { files: [], profiles: [], pass: [], main: 'app', base: { kind: 'service' } } }
+    return inPlace(own, service, { record } as unknown as Parameters<typeof inPlace>[2])
+  }
+
+  test('in agent nothing of what it grants itself stays', () => {
+    const made = place({ privileged: true, cap_add: ['SYS_ADMIN'] }, 'agent')
+    for (const key of ['privileged', 'cap_add', 'devices', 'group_add']) assert.instance(made[key], Reset)
+    assert.equal([made.cap_drop, made.user], [new Override(['ALL']), '1000:1000'])
+    assert.not('privileged' in place({ privileged: true }, 'standard'))
+  })
+
+  test('the lower limit holds, wherever it stands', () => {
+    const limits = { memory: '500', cpus: '0.5', pids: 5000 }
+    for (const level of ['standard', 'agent'] as const) {
+      const { deploy, mem_limit, memswap_limit, cpus, pids_limit } = place({ deploy: { resources: { limits } } }, level)
+      assert.equal([mem_limit, memswap_limit, cpus, pids_limit], [500, 500, 0.5, 99])
+      assert.equal(deploy, { resources: new Reset() })
+    }
+    assert.equal([place({}, 'agent').mem_limit, place({ mem_limit: '2000' }, 'agent').mem_limit], [1000, 1000])
   })
 })

@@ -34,6 +34,11 @@ suite('docker ps rows', (test) => {
   for (const [what, rows, expected] of [
     ['no container', [], 'absent'],
     ['running', [row('running', 'Up 3 seconds')], 'running'],
+    [
+      'running behind a gate that is not',
+      [row('running', 'Up'), row('exited', 'Exited (137)', 'nexus-gate')],
+      'error: the gate, which leads in and out, is exited',
+    ],
     ['running and healthy', [row('running', 'Up 3 seconds (healthy)')], 'running'],
     ['running, unhealthy', [row('running', 'Up 3 seconds (unhealthy)')], 'running: service workspace is unhealthy'],
     [

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { parse } from 'yaml'
 import { renderCompose, renderTemplate, type Template, type YamlMap } from '../../lib/system/render.ts'
 import { compileTemplate } from '../../scripts/templates.mjs'
+import { FUZZ } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const same = (model: YamlMap) => model
@@ -92,7 +93,7 @@ suite('helpers', (test) => {
         assert.is(text, value)
         assert.not.match(text, /[\s"'#$`\\;&|<>(){}%]/u)
       }),
-      { numRuns: 2_000 },
+      FUZZ,
     )
   })
 
@@ -111,7 +112,7 @@ suite('helpers', (test) => {
           })
         },
       ),
-      { numRuns: 2_000 },
+      FUZZ,
     )
   })
 })
@@ -193,7 +194,7 @@ suite('renderCompose', (test) => {
           assert.is(interpolate(read), value)
         },
       ),
-      { numRuns: 3_000 },
+      FUZZ,
     )
   })
 })

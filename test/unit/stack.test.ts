@@ -3,7 +3,7 @@ import { detectStack, parseDotenv, sideCarName } from '../../lib/stack/detect.ts
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
 import { buildCache, makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'
-import { formatCompose } from '../../lib/system/render.ts'
+import { formatCompose, formatResolved, parseCompose } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'
 
 interface Given {
@@ -281,6 +281,16 @@ volumes:
 
   test('an active profile is part of the stack', () => {
     assert.match(override(MODEL, ['debug']), /profiles: !reset null/)
+  })
+
+  test('requests for graphics cards pass through', () => {
+    const devices = [{ driver: 'nvidia', count: 1, capabilities: ['gpu'] }]
+    const ai = { image: 'a', gpus: devices, deploy: { resources: { reservations: { devices } } } }
+    const model = { name: 'x', services: { ai } }
+    assert.not.match(override(model), /gpu|deploy|devices|nvidia/)
+    // as the file that is started has them
+    const read = parseCompose(formatResolved(model, '# x')) as unknown
+    assert.equal(read, model)
   })
 
   test('networks of others are not touched', () => {

@@ -5,6 +5,7 @@ import {
   type Plan,
   planDelete,
   planPause,
+  planRebuild,
   planResume,
   planStop,
   planUp,
@@ -177,5 +178,35 @@ suite('the order of plans', (test) => {
 
   test('ports are free for others only when nothing publishes them', () => {
     assert.ok(needs(remove(), 'release').includes('remove'))
+  })
+})
+
+suite('whoever is inside is not trusted', (test) => {
+  const ids = (plan: Plan) => plan.map(({ id }) => id).join(' ')
+  const rebuild = (state: UpFacts['state'], distrusted: boolean) =>
+    planRebuild({
+      name: 'x',
+      capabilities: DOCKER,
+      stack: 'compose.yaml',
+      templates: ['.env.nexus'],
+      state,
+      distrusted,
+    })
+
+  test('nobody is inside while files are looked at and used', () => {
+    for (const state of ['running', 'paused', 'error'] as const) {
+      const [first, ...rest] = rebuild(state, true)
+      assert.is(first?.id, 'stop')
+      for (const { id, needs } of rest.filter((one) => ['resolve', 'templates', 'start'].includes(one.id)))
+        assert.ok(needs.includes('stop'), id)
+    }
+    const broken = up({ state: 'error', stack: 'compose.yaml', distrusted: true })
+    assert.match(ids(broken), /^stop resolve /)
+  })
+
+  test('nobody is stopped without need', () => {
+    assert.not.match(ids(rebuild('stopped', true)), /stop/)
+    assert.not.match(ids(rebuild('running', false)), /stop/)
+    assert.not.match(ids(up({ state: 'error', stack: 'compose.yaml' })), /stop/)
   })
 })

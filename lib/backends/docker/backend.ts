@@ -12,8 +12,8 @@ import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
-import { createDocker, type Docker, requireComposeVersion } from '../../tools/docker.ts'
-import { engineEndpoint, toolsFingerprint } from '../../tools/docker-endpoint.ts'
+import { createDocker, type Docker } from '../../tools/docker.ts'
+import { engineEndpoint, requireComposeVersion, toolsFingerprint } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -173,6 +173,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       'pause',
       'logs',
       'compose-file',
+      'git',
       'guards',
       'housekeeping',
     ] as const),
@@ -181,6 +182,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     observe,
     resolve: async (record) => (await projects()).resolveModel(record),
     prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
+    requireImages: async (record, model) => (await projects()).requireImages(record, model),
     seeds: async () => {
       const { has, save } = await seeds()
       return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }
@@ -210,6 +212,8 @@ export function createDockerBackend(context: BackendContext): Backend {
       const service = request.service === null ? [] : ['--', request.service]
       return docker.attachLogs(target(record), [...args, ...service], request.terminal)
     },
+    gitCommand: async (record, args, running) =>
+      (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }

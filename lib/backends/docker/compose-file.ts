@@ -19,6 +19,7 @@ import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
+import { workspaceLabels } from './labels.ts'
 import {
   type ComposeFacts,
   cacheDefinitions,
@@ -27,10 +28,10 @@ import {
   renderMain,
   requireStack,
   requireWorktree,
-  workspaceLabels,
 } from './main-service.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'
+import { bindOf, gitFileMounts } from './work-mounts.ts'
 
 export interface ComposeFiles {
   /** Text of `docker-compose.yml`. */
@@ -135,6 +136,16 @@ function placeReady(facts: ComposeFacts, networks: readonly string[]) {
   })
 }
 
+/** With the worktree's `.git` file out of their reach. */
+function withGitFile(services: YamlMap, { record, model }: ComposeFacts): YamlMap {
+  const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
+    const mounts = gitFileMounts(record, model?.services[name]).map(bindOf)
+    const { volumes = [] } = service as { readonly volumes?: readonly Yaml[] }
+    return [name, mounts.length === 0 ? service : { ...(service as YamlMap), volumes: [...volumes, ...mounts] }]
+  })
+  return Object.fromEntries(entries)
+}
+
 /** Services with their secrets. @throws {NexusError} CONFIG_INVALID for a secret of a service that is not there */
 function hidden(services: YamlMap, { record, secretFolder = '' }: ComposeFacts): YamlMap {
   requireServices(record.secrets ?? [], Object.keys(services))
@@ -174,7 +185,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
-  const all = hidden({ ...services, [stack.main]: main, ...ready.services }, facts)
+  const all = hidden(withGitFile({ ...services, [stack.main]: main, ...ready.services }, facts), facts)
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
   if (stack.shared === undefined) return { ...override, volumes, services: all }
   return { ...override, volumes, services: withoutShared(all, model, stack.shared.services) }

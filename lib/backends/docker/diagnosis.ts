@@ -6,7 +6,8 @@ import { NexusError } from '../../core/errors.ts'
 import { type Check, type Diagnosis, failure, warning, well } from '../../core/finding.ts'
 import { lacksFix } from '../../core/versions.ts'
 import { freeSpace, judgeSpace } from '../../tools/disk.ts'
-import { type Docker, requireComposeVersion } from '../../tools/docker.ts'
+import type { Docker } from '../../tools/docker.ts'
+import { requireComposeVersion } from '../../tools/docker-endpoint.ts'
 import type { EngineVersions } from '../../tools/docker-facts.ts'
 
 /** What is known to be wrong with older versions, by line of releases; distributions patch without a new number, which is said. */

@@ -12,6 +12,8 @@ import type { LostWorkspace } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
 
+const SERVICE = 'com.docker.compose.service'
+
 export function createLost(docker: Docker, context: BackendContext) {
   /** By a workspace's id, or the name or id of one of its containers. */
   async function find(reference: string): Promise<LostWorkspace | undefined> {
@@ -42,10 +44,10 @@ export function createLost(docker: Docker, context: BackendContext) {
       image: main.image,
       running: main.running,
       agent: main.dropped.includes('ALL'),
-      gate: all.some((one) => one.labels['com.docker.compose.service'] === GATE_SERVICE),
+      gate: all.some((one) => one.labels[SERVICE] === GATE_SERVICE),
       ours: labels['dev.nexus.instance'] === context.instance,
       heldBy: door === undefined ? null : recordBeside(door),
-      ports: all.flatMap((facts) => portsOf(facts, env, facts === main)),
+      ports: all.flatMap((facts) => portsOf(facts, main)),
       password: /:\/\/[^:/]+:([0-9a-f]{30})@/.exec(env.DATABASE_URL ?? '')?.[1] ?? null,
     }
   }
@@ -55,7 +57,7 @@ export function createLost(docker: Docker, context: BackendContext) {
 
 function isMain({ labels }: ContainerFacts): boolean {
   const role = labels[ROLE_LABEL] ?? ''
-  return role === MAIN_SERVICE || (role === '' && labels['com.docker.compose.service'] === MAIN_SERVICE)
+  return role === MAIN_SERVICE || (role === '' && labels[SERVICE] === MAIN_SERVICE)
 }
 
 /** The record of the home that the container is mounted from; one that may not be looked at counts as there. */
@@ -70,13 +72,23 @@ function recordBeside(door: string): string | null {
 }
 
 /** The environment names each leased port: `NEXUS_WS_PORT_WEB=32801`. */
-function portsOf(facts: ContainerFacts, env: Readonly<Record<string, string>>, isOwn: boolean): LostWorkspace['ports'] {
-  const service = facts.labels['com.docker.compose.service']
-  return Object.entries(env).flatMap(([key, value]) => {
+function portsOf(facts: ContainerFacts, main: ContainerFacts): LostWorkspace['ports'] {
+  const own = main.labels[SERVICE]
+  return Object.entries(main.env).flatMap(([key, value]) => {
     const word = /^NEXUS_WS_PORT_(.+)$/.exec(key)?.[1]
     const published = facts.ports.find(({ host }) => String(host) === value)
     if (word === undefined || published === undefined) return []
     const name = word.toLowerCase().replaceAll('_', '-')
-    return [{ ...published, name, ...(isOwn || service === undefined ? {} : { service }) }]
+    const { service, container } = leadsTo(facts, published)
+    return [{ ...published, container, name, ...(service === own || service === undefined ? {} : { service }) }]
   })
+}
+
+/** Ports of a guarded workspace are its gate's, which knows where they lead: `32801=web:8000 ...`. */
+function leadsTo({ labels, env }: ContainerFacts, port: { readonly host: number; readonly container: number }) {
+  const relays = (env.NEXUS_GATE_RELAYS ?? '').split(' ').map((text) => /^(\d+)=(.+):(\d+)$/.exec(text) ?? [])
+  const [, , service, container] = relays.find(([, host]) => host === String(port.host)) ?? []
+  return service === undefined
+    ? { service: labels[SERVICE], container: port.container }
+    : { service, container: Number(container) }
 }

@@ -14,7 +14,9 @@ import { hasGate } from '../../stack/network.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
+import { workspaceLabels } from './labels.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { bindOf, workMounts } from './work-mounts.ts'
 
 export interface ComposeFacts {
   readonly record: WorkspaceRecord
@@ -61,22 +63,31 @@ export function inPlace(own: YamlMap, service: ComposeService | undefined, facts
   }
 }
 
-/**
- * A service that limits itself under `deploy` keeps that, as compose refuses two limits; in isolation `agent` nothing of what it
- * grants itself stays.
- */
-function policyInPlace(own: YamlMap, service: ComposeService | undefined, record: WorkspaceRecord): YamlMap {
-  const { security_opt, cap_drop, user = '0:0', pids_limit, cpus, mem_limit, memswap_limit } = own
-  const limited = service !== undefined && limitsOf(service) !== undefined
-  const limits = definedOnly({ pids_limit, cpus, mem_limit, memswap_limit })
-  if (record.isolation !== 'agent') return { user, security_opt, ...(limited ? {} : limits) } as YamlMap
+/** In isolation `agent` nothing of what a service grants itself stays. */
+function policyInPlace(own: YamlMap, service: ComposeService = {}, record: WorkspaceRecord): YamlMap {
+  const { security_opt, cap_drop, user = '0:0' } = own
+  if (record.isolation !== 'agent') return { user, security_opt, ...limitsInPlace(own, service) } as YamlMap
   return {
     user,
     security_opt: new Override(security_opt as Yaml),
     cap_drop: new Override(cap_drop as Yaml),
     ...Object.fromEntries(['cap_add', 'privileged', 'group_add', 'devices'].map((key) => [key, new Reset()])),
-    ...(limited ? { deploy: { resources: new Reset() } } : {}),
-    ...limits,
+    ...limitsInPlace(own, service),
+  }
+}
+
+/** The lower of the workspace's limits and the service's own, which may stand under `deploy`: compose refuses to have two. */
+function limitsInPlace(own: YamlMap, service: ComposeService): YamlMap {
+  const deployed = limitsOf(service)
+  const lowest = (key: string, other: unknown) => {
+    const all = [own[key], service[key], other].filter((value) => value !== undefined && value !== null).map(Number)
+    return all.length === 0 ? undefined : Math.min(...all.filter((value) => value > 0))
+  }
+  const memory = lowest('mem_limit', deployed?.memory)
+  const limits = { pids_limit: lowest('pids_limit', deployed?.pids), cpus: lowest('cpus', deployed?.cpus) }
+  return {
+    ...(deployed === undefined ? {} : { deploy: { resources: new Reset() } }),
+    ...definedOnly({ ...limits, mem_limit: memory, memswap_limit: memory }),
   }
 }
 
@@ -137,31 +148,10 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
   }
 }
 
-export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
-  return {
-    'dev.nexus.workspace': record.id,
-    'dev.nexus.name': record.name,
-    'dev.nexus.repo': record.repo,
-    'dev.nexus.instance': instance,
-  }
-}
-
 function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
-  const worktree = requireWorktree(record)
-  if (record.gitDir === null) throw new Error(`${record.id} has no git dir`)
-  const bind = (source: string, target: string, readOnly: boolean): Yaml => ({
-    type: 'bind',
-    source,
-    target,
-    read_only: readOnly,
-    bind: { create_host_path: false },
-  })
   return [
-    // the same absolute paths on both sides, so that git works alike
-    bind(worktree, worktree, false),
-    bind(record.gitDir, record.gitDir, false),
-    ...alternates.map((path) => bind(path, path, true)),
-    bind(paths.sshDir, '/etc/nexus/ssh', true),
+    ...workMounts(record, paths, alternates).map(bindOf),
+    bindOf({ path: paths.sshDir, target: '/etc/nexus/ssh', readOnly: true }),
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }

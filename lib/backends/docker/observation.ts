@@ -3,11 +3,14 @@
  */
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
+import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
 
 /** The service of the workspace's own container; under another name it carries the role as a label. */
 export const MAIN_SERVICE = 'workspace'
 export const ROLE_LABEL = 'dev.nexus.role'
+/** The role of a container that is there for one command and is no part of the workspace. */
+export const HELPER_ROLE = 'helper'
 /** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
 const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
 
@@ -17,7 +20,7 @@ const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
 ])
 
 export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
-  const groups = groupByWorkspace(rows)
+  const groups = groupByWorkspace(rows.filter(({ role }) => role !== HELPER_ROLE))
   const observed = new Map<WorkspaceId, Observation>()
   for (const [id, group] of groups) {
     if (isWorkspaceId(id)) observed.set(id, observeOne(group))
@@ -38,7 +41,7 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
   const others = rows.filter((row) => row !== main)
   switch (main.state) {
     case 'running':
-      return observeRunning(rows)
+      return observeGate(others) ?? observeRunning(rows)
     case 'paused':
       return { state: 'paused', reason: '' }
     case 'restarting':
@@ -50,6 +53,13 @@ export function observeOne(rows: readonly ContainerRow[]): Observation {
     default:
       return { state: 'error', reason: `the workspace container is ${main.state}` }
   }
+}
+
+/** Without its gate a guarded workspace runs and cannot be reached. */
+function observeGate(others: readonly ContainerRow[]): Observation | undefined {
+  const gate = others.find((row) => row.service === GATE_SERVICE)
+  if (gate === undefined || gate.state === 'running') return undefined
+  return { state: 'error', reason: `the gate, which leads in and out, is ${gate.state}` }
 }
 
 /** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */

@@ -69,7 +69,7 @@ export function createShared(docker: Docker, context: BackendContext) {
         await docker.up(fileOf(record), options)
       } catch (error) {
         // somebody removed a network that they had joined: they are made anew, without it
-        if (!(error instanceof NexusError) || !/network \S+ not found/i.test(error.output ?? '')) throw error
+        if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
         await docker.up(fileOf(record), { ...options, recreate: true })
       }
       await attach(record)

@@ -14,7 +14,7 @@ import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
-import { composeFileOf, hasProjectFiles, targetOf } from './target.ts'
+import { hasProjectFiles, sourceOf, targetOf } from './target.ts'
 
 export function createStarter(
   docker: Docker,
@@ -63,17 +63,17 @@ export function createStarter(
     const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
     try {
       await prepareStart(record, options, seed)
-      await docker.up(composeFileOf(home, record), options)
+      await docker.up(sourceOf(home, record), options)
     } catch (error) {
       if (error instanceof NexusError && error.details?.partsGone === true) {
         const text = 'a network was removed by hand: the containers are made anew, without what was installed in them'
         context.emit({ type: 'warning', text })
-        return docker.up(composeFileOf(home, record), { ...options, recreate: true })
+        return docker.up(sourceOf(home, record), { ...options, recreate: true })
       }
       // networks that were made before one was refused would keep the subnets that are about to be exchanged
       if (error instanceof NexusError && error.details?.subnet === true)
         await docker.down(targetOf(home, record), { keepVolumes: true })
-      throw hasFixedImages(record) ? withFixedImages(error, record) : error
+      throw error
     }
     await (await imageCache(record))?.saveLayers(record)
   }
@@ -82,7 +82,7 @@ export function createStarter(
   async function prepareStart(record: WorkspaceRecord, options: UpOptions, seed: StartOptions['seed']): Promise<void> {
     const isShared = record.stack?.shared !== undefined
     if (seed === undefined && !isShared) return
-    await docker.up(composeFileOf(home, record), { ...options, create: true })
+    await docker.up(sourceOf(home, record), { ...options, create: true })
     if (seed !== undefined && (await isUntouched(record, seed.service)))
       await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
     if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
@@ -100,12 +100,14 @@ export function createStarter(
     values: Readonly<Record<string, string>>,
     build: boolean,
   ): Promise<UpOptions> {
+    const local = hasFixedImages(record)
     if (!hasProjectFiles(record) || record.stack === undefined) {
-      return { env: values, ...(record.ready === undefined ? {} : { onLine: (await projects()).onLine }) }
+      const pulls = record.ready !== undefined && !local
+      return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
     const { environmentOf, onLine } = await projects()
     const env = { ...environmentOf(record.stack), ...values }
-    return hasFixedImages(record) ? { env, local: true } : { env, onLine, build }
+    return local ? { env, local } : { env, onLine, build }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {
@@ -113,20 +115,6 @@ export function createStarter(
   }
 
   return { start, seedPlaces }
-}
-
-/** What is missing because a guarded workspace builds and pulls nothing after its create. */
-function withFixedImages(error: unknown, { name }: WorkspaceRecord): unknown {
-  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
-  return new NexusError(
-    'BUILD_FAILED',
-    `${error.message.replace(/\.$/, '')}, and a guarded workspace builds and pulls only at create.`,
-    {
-      hint: `To make it anew from its branch, commit and run \`nexus delete ${name}\` and \`nexus up ${name}\``,
-      output: error.output,
-      cause: error,
-    },
-  )
 }
 
 function partsAreGone(record: WorkspaceRecord): NexusError {

@@ -3,10 +3,20 @@ import { existsSync } from 'node:fs'
 import { composeProject } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { Target } from '../../tools/docker.ts'
+import type { ComposeSource, Target } from '../../tools/docker.ts'
 
 export function composeFileOf(home: HomePaths, record: WorkspaceRecord): string {
   return workspacePaths(home, record.id).composeFile
+}
+
+/**
+ * What Nexus starts: of the project's compose files what was looked at, as whoever works inside can change them at any time. By
+ * hand, `composeFileOf` starts the same from the files as they are then.
+ */
+export function sourceOf(home: HomePaths, record: WorkspaceRecord): ComposeSource {
+  const { composeFile, resolvedFile, overrideFile } = workspacePaths(home, record.id)
+  if (!hasProjectFiles(record)) return composeFile
+  return { files: [resolvedFile, overrideFile], project: composeProject(record) }
 }
 
 /**

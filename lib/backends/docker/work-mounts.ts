@@ -1,0 +1,58 @@
+/**
+ * Where a workspace's worktree and git dir lie inside: at the same absolute paths as on this machine, so that git works alike
+ * on both sides. In the git mode `private` the path of the repository's git dir leads to the workspace's own, the objects it
+ * borrows are mounted read-only, and so is the worktree's `.git` file: nobody on this machine renames another one over it.
+ */
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { WorkspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { ComposeService } from '../../stack/model.ts'
+import type { YamlMap } from '../../system/render.ts'
+import { BORROWED_LFS, BORROWED_OBJECTS } from '../../tools/private-git.ts'
+
+export interface WorkMount {
+  /** On this machine. */
+  readonly path: string
+  readonly target: string
+  readonly readOnly: boolean
+}
+
+/** `alternates`: object folders that the repository borrows from. */
+export function workMounts(
+  record: WorkspaceRecord,
+  paths: WorkspacePaths,
+  alternates: readonly string[],
+): readonly WorkMount[] {
+  const { worktree, gitDir } = record
+  if (worktree === null || gitDir === null) throw new Error(`${record.id} has no local files`)
+  const same = (path: string, readOnly: boolean): WorkMount => ({ path, target: path, readOnly })
+  const borrowed = alternates.map((path) => same(path, true))
+  if (record.gitMode !== 'private') return [same(worktree, false), same(gitDir, false), ...borrowed]
+  const lfs = join(gitDir, 'lfs')
+  return [
+    same(worktree, false),
+    same(join(worktree, '.git'), true),
+    { path: paths.privateGit, target: gitDir, readOnly: false },
+    { path: join(gitDir, 'objects'), target: BORROWED_OBJECTS, readOnly: true },
+    ...(existsSync(lfs) ? [{ path: lfs, target: BORROWED_LFS, readOnly: true }] : []),
+    ...borrowed,
+  ]
+}
+
+/**
+ * Services of the project's that have the worktree too get its `.git` file read-only where it lies there: replaced from one of
+ * them, it would lead git on this machine anywhere.
+ */
+export function gitFileMounts(record: WorkspaceRecord, service: ComposeService | undefined): readonly WorkMount[] {
+  const { worktree } = record
+  if (record.gitMode !== 'private' || worktree === null) return []
+  return (service?.volumes ?? [])
+    .filter(({ type, source }) => type === 'bind' && source !== undefined && resolve(source) === worktree)
+    .map(({ target }) => ({ path: join(worktree, '.git'), target: join(target, '.git'), readOnly: true }))
+}
+
+/** As compose writes it. */
+export function bindOf({ path, target, readOnly }: WorkMount): YamlMap {
+  return { type: 'bind', source: path, target, read_only: readOnly, bind: { create_host_path: false } }
+}

@@ -1,0 +1,112 @@
+/**
+ * git's words for refs and for what is fetched from a workspace: part of `git.ts`. Nothing here runs a hook: those are for what
+ * the user does by hand.
+ */
+import type { RunOptions, RunResult } from '../system/exec.ts'
+
+const READ = { GIT_OPTIONAL_LOCKS: '0' }
+const QUIET = ['-c', 'core.hooksPath=/dev/null']
+const FETCH_TIMEOUT_MS = 10 * 60_000
+
+export interface AnyRef {
+  readonly name: string
+  readonly id: string
+  readonly peeled: string
+  /** Of a symbolic ref; '' for others. */
+  readonly target: string
+}
+
+export interface RefChange {
+  readonly name: string
+  /** Null deletes it. */
+  readonly to: string | null
+  /** What it is now; '' is not looked at, zeros are for one that is not there. */
+  readonly from: string
+}
+
+type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
+
+export function createRefCommands(git: GitCall, read: GitCall) {
+  /** Refs with what they name and, for an annotated tag, what that names; symbolic ones with their target. */
+  async function listAllRefs(repo: string, patterns: readonly string[]): Promise<readonly AnyRef[]> {
+    const format = '--format=%(refname)%00%(objectname)%00%(*objectname)%00%(symref)'
+    const { stdout } = await read(repo, ['for-each-ref', format, '--', ...patterns])
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => {
+        const [name = '', id = '', peeled = '', target = ''] = line.split('\0')
+        return { name, id, peeled, target }
+      })
+  }
+
+  /**
+   * Changes refs, all or none, each only while it is what was seen.
+   * @throws {NexusError} GIT_ERROR when one is not
+   */
+  async function updateRefs(repo: string, changes: readonly RefChange[], why: string): Promise<void> {
+    if (changes.length === 0) return
+    const lines = changes.map(({ name, to, from }) =>
+      to === null ? `delete ${name}\0${from}\0` : `update ${name}\0${to}\0${from}\0`,
+    )
+    const args = [...QUIET, 'update-ref', '-m', why, '-z', '--stdin']
+    await git(repo, args, { input: lines.join('') })
+  }
+
+  /** True when `older` is an ancestor of `newer`, or the same. */
+  async function isAncestor(repo: string, older: string, newer: string): Promise<boolean> {
+    const args = ['merge-base', '--is-ancestor', '--end-of-options', older, newer]
+    return (await git(repo, args, { env: READ, okCodes: [0, 1] })).code === 0
+  }
+
+  /** How many commits each of two revisions has that the other does not. */
+  async function countApart(repo: string, one: string, other: string): Promise<readonly [number, number]> {
+    const { stdout } = await read(repo, [
+      'rev-list',
+      '--count',
+      '--left-right',
+      '--end-of-options',
+      `${one}...${other}`,
+    ])
+    const [left = 0, right = 0] = stdout.trim().split('\t').map(Number)
+    return [left, right]
+  }
+
+  /** How many commits a revision has that another does not. */
+  async function countCommits(repo: string, without: string, revision: string): Promise<number> {
+    const { stdout } = await read(repo, ['rev-list', '--count', '--end-of-options', `${without}..${revision}`])
+    return Number(stdout.trim())
+  }
+
+  /**
+   * Fetches from a program that speaks git's protocol on its stdin and stdout, and trusts it with nothing: what arrives is
+   * checked, goes under the given refs alone, and starts nothing here. Returns git's words for refs that could not be updated.
+   */
+  async function fetchFrom(repo: string, program: readonly string[], refspecs: readonly string[]): Promise<string> {
+    const settings = {
+      'protocol.ext.allow': 'always',
+      'protocol.version': '2',
+      'fetch.fsckObjects': 'true',
+      'fetch.writeCommitGraph': 'false',
+      'fetch.uriProtocols': '',
+      'transfer.bundleURI': 'false',
+      'core.fsmonitor': 'false',
+    }
+    const options = ['--no-tags', '--no-prune', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules']
+    const args = [
+      ...QUIET,
+      ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+      ...['fetch', '--quiet', ...options, '--stdin', '--', `ext::${program.map(extWord).join(' ')}`],
+    ]
+    const input = refspecs.map((refspec) => `${refspec}\n`).join('')
+    const { code, stderr } = await git(repo, args, { timeoutMs: FETCH_TIMEOUT_MS, input, okCodes: [0, 1] })
+    return code === 0 ? '' : stderr
+  }
+
+  return { listAllRefs, updateRefs, isAncestor, countApart, countCommits, fetchFrom }
+}
+
+/** A word of git's `ext::` address: its own way to write an argv, which passes no shell (git-remote-ext(1)). */
+function extWord(word: string): string {
+  return word.replaceAll('%', '%%').replaceAll(' ', '% ')
+}

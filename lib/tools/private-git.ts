@@ -1,0 +1,190 @@
+/**
+ * The git dir that a workspace has for itself in the git mode `private`. It borrows the objects of the repository, which are
+ * mounted read-only beside it, and begins with the repository's refs and the harmless part of its configuration; from then on
+ * it belongs to whoever works inside. git on this machine never runs on it: what has to be known of it here is read as plain
+ * text by `private-refs.ts`, and commits come back through a program that runs where the workspace is.
+ */
+import { existsSync, lstatSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
+import type { Runner } from '../system/exec.ts'
+import { copyTree, makeFolder, removeTree, writeGenerated } from '../system/store.ts'
+import { readWithin } from '../system/within.ts'
+import type { Git } from './git.ts'
+import type { AnyRef } from './git-refs.ts'
+import { type Entry, formatSettings, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
+import { alternateLines, findAdminDir, listAlternates } from './repository.ts'
+
+/** Where the repository's objects and large files are found inside. */
+export const BORROWED_OBJECTS = '/nexus/objects'
+export const BORROWED_LFS = '/nexus/lfs'
+
+const TEXT_MAX_BYTES = 64 * 1024 * 1024
+const BORROWED_REFS = ['refs/heads', 'refs/remotes', 'refs/tags', 'refs/notes', 'refs/replace']
+const KNOWN_EXTENSIONS =
+  /^extensions\.(objectformat|partialclone|preciousobjects|noop|noop-v1|worktreeconfig|relativeworktrees)$/
+/** As `git lfs install` writes it. */
+const LFS: readonly Entry[] = [
+  ['filter.lfs.clean', 'git-lfs clean -- %f'],
+  ['filter.lfs.smudge', 'git-lfs smudge -- %f'],
+  ['filter.lfs.process', 'git-lfs filter-process'],
+  ['filter.lfs.required', 'true'],
+]
+
+interface Local {
+  readonly repo: string
+  readonly gitDir: string
+}
+
+export function createPrivateGit(runner: Runner, git: Git) {
+  /**
+   * Refuses before anything is changed what a git dir of its own could not have as the repository has it.
+   * @throws {NexusError} UNSUPPORTED
+   */
+  async function requireBorrowable({ repo, gitDir }: Local, commit: string): Promise<void> {
+    const [settings, filters] = await Promise.all([
+      readSettings(runner, join(gitDir, 'config')),
+      listFilters(repo, commit),
+    ])
+    const unknown = settings.find(([key]) => key.startsWith('extensions.') && !KNOWN_EXTENSIONS.test(key))
+    if (unknown !== undefined) throw refused(`the repository uses ${unknown[0]}`)
+    const relative = [join(gitDir, 'objects'), ...listAlternates(gitDir)]
+      .flatMap(alternateLines)
+      .find((line) => !line.startsWith('/'))
+    if (relative !== undefined) throw refused(`it borrows objects by a relative path, ${relative}`)
+    // inside, the program behind it is not there: what it hides or converts would be committed as it lies in the files
+    const other = filters.find((name) => name !== 'lfs')
+    if (other !== undefined) throw refused(`.gitattributes sends files through the filter ${other}`)
+  }
+
+  /** Names of the filters that attributes of the commit, given by its id, have for files. */
+  async function listFilters(repo: string, commit: string): Promise<readonly string[]> {
+    const globs = [':(glob).gitattributes', ':(glob)**/.gitattributes']
+    const args = ['grep', '-h', '-I', '--no-color', '-e', 'filter=', commit, '--', ...globs]
+    const { stdout } = await runner.run(['git', '-C', repo, ...args], { okCodes: [0, 1] })
+    const names = stdout
+      .split('\n')
+      .filter((line) => !line.trimStart().startsWith('#'))
+      .flatMap((line) => [...line.matchAll(/(?:^|\s)filter=(\S+)/g)].map(([, name]) => name ?? ''))
+    return [...new Set(names)]
+  }
+
+  /**
+   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that away.
+   */
+  async function make(local: Local, path: string, commit: string, keep: string): Promise<void> {
+    const { repo, gitDir } = local
+    const [settings, refs, filters] = await Promise.all([
+      readSettings(runner, join(gitDir, 'config')),
+      git.listAllRefs(repo, BORROWED_REFS),
+      listFilters(repo, commit),
+    ])
+    await Promise.all(
+      ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags', 'info'].map((name) =>
+        makeFolder(join(path, name), 0o755),
+      ),
+    )
+    const write = (name: string, text: string) => writeGenerated(join(path, name), text, 0o644)
+    const alternates = [BORROWED_OBJECTS, ...listAlternates(gitDir)]
+    await write('objects/info/alternates', alternates.map((line) => `${line}\n`).join(''))
+    await write('config', formatSettings(ownSettings(settings, filters.includes('lfs'))))
+    await write('packed-refs', formatPackedRefs(refs))
+    for (const { name, target } of refs.filter((ref) => ref.target !== '')) await write(name, `ref: ${target}\n`)
+    for (const name of ['info/exclude', 'info/attributes', 'shallow']) {
+      const text = readWithin(gitDir, name, TEXT_MAX_BYTES)?.toString()
+      if (text !== undefined) await write(name, text)
+    }
+    await keepRefs(repo, refs, commit, keep)
+    // last: it says that all the rest is there
+    await write('HEAD', readWithin(gitDir, 'HEAD')?.toString() ?? '')
+  }
+
+  async function keepRefs(repo: string, refs: readonly AnyRef[], commit: string, keep: string): Promise<void> {
+    const ids = new Set([commit, ...refs.map(({ id }) => id)])
+    const changes = [...ids].map((id, i) => ({ name: `${keep}/${i}`, to: id, from: '' }))
+    await git.updateRefs(repo, changes, 'nexus: borrowed by a workspace')
+  }
+
+  /** Gives it the worktree that git has registered and filled: HEAD, index, submodules. */
+  async function adopt(local: Local, path: string, worktree: string, branch: string): Promise<void> {
+    const from = findAdminDir(local.gitDir, worktree)?.path
+    if (from === undefined) throw new Error(`${worktree} is not registered`)
+    const to = await ownFolder(path, basename(from))
+    await makeFolder(join(to, 'info'), 0o755)
+    const write = (file: string, text: string) => writeGenerated(join(to, file), text, 0o644)
+    await write('HEAD', `ref: refs/heads/${branch}\n`)
+    await write('commondir', '../..\n')
+    await write('gitdir', `${worktree}/.git\n`)
+    const shared = readdirSync(from).filter((file) => file.startsWith('sharedindex.'))
+    // the work in submodules that are there already stays
+    const modules = existsSync(join(to, 'modules')) ? [] : ['modules']
+    for (const file of ['index', 'info/sparse-checkout', ...modules, ...shared]) {
+      if (existsSync(join(from, file))) await copyTree(join(from, file), join(to, file))
+    }
+    const sparse = (await readSettings(runner, join(from, 'config.worktree'))).filter(([key]) => isTreeKey(key))
+    if (sparse.length === 0) return
+    const config = readWithin(path, 'config')?.toString() ?? ''
+    const more = formatSettings(sparse)
+    if (config.includes(more)) return
+    await removeTree(join(path, 'config'))
+    await writeGenerated(join(path, 'config'), `${config}${more}`, 0o644)
+  }
+
+  /** Tells it where the worktree lies now, as the repository knows it. */
+  async function follow({ gitDir }: Local, path: string, worktree: string): Promise<void> {
+    const name = basename(findAdminDir(gitDir, worktree)?.path ?? '')
+    const folder = join(path, 'worktrees', name)
+    const whole = [dirname(folder), folder].every((one) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory())
+    if (name === '' || !whole) return
+    await removeTree(join(folder, 'gitdir'))
+    await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
+  }
+
+  return { requireBorrowable, make, adopt, follow }
+}
+
+/**
+ * The worktree's part of a private git dir, with nothing in it but submodules. Whoever worked inside may have left links in its
+ * place, through which we would write elsewhere; nobody is inside now.
+ */
+async function ownFolder(path: string, name: string): Promise<string> {
+  const folder = join(path, 'worktrees', name)
+  for (const one of [dirname(folder), folder]) {
+    if (lstatSync(one, { throwIfNoEntry: false })?.isDirectory() !== true) await removeTree(one)
+    await makeFolder(one, 0o755)
+  }
+  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
+  return folder
+}
+
+function ownSettings(settings: readonly Entry[], lfs: boolean): readonly Entry[] {
+  const kept = settings.filter(([key]) => isTreeKey(key) || isWorkKey(key)).map(withoutPassword)
+  const format = settings.filter(([key]) => isFormatKey(key))
+  const version = [...format, ...kept].some(([key]) => key.startsWith('extensions.')) ? '1' : '0'
+  return [
+    ['core.repositoryformatversion', version],
+    ['core.bare', 'false'],
+    ['core.logallrefupdates', 'true'],
+    ...format,
+    ...kept,
+    ...(lfs ? LFS : []),
+  ]
+}
+
+/** A password or token in an address stays with the user. */
+function withoutPassword([key, value]: Entry): Entry {
+  return /\.(url|pushurl)$/.test(key) ? [key, value.replace(/^(https?:\/\/)[^/@]*@/i, '$1')] : [key, value]
+}
+
+function formatPackedRefs(refs: readonly AnyRef[]): string {
+  const lines = refs
+    .filter(({ target }) => target === '')
+    .map(({ name, id, peeled }) => `${id} ${name}\n${peeled === '' ? '' : `^${peeled}\n`}`)
+  return `# pack-refs with: peeled fully-peeled sorted \n${lines.join('')}`
+}
+
+function refused(why: string): NexusError {
+  return new NexusError('UNSUPPORTED', `A git dir of the workspace's own cannot be had here: ${why}.`, {
+    hint: 'To share the repository itself with the workspace, use `--git-mode shared`',
+  })
+}

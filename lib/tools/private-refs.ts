@@ -1,0 +1,92 @@
+/**
+ * Reads a private git dir as plain text: where HEAD is and what the branches name. Whoever works inside writes there, so
+ * nothing in it is believed: links lead nowhere, names that git would not take are left out, sizes and counts have limits.
+ */
+import { type Dirent, existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { copyWithin, readWithin } from '../system/within.ts'
+
+const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
+const PACKED_MAX_BYTES = 64 * 1024 * 1024
+const BRANCHES_MAX = 10_000
+const DEPTH_MAX = 20
+
+export interface PrivateHead {
+  /** Short name; null when HEAD is detached. */
+  readonly branch: string | null
+  /** Of a detached HEAD. */
+  readonly commit: string | null
+}
+
+/** HEAD of the worktree with this administrative name; undefined when there is none that makes sense. */
+export function readPrivateHead(path: string, name: string): PrivateHead | undefined {
+  const text =
+    readWithin(path, join('worktrees', name, 'HEAD'), 4096)
+      ?.toString()
+      .trimEnd() ?? ''
+  if (ID.test(text)) return { branch: null, commit: text }
+  const branch = text.startsWith('ref: refs/heads/') ? text.slice('ref: refs/heads/'.length) : ''
+  return isBranchName(branch) ? { branch, commit: null } : undefined
+}
+
+/** Branch -> the commit that it names. */
+export function readPrivateBranches(path: string): ReadonlyMap<string, string> {
+  const packed = readWithin(path, 'packed-refs', PACKED_MAX_BYTES)?.toString() ?? ''
+  const branches = new Map<string, string>()
+  const add = (branch: string, id: string) => {
+    if (ID.test(id) && isBranchName(branch) && branches.size < BRANCHES_MAX) branches.set(branch, id)
+  }
+  for (const [, id = '', branch = ''] of packed.matchAll(/^([0-9a-f]+) refs\/heads\/(.+)$/gm)) add(branch, id)
+  for (const branch of listFiles(join(path, 'refs', 'heads'))) {
+    add(
+      branch,
+      readWithin(path, join('refs', 'heads', branch), 4096)
+        ?.toString()
+        .trimEnd() ?? '',
+    )
+  }
+  return branches
+}
+
+/** How many stashes there are: each is a line of the log. */
+export function countPrivateStashes(path: string): number {
+  if (readWithin(path, 'refs/stash') === undefined) return 0
+  const lines = (readWithin(path, 'logs/refs/stash', PACKED_MAX_BYTES)?.toString() ?? '').split('\n')
+  return Math.max(1, lines.filter((line) => line !== '').length)
+}
+
+/**
+ * Large files of Git LFS that were made inside go where the repository keeps its own; each lies under the hash of its content,
+ * which is checked. Only where the repository has such files.
+ */
+export async function bringLargeFiles(path: string, gitDir: string): Promise<void> {
+  const [from, to] = ['lfs/objects', join(gitDir, 'lfs', 'objects')]
+  if (!existsSync(to)) return
+  for (const name of listFiles(join(path, from), '', 2)) {
+    const [, hash = ''] = /^[0-9a-f]{2}\/[0-9a-f]{2}\/([0-9a-f]{64})$/.exec(name) ?? []
+    if (hash !== '' && !existsSync(join(to, name))) await copyWithin(path, join(from, name), join(to, name), hash)
+  }
+}
+
+function listFiles(folder: string, prefix = '', depth = DEPTH_MAX): readonly string[] {
+  return entriesOf(join(folder, prefix)).flatMap((entry) => {
+    const name = `${prefix}${entry.name}`
+    if (entry.isFile()) return [name]
+    return entry.isDirectory() && depth > 0 ? listFiles(folder, `${name}/`, depth - 1) : []
+  })
+}
+
+function entriesOf(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).slice(0, BRANCHES_MAX)
+  } catch {
+    return [] // not a folder, or gone in the meantime
+  }
+}
+
+/** By git's rules for refs (git-check-ref-format(1)), and not one that could pass for an option. */
+export function isBranchName(text: string): boolean {
+  if (text === '' || text.length > 250 || text.startsWith('-') || text === '@' || text === 'HEAD') return false
+  if (/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$|^\//u.test(text)) return false
+  return text.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'))
+}

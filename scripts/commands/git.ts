@@ -1,0 +1,137 @@
+/** diff, log, compare, pull, push, merge: look at the work of workspaces and bring it where it is wanted. */
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { formatTable } from '../../lib/report/tables.ts'
+import { visible } from '../../lib/report/visible.ts'
+import { requireWorkspace } from '../../lib/workspace/find.ts'
+import type { FileChange, Review } from '../../lib/workspace/review.ts'
+import type { Answer, Call, Run } from './command.ts'
+import { answerPlan } from './plan-text.ts'
+
+const recordOf = (call: Call) => requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+
+export const diff: Run = async (call) => {
+  const record = await recordOf(call)
+  const { review } = await import('../../lib/workspace/review.ts')
+  const short = call.flag('stat') || call.json
+  const { patch, ...found } = await review(call.app, record, { patch: !short })
+  const untracked = found.untracked.map((path) => `?? ${visible(path)}`)
+  if (short) return { data: found, text: [...formatFiles(found), ...untracked].join('\n') || nothing(record) }
+  if (untracked.length > 0) call.app.emit({ type: 'notice', text: `not known to git yet:\n${untracked.join('\n')}` })
+  return { data: found, text: (call.stdoutIsTerminal ? visible(patch) : patch) || nothing(record) }
+}
+
+function nothing({ name, branch }: WorkspaceRecord): string {
+  return `${name} has changed nothing on ${branch}`
+}
+
+function formatFiles({ files, insertions, deletions }: Review): readonly string[] {
+  if (files.length === 0) return []
+  const total = `${count(files.length, 'file')} changed, ${insertions} insertions, ${deletions} deletions`
+  return [formatTable(['ADDED', 'REMOVED', 'FILE'], files.map(fileRow)), total]
+}
+
+function fileRow({ path, from, insertions, deletions }: FileChange): readonly string[] {
+  const name = visible(from === undefined ? path : `${from} -> ${path}`)
+  return insertions === null || deletions === null ? ['binary', '', name] : [`+${insertions}`, `-${deletions}`, name]
+}
+
+export const log: Run = async (call) => {
+  const record = await recordOf(call)
+  const { review } = await import('../../lib/workspace/review.ts')
+  const { workspace, branch, base, commits } = await review(call.app, record, { patch: false })
+  const rows = commits.map(({ id, subject, author, date }) =>
+    [id.slice(0, 10), date.slice(0, 16), author, subject].map(visible),
+  )
+  const text =
+    rows.length === 0
+      ? `${record.name} has no commits of its own on ${branch}`
+      : formatTable(['COMMIT', 'DATE', 'AUTHOR', 'SUBJECT'], rows)
+  return { data: { workspace, branch, base, commits }, text }
+}
+
+export const compare: Run = async (call) => {
+  const { overlaps, review } = await import('../../lib/workspace/review.ts')
+  const records = await Promise.all(call.args.map((name) => requireWorkspace(call.app, name, call.value('repo'))))
+  const reviews = await Promise.all(records.map((record) => review(call.app, record, { patch: false })))
+  const rows = reviews.map(({ workspace, commits, files, untracked, insertions, deletions, dirty }) => [
+    workspace,
+    String(commits.length),
+    String(files.length + untracked.length),
+    `+${insertions}`,
+    `-${deletions}`,
+    dirty ? 'yes' : 'no',
+  ])
+  const shared = overlaps(reviews)
+  const table = formatTable(['NAME', 'COMMITS', 'FILES', 'ADDED', 'REMOVED', 'DIRTY'], rows)
+  const both = shared.map(({ path, workspaces }) => [visible(path), workspaces.join(', ')])
+  const text = both.length === 0 ? table : `${table}\n\n${formatTable(['CHANGED BY SEVERAL', 'WORKSPACES'], both)}`
+  const workspaces = reviews.map(({ patch: _, ...found }) => found)
+  return { data: { workspaces, overlaps: shared }, text }
+}
+
+/** In step without anything to do. */
+function sharedAnswer({ name, branch }: WorkspaceRecord): Answer {
+  const text = `nothing to do for ${name}: it shares the repository, so ${branch} is the same inside and here`
+  return { data: { name, branch, shared: true, commits: 0, others: [] }, text }
+}
+
+export const pull: Run = async (call) => {
+  const record = await recordOf(call)
+  if (record.gitMode !== 'private') return sharedAnswer(record)
+  if (call.flag('dry-run')) {
+    const { findMoved } = await import('../../lib/workspace/moved.ts')
+    const moved = await findMoved(call.app, record)
+    return answerPlan(
+      moved === undefined ? [] : (await import('../../lib/workspace/steps.ts')).planBringBack(record.branch),
+      record,
+    )
+  }
+  const { bringBack } = await import('../../lib/workspace/bring-back.ts')
+  const { observeOne } = await import('../../lib/workspace/observe.ts')
+  const running = (await observeOne(call.app, record)).state === 'running'
+  const { commits, commit, others, standing } = await bringBack(call.app, record, running)
+  const { name, branch } = record
+  const here =
+    commits > 0 ? `${count(commits, 'commit')} came back to ${branch}` : `${branch} has nothing new inside ${name}`
+  const ahead =
+    standing === 'host-ahead'
+      ? [`it has commits here that are not inside yet; \`nexus push ${name}\` brings them in`]
+      : []
+  const text = [here, ...others.map((ref) => `another branch is here as ${visible(ref)}`), ...ahead].join('\n')
+  return { data: { name, branch, shared: false, commits, commit, others, standing }, text }
+}
+
+export const push: Run = async (call) => {
+  const record = await recordOf(call)
+  if (record.gitMode !== 'private') return sharedAnswer(record)
+  const { name, branch } = record
+  if (call.flag('dry-run')) return answerPlan((await import('../../lib/workspace/steps.ts')).planPushIn(branch), record)
+  const { pushIn } = await import('../../lib/workspace/push-in.ts')
+  const { commits, commit } = await pushIn(call.app, record)
+  const text =
+    commits > 0 ? `${count(commits, 'commit')} of ${branch} went into ${name}` : `${branch} has nothing new for ${name}`
+  return { data: { name, branch, shared: false, commits, commit }, text }
+}
+
+export const merge: Run = async (call) => {
+  const record = await recordOf(call)
+  const { mergeWorkspace } = await import('../../lib/workspace/merge.ts')
+  const [squash, dryRun] = [call.flag('squash'), call.flag('dry-run')]
+  const merged = await mergeWorkspace(call.app, record, { squash, into: call.value('into'), dryRun })
+  const { branch, into, commits } = merged
+  if (dryRun)
+    return answerPlan(
+      commits === 0 ? [] : (await import('../../lib/workspace/steps.ts')).planMerge(branch, into, commits),
+      record,
+    )
+  const what = `${count(commits, 'commit')} of ${branch}`
+  const text =
+    commits === 0
+      ? `${into} has all of ${branch} already`
+      : `${what} ${squash ? 'became one commit of' : 'merged into'} ${into}`
+  return { data: { name: record.name, squash, ...merged }, text }
+}
+
+function count(number: number, word: string): string {
+  return `${number} ${word}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,13 @@
+/** A plan as the answer of a dry run. */
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
+import type { Answer } from './command.ts'
+
+export function answerPlan(plan: Plan, record: WorkspaceRecord): Answer {
+  const steps = plan.map(({ id, subject, cause, needs }) => ({ step: id, subject, cause, needs }))
+  const text = plan.length === 0 ? `nothing to do for ${record.name}` : formatPlan(plan).join('\n')
+  return {
+    data: { dryRun: true, name: record.name, branch: record.branch, worktree: record.worktree, plan: steps },
+    text,
+  }
+}
