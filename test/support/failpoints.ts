@@ -38,10 +38,14 @@ export function listCases(): readonly Case[] {
   )
 }
 
-/** What only an engine has: compose files, and so a lease at every start; a git dir of the workspace's own; guards. */
-export function needsEngine({ operation, step }: Case): boolean {
-  const own = step === 'resolve' || step === 'bring-back'
-  return own || (operation === 'start' && step === 'lease') || (operation === 'rebuild' && step === 'stop')
+/** A git dir of the workspace's own, or guards that a rebuild stops it for. */
+export function needsAgent({ operation, step }: Case): boolean {
+  return step === 'bring-back' || (operation === 'rebuild' && step === 'stop')
+}
+
+/** What only an engine has: compose files, and so a lease at every start; agents. */
+export function needsEngine(one: Case): boolean {
+  return needsAgent(one) || one.step === 'resolve' || (one.operation === 'start' && one.step === 'lease')
 }
 
 /** Hooks are the user's own here, so that nothing has to be approved. */
@@ -70,7 +74,12 @@ export interface Bench extends World {
 }
 
 /** A repository with uncommitted and ignored files, and a home whose configuration makes every step happen. */
-export async function openBench(folder: string, backend: World['backend'], files = {}): Promise<Bench> {
+export async function openBench(
+  folder: string,
+  backend: World['backend'],
+  files = {},
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Bench> {
   const [home, repo, dotfiles] = ['home', 'repo', 'dotfiles'].map((name) => join(folder, name)) as [
     string,
     string,
@@ -82,7 +91,8 @@ export async function openBench(folder: string, backend: World['backend'], files
   await mkdir(join(home, '.nexus'), { recursive: true, mode: 0o700 })
   await writeFiles(join(home, '.nexus'), { 'config.yaml': USER_CONFIG(dotfiles) })
   const world: World = { home: join(home, '.nexus'), repo, backend }
-  const base = { NEXUS_BACKEND: backend, ...(backend === 'mock' ? { NEXUS_MOCK_WITH: 'worktree,local-ports' } : {}) }
+  const lent = backend === 'mock' ? { NEXUS_MOCK_WITH: 'worktree,local-ports' } : {}
+  const base = { NEXUS_BACKEND: backend, ...lent, ...variables }
   return {
     ...world,
     userFiles: await readUserFiles(world),

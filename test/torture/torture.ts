@@ -10,6 +10,7 @@ import {
   type Bench,
   type Case,
   listCases,
+  needsAgent,
   needsEngine,
   openBench,
   runCase,
@@ -48,15 +49,29 @@ function selected(): readonly Case[] {
   )
 }
 
-async function onEngine(what: string, files: Record<string, string>, body: (bench: Bench) => Promise<void>) {
+interface Place {
+  readonly files?: Readonly<Record<string, string>>
+  readonly variables?: Readonly<Record<string, string>>
+}
+
+async function onEngine(what: string, { files, variables }: Place, body: (bench: Bench) => Promise<void>) {
   await using dir = await tempDir()
-  const bench = await openBench(dir.path, 'docker', files)
+  const bench = await openBench(dir.path, 'docker', files, variables)
   try {
     await body(bench)
   } finally {
     const left = await cleanEngine(dirname(bench.home))
     if (left.length > 0) tell(`${what}, leftovers`, {}, left)
   }
+}
+
+/** One after the other in one home, so that the image is built once. */
+function matrixOnEngine(what: string, place: Place, cases: readonly Case[]): Promise<void> {
+  return onEngine(what, place, async (bench) => {
+    const began = performance.now()
+    const broken = await runCases(cases, 1, (one, turn) => runCase(one, bench, turn))
+    tell(what, { cases: cases.length, time: seconds(began) }, broken)
+  })
 }
 
 const seconds = (began: number) => `${((performance.now() - began) / 1_000).toFixed(0)} s`
@@ -74,14 +89,12 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     })
     tell('failpoints, mock backend', { cases: cases.length, time: seconds(began) }, broken)
   },
-  engine: () =>
-    onEngine('failpoints', STACK, async (bench) => {
-      const began = performance.now()
-      const cases = selected()
-      // one after the other in one home, so that the image is built once
-      const broken = await runCases(cases, 1, (one, turn) => runCase(one, bench, turn))
-      tell('failpoints, engine', { cases: cases.length, time: seconds(began) }, broken)
-    }),
+  engine: async () => {
+    const [agents, others] = [selected().filter(needsAgent), selected().filter((one) => !needsAgent(one))]
+    const variables = { NEXUS_ISOLATION: 'agent' }
+    if (agents.length > 0) await matrixOnEngine('failpoints, engine, agents', { variables }, agents)
+    if (others.length > 0) await matrixOnEngine('failpoints, engine', { files: STACK }, others)
+  },
   kill: () =>
     onEngine('kill', {}, async (bench) => {
       const began = performance.now()
