@@ -63,7 +63,7 @@ async function playAs(options: UserOptions): Promise<void> {
 
 /** The same user in isolation `agent`, who is nothing more. */
 async function isKept(scene: Scene, uid: number): Promise<void> {
-  const cell = await scene.up('cell', '--isolation', 'agent', '--git-mode', 'shared')
+  const cell = await scene.up('cell', '--isolation', 'agent')
   assert.is(cell.ssh.forwardAgent, false)
   const said = await scene.inside(
     'cell',

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
+import type { PortRange } from '../../ports/blocks.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { type Backend, type Capability, requireCapability } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -49,11 +50,12 @@ export function createMockBackend(context: BackendContext): Backend {
     return new Map(Object.entries(workspaces).map(([id, state]) => [id as WorkspaceId, { state, reason: '' }]))
   }
 
+  const lent = lentCapabilities(context.env)
   const backend: Backend = {
     name: 'mock',
     host: 'mock',
-    capabilities: new Set<Capability>(['pause', 'housekeeping', ...lentCapabilities(context.env)]),
-    portRange: (configured) => configured,
+    capabilities: new Set<Capability>(['pause', 'housekeeping', ...lent]),
+    ...(lent.includes('local-ports') ? { portRange: (configured: PortRange) => configured } : {}),
     check: async () => {},
     observe,
     provision: async () => ({ image: null, hostKeyFingerprint: null }),
