@@ -20,7 +20,8 @@ const SERVE = `use IO::Socket; my $s = IO::Socket::INET->new(LocalPort => $ARGV[
 while (my $c = $s->accept) { print $c "HTTP/1.0 200 OK\\r\\n\\r\\nserved\\n"; shutdown($c, 1); <$c>; close $c }`
 
 const FILES = {
-  'compose.yaml': 'services:\n  web:\n    build: .\n    init: true\n    ports: ["8000:8000"]\n    volumes: ["./data:/data"]\n',
+  'compose.yaml':
+    'services:\n  web:\n    build: .\n    init: true\n    ports: ["8000:8000"]\n    volumes: ["./data:/data"]\n',
   Dockerfile: 'FROM debian:bookworm-slim\nCOPY serve.pl /\nCMD ["perl", "/serve.pl", "8000"]\n',
   'serve.pl': SERVE,
   'data/own': 'own\n',
