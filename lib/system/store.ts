@@ -137,11 +137,14 @@ export async function writeJson(path: string, data: unknown, check?: () => void)
   await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
-export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+export async function makeFolder(path: string, mode = 0o700, attempts = 20): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode })
   } catch (error) {
-    throw explainWriteError(error, path)
+    // whoever removes the last thing in the folder above takes that away too, perhaps in this very moment
+    const raced = (error as NodeJS.ErrnoException).code === 'ENOENT' && attempts > 1
+    if (!raced) throw explainWriteError(error, path)
+    await makeFolder(path, mode, attempts - 1)
   }
 }
 
