@@ -166,6 +166,8 @@ export interface Backend {
    * @throws {NexusError} CONFIG_INVALID
    */
   resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
+  /** What the containers of its compose files were made from last. Only with the capability `compose-file`. */
+  startedModel?(record: WorkspaceRecord): Promise<ComposeModel | undefined>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */
   prepareImage?(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']>
   /**

@@ -78,6 +78,10 @@ export interface StackRecord {
   readonly under?: string
   /** What runs in the workspace's own container beside the SSH door; only where it is made from the project's image. */
   readonly app?: AppCommand
+  /** What its model asks for beyond the ordinary, as it was approved; absent for nothing. */
+  readonly admitted?: readonly { readonly path: string; readonly value: string; readonly why: string }[]
+  /** What its services mount from below the worktree is held by the engine. */
+  readonly holds?: true
 }
 
 export type MainBase =

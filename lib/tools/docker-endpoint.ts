@@ -90,18 +90,45 @@ function findProgram(name: string, path: string): string {
 
 const PLUGIN_MINIMUM = [2, 24, 4] as const
 
+/** Of the engine and its compose plugin, as they tell them. */
+export interface ToolVersions {
+  readonly engine: string
+  readonly compose: string
+}
+
 /** @throws {NexusError} TOOL_MISSING when the compose plugin is older than what the generated files need */
 export function requireComposeVersion(version: string): void {
-  const parts = version.split(/[.+-]/).map(Number)
-  for (const [i, minimum] of PLUGIN_MINIMUM.entries()) {
+  if (isFrom(version, PLUGIN_MINIMUM)) return
+  const wanted = PLUGIN_MINIMUM.join('.')
+  throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
+    hint: 'To install a newer one, run `make setup`',
+    details: { version, wanted },
+  })
+}
+
+/** An older engine mounts the whole volume and says nothing; an older plugin does not hand the path on. */
+const SUBPATHS = { engine: [26, 0, 0], compose: [2, 26, 0] } as const
+
+/** @throws {NexusError} UNSUPPORTED where the engine cannot mount a path of a volume */
+export function requireSubpaths(name: string, versions: ToolVersions): void {
+  const { engine, compose } = versions
+  if (isFrom(engine, SUBPATHS.engine) && isFrom(compose, SUBPATHS.compose)) return
+  throw new NexusError(
+    'UNSUPPORTED',
+    `The compose files mount files of the worktree, which isolation "agent" can guard with Docker 26 and compose 2.26 only; here are ${engine} and ${compose}.`,
+    {
+      hint: `To use it without that isolation, run \`nexus up ${name} --isolation standard\` under a new name`,
+      details: { engine, compose },
+    },
+  )
+}
+
+function isFrom(version: string, minimum: readonly number[]): boolean {
+  const parts = version.replace(/^v/, '').split(/[.+-]/).map(Number)
+  for (const [i, least] of minimum.entries()) {
     const part = parts[i] ?? 0
-    if (part > minimum) return
-    if (part < minimum || Number.isNaN(part)) {
-      const wanted = PLUGIN_MINIMUM.join('.')
-      throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
-        hint: 'To install a newer one, run `make setup`',
-        details: { version, wanted },
-      })
-    }
+    if (part > least) return true
+    if (part < least || Number.isNaN(part)) return false
   }
+  return true
 }

@@ -85,10 +85,11 @@ export function createObjectCommands(docker: DockerCall) {
     await docker(args, { timeoutMs: RUN_TIMEOUT_MS })
   }
 
-  /** Makes a volume; one that is there stays as it is. */
-  async function makeVolume(name: string, labels: Readonly<Record<string, string>>): Promise<void> {
+  /** Makes a volume; one that is there stays as it is. @param folder of this machine that it is, instead of one of its own */
+  async function makeVolume(name: string, labels: Readonly<Record<string, string>>, folder?: string): Promise<void> {
     const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
-    await docker(['volume', 'create', ...flags, '--', name])
+    const options = folder === undefined ? [] : ['type=none', 'o=bind', `device=${folder}`]
+    await docker(['volume', 'create', ...flags, ...options.flatMap((option) => ['--opt', option]), '--', name])
   }
 
   /** Names of containers, each with the ids of the networks that it is on. */

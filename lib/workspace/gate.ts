@@ -39,6 +39,13 @@ export async function admitFiles(
   return findings
 }
 
+/** What the resolved model asks for, by where its paths lead now. */
+export function findingsOf(app: App, record: WorkspaceRecord, model: ComposeModel): readonly Finding[] {
+  const { worktree, repo } = record
+  if (worktree === null) return []
+  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
+}
+
 /**
  * Before anything of the resolved model runs; `known` was asked for already.
  * @throws {NexusError} APPROVAL_REQUIRED
@@ -50,10 +57,7 @@ export async function admitModel(
   model: ComposeModel,
   known: readonly Finding[],
 ): Promise<void> {
-  const { worktree, repo } = record
-  if (worktree === null) return
-  const findings = findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
-  await admit(app, record, settings, withoutFindings(findings, known))
+  await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), known))
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */

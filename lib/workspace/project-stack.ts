@@ -22,7 +22,7 @@ import { isWithin } from '../stack/places.ts'
 import { activeServices, stackPorts } from '../stack/ports.ts'
 import { requireShared, sharedDatabase } from '../stack/shared.ts'
 import type { App } from './app.ts'
-import { admitFiles, admitModel } from './gate.ts'
+import { admitFiles, admitModel, findingsOf } from './gate.ts'
 import { SSH_PORT } from './port-plan.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 
@@ -74,17 +74,18 @@ async function resolve(
   if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
   const files = found.files.map((file) => join(worktree, file))
   const known = await admitFiles(app, looked, settings, files)
-  const { model, warnings } = await readModel(backend, looked, files)
-  if (model !== undefined) {
-    requireServices(model, found)
-    requireGuardable(record, model)
-    await admitModel(app, looked, settings, model, known)
+  const { model: read, warnings } = await readModel(backend, looked, files)
+  if (read !== undefined) {
+    requireServices(read, found)
+    requireGuardable(record, read)
+    await admitModel(app, looked, settings, read, known)
   }
+  const { model, ...mounts } = await settle(app, looked, read)
   const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
   requireShared(settings.shared, model)
   // other workspaces' data is in what is shared
   const shared = hasGate(record) ? undefined : sharedOf(settings.shared, model, record)
-  const named = { ...looked, stack: { ...found, main, ...(shared === undefined ? {} : { shared }) } }
+  const named = { ...looked, stack: { ...found, ...mounts, main, ...(shared === undefined ? {} : { shared }) } }
   for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
     app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
@@ -104,6 +105,17 @@ async function resolve(
     ),
     resolution: { model, warnings, under },
   }
+}
+
+/** The model as it will be started, with what is remembered of its mounts for later starts. */
+async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | undefined) {
+  const { worktree, isolation } = record
+  if (read === undefined || worktree === null) return { model: read }
+  const agent = isolation === 'agent' ? await import('../stack/held-mounts.ts') : undefined
+  const model = agent?.settleMounts(read, worktree, realPathOf) ?? read
+  const admitted = findingsOf(app, record, model)
+  const holds = (agent?.heldPaths(model, worktree).length ?? 0) > 0
+  return { model, ...(admitted.length === 0 ? {} : { admitted }), ...(holds ? { holds } : {}) }
 }
 
 /** @throws {NexusError} CONFIG_INVALID with compose's words, and file and line where they can be told */

@@ -109,6 +109,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         const { secrets = new Map() } = working
         const { settings } = await app.config(project)
+        const { lookAtMounts } = await import('./mounts-look.ts')
+        await lookAtMounts(app, working.record, backend, settings, resolution?.model)
         // while nobody is inside
         const runs = observed?.state === 'running' || observed?.state === 'paused'
         if (seen !== undefined && !runs) await giveToInside(app, working.record)

@@ -16,7 +16,8 @@ export const diff: Run = async (call) => {
   const { patch, ...found } = await review(call.app, record, { patch: !short })
   const untracked = found.untracked.map((path) => `?? ${visible(path)}`)
   if (short) return { data: found, text: [...formatFiles(found), ...untracked].join('\n') || nothing(record) }
-  if (untracked.length > 0) call.app.emit({ type: 'notice', text: `not known to git yet:\n${untracked.join('\n')}` })
+  for (const line of untracked.length > 0 ? ['not known to git yet:', ...untracked] : [])
+    call.app.emit({ type: 'notice', text: line })
   return { data: found, text: (call.stdoutIsTerminal ? visible(patch) : patch) || nothing(record) }
 }
 

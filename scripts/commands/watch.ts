@@ -10,8 +10,9 @@ export const watch: Run = async (call) => {
   const rounds = await watchInputs(call.app, record, {
     apply: call.flag('apply'),
     onChange: (files, { plan, record: { name } }) => {
-      const next = call.flag('apply') ? '' : `\n\`nexus rebuild ${name}\` does it`
-      call.app.emit({ type: 'notice', text: `${files.join(', ')} changed\n${formatPlan(plan).join('\n')}${next}` })
+      const next = call.flag('apply') ? [] : [`\`nexus rebuild ${name}\` does it`]
+      const lines = [`${files.join(', ')} changed`, ...formatPlan(plan), ...next]
+      for (const text of lines) call.app.emit({ type: 'notice', text })
     },
   })
   return { data: { changes: rounds }, text: '' }

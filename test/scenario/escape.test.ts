@@ -20,9 +20,11 @@ const SERVE = `use IO::Socket; my $s = IO::Socket::INET->new(LocalPort => $ARGV[
 while (my $c = $s->accept) { print $c "HTTP/1.0 200 OK\\r\\n\\r\\nserved\\n"; shutdown($c, 1); <$c>; close $c }`
 
 const FILES = {
-  'compose.yaml': 'services:\n  web:\n    build: .\n    ports: ["8000:8000"]\n',
+  'compose.yaml':
+    'services:\n  web:\n    build: .\n    init: true\n    ports: ["8000:8000"]\n    volumes: ["./data:/data"]\n',
   Dockerfile: 'FROM debian:bookworm-slim\nCOPY serve.pl /\nCMD ["perl", "/serve.pl", "8000"]\n',
   'serve.pl': SERVE,
+  'data/own': 'own\n',
   '.gitignore': '.env.secret\n',
   '.worktreeinclude': '.env.secret\n',
 }
@@ -217,15 +219,21 @@ suite('escape', (test) => {
       assert.not(existsSync(join(cell.worktree ?? '', '.env.secret')))
       // its ports lead in, those of the project's services too
       assert.is(await must(['curl', '-s', String(cell.ports.find(({ name }) => name === 'web')?.url)]), 'served\n')
-      await attemptAll(scene, cell, machine.port)
+      const other = await scene.up('other', '--no-hooks')
+      await attemptAll(scene, cell, other, machine.port)
       await editEverything(scene, cell)
+      await swapFolders(scene, cell, other)
     },
     4 * LIMIT_MS,
   )
 })
 
-async function attemptAll(scene: Scene, cell: WorkspaceResource, port: number): Promise<void> {
-  const other = await scene.up('other', '--no-hooks')
+async function attemptAll(
+  scene: Scene,
+  cell: WorkspaceResource,
+  other: WorkspaceResource,
+  port: number,
+): Promise<void> {
   const [own, gate] = await Promise.all([containerOf(cell.id, 'workspace'), containerOf(cell.id, 'nexus-gate')])
   const [inner, neighbour] = [await placeOf(own), await placeOf(await containerOf(other.id, 'workspace'))]
   await using outside = await openOutside(await inspect('container', own, '{{.Config.Image}}'))
@@ -327,4 +335,56 @@ async function editEverything(scene: Scene, { id, name, worktree }: WorkspaceRes
     (await scene.inside(name, 'sh', '-c', 'touch serve.pl && cat /workspace/Dockerfile')).trim().split('\n').at(-1),
     'RUN false',
   )
+}
+
+/**
+ * A folder that a service mounts is turned into a link that leads out. Nexus refuses the next start; started by hand, past Nexus, the
+ * engine refuses it for the agent alone.
+ */
+async function swapFolders(scene: Scene, cell: WorkspaceResource, other: WorkspaceResource): Promise<void> {
+  const outside = join(scene.root, 'outside')
+  await mkdir(outside)
+  await writeFile(join(outside, 'secret'), 'of this machine\n')
+  const compose = (id: string, ...args: string[]) =>
+    runProcess(['docker', 'compose', '-f', join(scene.home, '.nexus', 'workspaces', id, 'docker-compose.yml'), ...args])
+  const seen = async (id: string) =>
+    (await runProcess(['docker', 'exec', await containerOf(id, 'web'), 'sh', '-c', 'cat /data/*'])).stdout
+  for (const { id, name } of [cell, other]) {
+    assert.is(await seen(id), 'own\n')
+    await scene.inside(name, 'sh', '-c', `mv data kept && ln -s ${outside} data`)
+    await scene.ok(['stop', name])
+    const { details } = await scene.refused(['start', name], 4, 'APPROVAL_REQUIRED')
+    assert.match(JSON.stringify(details), `<worktree>/data (leads to ${outside}) on /data`)
+    assert.is((await must(['docker', 'ps', '-q', '--filter', `label=dev.nexus.workspace=${id}`])).trim(), '')
+  }
+  const [held, free] = [await compose(cell.id, 'start', 'web'), await compose(other.id, 'start', 'web')]
+  assert.is(free.code, 0, free.stderr)
+  assert.is(await seen(other.id), 'of this machine\n')
+  assert.is.not(held.code, 0, 'the engine followed a link out of the worktree')
+  assert.match(held.stderr, 'escapes the base directory')
+
+  const data = join(cell.worktree ?? '', 'data')
+  await must(['ln', '-sfn', '.', data])
+  await scene.refused(['start', cell.name], 2, 'CONFIG_INVALID')
+  await rm(data)
+  await scene.ok(['start', cell.name])
+  await scene.inside(cell.name, 'sh', '-c', 'cp kept/own data/back')
+  assert.is(await seen(cell.id), 'own\n')
+  await keepFiles(cell, compose)
+}
+
+/** The volume that is the worktree goes without the worktree's files. */
+async function keepFiles(
+  cell: WorkspaceResource,
+  compose: (id: string, ...args: string[]) => Promise<{ code: number }>,
+) {
+  const label = `label=dev.nexus.workspace=${cell.id}`
+  const volumes = async () => (await must(['docker', 'volume', 'ls', '-q', '--filter', label])).trim()
+  const name = await volumes()
+  assert.match(name, /^nexus-cell-.*-worktree-/)
+  assert.is((await compose(cell.id, 'down', '--volumes', '--timeout', '1')).code, 0)
+  assert.is(await volumes(), name)
+  await must(['docker', 'volume', 'rm', name])
+  for (const file of ['data/back', 'kept/own', 'compose.yaml', '.git'])
+    assert.ok(existsSync(join(cell.worktree ?? '', file)), `${file} went with the volume`)
 }

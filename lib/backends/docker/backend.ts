@@ -13,7 +13,13 @@ import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { readIfPresent, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
-import { engineEndpoint, requireComposeVersion, toolsFingerprint } from '../../tools/docker-endpoint.ts'
+import {
+  engineEndpoint,
+  requireComposeVersion,
+  requireSubpaths,
+  type ToolVersions,
+  toolsFingerprint,
+} from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -21,6 +27,7 @@ import { createDoors, hasDoor } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
+import { readStarted, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
 import { hasProjectFiles, targetOf } from './target.ts'
 
@@ -119,6 +126,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
     const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
+    if (record.stack?.holds === true) requireSubpaths(record.name, await versionsOf(context))
     const writeCompose = async () => {
       // the override follows from the project's files: without a look at them it stays as it is
       if (hasProjectFiles(record) && resolution?.model === undefined) return
@@ -130,10 +138,11 @@ export function createDockerBackend(context: BackendContext): Backend {
         alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
-        ready: readyOf(record, { startInterval: await knowsStartInterval(context) }),
+        ready: readyOf(record, { startInterval: startsOften(await versionsOf(context)) }),
         gateImage: hasGate(record) ? (await provisioning()).describeGateImage(context.instance).reference : undefined,
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
+      if (resolution?.model !== undefined) await writeStarted(context.home, record, resolution.model)
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
         await (await shared()).write(record, resolution.model)
@@ -181,6 +190,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     check,
     observe,
     resolve: async (record) => (await projects()).resolveModel(record),
+    startedModel: (record) => readStarted(context.home, record),
     prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
     requireImages: async (record, model) => (await projects()).requireImages(record, model),
     seeds: async () => {
@@ -234,11 +244,16 @@ function loadRendering() {
   return Promise.all([import('./compose-file.ts'), import('./door-files.ts')])
 }
 
-/** Engine 25 and newer; the version was noted when it was checked. */
-async function knowsStartInterval({ home }: BackendContext): Promise<boolean> {
-  const text = await readIfPresent(join(home.cache, 'docker.json'))
-  const engine = text === undefined ? '' : String((JSON.parse(text) as { engine?: string }).engine)
+/** Engine 25 and newer. */
+function startsOften({ engine }: ToolVersions): boolean {
   return Number.parseInt(engine, 10) >= 25
+}
+
+/** As they were noted when they were checked. */
+async function versionsOf({ home }: BackendContext): Promise<ToolVersions> {
+  const text = await readIfPresent(join(home.cache, 'docker.json'))
+  const { engine = '', compose = '' } = text === undefined ? {} : (JSON.parse(text) as Partial<ToolVersions>)
+  return { engine, compose }
 }
 
 function isCurrent(text: string | undefined, fingerprint: string): boolean {

@@ -11,6 +11,7 @@ import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { placeServices } from '../../stack/catalogue.ts'
 import { addGate, restrainServices } from '../../stack/gate.ts'
+import { holdMounts } from '../../stack/held-mounts.ts'
 import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { makeOverride } from '../../stack/override.ts'
@@ -187,6 +188,6 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
   const ready = placeReady(facts, networks)
   const all = hidden(withGitFile({ ...services, [stack.main]: main, ...ready.services }, facts), facts)
   const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
-  if (stack.shared === undefined) return { ...override, volumes, services: all }
+  if (stack.shared === undefined) return holdMounts({ ...override, volumes, services: all }, record, model)
   return { ...override, volumes, services: withoutShared(all, model, stack.shared.services) }
 }

@@ -11,6 +11,7 @@ import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDockerChecks } from './diagnosis.ts'
 import { describeGateImage, describeImage } from './image.ts'
+import { HELD_LABEL } from './labels.ts'
 import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
 import { sshConfigCheck } from './ssh-check.ts'
 
@@ -79,7 +80,7 @@ export function createHousekeeping(docker: Docker, context: BackendContext, chec
       used.set(id, entry)
     }
     for (const container of containers) note('layers', container)
-    for (const volume of volumes) note('volumes', volume)
+    for (const volume of volumes) if (!volume.labels.includes(`${HELD_LABEL}=`)) note('volumes', volume)
     return new Map(
       [...used].map(([id, { layers, volumes: v }]) => [id, { layers: sumSizes(layers), volumes: sumSizes(v) }]),
     )

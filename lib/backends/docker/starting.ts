@@ -12,6 +12,7 @@ import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
+import { HELD_LABEL, workspaceLabels } from './labels.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
 import { hasProjectFiles, sourceOf, targetOf } from './target.ts'
@@ -52,6 +53,14 @@ export function createStarter(
     await Promise.all((record.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
   }
 
+  /** The worktree itself; with it goes nothing but the engine's note of it. */
+  async function makeHeldVolume(record: WorkspaceRecord): Promise<void> {
+    if (record.stack?.holds !== true || record.worktree === null) return
+    const { heldVolumeName } = await import('../../stack/held-mounts.ts')
+    const labels = { ...workspaceLabels(record, context.instance), [HELD_LABEL]: 'worktree' }
+    await docker.makeVolume(heldVolumeName(record), labels, record.worktree)
+  }
+
   async function startShared(record: WorkspaceRecord): Promise<void> {
     if (record.stack?.shared === undefined) return
     const { environmentOf, onLine } = await projects()
@@ -61,6 +70,7 @@ export function createStarter(
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
+    await makeHeldVolume(record)
     try {
       await prepareStart(record, options, seed)
       await docker.up(sourceOf(home, record), options)

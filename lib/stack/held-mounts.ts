@@ -1,0 +1,184 @@
+/**
+ * In isolation `agent`, what services mount from below the worktree is held by the engine: a path of the volume that is the worktree,
+ * which Docker follows at each start without leaving the volume. A bind mount is followed wherever its links lead by then, and
+ * whoever works inside can turn a folder into a link between two starts, or while other services start. The worktree itself
+ * stays a bind mount: its own folder is nobody's to replace inside. Asks what a path leads to and touches nothing.
+ */
+import { posix } from 'node:path'
+import { sha256 } from '../core/digest.ts'
+import { NexusError } from '../core/errors.ts'
+import { composeProject } from '../core/names.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { Override, type Yaml, type YamlMap } from '../system/render.ts'
+import type { ComposeModel, ComposeService, Fields, ServiceVolume } from './model.ts'
+import { isWithin } from './places.ts'
+
+/** The key of the volume in the generated file. */
+const HELD_VOLUME = 'nexus-worktree'
+
+type Realpath = (path: string) => string | undefined
+
+/** Another one where the worktree has moved; no volume of the project's can have this name, as those have a `_` there. */
+export function heldVolumeName(record: WorkspaceRecord): string {
+  return `${composeProject(record)}-worktree-${sha256(record.worktree ?? '').slice(0, 8)}`
+}
+
+/** The model with the paths in it that its mounts lead to now, so that what they lead to later can be told from it. */
+export function settleMounts(model: ComposeModel, worktree: string, realpath: Realpath): ComposeModel {
+  const settle = (path: string) => double(settled(plain(path), worktree, realpath))
+  const volumes = (service: ComposeService) =>
+    service.volumes?.map((mount) => (isBind(mount) ? { ...mount, source: settle(mount.source) } : mount))
+  const files = (objects: ComposeModel['secrets']) =>
+    mapValues(objects ?? {}, (one) => (typeof one.file === 'string' ? { ...one, file: settle(one.file) } : one))
+  return {
+    ...model,
+    services: mapValues(model.services, (service) =>
+      service.volumes === undefined ? service : { ...service, volumes: volumes(service) ?? [] },
+    ),
+    ...(model.secrets === undefined ? {} : { secrets: files(model.secrets) }),
+    ...(model.configs === undefined ? {} : { configs: files(model.configs) }),
+  }
+}
+
+/** Within the worktree as the record has it, whatever links lead to the repository. */
+function settled(path: string, worktree: string, realpath: Realpath): string {
+  const [top, real] = [realpath(worktree), realpath(path)]
+  if (top === undefined || real === undefined) return path
+  return isWithin(real, top) ? posix.join(worktree, real.slice(top.length)) : real
+}
+
+export interface HeldPath {
+  readonly path: string
+  /** Docker makes a folder where nothing is. */
+  readonly made: boolean
+}
+
+/** What services of a settled model mount from below the worktree. */
+export function heldPaths(model: ComposeModel, worktree: string): readonly HeldPath[] {
+  return Object.values(model.services).flatMap((service) => [
+    ...((service.volumes ?? []) as readonly Mount[]).filter(isBind).flatMap(({ source, bind }) => {
+      const made = (bind as Fields | undefined)?.create_host_path !== false
+      return isBelow(plain(source), worktree) ? [{ path: plain(source), made }] : []
+    }),
+    ...fileMounts(service, model, worktree).map(({ source }) => ({ path: source, made: false })),
+  ])
+}
+
+/** Paths that lead elsewhere than when they were settled. */
+export function movedPaths(paths: readonly string[], worktree: string, realpath: Realpath): readonly string[] {
+  return paths.filter((path) => settled(path, worktree, realpath) !== path)
+}
+
+/**
+ * A file's data with every mount from below the worktree held, those that Nexus added too.
+ * @param model settled
+ * @throws {NexusError} UNSUPPORTED for a volume with the name that is needed here
+ */
+export function holdMounts(file: YamlMap, record: WorkspaceRecord, model: ComposeModel): YamlMap {
+  const { stack, worktree, name } = record
+  if (stack?.holds !== true || worktree === null) return file
+  if (model.volumes?.[HELD_VOLUME] !== undefined) {
+    throw new NexusError('UNSUPPORTED', `The compose files have the volume ${HELD_VOLUME}, whose name Nexus needs.`, {
+      hint: `To go on, give it another name, then run \`nexus rebuild ${name}\``,
+      details: { volume: HELD_VOLUME },
+    })
+  }
+  const services = mapValues(file.services as Readonly<Record<string, YamlMap>>, (service, key) =>
+    holdService(service, model.services[key] ?? {}, model, worktree),
+  )
+  const volumes = {
+    ...((file.volumes ?? {}) as YamlMap),
+    [HELD_VOLUME]: { external: true, name: heldVolumeName(record) },
+  }
+  return { ...file, services, volumes }
+}
+
+function holdService(service: YamlMap, definition: ComposeService, model: ComposeModel, worktree: string): YamlMap {
+  const files = fileMounts(definition, model, worktree)
+  const own = (definition.volumes ?? []).map((mount) => plainTexts(mount) as unknown as Mount)
+  const added = (service.volumes ?? []) as unknown as readonly Mount[]
+  // at the same place the last one counts, as where compose merges them
+  const all = [...new Map([...own, ...files, ...added].map((mount) => [mount.target, mount])).values()]
+  if (!all.some((mount) => isBind(mount) && isBelow(mount.source, worktree))) return service
+  const held = all.map((mount) =>
+    isBind(mount) && isBelow(mount.source, worktree) ? holdMount(mount, worktree) : mount,
+  )
+  return {
+    ...service,
+    volumes: new Override(held as unknown as Yaml),
+    ...remaining('secrets', definition, model, worktree),
+    ...remaining('configs', definition, model, worktree),
+  }
+}
+
+interface Mount extends ServiceVolume, Fields {}
+
+function holdMount({ target, source, read_only }: Mount & { readonly source: string }, worktree: string): Mount {
+  const subpath = posix.relative(worktree, source)
+  const readOnly = read_only === true ? { read_only } : {}
+  return { type: 'volume', source: HELD_VOLUME, target, ...readOnly, volume: { nocopy: true, subpath } }
+}
+
+/** Where compose puts the files of each kind. */
+const FOLDERS = { secrets: '/run/secrets', configs: '/' } as const
+
+type FileKind = keyof typeof FOLDERS
+
+/** Secrets and configs that are files below the worktree, which compose mounts as it mounts folders. */
+function fileMounts(service: ComposeService, model: ComposeModel, worktree: string) {
+  return (['secrets', 'configs'] as const).flatMap((kind) =>
+    usesOf(service, kind).flatMap((use) => {
+      const path = fileOf(use, kind, model)
+      if (path === undefined || !isBelow(path, worktree)) return []
+      const target = plain(String(use.target ?? use.source))
+      return [{ type: 'bind', source: path, target: posix.resolve(FOLDERS[kind], target), read_only: true }]
+    }),
+  )
+}
+
+function remaining(kind: FileKind, service: ComposeService, model: ComposeModel, worktree: string): YamlMap {
+  const uses = usesOf(service, kind)
+  const kept = uses.filter((use) => {
+    const path = fileOf(use, kind, model)
+    return path === undefined || !isBelow(path, worktree)
+  })
+  return kept.length === uses.length ? {} : { [kind]: new Override(kept.map(plainTexts)) }
+}
+
+function usesOf(service: ComposeService, kind: FileKind): readonly Fields[] {
+  const uses = (service[kind] ?? []) as readonly (string | Fields)[]
+  return uses.map((use) => (typeof use === 'string' ? { source: use } : use))
+}
+
+function fileOf({ source }: Fields, kind: FileKind, model: ComposeModel): string | undefined {
+  const file = model[kind]?.[String(source)]?.file
+  return typeof file === 'string' ? plain(file) : undefined
+}
+
+function isBind<T extends ServiceVolume>(mount: T): mount is T & { readonly source: string } {
+  return mount.type === 'bind' && mount.source !== undefined
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return isWithin(path, folder) && posix.relative(folder, path) !== ''
+}
+
+/** Compose doubles every `$` of what it has resolved. */
+function plain(text: string): string {
+  return text.replaceAll('$$', '$')
+}
+
+function double(text: string): string {
+  return text.replaceAll('$', '$$$$')
+}
+
+function plainTexts(value: unknown): Yaml {
+  if (typeof value === 'string') return plain(value)
+  if (Array.isArray(value)) return value.map(plainTexts)
+  if (value !== null && typeof value === 'object') return mapValues(value as Fields, plainTexts)
+  return value as Yaml
+}
+
+function mapValues<T, U>(object: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]))
+}
