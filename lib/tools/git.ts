@@ -4,9 +4,8 @@
  * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
  * `addWorktree`, `removeWorktree` and branch changes.
  */
-import { mkdir } from 'node:fs/promises'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
-import { removeTree } from '../system/store.ts'
+import { makeFolder, removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
@@ -107,7 +106,7 @@ export function createGit(runner: Runner) {
   ): Promise<void> {
     // what an interrupted or deleted worktree left behind would stand in the way
     if (branch.again) await removeWorktree(repo, path)
-    await mkdir(path, { recursive: true })
+    await makeFolder(path, 0o755)
     const target = branch.create
       ? ['--no-track', '-b', branch.name, '--', path, branch.commit]
       : ['--', path, branch.name]
