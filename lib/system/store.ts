@@ -36,6 +36,9 @@ import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { explainReadError, explainWriteError, removeAbandoned, requireSpace, temporaryName } from './temporary.ts'
 
+/** Each loses at most one race against a removal. */
+const FOLDER_ATTEMPTS = 10
+
 /**
  * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
  * @throws {NexusError} DISK_FULL; the old file is untouched then
@@ -137,14 +140,15 @@ export async function writeJson(path: string, data: unknown, check?: () => void)
   await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
-export async function makeFolder(path: string, mode = 0o700, attempts = 20): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true, mode })
-  } catch (error) {
-    // whoever removes the last thing in the folder above takes that away too, perhaps in this very moment
-    const raced = (error as NodeJS.ErrnoException).code === 'ENOENT' && attempts > 1
-    if (!raced) throw explainWriteError(error, path)
-    await makeFolder(path, mode, attempts - 1)
+/** Also while somebody else removes the folders above it because they are empty. */
+export async function makeFolder(path: string, mode = 0o700): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return void (await mkdir(path, { recursive: true, mode }))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === FOLDER_ATTEMPTS)
+        throw explainWriteError(error, path)
+    }
   }
 }
 

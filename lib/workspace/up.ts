@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
@@ -123,7 +124,15 @@ export async function start(app: App, found: WorkspaceRecord, options: StartOpti
 
 /** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
 async function startIfThere(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult | undefined> {
-  const body = async (record: WorkspaceRecord | undefined) => record && startLocked(app, record, options)
+  const body = async (record: WorkspaceRecord | undefined) => {
+    if (record === undefined) return undefined
+    try {
+      return await startLocked(app, record, options)
+    } catch (error) {
+      if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
+      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
+    }
+  }
   return exclusively(app, found.id, body, { as: 'start', dryRun: options.dryRun })
 }
 
