@@ -161,13 +161,18 @@ export function listAlternates(gitDir: string): readonly string[] {
   const follow = (objects: string) => {
     for (const line of alternateLines(objects)) {
       const path = isAbsolute(line) ? line : resolve(objects, line)
-      if (found.has(path) || !existsSync(path)) continue
+      if (found.has(path) || !isObjectFolder(path)) continue
       found.add(path)
       follow(path)
     }
   }
   follow(join(gitDir, 'objects'))
   return [...found]
+}
+
+/** git makes both in each. What is mounted because of a line in a file is not to be any folder that the line names. */
+function isObjectFolder(path: string): boolean {
+  return ['pack', 'info'].every((name) => existsSync(join(path, name)))
 }
 
 /** What an object folder names as the folders it borrows from, as it stands there. */

@@ -141,6 +141,10 @@ suite('findRepository', (test) => {
     await run(dir.path, 'clone', '--quiet', '--shared', repo.path, clone)
     assert.equal(listAlternates(join(clone, '.git')), [join(repo.path, '.git', 'objects')])
     assert.equal(listAlternates(join(repo.path, '.git')), [])
+    // whoever can write to the git dir could have any folder mounted
+    await mkdir(join(dir.path, 'keys', 'info'), { recursive: true })
+    await writeFile(join(repo.path, '.git', 'objects', 'info', 'alternates'), `${join(dir.path, 'keys')}\n`)
+    assert.equal(listAlternates(join(repo.path, '.git')), [])
   })
 })
 
