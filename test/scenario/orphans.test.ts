@@ -12,6 +12,11 @@ import { must, openScene, type Scene } from './scene.ts'
 
 const env = { NEXUS_BACKEND: 'mock', NEXUS_MOCK_WITH: 'worktree,local-ports' }
 const LIMIT_MS = 60_000
+/** Found by their argument; another run of these tests on the machine has others. */
+const sleepOf = (n: number) => `sleep ${n}${String(process.pid).padStart(8, '0')}`
+const SLEEPS = sleepOf(1)
+const HEARS_NO_TERM = sleepOf(2)
+const OTHER = sleepOf(3)
 
 const worldOf = (scene: Scene): World => ({ home: join(scene.home, '.nexus'), repo: scene.repo.path, backend: 'mock' })
 
@@ -22,12 +27,12 @@ suite('after a kill', (test) => {
       await using scene = await openScene({ env })
       // the first run stays for ever, with a child that hears no TERM; the next ones do nothing
       const flag = join(scene.root, 'ran')
-      const script = `[ -e ${flag} ] || { (trap "" TERM; exec sleep 4237) & echo $! > ${flag}; exec sleep 4238; }`
+      const script = `[ -e ${flag} ] || { (trap "" TERM; exec ${HEARS_NO_TERM}) & echo $! > ${flag}; exec ${SLEEPS}; }`
       const config = `hooks: {pre-start: {run: '${script}', on: host}}\n`
       await mkdir(join(scene.home, '.nexus'), { recursive: true })
       await writeFile(join(scene.home, '.nexus', 'config.yaml'), config)
       const running = scene.start(['up', 'demo'])
-      await eventually(async () => (await runProcess(['pgrep', '-f', 'sleep 4238'])).code === 0, { timeoutMs: 20_000 })
+      await eventually(async () => (await runProcess(['pgrep', '-f', SLEEPS])).code === 0, { timeoutMs: 20_000 })
       const child = Number(await readFile(flag, 'utf8'))
       running.child.kill('SIGKILL')
       assert.is((await running.ended).code, 137)
@@ -36,7 +41,7 @@ suite('after a kill', (test) => {
       const { code, stderr } = await scene.run(['exec', 'demo', '--', 'true'])
       assert.is(code, 0, stderr)
       assert.match(stderr, 'the create of demo was cut off')
-      assert.is((await runProcess(['pgrep', '-f', 'sleep 423[78]'])).code, 1, 'something runs on')
+      assert.is((await runProcess(['pgrep', '-f', `${SLEEPS}|${HEARS_NO_TERM}`])).code, 1, 'something runs on')
       await checkInvariants(worldOf(scene))
     },
     LIMIT_MS,
@@ -47,9 +52,9 @@ suite('after a kill', (test) => {
     async () => {
       await using scene = await openScene({ env })
       await mkdir(join(scene.home, '.nexus'), { recursive: true })
-      await writeFile(join(scene.home, '.nexus', 'config.yaml'), 'hooks: {pre-start: {run: sleep 4239, on: host}}\n')
+      await writeFile(join(scene.home, '.nexus', 'config.yaml'), `hooks: {pre-start: {run: ${OTHER}, on: host}}\n`)
       const running = scene.start(['up', 'demo'])
-      await eventually(async () => (await runProcess(['pgrep', '-f', 'sleep 4239'])).code === 0, { timeoutMs: 20_000 })
+      await eventually(async () => (await runProcess(['pgrep', '-f', OTHER])).code === 0, { timeoutMs: 20_000 })
       const { message, details } = await scene.refused(['stop', 'demo'], 4, 'WORKSPACE_BUSY')
       assert.match(message, new RegExp(`busy for \\d+ s: create since .*pid ${running.child.pid}, step pre-start`))
       assert.ok(Number(details.seconds) >= 9)
