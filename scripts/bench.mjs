@@ -25,7 +25,13 @@ const { values: options, positionals: wanted } = parseArgs({
 })
 const rounds = Number(options.rounds ?? (options.short ? 7 : 20))
 
-/** Each case: how both sides are prepared and cleaned (not timed), what is timed, and the bound: factor x floor + plus ms. */
+const TEN_COMMITS = 'for n in {1..10}; do echo $n$RANDOM > file-$n.txt; git commit --quiet --all --message $n; done'
+const deleteAll = (b) => b.nexus('delete', 'bench', '--force', '--no-trash', '--delete-branch')
+
+/**
+ * Each case: how both sides are prepared and cleaned (not timed), what is timed, and the bound: factor x floor + plus ms. The floor is a
+ * script without Nexus, or nexus without what is measured, as its words.
+ */
 const CASES = [
   { name: 'version', factor: 1.3, plus: 0, nexus: ['--version'], floor: 'version.sh' },
   {
@@ -60,6 +66,28 @@ const CASES = [
       await b.ignored.setAside()
       await b.nexus('delete', 'bench', '--repo', b.ignored.repo)
     },
+  },
+  {
+    name: 'create, isolation agent',
+    factor: 1,
+    plus: 250,
+    nexus: ['create', 'bench', '--isolation', 'agent'],
+    floor: ['create', 'bench'],
+    long: true,
+    afterNexus: deleteAll,
+    afterFloor: deleteAll,
+  },
+  {
+    name: 'exec, 10 commits come back',
+    factor: 1,
+    plus: 250,
+    nexus: ['exec', 'bench', '--', 'bash', '-c', TEN_COMMITS],
+    floor: ['exec', 'bench', '--', 'bash', '-c', TEN_COMMITS],
+    long: true,
+    beforeNexus: (b) => b.nexus('create', 'bench', '--git-mode', 'private'),
+    afterNexus: deleteAll,
+    beforeFloor: (b) => b.nexus('create', 'bench'),
+    afterFloor: deleteAll,
   },
   {
     name: 'delete',
@@ -140,13 +168,15 @@ async function measure(bench, one, rounds) {
   const { env = {} } = one.fixture === undefined ? {} : await bench.open(one.fixture)
   const words = typeof one.nexus === 'function' ? one.nexus(bench) : one.nexus
   const home = one.crowd ? bench.crowdHome : bench.home
+  const run = (args) => bench.run('node', [NEXUS, ...args], { NEXUS_HOME: home })
+  const runFloor = () => (Array.isArray(one.floor) ? run(one.floor) : bench.floor(one.floor, env))
   const times = { nexus: [], floor: [] }
   for (let round = -1; round < rounds; round++) {
     await one.beforeNexus?.(bench)
-    const nexus = await timed(() => bench.run('node', [NEXUS, ...words], { NEXUS_HOME: home }))
+    const nexus = await timed(() => run(words))
     await one.afterNexus?.(bench)
     await one.beforeFloor?.(bench)
-    const floor = await timed(() => bench.floor(one.floor, env))
+    const floor = await timed(runFloor)
     await one.afterFloor?.(bench)
     // the first round warms caches and is not counted
     if (round < 0) continue
