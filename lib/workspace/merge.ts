@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { removeTree } from '../system/store.ts'
-import { readHeadBranch } from '../tools/repository.ts'
+import { listUnfinishedIn, readHeadBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { listChanges } from './losses.ts'
 import { observeOne } from './observe.ts'
@@ -28,9 +28,6 @@ export interface Merged {
   /** What the branch is at now. */
   readonly commit: string
 }
-
-/** What git leaves in its folder while something is only half done. */
-const UNFINISHED = ['MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'rebase-merge', 'rebase-apply', 'BISECT_LOG']
 
 /**
  * @throws {NexusError} SYNC_CONFLICT with the files; WORKSPACE_DIRTY for changes in the main worktree; nothing is changed then
@@ -73,11 +70,11 @@ function requireInto({ name, repo, branch }: WorkspaceRecord, gitDir: string, wa
 }
 
 async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string): Promise<void> {
-  const unfinished = UNFINISHED.find((name) => existsSync(join(gitDir, name)))
+  const [unfinished] = listUnfinishedIn(gitDir)
   const changes = await app.inertGit.listChanges({ root: repo, gitDir, worktree: repo })
   const tracked = changes.filter((change) => !change.startsWith('??'))
   if (unfinished === undefined && tracked.length === 0) return
-  const what = unfinished === undefined ? 'changes that are not committed' : 'something unfinished'
+  const what = unfinished === undefined ? 'changes that are not committed' : `an unfinished ${unfinished}`
   throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds ${what}.`, {
     hint: `To see it, run \`git -C ${repo} status\``,
     details: { changes: tracked.slice(0, 1000), unfinished: unfinished ?? null },
