@@ -209,13 +209,19 @@ run_plan() {
 
 # ---- the engine ----
 
+# One that was killed counts only until its parent has noticed: its name stays in /proc until then.
+is_engine() { # PID or pattern
+  # shellcheck disable=SC2086
+  cat /proc/$1/status 2>/dev/null | awk '$1 == "Name:" { name = $2 } $1 == "State:" && name == "dockerd" && $2 != "Z" { found = 1 } END { exit !found }'
+}
+
 start_engine() {
   local pid
   require_root 'starting the Docker engine'
   say 'starting the Docker engine (about 3 s)'
   if has_systemd && systemctl cat docker.service >/dev/null 2>&1; then
     root timeout 60 systemctl start docker 9<&- || die 5 'systemd could not start the Docker engine' "To see why, run \`journalctl -u docker\`"
-  elif ! { pid=$(cat /var/run/docker.pid 2>/dev/null) && grep -qsx dockerd "/proc/$pid/comm"; }; then
+  elif ! { pid=$(cat /var/run/docker.pid 2>/dev/null) && is_engine "$pid"; }; then
     root rm -f /var/run/docker.pid # of an engine that was killed: the number may belong to anybody now
     # Its own session and nothing of ours held open: else a pipe on this script, or the lock, would live as long as the engine.
     root setsid --fork bash -c '
@@ -225,7 +231,7 @@ start_engine() {
   fi
   SECONDS=0
   while probe_engine && [ "$engine" != up ] && [ "$engine" != denied ]; do
-    if [ $SECONDS -ge 20 ] || { [ $SECONDS -ge 2 ] && ! grep -qsx dockerd /proc/[0-9]*/comm; }; then
+    if [ $SECONDS -ge 20 ] || { [ $SECONDS -ge 2 ] && ! is_engine '[0-9]*'; }; then
       die_with_log 5 "$engine_log" "the Docker engine did not start within $SECONDS s"
     fi
     sleep 0.1
