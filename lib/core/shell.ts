@@ -1,9 +1,14 @@
-/** Words of commands that are shown to be copied. Pure. */
+/** Words of commands: quoted for a shell that runs them, or as they are shown to be copied. Pure. */
+
+/** One word for a POSIX shell that arrives as exactly these bytes. */
+export function quoteWord(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`
+}
 
 /**
  * As it stands where that is safe, else quoted: names of branches, files and keys may come from inside a workspace, and a
  * hint must not run what they say.
  */
 export function shellWord(text: string): string {
-  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : quoteWord(text)
 }

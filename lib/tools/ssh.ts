@@ -66,8 +66,6 @@ function controlPathValue({ controlPath }: Door): string {
   return `"${controlPath.replaceAll('%', '%%')}"`
 }
 
-export type Ssh = ReturnType<typeof createSsh>
-
 export function createSsh(runner: Runner) {
   /** Makes a passphrase-less ed25519 key pair at `path` and `path.pub`. */
   async function makeKey(path: string, comment: string): Promise<void> {
@@ -140,9 +138,4 @@ export function parsePublicKeys(text: string): readonly string[] {
 export function fingerprint(publicKey: string): string {
   const blob = publicKey.trim().split(' ')[1] ?? ''
   return `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '')}`
-}
-
-/** One word for a POSIX shell that arrives as exactly these bytes. */
-export function quoteWord(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -7,6 +7,7 @@ import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import { repoLabel } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
@@ -96,7 +97,7 @@ export function createDoors(context: BackendContext) {
       forwardAgent: record.forwardAgent,
       connectionCommand:
         port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
-      verifiedCommand: `ssh -F ${shellPath(home.sshConfig)} ${alias}`,
+      verifiedCommand: `ssh -F ${shellWord(home.sshConfig)} ${alias}`,
       alias,
       hostKeyFingerprint: record.hostKeyFingerprint,
     }
@@ -124,8 +125,4 @@ export function sshPort(record: WorkspaceRecord): number {
 
 export function hostKeyAlias(record: WorkspaceRecord): string {
   return `nexus-${record.id}`
-}
-
-function shellPath(path: string): string {
-  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }

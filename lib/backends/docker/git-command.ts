@@ -4,9 +4,10 @@
  */
 import { existsSync } from 'node:fs'
 import { workspacePaths } from '../../core/paths.ts'
+import { quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import { masterArgs, quoteWord } from '../../tools/ssh.ts'
+import { masterArgs } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
 import { workspaceLabels } from './labels.ts'
