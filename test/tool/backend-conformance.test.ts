@@ -16,12 +16,13 @@ import {
 import type { Housekeeping, Needed } from '../../lib/backends/housekeeping.ts'
 import { type BackendContext, backendNames, createBackend } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
+import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
 import { createRunner, type Runner } from '../../lib/system/exec.ts'
 import { createGit } from '../../lib/tools/git.ts'
+import { makeRecord } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -132,24 +133,14 @@ async function world(name: string): Promise<World> {
       range === undefined
         ? []
         : await leases.acquire({ workspace: id, name: given, repo: repo.path, range, offsets: [0, 1] })
-    let record: WorkspaceRecord = {
-      schema: 1,
+    let record: WorkspaceRecord = makeRecord(given, repo.path, {
       id,
-      name: parseName(given),
-      given,
       displayName: 'Conformance',
-      repo: repo.path,
       project: 'conformance',
-      branch: `nexus/${given}`,
-      base: null,
-      branchCreated: true,
       worktree,
       gitDir: local ? join(repo.path, '.git') : null,
       backend: name,
       host: backend.host,
-      isolation: 'standard',
-      sudo: true,
-      createdAt: '2026-11-23T08:00:00Z',
       desired: 'running',
       ports:
         base === undefined
@@ -158,19 +149,7 @@ async function world(name: string): Promise<World> {
               { name: 'ssh', container: 22, protocol: 'tcp', host: base },
               { name: 'web', container: 3000, protocol: 'tcp', host: base + 1 },
             ],
-      uid: process.getuid?.() ?? 0,
-      gid: process.getgid?.() ?? 0,
-      env: {},
-      cpus: null,
-      memory: null,
-      idleTimeout: '30m',
-      forwardAgent: false,
-      shortAlias: true,
-      author: { name: 'Test', email: 'test@example.invalid' },
-      image: null,
-      hostKeyFingerprint: null,
-      operation: null,
-    }
+    })
     made.push(record)
     record = { ...record, ...(await backend.provision(record)) }
     made[made.length - 1] = record
