@@ -15,9 +15,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ports: ['core', 'system'],
   stack: ['core', 'system', 'ports'],
   project: ['core', 'system', 'tools', 'config', 'stack'],
-  backends: ['core', 'system', 'tools', 'ports', 'stack'],
-  workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'backends'],
+  door: ['core', 'system', 'tools'],
+  backends: ['core', 'system', 'tools', 'ports', 'stack', 'door'],
+  workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'door', 'backends'],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'backends', 'workspace'],
+  api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
   report: ['core'],
 }
 
