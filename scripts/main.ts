@@ -109,6 +109,7 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     cwd: process.cwd(),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    print: (line) => process.stdout.write(`${line}\n`),
   }
 }
 

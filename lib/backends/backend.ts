@@ -11,6 +11,7 @@ import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
 import type { Seed } from '../stack/seed.ts'
+import type { Piped } from '../system/exec.ts'
 import type { Housekeeping } from './housekeeping.ts'
 
 export type Capability =
@@ -50,6 +51,35 @@ export interface Captured {
   readonly code: number
   /** stdout and stderr as they came; of very much, the beginning and the end. */
   readonly output: string
+}
+
+export interface StreamRequest extends ExecRequest {
+  /** Size of the terminal inside; only with `tty`. */
+  readonly size?: TerminalSize
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** A command that runs inside, on streams that the caller has in hand. */
+export interface Stream extends Pick<Piped, 'stdin' | 'stdout' | 'stderr'> {
+  /** Its exit code once all output was read; null when the connection failed. */
+  readonly ended: Promise<number | null>
+  /** To the command inside and what it started. */
+  signal(signal: NodeJS.Signals): Promise<void>
+  resize(size: TerminalSize): Promise<void>
+  /** Ends it inside, then here: the one who wanted its output is gone. */
+  end(): Promise<void>
+}
+
+/** What a backend tells while it is watched. */
+export interface Watcher {
+  /** Something of this instance's workspaces is not as it was. */
+  readonly onChange: () => void
+  /** It can be asked (null), or cannot, and why. Told at first and whenever that changes. */
+  readonly onReach: (trouble: string | null) => void
 }
 
 export interface ShellRequest {
@@ -206,6 +236,10 @@ export interface Backend {
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
   exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null>
+  /** Starts a command on streams of the caller's. @throws {NexusError} INVALID_ARGUMENT */
+  stream(record: WorkspaceRecord, request: StreamRequest): Stream
+  /** Tells of changes that others make until `signal` is aborted; absent where all is in files of the home. */
+  watch?(watcher: Watcher, signal: AbortSignal): Promise<void>
   /**
    * Runs a command inside and returns what it printed; ends it after the time limit.
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
@@ -223,6 +257,8 @@ export interface Backend {
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
   logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
+  /** The same on streams of the caller's. Only with the capability `logs`. */
+  streamLogs?(record: WorkspaceRecord, request: LogsRequest): Piped
   /**
    * An argv of this machine that runs git in the workspace's worktree, with the git dir that is used there; stdin, stdout and
    * exit code are git's. While the workspace runs it runs inside; else beside the files, which it can only read, without

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
@@ -42,6 +43,24 @@ export interface AttachOptions {
   readonly onSignal?: (signal: NodeJS.Signals) => void
 }
 
+export interface PipeOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** It has no stdin, and ends with us, however we end. */
+  readonly endsWithUs?: boolean
+}
+
+/** A command on pipes that its caller reads and writes while it runs. */
+export interface Piped {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code, once all that it said was read. @throws {NexusError} TOOL_MISSING */
+  readonly ended: Promise<number>
+  /** To its whole group; nothing when it has ended. */
+  kill(signal: NodeJS.Signals): void
+}
+
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */
 export interface Guard {
   dismiss(): void
@@ -55,6 +74,8 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  /** Starts a command whose streams the caller has in hand; it runs until it ends by itself or is killed. */
+  pipe(argv: readonly string[], options?: PipeOptions): Piped
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
 }
@@ -105,6 +126,7 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    pipe: (argv, options = {}) => startPiped(argv, options, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
   }
 }
@@ -164,6 +186,44 @@ function spawnAttached(
     )
     child.once('exit', (code, signal) => done(codeOf(code, signal)))
   })
+}
+
+/** Reads our end of a pipe, which the kernel closes when we die, and ends the command then. */
+const LIFE_LINE =
+  'exec 3<&0; { read -r word <&3; [ "$word" = done ] || kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
+
+function startPiped(argv: readonly string[], options: PipeOptions, emit: Emit, environment: NodeJS.ProcessEnv): Piped {
+  const began = performance.now()
+  const bound = options.endsWithUs === true
+  const [program = '', ...args] = bound ? ['/bin/bash', '-c', LIFE_LINE, 'bash', ...argv] : argv
+  const env = cleanEnvironment(environment, options.env)
+  requireFolder(options.cwd)
+  const folder = options.cwd === undefined ? {} : { cwd: options.cwd }
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env, ...folder })
+  const { pid } = child
+  if (pid !== undefined) liveGroups.add(pid)
+  child.stdin.on('error', () => undefined) // it ended, or closed its stdin, before all was written
+  child.once('exit', () => bound && child.stdin.end('done\n'))
+  const ended = new Promise<number>((done, fail) => {
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
+    )
+    child.once('close', (code, signal) => {
+      if (pid !== undefined) liveGroups.delete(pid)
+      emit({ type: 'command', argv, ms: performance.now() - began, code: codeOf(code, signal) })
+      done(codeOf(code, signal))
+    })
+  })
+  ended.catch(() => undefined) // told to whoever waits for it
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    ended,
+    kill: (signal) => {
+      if (pid !== undefined && liveGroups.has(pid)) kill(-pid, signal)
+    },
+  }
 }
 
 export function toolMissing(tool: string, output?: string): NexusError {

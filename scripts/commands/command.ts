@@ -53,6 +53,8 @@ export interface Call {
   readonly cwd: string
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
+  /** A line of an answer that goes on, for stdout. */
+  print(line: string): void
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

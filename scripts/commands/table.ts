@@ -6,6 +6,7 @@ import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
+import { EVENTS } from './table-events.ts'
 import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
   ...TRASH,
   ...BY_HAND,
+  ...EVENTS,
   {
     name: 'list',
     aliases: ['ls'],

@@ -21,7 +21,7 @@ import {
   toolsFingerprint,
 } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
+import type { Ahead, Backend, Injection, LogsRequest, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors, hasDoor } from './door.ts'
 import { observeWorkspaces } from './observation.ts'
@@ -29,6 +29,7 @@ import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { readStarted, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
+import { createStreams } from './stream.ts'
 import { hasProjectFiles, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
@@ -211,22 +212,28 @@ export function createDockerBackend(context: BackendContext): Backend {
     isReachable: async (record) =>
       hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
+    stream: createStreams(context, doors).stream,
+    watch: async (watcher, signal) => {
+      const { watchEngine } = await import('../../tools/docker-events.ts')
+      return watchEngine(context.runner, docker, `dev.nexus.instance=${context.instance}`, watcher, signal)
+    },
     capture: sessions.capture,
     applyNetwork: async (record, cut) => (await gates()).applyNetwork(record, cut),
     listRefusals: async (record) => (await gates()).listRefusals(record),
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
-    logs: (record, request) => {
-      const args = request.follow ? ['--follow'] : []
-      if (request.tail !== null) args.push('--tail', String(request.tail))
-      const service = request.service === null ? [] : ['--', request.service]
-      return docker.attachLogs(target(record), [...args, ...service], request.terminal)
-    },
+    logs: (record, request) => docker.attachLogs(target(record), logsArgs(request), request.terminal),
+    streamLogs: (record, request) => docker.pipeLogs(target(record), logsArgs(request)),
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
+}
+
+function logsArgs({ follow, tail, service }: LogsRequest): readonly string[] {
+  const lines = tail === null ? [] : ['--tail', String(tail)]
+  return [...(follow ? ['--follow'] : []), ...lines, ...(service === null ? [] : ['--', service])]
 }
 
 type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>

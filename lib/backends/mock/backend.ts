@@ -70,6 +70,17 @@ export function createMockBackend(context: BackendContext): Backend {
       const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
       return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record.id), env }))
     },
+    stream: (record, { argv, cwd, env }) => {
+      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
+      const child = context.runner.pipe(argv, { cwd: cwd ?? folderOf(record.id), env: variables })
+      return {
+        ...child,
+        ended: orNotFound(child.ended),
+        signal: async (signal) => child.kill(signal),
+        resize: async () => {},
+        end: async () => child.kill('SIGKILL'),
+      }
+    },
     capture: async (record, { argv, cwd, env, ...limits }) => {
       const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
       const options = { cwd: cwd ?? folderOf(record.id), env: variables, ...limits, okCodes: 'any' as const }

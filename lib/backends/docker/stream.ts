@@ -1,0 +1,97 @@
+/**
+ * A command inside on streams of the caller's, over Nexus's own ControlMaster: what `exec` over the API is. The other end may vanish at
+ * any time, so that ending the command inside is part of it: ssh alone would leave it running.
+ *
+ * A terminal has no local counterpart here. ssh asks for one without a size; the size is set inside, at first by the command line and
+ * later by a second session, and the kernel there tells the programs of it, as if a window had been dragged.
+ */
+import { randomBytes } from 'node:crypto'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { masterArgs } from '../../tools/ssh.ts'
+import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
+import type { BackendContext } from '../registry.ts'
+import type { createDoors } from './door.ts'
+import { isWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+
+/** Seconds for what was asked to end. */
+const GRACE_S = 3
+const SESSION_TIMEOUT_MS = 10_000
+const TERMINAL = 'xterm-256color'
+
+export function createStreams({ runner }: BackendContext, doors: ReturnType<typeof createDoors>) {
+  function stream(record: WorkspaceRecord, request: StreamRequest): Stream {
+    const token = randomBytes(8).toString('hex')
+    const door = doors.doorOf(record)
+    const first = request.size === undefined ? '' : `${sizeScript(request.size)}; `
+    const command = first + remoteCommand(record, request, token)
+    const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
+    const child = runner.pipe(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
+      env: request.tty ? { TERM: TERMINAL } : {},
+    })
+    let over = false
+    const ended = child.ended.then(async (code) => {
+      over = true
+      return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
+    })
+    ended.catch(() => undefined) // told to whoever waits for it
+    const inside = async (script: string) => {
+      if (over) return
+      const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, script]
+      await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
+    }
+    const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size)))
+    return {
+      stdin: child.stdin,
+      stdout: child.stdout,
+      stderr: child.stderr,
+      ended,
+      signal: (signal) => inside(signalScript(token, signal)),
+      resize: request.tty ? resize : async () => {},
+      end: async () => {
+        await inside(endScript(token))
+        child.stdout.resume()
+        child.stderr.resume()
+        child.kill('SIGTERM')
+      },
+    }
+  }
+
+  return { stream }
+}
+
+/** One at a time; of those that come meanwhile only the newest is done. */
+function lastOnly<T>(work: (value: T) => Promise<void>): (value: T) => Promise<void> {
+  let next: { readonly value: T } | undefined
+  let running: Promise<void> | undefined
+  const run = async () => {
+    for (let now = next; now !== undefined; now = next) {
+      next = undefined
+      await work(now.value)
+    }
+    running = undefined
+  }
+  return (value) => {
+    next = { value }
+    running ??= run()
+    return running
+  }
+}
+
+function sizeScript({ columns, rows }: TerminalSize): string {
+  return `stty cols ${columns} rows ${rows}`
+}
+
+/** The terminal is the fifth field behind the program's name in `stat`, as a device number; a redirected stdin does not hide it. */
+function resizeScript(token: string, size: TerminalSize): string {
+  const number = '$(( ($5 & 255) | (($5 >> 12) & 1048320) ))'
+  const found = `s=$(cat "$p/stat"); set -- \${s##*) }; ${sizeScript(size)} < /dev/pts/${number} && break`
+  return `for p in /proc/[0-9]*; do ${isWithToken(token)} && { ${found}; }; done 2>/dev/null; true`
+}
+
+/** Asks, waits until nothing is left, and then does not ask. */
+function endScript(token: string): string {
+  const wait = `for i in $(seq ${GRACE_S * 10}); do n=; for p in /proc/[0-9]*; do ${isWithToken(token)} && n=1; done; [ -n "$n" ] || exit 0; sleep 0.1; done 2>/dev/null`
+  return [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')].join(
+    '\n',
+  )
+}
