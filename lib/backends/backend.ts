@@ -65,6 +65,8 @@ export interface TerminalSize {
 
 /** A command that runs inside, on streams that the caller has in hand. */
 export interface Stream extends Pick<Piped, 'stdin' | 'stdout' | 'stderr'> {
+  /** From then on it can be written to and read: a terminal is as it should be. */
+  readonly ready: Promise<void>
   /** Its exit code once all output was read; null when the connection failed. */
   readonly ended: Promise<number | null>
   /** To the command inside and what it started. */

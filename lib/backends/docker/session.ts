@@ -104,7 +104,8 @@ export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, tok
   const exports = Object.entries(request.env).map(([name, value]) => `export ${name}=${quoteWord(value)}; `)
   const words = request.argv.map(quoteWord).join(' ')
   const streams = request.tty ? '' : ' 2>&3 3>&-'
-  const quiet = request.tty ? '' : 'exec 3>&2 2>/dev/null; '
+  // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
+  const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
   const line = `cd ${quoteWord(cwd)} || exit 125; ${exports.join('')}${quiet}NEXUS_WS_EXEC=${token} ${words}${streams}; exit $?`
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(

@@ -6,6 +6,8 @@
  * later by a second session, and the kernel there tells the programs of it, as if a window had been dragged.
  */
 import { randomBytes } from 'node:crypto'
+import { type Readable, Transform } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
@@ -16,21 +18,27 @@ import { isWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session
 /** Seconds for what was asked to end. */
 const GRACE_S = 3
 const SESSION_TIMEOUT_MS = 10_000
+/** What the shell's own start-up files may print before it. */
+const MARKER_WITHIN_BYTES = 64 * 1024
 const TERMINAL = 'xterm-256color'
 
 export function createStreams({ runner }: BackendContext, doors: ReturnType<typeof createDoors>) {
   function stream(record: WorkspaceRecord, request: StreamRequest): Stream {
     const token = randomBytes(8).toString('hex')
     const door = doors.doorOf(record)
-    const first = request.size === undefined ? '' : `${sizeScript(request.size)}; `
+    const ready = randomBytes(8).toString('hex')
+    const first = request.size === undefined ? '' : `stty ${SANE} ${sizeOf(request.size)}; printf ${ready}; `
     const command = first + remoteCommand(record, request, token)
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
     const child = runner.pipe(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
       env: request.tty ? { TERM: TERMINAL } : {},
     })
     let over = false
+    const { stdout, seen } =
+      first === '' ? { stdout: child.stdout, seen: Promise.resolve() } : withoutMarker(child.stdout, Buffer.from(ready))
     const ended = child.ended.then(async (code) => {
       over = true
+      if (stdout !== child.stdout) await finished(stdout, { writable: false })
       return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
     })
     ended.catch(() => undefined) // told to whoever waits for it
@@ -42,14 +50,15 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size)))
     return {
       stdin: child.stdin,
-      stdout: child.stdout,
+      stdout,
       stderr: child.stderr,
+      ready: seen,
       ended,
       signal: (signal) => inside(signalScript(token, signal)),
       resize: request.tty ? resize : async () => {},
       end: async () => {
         await inside(endScript(token))
-        child.stdout.resume()
+        stdout.resume()
         child.stderr.resume()
         child.kill('SIGTERM')
       },
@@ -77,14 +86,44 @@ function lastOnly<T>(work: (value: T) => Promise<void>): (value: T) => Promise<v
   }
 }
 
-function sizeScript({ columns, rows }: TerminalSize): string {
-  return `stty cols ${columns} rows ${rows}`
+/** What is said without the marker; `seen` resolves when that has come, or when nothing comes any more. */
+function withoutMarker(from: Readable, marker: Buffer): { readonly stdout: Readable; readonly seen: Promise<void> } {
+  let said: Buffer | undefined = Buffer.alloc(0)
+  let see = () => {}
+  const seen = new Promise<void>((done) => {
+    see = done
+  })
+  const stdout = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (said === undefined) return done(null, chunk)
+      said = Buffer.concat([said, chunk])
+      const at = said.indexOf(marker)
+      if (at < 0 && said.length < MARKER_WITHIN_BYTES) return done()
+      this.push(at < 0 ? said : Buffer.concat([said.subarray(0, at), said.subarray(at + marker.length)]))
+      said = undefined
+      see()
+      done()
+    },
+    flush(done) {
+      see()
+      done(null, said)
+    },
+  })
+  from.pipe(stdout)
+  return { stdout, seen }
+}
+
+/** A master that is given no terminal asks for one with every mode off: nothing is echoed, and Ctrl-C is a letter. */
+const SANE = 'sane iutf8'
+
+function sizeOf({ columns, rows }: TerminalSize): string {
+  return `cols ${columns} rows ${rows}`
 }
 
 /** The terminal is the fifth field behind the program's name in `stat`, as a device number; a redirected stdin does not hide it. */
 function resizeScript(token: string, size: TerminalSize): string {
   const number = '$(( ($5 & 255) | (($5 >> 12) & 1048320) ))'
-  const found = `s=$(cat "$p/stat"); set -- \${s##*) }; ${sizeScript(size)} < /dev/pts/${number} && break`
+  const found = `s=$(cat "$p/stat"); set -- \${s##*) }; stty ${sizeOf(size)} < /dev/pts/${number} && break`
   return `for p in /proc/[0-9]*; do ${isWithToken(token)} && { ${found}; }; done 2>/dev/null; true`
 }
 

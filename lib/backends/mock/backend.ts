@@ -75,6 +75,7 @@ export function createMockBackend(context: BackendContext): Backend {
       const child = context.runner.pipe(argv, { cwd: cwd ?? folderOf(record.id), env: variables })
       return {
         ...child,
+        ready: Promise.resolve(),
         ended: orNotFound(child.ended),
         signal: async (signal) => child.kill(signal),
         resize: async () => {},
