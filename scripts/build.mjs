@@ -1,5 +1,5 @@
-// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file) and program.cjs.cache (V8's code cache of
-// it, for this Node version). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), serve.cjs (the same with the server in it) and
+// V8's code cache of each, for this Node version. Templates and container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -38,6 +38,24 @@ const commonJs = {
   supported: { 'dynamic-import': false },
 }
 
+const program = {
+  ...commonJs,
+  banner: { js: '(function (exports, require, module, __url) {' },
+  footer: { js: '})' },
+  define: { ...settings.define, 'import.meta.url': '__url' },
+  outExtension: { '.js': '.cjs' },
+}
+
+/** `serve` is in a file of its own: its libraries would double the time that every other command takes to load. */
+const withoutServer = {
+  name: 'without-server',
+  setup({ onLoad }) {
+    onLoad({ filter: /scripts\/commands\/serve\.ts$/ }, () => ({
+      contents: "export const serve = () => { throw new Error('the server is in serve.cjs') }",
+    }))
+  },
+}
+
 async function buildProduct() {
   const dist = await mkdtemp(join(root, 'dist-'))
   try {
@@ -53,14 +71,12 @@ async function bundle(dist) {
   await Promise.all([
     build({ ...commonJs, banner: {}, entryPoints: { nexus: 'scripts/nexus.ts' }, outdir: dist }),
     build({
-      ...commonJs,
-      banner: { js: '(function (exports, require, module, __url) {' },
-      footer: { js: '})' },
-      define: { ...settings.define, 'import.meta.url': '__url' },
-      entryPoints: { program: 'scripts/main.ts' },
+      ...program,
       outdir: dist,
-      outExtension: { '.js': '.cjs' },
+      entryPoints: { program: 'scripts/main.ts' },
+      plugins: [...settings.plugins, withoutServer],
     }),
+    build({ ...program, outdir: dist, entryPoints: { serve: 'scripts/main.ts' } }),
   ])
   await writeFile(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
   await chmod(join(dist, 'nexus.js'), 0o755)

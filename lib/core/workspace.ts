@@ -108,6 +108,8 @@ export interface Operation {
   /** Start time of the process in clock ticks since boot (field 22 of /proc/<pid>/stat), '' where unknown. */
   readonly pidStart: string
   readonly bootId: string
+  /** Network namespace of the process; absent in older records. */
+  readonly network?: string
 }
 
 export interface WorkspaceRecord {

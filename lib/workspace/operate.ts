@@ -11,7 +11,7 @@ import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { type Inputs, readInputs } from '../project/inputs.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
-import { isAlive, ownIdentity } from '../system/process.ts'
+import { isAlive, nobody, ownIdentity } from '../system/process.ts'
 import type { App } from './app.ts'
 import { type Actions, type ApplyContext, apply } from './apply.ts'
 import type { Fire } from './failpoint.ts'
@@ -175,10 +175,11 @@ async function fireOf(app: App, kind: Operation['kind']): Promise<Fire | undefin
  */
 async function closeFailed(app: App, { record }: Working): Promise<void> {
   const { operation } = record
-  if (operation === null || operation.kind === 'create') return
-  if (operation.kind === 'delete' && operation.done.length > 0) return
+  if (operation === null) return
+  const stays = operation.kind === 'create' || (operation.kind === 'delete' && operation.done.length > 0)
   try {
-    await app.records.save({ ...record, operation: null })
+    // of nobody, as the process may be a server that lives on
+    await app.records.save({ ...record, operation: stays ? { ...operation, ...nobody() } : null })
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     app.emit({ type: 'warning', text: error.message, hint: error.hint })

@@ -51,6 +51,8 @@ export interface Call {
   readonly json: boolean
   readonly version: string
   readonly cwd: string
+  /** How this very program is started. */
+  readonly program: readonly string[]
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
   /** A line of an answer that goes on, for stdout. */
