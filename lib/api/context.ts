@@ -11,11 +11,12 @@ import type { Attach } from '../system/exec.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import { type App, createApp } from '../workspace/app.ts'
 import { findRepo } from '../workspace/find.ts'
-import { type ListRequest, listWorkspaces } from '../workspace/list.ts'
+import type { ListRequest } from '../workspace/list.ts'
 import type { Settings } from './endpoint.ts'
+import { createLive, type Live } from './live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
-/** Where lists of workspaces come from; see `directSnapshot` for the plainest kind. */
+/** Where lists of workspaces come from. */
 export interface Snapshot {
   list(request: ListRequest): Promise<readonly WorkspaceResource[]>
 }
@@ -26,6 +27,7 @@ export interface ApiContext {
   readonly startedAt: number
   readonly snapshot: Snapshot
   readonly operations: Operations
+  readonly live: Live
   /** An app for one request. */
   appFor(options?: AppRequest): App
 }
@@ -56,19 +58,16 @@ export function createContext({ version, env, cwd, snapshot }: ContextOptions): 
       noHooks: settings?.noHooks === true,
       ...(attach === undefined ? {} : { attach }),
     })
+  const live = createLive(appFor)
   return {
     version,
     env,
     startedAt: Date.now(),
-    snapshot: snapshot ?? directSnapshot(appFor),
+    snapshot: snapshot ?? live,
+    live,
     operations: createOperations(),
     appFor,
   }
-}
-
-/** Looks anew for every list. */
-function directSnapshot(appFor: () => App): Snapshot {
-  return { list: (request) => listWorkspaces(appFor(), request) }
 }
 
 export interface KnownRepository {

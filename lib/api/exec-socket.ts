@@ -44,7 +44,7 @@ const SIGNALS = [
 
 const Start = z.strictObject({
   type: z.literal('start'),
-  argv: z.array(Word).min(1).max(10_000),
+  command: z.array(Word).min(1).max(10_000),
   cwd: z.string().startsWith('/').max(4_096).optional(),
   env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), Word).optional(),
   tty: z.boolean().optional(),
@@ -158,9 +158,9 @@ async function firstFrame(frames: ReturnType<typeof createFrames>, gone: Promise
 }
 
 function parseStart(frame: Frame) {
-  const { argv, cwd = null, env = {}, tty = false, columns, rows } = parse(Start, frame)
+  const { command: argv, cwd = null, env = {}, tty = false, columns, rows } = parse(Start, frame)
   if ([...argv, cwd ?? '', ...Object.values(env)].some((text) => text.includes('\0'))) {
-    throw new NexusError('INVALID_ARGUMENT', 'A word of argv, a value of env or cwd holds a NUL character.', {
+    throw new NexusError('INVALID_ARGUMENT', 'A word of command, a value of env or cwd holds a NUL character.', {
       hint: HINT,
     })
   }

@@ -11,10 +11,11 @@ const KEPT = 1_000
 /** Events that a listener may be behind. */
 const BEHIND_MAX = 500
 
-/** An operation as its resource shows it. */
+/** An operation as its resource shows it, without what it answers. */
 export interface OperationView {
   readonly id: string
-  readonly workspaceId?: string | null
+  readonly workspaceId: string | null
+  readonly [field: string]: unknown
 }
 
 export type EventBody =
@@ -24,8 +25,13 @@ export type EventBody =
       readonly workspace: Pick<WorkspaceResource, 'id' | 'name' | 'repo'>
     }
   | {
-      readonly type: 'operation.started' | 'operation.progress' | 'operation.ended'
+      readonly type: 'operation.started' | 'operation.ended'
       readonly operation: OperationView
+    }
+  | {
+      readonly type: 'operation.progress'
+      readonly operation: OperationView
+      readonly progress: { readonly type: string; readonly [field: string]: unknown }
     }
   | { readonly type: 'engine.up'; readonly backend: string }
   | { readonly type: 'engine.down'; readonly backend: string; readonly reason: string }

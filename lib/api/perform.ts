@@ -4,6 +4,7 @@
  */
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
+import { JsonText, Streamed } from './answers.ts'
 import { check, queryOf, readBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
@@ -37,8 +38,9 @@ export async function perform(
       query: check(endpoint.query, queryOf(request.url), 'query'),
       body: await bodyOf(endpoint, request),
     }
+    const header = (name: string) => request.headers.get(name) ?? undefined
     const key = endpoint.idempotent ? request.headers.get('idempotency-key') : null
-    const run = () => runAsked(with_, endpoint, request, asked)
+    const run = () => runAsked(with_, endpoint, request, { ...asked, header })
     return key === null ? await run() : await with_.idempotency.once(key, [endpoint.operationId, asked], run)
   } catch (error) {
     return failureOf(error, with_.logOf)
@@ -54,6 +56,7 @@ async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unk
 }
 
 interface Parts {
+  readonly header: (name: string) => string | undefined
   readonly params: unknown
   readonly query: unknown
   readonly body: unknown
@@ -87,7 +90,7 @@ async function runAsked(with_: Performing, endpoint: Endpoint, request: Request,
 async function runNow(
   with_: Performing,
   endpoint: Endpoint,
-  { params, query, body }: Parts,
+  { params, query, body, header }: Parts,
   emit: (event: Event) => void,
   running?: Running,
 ): Promise<Answer> {
@@ -96,13 +99,25 @@ async function runNow(
     const settings = endpoint.settings(body)
     const interruption = running?.interruption ?? createInterruption()
     const app = api.appFor({ emit, interruption, settings })
-    const result = await endpoint.run({ app, api, params, query, body, concerns: running?.concerns ?? (() => {}) })
-    if (with_.checkAnswers) check(endpoint.answer, result, 'body')
+    const result = await endpoint.run({
+      app,
+      api,
+      params,
+      query,
+      body,
+      concerns: running?.concerns ?? (() => {}),
+      header,
+    })
+    if (with_.checkAnswers && !(result instanceof Streamed)) {
+      check(endpoint.answer, result instanceof JsonText ? JSON.parse(result.text) : result, 'body')
+    }
     const planned = typeof result === 'object' && result !== null && 'dryRun' in result && result.dryRun === true
     const status = planned ? 200 : (endpoint.status ?? 200)
     const location = status === 201 ? endpoint.location?.(result) : undefined
     return { status, headers: location === undefined ? {} : { Location: `/api/v1${location}` }, body: result }
   } catch (error) {
     return failureOf(error, with_.logOf)
+  } finally {
+    if (endpoint.method !== 'get') api.live.changed()
   }
 }

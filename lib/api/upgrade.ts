@@ -20,15 +20,14 @@ export interface HttpRefusal {
 }
 
 export interface UpgradeOptions {
-  /** The door. @throws what `refusalOf` tells as HTTP */
-  admit(request: IncomingMessage): Promise<void>
   /** An app for one request and the workspace that `{id}` names. @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS */
   find(reference: string): Promise<{ readonly app: App; readonly record: WorkspaceRecord }>
   refusalOf(error: unknown): HttpRefusal
 }
 
 export interface Upgrade {
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Of a request that was let in; false when it is none of ours. */
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /** Ends every session, and its command. */
   close(): Promise<void>
 }
@@ -42,19 +41,13 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
   })
   const sessions = new Set<Promise<void>>()
 
-  async function open(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    await options.admit(request)
-    const path = (request.url ?? '').split('?', 1)[0] ?? ''
-    const reference = /^\/api\/v1\/workspaces\/([^/]+)\/exec$/.exec(path)?.[1]
-    if (reference === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket' || request.method !== 'GET') {
-      throw new NexusError('INVALID_ARGUMENT', `${path.slice(0, 200)} is no WebSocket.`, { hint: HINT })
-    }
+  async function open(reference: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (sessions.size >= SESSIONS_MAX) {
       throw new NexusError('RESOURCE_EXHAUSTED', `${SESSIONS_MAX} commands run over WebSockets already.`, {
         hint: HINT,
       })
     }
-    const { app, record } = await options.find(decodeURIComponent(reference))
+    const { app, record } = await options.find(reference)
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const session = serveExec(webSocket, app, record, (error) => options.refusalOf(error).body).finally(() =>
         sessions.delete(session),
@@ -65,8 +58,14 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
 
   return {
     handle: (request, socket, head) => {
+      const path = (request.url ?? '').split('?', 1)[0] ?? ''
+      const reference = PATH.exec(path)?.[1]
+      if (reference === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket') return false
       socket.on('error', () => socket.destroy()) // it broke before there was anything to say
-      open(request, socket, head).catch((error: unknown) => refuse(socket, options.refusalOf(error)))
+      open(decodeURIComponent(reference), request, socket, head).catch((error: unknown) =>
+        refuse(socket, options.refusalOf(error)),
+      )
+      return true
     },
     close: async () => {
       for (const client of server.clients) client.terminate()
@@ -75,6 +74,7 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
   }
 }
 
+const PATH = /^\/api\/v1\/workspaces\/([^/]+)\/exec$/
 const HINT = 'To see what there is, read docs/api.md, "Exec over WebSocket"'
 
 function refuse(socket: Duplex, { status, headers, body }: HttpRefusal): void {

@@ -22,7 +22,6 @@ async function serve(scene: Scene) {
   const env = { ...process.env, HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus') }
   const app = createApp({ cwd: scene.repo.path, env, emit: () => {}, interruption: createInterruption() })
   const upgrade = createUpgrade({
-    admit: async () => {},
     find: async (name) => ({ app, record: await requireWorkspace(app, name) }),
     refusalOf: (error) => {
       if (!(error instanceof NexusError)) throw error
@@ -30,12 +29,12 @@ async function serve(scene: Scene) {
     },
   })
   const server = createServer()
-  server.on('upgrade', upgrade.handle)
+  server.on('upgrade', (request, socket, head) => void upgrade.handle(request, socket, head))
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const base = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/workspaces`
   return {
     exec: (start: ExecStart | undefined, options?: ExecOptions) => openExec(`${base}/demo/exec`, start, options),
-    to: (name: string) => openExec(`${base}/${name}/exec`, { argv: ['true'] }),
+    to: (name: string) => openExec(`${base}/${name}/exec`, { command: ['true'] }),
     record: () => requireWorkspace(app, 'demo'),
     app,
     [Symbol.asyncDispose]: async () => {
@@ -47,8 +46,8 @@ async function serve(scene: Scene) {
 
 type Served = Awaited<ReturnType<typeof serve>>
 
-async function run(served: Served, argv: readonly string[], more: Readonly<Record<string, unknown>> = {}) {
-  const client = served.exec({ argv, ...more })
+async function run(served: Served, command: readonly string[], more: Readonly<Record<string, unknown>> = {}) {
+  const client = served.exec({ command, ...more })
   const end = await client.ended
   return { end, stdout: client.stdout(), stderr: client.stderr() }
 }
@@ -80,7 +79,7 @@ async function checkStreams(scene: Scene, served: Served): Promise<void> {
   assert.is((await run(served, ['pwd'])).stdout, `${scene.repo.path}/.worktree/demo\n`)
   assert.is((await run(served, ['no-such-program'])).end?.code, 127)
   const bytes = randomBytes(8 * MEGABYTE)
-  const client = served.exec({ argv: ['sh', '-c', 'tee /dev/stderr | sha256sum'] }, { forget: false })
+  const client = served.exec({ command: ['sh', '-c', 'tee /dev/stderr | sha256sum'] }, { forget: false })
   await client.started
   for (let at = 0; at < bytes.length; at += 100_000) await client.write(bytes.subarray(at, at + 100_000))
   client.say({ type: 'stdin-end' })
@@ -91,28 +90,28 @@ async function checkStreams(scene: Scene, served: Served): Promise<void> {
 
 async function checkTerminal(served: Served): Promise<void> {
   const script = `stty size; trap 'stty size; exit 5' WINCH; tty; while :; do sleep 0.05; done`
-  const client = served.exec({ argv: ['bash', '-c', script], tty: true, columns: 97, rows: 31 })
+  const client = served.exec({ command: ['bash', '-c', script], tty: true, columns: 97, rows: 31 })
   await eventually(() => assert.match(client.stdout(), /^31 97\r\n\/dev\/pts\/\d+\r\n/))
   client.say({ type: 'resize', columns: 132, rows: 43 })
   assert.equal(await client.ended, { type: 'exit', code: 5 })
   assert.match(client.stdout(), /\n43 132\r\n$/)
-  const cat = served.exec({ argv: ['cat'], tty: true })
+  const cat = served.exec({ command: ['cat'], tty: true })
   await cat.started
   await cat.write('~.\n') // to ssh at a terminal this would mean: end the connection
   await eventually(() => cat.stdout().includes('~.\r\n~.\r\n'))
   await cat.write('\u0003')
   assert.is((await cat.ended)?.code, 130)
-  const slow = served.exec({ argv: ['bash', '-c', 'trap "exit 42" USR1; echo on; while :; do sleep 0.05; done'] })
+  const slow = served.exec({ command: ['bash', '-c', 'trap "exit 42" USR1; echo on; while :; do sleep 0.05; done'] })
   await eventually(() => slow.stdout() === 'on\n')
   slow.say({ type: 'signal', signal: 'SIGUSR1' })
   assert.is((await slow.ended)?.code, 42)
 }
 
 async function checkGone(scene: Scene, served: Served): Promise<void> {
-  const quiet = served.exec({ argv: ['sleep', '4711'] })
+  const quiet = served.exec({ command: ['sleep', '4711'] })
   // its input is not read, so that the connection is not read either
-  const stuck = served.exec({ argv: ['bash', '-c', 'sleep 4712'] })
-  const deaf = served.exec({ argv: ['bash', '-c', 'trap "" HUP TERM; sleep 4713'] })
+  const stuck = served.exec({ command: ['bash', '-c', 'sleep 4712'] })
+  const deaf = served.exec({ command: ['bash', '-c', 'trap "" HUP TERM; sleep 4713'] })
   for (const client of [quiet, stuck, deaf]) await client.started
   for (const seconds of [4711, 4712, 4713]) await eventually(() => isThere(scene, seconds), { timeoutMs: 10_000 })
   for (let n = 0; n < 64; n++) stuck.write(Buffer.alloc(100_000)).catch(() => undefined) // it is ended meanwhile
@@ -131,7 +130,7 @@ async function checkMemory(served: Served): Promise<void> {
   const watch = setInterval(() => {
     most = Math.max(most, process.memoryUsage().rss)
   }, 20)
-  const client = served.exec({ argv: ['head', '-c', String(size), '/dev/zero'] }, { forget: true })
+  const client = served.exec({ command: ['head', '-c', String(size), '/dev/zero'] }, { forget: true })
   // a client that does not read for a while: what comes meanwhile waits inside, not here
   await client.started
   client.socket.pause()
@@ -147,12 +146,12 @@ async function checkMemory(served: Served): Promise<void> {
 async function checkRefusals(scene: Scene, served: Served): Promise<void> {
   const raw = served.exec(undefined)
   await new Promise((done) => raw.socket.once('open', done))
-  raw.socket.send('{"type":"start","argv":[]}')
+  raw.socket.send('{"type":"start","command":[]}')
   assert.is((await raw.ended)?.error?.code, 'INVALID_ARGUMENT')
-  for (const start of [{ argv: ['a'], cwd: 'relative' }, { argv: ['a\0b'] }, { argv: ['a'], shell: true }]) {
+  for (const start of [{ command: ['a'], cwd: 'relative' }, { command: ['a\0b'] }, { command: ['a'], shell: true }]) {
     assert.is((await served.exec(start).ended)?.error?.code, 'INVALID_ARGUMENT', JSON.stringify(start))
   }
-  const odd = served.exec({ argv: ['sleep', '4714'] })
+  const odd = served.exec({ command: ['sleep', '4714'] })
   await odd.started
   odd.say({ type: 'resize', columns: -1, rows: 0 })
   assert.is((await odd.ended)?.error?.code, 'INVALID_ARGUMENT')
@@ -160,5 +159,5 @@ async function checkRefusals(scene: Scene, served: Served): Promise<void> {
   const unknown = await served.to('no-such').ended.then(String, String)
   assert.match(unknown, /404/)
   await scene.ok(['stop', 'demo'])
-  assert.is((await served.exec({ argv: ['true'] }).ended)?.error?.code, 'WORKSPACE_START_FAILED')
+  assert.is((await served.exec({ command: ['true'] }).ended)?.error?.code, 'WORKSPACE_START_FAILED')
 }

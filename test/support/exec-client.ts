@@ -2,7 +2,7 @@
 import WebSocket from 'ws'
 
 export interface ExecStart {
-  readonly argv: readonly string[]
+  readonly command: readonly string[]
   readonly [key: string]: unknown
 }
 

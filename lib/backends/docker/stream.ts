@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { masterArgs } from '../../tools/ssh.ts'
+import { doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
@@ -42,22 +42,24 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
       return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
     })
     ended.catch(() => undefined) // told to whoever waits for it
-    const inside = async (script: string) => {
+    const inside = async (script: string, way: readonly string[]) => {
       if (over) return
-      const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, script]
+      const argv = ['ssh', ...way, '-T', '--', door.host, script]
       await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
     }
-    const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size)))
+    // of its own, as nothing that goes on in the shared one may keep a command from being ended
+    const own = [...doorArgs(door), '-o', 'ControlPath=none', '-o', 'IdentityAgent=none']
+    const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size), masterArgs(door)))
     return {
       stdin: child.stdin,
       stdout,
       stderr: child.stderr,
       ready: seen,
       ended,
-      signal: (signal) => inside(signalScript(token, signal)),
+      signal: (signal) => inside(signalScript(token, signal), masterArgs(door)),
       resize: request.tty ? resize : async () => {},
       end: async () => {
-        await inside(endScript(token))
+        await inside(endScript(token), own)
         stdout.resume()
         child.stderr.resume()
         child.kill('SIGTERM')
