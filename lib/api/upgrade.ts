@@ -41,7 +41,7 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
   })
   const sessions = new Set<Promise<void>>()
 
-  async function open(reference: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  async function begin(reference: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (sessions.size >= SESSIONS_MAX) {
       throw new NexusError('RESOURCE_EXHAUSTED', `${SESSIONS_MAX} commands run over WebSockets already.`, {
         hint: HINT,
@@ -62,7 +62,7 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
       const reference = PATH.exec(path)?.[1]
       if (reference === undefined || request.headers.upgrade?.toLowerCase() !== 'websocket') return false
       socket.on('error', () => socket.destroy()) // it broke before there was anything to say
-      open(decodeURIComponent(reference), request, socket, head).catch((error: unknown) =>
+      begin(decodeURIComponent(reference), request, socket, head).catch((error: unknown) =>
         refuse(socket, options.refusalOf(error)),
       )
       return true
