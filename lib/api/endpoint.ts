@@ -30,6 +30,8 @@ export interface Asked<P, Q, B> {
   readonly body: B
   /** Says which workspace the operation works on, once that is known. */
   readonly concerns: (workspaceId: string) => void
+  /** Ends when the request is cancelled, whatever the app's own interruption is used for. */
+  readonly cancelled: AbortSignal
 }
 
 interface About {
@@ -45,7 +47,6 @@ interface About {
   /** 201 for what makes something, unless it is a plan. */
   readonly status?: 200 | 201
   readonly answer: z.ZodType
-  readonly example?: unknown
   /** Answers in milliseconds and is never an operation of its own, though it changes something. */
   readonly quick?: true
   /** Takes `Idempotency-Key`. */
