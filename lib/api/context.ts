@@ -25,6 +25,8 @@ export interface ApiContext {
   readonly version: string
   readonly env: NodeJS.ProcessEnv
   readonly startedAt: number
+  /** How this very program is started. */
+  readonly program: readonly string[]
   readonly snapshot: Snapshot
   readonly operations: Operations
   readonly live: Live
@@ -44,10 +46,11 @@ export interface ContextOptions {
   readonly env: NodeJS.ProcessEnv
   /** The folder that the server was started in: its repository counts as known. Nothing else is looked up from there. */
   readonly cwd: string
+  readonly program: readonly string[]
   readonly snapshot?: Snapshot
 }
 
-export function createContext({ version, env, cwd, snapshot }: ContextOptions): ApiContext {
+export function createContext({ version, env, cwd, program, snapshot }: ContextOptions): ApiContext {
   const appFor = ({ emit = () => {}, interruption = createInterruption(), settings, attach }: AppRequest = {}) =>
     createApp({
       cwd,
@@ -62,6 +65,7 @@ export function createContext({ version, env, cwd, snapshot }: ContextOptions): 
   return {
     version,
     env,
+    program,
     startedAt: Date.now(),
     snapshot: snapshot ?? live,
     live,

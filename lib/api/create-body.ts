@@ -2,9 +2,19 @@
 import { z } from '@hono/zod-openapi'
 import { GIVEN_MAX_LENGTH } from '../core/names.ts'
 import type { Settings } from './endpoint.ts'
-import { NO_HOOKS, REPO, text } from './schemas.ts'
+import { NO_HOOKS, REPO, text, variables } from './schemas.ts'
 
 const port = z.int().min(1).max(65535)
+
+/** What guards a workspace is given when its record is made. */
+export const GUARD_FIELDS = {
+  isolation: z.enum(['standard', 'agent']).optional(),
+  gitMode: z.enum(['shared', 'private']).optional(),
+  network: z.enum(['open', 'allowlist', 'none']).optional(),
+  allow: z.array(text('A host', 300)).max(200).optional().openapi({
+    description: 'Hosts that can be reached with the network allowlist: names, git-hosts, model-apis, registries',
+  }),
+}
 
 export const CREATE_BODY = z
   .strictObject({
@@ -23,10 +33,7 @@ export const CREATE_BODY = z
       .max(9_999_999_999)
       .optional()
       .openapi({ description: 'Start from a pull or merge request of origin' }),
-    env: z
-      .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,200}$/), z.string().max(100_000))
-      .optional()
-      .openapi({ description: 'Variables inside' }),
+    env: variables('Variables inside'),
     ports: z
       .array(z.union([port, z.string().regex(/^[a-z0-9-]{1,40}=\d{1,5}$/)]))
       .max(20)
@@ -35,19 +42,17 @@ export const CREATE_BODY = z
     cpus: z.number().positive().max(10_000).optional().openapi({ description: 'At most this many processors' }),
     memory: text('At most this much memory, such as 2g', 40).optional(),
     pids: z.int().min(1).max(10_000_000).optional().openapi({ description: 'At most this many processes' }),
-    isolation: z.enum(['standard', 'agent']).optional(),
-    gitMode: z.enum(['shared', 'private']).optional(),
-    network: z.enum(['open', 'allowlist', 'none']).optional(),
-    allow: z.array(text('A host', 300)).max(200).optional().openapi({
-      description: 'Hosts that can be reached with the network allowlist: names, git-hosts, model-apis, registries',
-    }),
+    ...GUARD_FIELDS,
     start: z.boolean().optional().openapi({ description: 'False makes everything but starts nothing' }),
     approve: z.array(text('A hash', 200)).max(100).optional().openapi({
       description: 'Hashes of `GET /trust`: what the project may ask for',
     }),
     noHooks: NO_HOOKS,
   })
-  .openapi('CreateWorkspace', { example: { name: 'feature-auth', backend: 'docker', ports: [3000, 5173] } })
+  .openapi('CreateWorkspace', {
+    anyOf: [{ required: ['name'] }, { required: ['pr'] }],
+    example: { name: 'feature-auth', backend: 'docker', ports: [3000, 5173] },
+  })
 
 type CreateBody = z.output<typeof CREATE_BODY>
 
@@ -64,7 +69,8 @@ const KEYS = {
   approve: 'trust.approve',
 } as const satisfies Partial<Record<keyof CreateBody, string>>
 
-export function settingsOf(body: CreateBody): Settings {
+/** Of a create, and of an adoption, which takes some of its fields. */
+export function settingsOf(body: Partial<CreateBody>): Settings {
   const given = (Object.keys(KEYS) as (keyof typeof KEYS)[]).flatMap((field) => {
     const value = body[field]
     return value === undefined

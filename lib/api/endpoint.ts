@@ -32,6 +32,8 @@ export interface Asked<P, Q, B> {
   readonly header: (name: string) => string | undefined
   /** Says which workspace the operation works on, once that is known. */
   readonly concerns: (workspaceId: string) => void
+  /** Ends when the request is cancelled, whatever the app's own interruption is used for. */
+  readonly cancelled: AbortSignal
 }
 
 interface About {
@@ -49,7 +51,6 @@ interface About {
   readonly answer: z.ZodType
   /** What it answers, where that is not JSON alone. */
   readonly media?: readonly string[]
-  readonly example?: unknown
   /** Answers in milliseconds and is never an operation of its own, though it changes something. */
   readonly quick?: true
   /** Takes `Idempotency-Key`. */

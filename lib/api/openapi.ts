@@ -1,30 +1,39 @@
 /** The OpenAPI 3.1 document, made from the rows of the endpoints: what is documented is what is checked. Pure. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Endpoint, isOperation } from './endpoint.ts'
+import { EXAMPLES } from './examples.ts'
 import { errorSchema, operationSchema } from './schemas.ts'
 
+/** HTTP status -> name of the component, and when it comes. */
 const FAILURES = {
-  400: 'The request is not what is documented here',
-  401: 'The token is missing or wrong (TCP)',
-  403: 'Not allowed: a foreign Host or Origin, a project that asks for what nobody approved',
-  404: 'There is no such thing',
-  405: 'Another method is meant; see `Allow`',
-  409: 'It conflicts with what there is, or somebody else works on it',
-  413: 'The body is larger than 1 MiB',
-  414: 'The path is too long',
-  415: 'The body is not JSON',
-  422: 'The configuration is invalid, or an Idempotency-Key came with another request',
-  429: 'Too many wrong tokens; see `Retry-After`',
-  500: 'It failed',
-  501: 'The backend cannot do that',
-  503: 'Something that is needed is not there: the engine, a tool, room',
-  504: 'It took too long',
+  400: ['BadRequest', 'The request is not what is documented here'],
+  401: ['Unauthorized', 'The token is missing or wrong (TCP)'],
+  403: ['Forbidden', 'A foreign Host or Origin, or a project that asks for what nobody approved'],
+  404: ['NotFound', 'There is no such thing'],
+  405: ['MethodNotAllowed', 'Another method is meant; see `Allow`'],
+  408: ['RequestTimeout', 'The request took too long to come'],
+  409: ['Conflict', 'It conflicts with what there is, or somebody else works on it'],
+  413: ['TooLarge', 'The body is larger than 1 MiB'],
+  414: ['PathTooLong', 'The path is longer than 4096 characters'],
+  415: ['NotJson', 'The body is not JSON'],
+  422: ['Unprocessable', 'The configuration is invalid, or an Idempotency-Key came with another request'],
+  429: ['TooManyLogins', 'Too many wrong tokens; see `Retry-After`'],
+  431: ['HeadTooLarge', 'The head of the request is larger than 16 KiB'],
+  500: ['Failed', 'It failed'],
+  501: ['Unsupported', 'The backend cannot do that'],
+  503: ['Unavailable', 'Something that is needed is not there: the engine, a tool, room; or it was cancelled'],
+  504: ['TookTooLong', 'It took too long'],
 } as const
 
 export function apiDocument(endpoints: readonly Endpoint[], version: string): unknown {
   const app = new OpenAPIHono()
   const scheme = { type: 'http', scheme: 'bearer', description: 'Needed over TCP; see `nexus api token show`' } as const
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', scheme)
+  for (const [name, description] of Object.values(FAILURES)) {
+    const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } }
+    app.openAPIRegistry.registerComponent('responses', name, { description, content })
+  }
+  app.openAPIRegistry.register('Error', errorSchema)
   for (const endpoint of endpoints) app.openAPIRegistry.registerPath(routeOf(endpoint))
   return app.getOpenAPI31Document({
     openapi: '3.1.0',
@@ -53,17 +62,17 @@ function routeOf(endpoint: Endpoint) {
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
   const content = { schema: answer, ...exampleOf(endpoint) }
   const media = Object.fromEntries(
-    (endpoint.media ?? [JSON_MEDIA]).map((type) => [type, type === JSON_MEDIA ? content : { schema: z.string() }]),
+    (endpoint.media ?? [JSON_MEDIA]).map((type) => [
+      type,
+      type === JSON_MEDIA || endpoint.media?.length === 1 ? content : { schema: z.string() },
+    ]),
   )
   const done = { description: 'Done', content: media }
   const later = {
     description: 'It runs; `Location` leads to the operation',
     content: json(operationSchema),
   }
-  const failures = Object.entries(FAILURES).map(([code, text]) => [
-    code,
-    { description: text, content: json(errorSchema) },
-  ])
+  const failures = Object.entries(FAILURES).map(([code, [name]]) => [code, { $ref: `#/components/responses/${name}` }])
   return createRoute({
     method,
     path,
@@ -75,7 +84,7 @@ function routeOf(endpoint: Endpoint) {
       params,
       query,
       headers: method === 'get' ? endpoint.headers : headersOf(endpoint),
-      ...(body === undefined ? {} : { body: { content: json(body), required: false } }),
+      ...(body === undefined ? {} : { body: { content: json(body), required: !body.safeParse({}).success } }),
     },
     responses: {
       200: done,
@@ -86,7 +95,8 @@ function routeOf(endpoint: Endpoint) {
   })
 }
 
-function exampleOf({ example }: Endpoint) {
+function exampleOf({ operationId }: Endpoint) {
+  const example = EXAMPLES[operationId]
   return example === undefined ? {} : { example }
 }
 

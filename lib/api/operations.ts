@@ -45,6 +45,7 @@ export interface Running {
   readonly interruption: Interruption
   emit(event: Event): void
   concerns(workspaceId: string): void
+  readonly cancelled: AbortSignal
   /** Resolves when it ended, well or not. */
   readonly ended: Promise<void>
 }
@@ -70,6 +71,7 @@ export type Outcome = { readonly result: unknown } | { readonly error: ErrorBody
 interface Entry {
   resource: OperationResource
   readonly interruption: Interruption
+  readonly cancelling: AbortController
   ended: Promise<void>
 }
 
@@ -89,11 +91,13 @@ export function createOperations(now: () => number = Date.now): Operations {
       ...{ id, kind, workspaceId: null, status: 'running', startedAt: timestamp(), endedAt: null },
       ...{ events: [], result: null, error: null },
     }
-    const entry: Entry = { resource, interruption, ended: Promise.resolve() }
+    const cancelling = new AbortController()
+    const entry: Entry = { resource, interruption, cancelling, ended: Promise.resolve() }
     entries.set(id, entry)
     const running = {
       id,
       interruption,
+      cancelled: cancelling.signal,
       emit: (event: Event) => {
         const told = tell(event)
         if (told === undefined) return
@@ -122,7 +126,10 @@ export function createOperations(now: () => number = Date.now): Operations {
   async function cancel(id: string): Promise<OperationResource | undefined> {
     const entry = entries.get(id)
     if (entry === undefined) return undefined
-    if (entry.resource.status === 'running') entry.interruption.abort(new Interrupted('SIGINT'))
+    if (entry.resource.status === 'running') {
+      entry.cancelling.abort()
+      entry.interruption.abort(new Interrupted('SIGINT'))
+    }
     await entry.ended
     return entry.resource
   }

@@ -27,7 +27,7 @@ export interface Performing {
 }
 
 export async function perform(
-  with_: Performing,
+  host: Performing,
   endpoint: Endpoint,
   request: Request,
   params: Readonly<Record<string, string>>,
@@ -40,10 +40,10 @@ export async function perform(
     }
     const header = (name: string) => request.headers.get(name) ?? undefined
     const key = endpoint.idempotent ? request.headers.get('idempotency-key') : null
-    const run = () => runAsked(with_, endpoint, request, { ...asked, header })
-    return key === null ? await run() : await with_.idempotency.once(key, [endpoint.operationId, asked], run)
+    const run = () => runAsked(host, endpoint, request, { ...asked, header })
+    return key === null ? await run() : await host.idempotency.once(key, [endpoint.operationId, asked], run)
   } catch (error) {
-    return failureOf(error, with_.logOf)
+    return failureOf(error, host.logOf)
   }
 }
 
@@ -55,6 +55,8 @@ async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unk
   throw new Refusal(400, 'The body has to be empty here.')
 }
 
+const NEVER = new AbortController().signal
+
 interface Parts {
   readonly header: (name: string) => string | undefined
   readonly params: unknown
@@ -62,12 +64,12 @@ interface Parts {
   readonly body: unknown
 }
 
-async function runAsked(with_: Performing, endpoint: Endpoint, request: Request, asked: Parts): Promise<Answer> {
-  if (!isOperation(endpoint)) return runNow(with_, endpoint, asked, () => {})
-  const { api } = with_
+async function runAsked(host: Performing, endpoint: Endpoint, request: Request, asked: Parts): Promise<Answer> {
+  if (!isOperation(endpoint)) return runNow(host, endpoint, asked, () => {})
+  const { api } = host
   let answer: Answer | undefined
   const running = api.operations.begin(endpoint.operationId, createInterruption(), async (self): Promise<Outcome> => {
-    answer = await runNow(with_, endpoint, asked, self.emit, self)
+    answer = await runNow(host, endpoint, asked, self.emit, self)
     if (answer.status < 400) return { result: answer.body }
     const { error } = (answer as Failure).body
     return { error, cancelled: error.details.cancelled === true }
@@ -88,27 +90,20 @@ async function runAsked(with_: Performing, endpoint: Endpoint, request: Request,
 }
 
 async function runNow(
-  with_: Performing,
+  host: Performing,
   endpoint: Endpoint,
   { params, query, body, header }: Parts,
   emit: (event: Event) => void,
   running?: Running,
 ): Promise<Answer> {
-  const { api } = with_
+  const { api } = host
   try {
     const settings = endpoint.settings(body)
     const interruption = running?.interruption ?? createInterruption()
     const app = api.appFor({ emit, interruption, settings })
-    const result = await endpoint.run({
-      app,
-      api,
-      params,
-      query,
-      body,
-      concerns: running?.concerns ?? (() => {}),
-      header,
-    })
-    if (with_.checkAnswers && !(result instanceof Streamed)) {
+    const { concerns = () => {}, cancelled = NEVER } = running ?? {}
+    const result = await endpoint.run({ app, api, params, query, body, header, concerns, cancelled })
+    if (host.checkAnswers && !(result instanceof Streamed)) {
       check(endpoint.answer, result instanceof JsonText ? JSON.parse(result.text) : result, 'body')
     }
     const planned = typeof result === 'object' && result !== null && 'dryRun' in result && result.dryRun === true
@@ -116,8 +111,17 @@ async function runNow(
     const location = status === 201 ? endpoint.location?.(result) : undefined
     return { status, headers: location === undefined ? {} : { Location: `/api/v1${location}` }, body: result }
   } catch (error) {
-    return failureOf(error, with_.logOf)
+    return withOperation(failureOf(error, host.logOf), api)
   } finally {
     if (endpoint.method !== 'get') api.live.changed()
   }
+}
+
+/** Who is told that a workspace is busy can look at what works on it, or end it, where that is an operation of ours. */
+function withOperation(failure: Failure, api: ApiContext): Failure {
+  const { error } = failure.body
+  const workspaceId = error.code === 'WORKSPACE_BUSY' ? error.details.workspaceId : undefined
+  const operationId = typeof workspaceId === 'string' ? api.operations.on(workspaceId) : undefined
+  if (operationId === undefined) return failure
+  return { ...failure, body: { error: { ...error, details: { ...error.details, operationId } } } }
 }

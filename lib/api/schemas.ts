@@ -14,6 +14,14 @@ export const flag = (description: string) =>
 
 export const text = (description: string, max = 4_096) => z.string().min(1).max(max).openapi({ description })
 
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,200}$/
+
+export const variables = (description: string) =>
+  z
+    .record(z.string().regex(VARIABLE), z.string().max(100_000))
+    .optional()
+    .openapi({ description, propertyNames: { pattern: VARIABLE.source } } as object)
+
 export const DRY_RUN = { dryRun: flag('Answer the plan and change nothing') }
 export const REPO = text('The repository: an absolute path, or an alias of the configuration', 4_096).optional()
 export const NO_HOOKS = z
@@ -35,8 +43,6 @@ export const idParams = z.strictObject({
 
 export const scopedQuery = z.strictObject({ repo: REPO })
 export const changeQuery = z.strictObject({ repo: REPO, ...DRY_RUN })
-
-export const nullable = <T extends z.ZodType>(type: T) => type.nullable()
 
 export const portSchema = z
   .object({
@@ -150,3 +156,7 @@ export const operationSchema = z
     error: errorSchema.shape.error.nullable(),
   })
   .openapi('Operation')
+
+export const recordSchema = z
+  .object({ id: z.string(), name: z.string(), repo: z.string(), branch: z.string(), worktree: z.string().nullable() })
+  .openapi('WorkspaceSummary')

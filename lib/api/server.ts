@@ -49,6 +49,7 @@ export interface ServeOptions {
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
   readonly version: string
+  readonly program: readonly string[]
   /** Undefined: the unix socket alone; 0: any. */
   readonly port?: number | undefined
   readonly services?: readonly Service[]

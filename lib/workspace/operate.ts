@@ -68,7 +68,7 @@ export function busy(record: WorkspaceRecord, operation: Operation): NexusError 
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(operation.startedAt)) / 1000))
   return new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy for ${seconds} s: ${describe(record)}.`, {
     hint: `To see when it is done, run \`nexus status ${record.name}\``,
-    details: { operation, seconds },
+    details: { workspaceId: record.id, operation, seconds },
   })
 }
 

@@ -4,11 +4,11 @@ import { serve as listen } from '../../lib/api/server.ts'
 import type { Run } from './command.ts'
 
 export const serve: Run = async (call) => {
-  const { app, version, cwd } = call
+  const { app, version, cwd, program } = call
   const given = call.value('port')
   const port = given === undefined ? undefined : parsePort(given)
   const { home, env } = app
-  const serving = await listen({ home, env, cwd, version, port })
+  const serving = await listen({ home, env, cwd, version, program, port })
   const tell = (text: string) => app.emit({ type: 'notice', text })
   tell(`serving at ${serving.socket}; Ctrl-C ends it`)
   if (serving.port !== null) {
