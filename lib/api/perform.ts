@@ -50,7 +50,7 @@ export async function perform(
 async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unknown> {
   if (method === 'get') return undefined
   const given = await readBody(request)
-  if (body !== undefined) return check(body, given ?? {}, 'body')
+  if (body !== undefined) return check(body, given === undefined ? {} : given, 'body')
   if (given === undefined || (typeof given === 'object' && given !== null && Object.keys(given).length === 0)) return {}
   throw new Refusal(400, 'The body has to be empty here.')
 }
