@@ -4,7 +4,7 @@
  * requests are random, and what they change has to be nothing that anybody has.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { startProcess } from '../scenario/scene.ts'
@@ -43,8 +43,13 @@ export interface FuzzOptions {
   readonly phases: string
 }
 
+export interface Fuzzed extends ProcessResult {
+  /** What the server wrote of errors that it had not foreseen. */
+  readonly crashes: readonly string[]
+}
+
 /** What it found, in its own words, and its exit code: 0 for nothing. */
-export async function fuzzApi({ seed, examples, seconds, phases }: FuzzOptions): Promise<ProcessResult> {
+export async function fuzzApi({ seed, examples, seconds, phases }: FuzzOptions): Promise<Fuzzed> {
   const program = await ensureSchemathesis()
   await using home = await tempDir()
   await using repo = await tempRepo()
@@ -67,10 +72,11 @@ export async function fuzzApi({ seed, examples, seconds, phases }: FuzzOptions):
       // an answer that goes on until one leaves
       ...['--exclude-operation-id', 'followEvents', '--no-color'],
     ]
-    return await runProcess([program, ...words], {
-      env: { PYTHONDONTWRITEBYTECODE: '' },
-      timeoutMs: seconds * 1_000 + 60_000,
-    })
+    const result = await runProcess([program, ...words], { timeoutMs: seconds * 1_000 + 60_000 })
+    const logs = join(home.path, '.nexus', 'logs')
+    const crashes = (await readdir(logs)).filter((name) => name.startsWith('crash-'))
+    const texts = crashes.map(async (name) => (await readFile(join(logs, name), 'utf8')).slice(0, 2_000))
+    return { ...result, crashes: await Promise.all(texts) }
   } finally {
     server.child.kill('SIGTERM')
     await server.ended
