@@ -49,7 +49,12 @@ export interface ContextOptions {
 }
 
 export function createContext({ version, env, cwd, program, snapshot }: ContextOptions): ApiContext {
-  const appFor = ({ emit = () => {}, interruption = createInterruption(), settings, attach }: AppRequest = {}) =>
+  const appFor = ({
+    emit = () => {},
+    interruption = createInterruption(),
+    settings,
+    attach = refuseStreams,
+  }: AppRequest = {}) =>
     createApp({
       cwd,
       env,
@@ -57,7 +62,7 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
       interruption,
       ...(settings === undefined ? {} : { flags: settings.flags, flagNames: settings.names }),
       noHooks: settings?.noHooks === true,
-      ...(attach === undefined ? {} : { attach }),
+      attach,
     })
   return {
     version,
@@ -68,6 +73,11 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
     operations: createOperations(),
     appFor,
   }
+}
+
+/** A server's own streams are nobody's to talk to. */
+const refuseStreams: Attach = async () => {
+  throw new Error('a request has no terminal')
 }
 
 /** Looks anew for every list. */

@@ -8,8 +8,9 @@ import { createApi } from '../../lib/api/api.ts'
 import { createContext } from '../../lib/api/context.ts'
 import { ENDPOINTS, WITHOUT_ENDPOINT } from '../../lib/api/endpoints.ts'
 import { EXAMPLES } from '../../lib/api/examples.ts'
-import type { OperationResource } from '../../lib/api/operations.ts'
+import { createOperations, type OperationResource } from '../../lib/api/operations.ts'
 import type { ErrorBody } from '../../lib/core/errors.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { beginOperation } from '../../lib/workspace/operate.ts'
 import { COMMANDS } from '../../scripts/commands/table.ts'
@@ -354,5 +355,46 @@ suite('the OpenAPI document', (test) => {
       Object.keys(WITHOUT_ENDPOINT).filter((name) => verbs.includes(name)),
       [],
     )
+  })
+})
+
+suite('operations', (test) => {
+  const begin = (operations: ReturnType<typeof createOperations>, result: unknown) =>
+    operations.begin('test', createInterruption(), async (self) => {
+      for (let i = 0; i < 300; i++) self.emit({ type: 'notice', text: `${i}${'x'.repeat(5_000)}` })
+      return { result }
+    })
+
+  test('are memory with an end: of number, of age, of what they say and of what they answered', async () => {
+    let now = Date.now()
+    const operations = createOperations(() => now)
+    for (let i = 0; i < 250; i++) await begin(operations, i).ended
+    const kept = operations.list()
+    assert.equal([kept.length, kept.at(-1)?.result], [200, 249])
+    assert.equal([kept[0]?.events.length, String(kept[0]?.events[0]?.text).length], [200, 2_000])
+    for (let i = 0; i < 5; i++) await begin(operations, 'y'.repeat(5 * 1024 * 1024)).ended
+    assert.is(operations.list().length, 3)
+    now += 61 * 60_000
+    assert.is(operations.list().length, 0)
+  })
+
+  test('tell listeners what happens, and end when they are cancelled', async () => {
+    const operations = createOperations()
+    const heard: string[] = []
+    const silence = operations.listen(({ status }, event) => heard.push(event === null ? status : event.type))
+    const running = operations.begin('test', createInterruption(), async (self) => {
+      self.emit({ type: 'notice', text: 'x' })
+      self.emit({ type: 'command', argv: ['a', 'secret'], ms: 1, code: 0 })
+      await new Promise<void>((done) => self.cancelled.addEventListener('abort', () => done()))
+      return { error: { code: 'TIMEOUT', message: '', hint: null, retryable: true, details: {} }, cancelled: true }
+    })
+    running.concerns('ws-1')
+    assert.is(operations.on('ws-1'), running.id)
+    assert.is((await operations.cancel(running.id))?.status, 'cancelled')
+    assert.is(operations.on('ws-1'), undefined)
+    silence()
+    await begin(operations, 1).ended
+    assert.equal(heard, ['notice', 'running', 'cancelled'])
+    assert.is(await operations.cancel('op-none'), undefined)
   })
 })
