@@ -9,6 +9,7 @@ import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
+import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
@@ -191,6 +192,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await config()).unset,
   },
   ...NETWORK,
+  ...SSH_CONFIG,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',
