@@ -6,7 +6,6 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
-import { shellWord } from '../core/shell.ts'
 
 /** An Include that brings Nexus's file in. */
 export interface Found {
@@ -32,7 +31,7 @@ export function includeLine(configFile: string): string {
       'INVALID_ARGUMENT',
       `${configFile} cannot be included: ssh_config has no way to write its ${JSON.stringify(unfit)}.`,
       {
-        hint: `To open a workspace without the include, run \`ssh -F ${shellWord(configFile)} <name>.nexus\`; to have one, move NEXUS_HOME, as in \`export NEXUS_HOME=~/.nexus\``,
+        hint: 'To have the aliases of ssh, keep what Nexus knows in another folder, as with `export NEXUS_HOME=~/.nexus`',
       },
     )
   }
