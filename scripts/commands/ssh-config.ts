@@ -20,11 +20,15 @@ const SAID = {
 async function change(call: Call, verb: keyof typeof SAID): Promise<Answer> {
   const { app } = call
   const dryRun = call.flag('dry-run')
+  // a person who was asked has seen the diff
+  let asked = false
   const run = verb === 'install' ? sshConfig.installInclude : sshConfig.uninstallInclude
   const result = await run(app, {
     file: call.value('file'),
     dryRun,
-    consent: (change) => requireConsent(call, verb, diffOf(change)),
+    consent: async (change) => {
+      asked = await requireConsent(call, verb, diffOf(change))
+    },
   })
   for (const text of result.notes) app.emit({ type: 'warning', text })
   const { file, line, changed } = result
@@ -32,13 +36,16 @@ async function change(call: Call, verb: keyof typeof SAID): Promise<Answer> {
   const said = changed ? (dryRun ? SAID[verb].would : SAID[verb].changed) : SAID[verb].same
   return {
     data: { ...(dryRun ? { dryRun } : {}), file, line, changed, diff, notes: result.notes },
-    text: [`${line}\n${said} ${file}`, ...(diff === '' ? [] : [diff])].join('\n'),
+    text: [`${line}\n${said} ${file}`, ...(diff === '' || asked ? [] : [diff])].join('\n'),
   }
 }
 
-/** @throws {NexusError} APPROVAL_REQUIRED without a yes */
-async function requireConsent(call: Call, verb: string, diff: string): Promise<void> {
-  if (call.flag('yes')) return
+/**
+ * True when a person was asked.
+ * @throws {NexusError} APPROVAL_REQUIRED without a yes
+ */
+async function requireConsent(call: Call, verb: string, diff: string): Promise<boolean> {
+  if (call.flag('yes')) return false
   const file = call.value('file')
   const command = `nexus ssh-config ${verb}${file === undefined ? '' : ` --file ${file}`}`
   if (call.json || !call.stdinIsTerminal) {
@@ -48,7 +55,7 @@ async function requireConsent(call: Call, verb: string, diff: string): Promise<v
     })
   }
   const { ask } = await import('./ask.ts')
-  if (await ask(`${diff}\nChange it so? [y/N] `, call.app.interruption.signal)) return
+  if (await ask(`${diff}\nChange it so? [y/N] `, call.app.interruption.signal)) return true
   throw new NexusError('APPROVAL_REQUIRED', 'Nothing is changed, because you did not say yes.', {
     hint: `To change it, run \`${command}\` again`,
   })
