@@ -65,8 +65,15 @@ const NEEDED = [
     'stricthostkeychecking',
   ],
   ...['hostkeyalgorithms', 'identityfile', 'proxycommand', 'proxyjump', 'pubkeyauthentication', 'addressfamily'],
-  ...['remotecommand', 'sessiontype', 'updatehostkeys', 'requiredrsasize'],
+  ...['remotecommand', 'sessiontype', 'updatehostkeys', 'addkeystoagent'],
 ]
+/** Lists from which one word is needed; not set, ssh's own list has it. */
+const NEEDED_IN = [
+  ['preferredauthentications', 'publickey'],
+  ['pubkeyacceptedalgorithms', 'ssh-ed25519'],
+] as const
+/** No workspace has it. */
+const OTHER_PORT = '1'
 const UNSET = new Set(['', 'none'])
 
 export interface Target {
@@ -87,25 +94,44 @@ export async function findClashes(
     resolveHost(runner, ['-F', files.own, ...target.words], target.host),
   ])
   if (actual.refusal !== undefined || needed.refusal !== undefined) return []
-  const sections = sectionsOf(files.text)
-  return NEEDED.flatMap((key) => {
-    const [is, should] = [actual.values.get(key) ?? [], needed.values.get(key) ?? []]
-    if (agree(key, is, should)) return []
-    const source = sections.flatMap((section) =>
-      applies(section, target.host) ? section.sets.map((set) => ({ ...set, section })) : [],
-    )
+  const sections = sectionsOf(files.text).filter((section) => applies(section, target.host))
+  const clash = (key: string, is: readonly string[], should: string): Clash => {
+    const source = sections.flatMap((section) => section.sets.map((set) => ({ ...set, section })))
     const found = source.find((set) => set.key === key)
-    return [
-      {
-        host: target.name,
-        key,
-        actual: is.join(' ') || 'not set',
-        needed: should.join(' ') || 'not set',
-        line: found?.line,
-        section: found?.section.line === 0 ? undefined : found?.section.text,
-      },
-    ]
+    const section = found?.section.line === 0 ? undefined : found?.section.text
+    return { host: target.name, key, actual: is.join(' ') || 'not set', needed: should, line: found?.line, section }
+  }
+  const clashes = NEEDED.flatMap((key) => {
+    const [is, should] = [actual.values.get(key) ?? [], needed.values.get(key) ?? []]
+    return agree(key, is, should) ? [] : [clash(key, is, should.join(' ') || 'not set')]
   })
+  const lists = NEEDED_IN.flatMap(([key, word]) => {
+    const is = actual.values.get(key)
+    return is === undefined || is.some((value) => value.split(',').includes(word))
+      ? []
+      : [clash(key, is, `${word} among others`)]
+  })
+  const shared = (await sharesConnections(runner, actual, files.user, target))
+    ? [clash('controlpath', actual.values.get('controlpath') ?? [], 'one for each port, as with %C')]
+    : []
+  return [...clashes, ...lists, ...shared]
+}
+
+/** All workspaces are this machine, each at its port: without it in the path, one's open connection would be taken for another's. */
+async function sharesConnections(
+  runner: Runner,
+  { values }: Resolved,
+  user: SshWords,
+  { words, host }: Target,
+): Promise<boolean> {
+  const path = values.get('controlpath')?.[0] ?? ''
+  if (UNSET.has(path) || (values.get('controlmaster')?.[0] ?? 'false') === 'false') return false
+  const other = await resolveHost(
+    runner,
+    [...user, '-p', OTHER_PORT, ...words.filter((_, i) => words[i - 1] !== '-p' && words[i] !== '-p')],
+    host,
+  )
+  return other.values.get('controlpath')?.[0] === path
 }
 
 /** Identity files add up; everything else is one's or the other's. */

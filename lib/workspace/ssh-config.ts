@@ -55,6 +55,9 @@ export async function installInclude(app: App, request: ChangeRequest): Promise<
   if (before.refusal !== undefined) throw unreadable(words, before.refusal)
   const found = findIncludes(first.text ?? '', app.home.sshConfig, userHome())
   const notes = found.flatMap((one) => explainPlace(path, one))
+  if (before.included && found.length === 0) {
+    notes.push(`it is not ${path} itself that brings Nexus's file in, but what that includes, or the system's`)
+  }
   const isThere = before.included || found.some(({ below }) => below === undefined)
   if (isThere) {
     if (!request.dryRun) await writeOwnFiles(app)
@@ -173,7 +176,9 @@ function unreadable(words: SshWords, said: string): NexusError {
     'CONFIG_INVALID',
     `ssh refuses its configuration as it is, so Nexus does not touch it: ${said.replace(/\.$/, '')}.`,
     {
-      hint: `When \`ssh -G ${[...words.map(shellWord), 'localhost'].join(' ')}\` says nothing of it any more, run \`nexus ssh-config install\``,
+      hint: /Bad owner or permissions/.test(said)
+        ? `To close it, run \`chmod go-w ~/.ssh ~/.ssh/config\`; to see whose it is, run \`ls -ldL ~/.ssh ~/.ssh/config\``
+        : `When \`ssh -G ${[...words.map(shellWord), 'localhost'].join(' ')}\` says nothing of it any more, run \`nexus ssh-config install\``,
       details: { said },
     },
   )

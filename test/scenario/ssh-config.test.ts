@@ -3,7 +3,7 @@
  * root beside with a Nexus of its own. What is typed here has no `-F`.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ErrorBody } from '../../lib/core/errors.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
@@ -66,6 +66,10 @@ async function refuse(scene: Scene, exit: number, code: string): Promise<ErrorBo
 
 /** Not without a yes; at a terminal it is asked for; two at once make one line. */
 async function playConsent(scene: Scene, user: User, config: string, before: string): Promise<void> {
+  await chmod(config, 0o666)
+  const open = await refuse(scene, 2, 'CONFIG_INVALID')
+  assert.match(`${open.message} ${open.hint}`, /Bad owner or permissions on .*`chmod go-w /)
+  await chmod(config, 0o640)
   const error = await refuse(scene, 4, 'APPROVAL_REQUIRED')
   assert.match(error.hint ?? '', /--dry-run.*--yes`$/)
   assert.match(await scene.ok(['ssh-config', 'install', '--dry-run']), /^\+Include .*\n\+\n Host work$/m)

@@ -225,6 +225,16 @@ suite('ssh-config', (test) => {
       assert.match(notes.join('\n'), /line 5 of .*`Host demo.nexus`, speaks of Nexus's names/)
       assert.not.match(notes.join('\n'), /port is/)
       assert.is((await inspectInclude(app, file)).clashes.length, 2)
+      await put(
+        `${hand}Host *\n  ControlMaster auto\n  ControlPath ~/m-%h\n  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
+      )
+      const keys = (await inspectInclude(app, file)).clashes.map(({ key, line }) => `${key} ${line}`)
+      assert.equal(keys.slice(2), [
+        'preferredauthentications 10',
+        'pubkeyacceptedalgorithms undefined',
+        'controlpath 9',
+      ])
+      await put(hand)
       const [first] = describeInclude(await inspectInclude(app, file))
       assert.equal([first?.status, /`ssh -G demo.nexus`$/.test(first?.hint ?? '')], ['warning', true])
     }))
