@@ -6,7 +6,8 @@ import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
 import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
-import { createSsh, fingerprint } from '../../tools/ssh.ts'
+import { fingerprint } from '../../tools/public-keys.ts'
+import { createSsh } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 
 export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
