@@ -111,6 +111,13 @@ export interface Operation {
   readonly bootId: string
 }
 
+/** A public key, of which the forwarded agent has the other half; and what is signed without being asked. */
+export interface SigningRecord {
+  readonly key: string
+  readonly commits: boolean
+  readonly tags: boolean
+}
+
 export interface WorkspaceRecord {
   readonly schema: 1
   readonly id: WorkspaceId
@@ -167,6 +174,8 @@ export interface WorkspaceRecord {
   readonly shortAlias: boolean
   /** Name and address for commits made inside; '' where git on this machine has none. */
   readonly author: { readonly name: string; readonly email: string }
+  /** The key that signs commits made inside; absent for none. */
+  readonly signing?: SigningRecord
   /** Image reference that the workspace runs; null before it is known. */
   readonly image: string | null
   /** `SHA256:...` of the workspace's host key; null before it is made. */

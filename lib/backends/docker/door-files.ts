@@ -28,11 +28,14 @@ export function createDoorFiles(context: BackendContext) {
       writeGenerated(paths.sshdConfig, generated('#', record) + renderTemplate(sshdConfig, sshdFacts(record)), 0o644),
       writeGenerated(
         join(paths.sshDir, 'gitconfig'),
-        generated('#', record) + renderTemplate(gitConfig, record.author),
+        generated('#', record) + renderTemplate(gitConfig, gitFacts(record)),
         0o644,
       ),
       writeGenerated(paths.authorizedKeys, generated('#', record) + keys.map((key) => `${key}\n`).join(''), 0o644),
       writeClientFiles(record),
+      ...(record.signing === undefined
+        ? []
+        : [writeGenerated(join(paths.sshDir, 'allowed_signers'), signersText(record), 0o644)]),
     ])
   }
 
@@ -86,6 +89,21 @@ function sshdFacts(record: WorkspaceRecord) {
     permitRootLogin: record.uid === 0 ? 'prohibit-password' : 'no',
     allowAgentForwarding: record.forwardAgent ? 'yes' : 'no',
   }
+}
+
+/** Who signs can be told inside too: the one key is its author's. */
+function gitFacts({ author, signing }: WorkspaceRecord) {
+  if (signing === undefined) return author
+  return { ...author, signing: { ...signing, key: `key::${signing.key}`, signers: '/etc/nexus/ssh/allowed_signers' } }
+}
+
+function signersText(record: WorkspaceRecord): string {
+  const { author, signing } = record
+  const line =
+    signing === undefined || /[\s",*?!]/.test(author.email) || author.email === ''
+      ? ''
+      : `${author.email} ${signing.key}\n`
+  return generated('#', record) + line
 }
 
 function aliasFile(workspaces: string): string {
