@@ -78,6 +78,22 @@ export function createSsh(runner: Runner) {
     })
   }
 
+  /** A login by a connection of its own. */
+  async function loginOnce(door: Door): Promise<RunResult> {
+    const argv = [
+      'ssh',
+      ...doorArgs(door),
+      '-o',
+      'ControlPath=none',
+      '-o',
+      'IdentityAgent=none',
+      '--',
+      door.host,
+      'true',
+    ]
+    return runner.run(argv, { okCodes: 'any', timeoutMs: LOGIN_TIMEOUT_MS })
+  }
+
   /** True while the master connection is open. */
   async function hasMaster(door: Door): Promise<boolean> {
     const result = await control(door, 'check')
@@ -88,10 +104,15 @@ export function createSsh(runner: Runner) {
     await control(door, 'exit')
   }
 
-  function control(door: Door, command: 'check' | 'exit'): Promise<RunResult> {
+  /** What runs over it goes on; the next one opens another. */
+  async function retireMaster(door: Door): Promise<void> {
+    await control(door, 'stop')
+  }
+
+  function control(door: Door, command: 'check' | 'exit' | 'stop'): Promise<RunResult> {
     const argv = ['ssh', '-F', 'none', '-o', `ControlPath=${controlPathValue(door)}`, '-O', command, '--', door.host]
     return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
   }
 
-  return { makeKey, login, hasMaster, closeMaster }
+  return { makeKey, login, loginOnce, hasMaster, closeMaster, retireMaster }
 }

@@ -225,6 +225,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
+    keyCare: async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors),
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }

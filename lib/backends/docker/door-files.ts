@@ -15,6 +15,7 @@ import { parsePublicKeys } from '../../tools/public-keys.ts'
 import type { Injection } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
+import { nextOf } from './key-pair.ts'
 
 export function createDoorFiles(context: BackendContext) {
   const { home } = context
@@ -42,22 +43,32 @@ export function createDoorFiles(context: BackendContext) {
   /** What a client outside reads. */
   async function writeClientFiles(record: WorkspaceRecord): Promise<void> {
     const paths = workspacePaths(home, record.id)
-    const hostKey = await readIfPresent(`${paths.hostKey}.pub`)
+    // during an exchange the server may show either
+    const all = [paths.hostKey, `${paths.hostKey}.old`, nextOf(paths.hostKey)]
+    const [hostKey, ...others] = await Promise.all(all.map((path) => readIfPresent(`${path}.pub`)))
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
+    const hostKeys = [hostKey, ...others.filter((key) => key !== undefined)]
     const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
     await Promise.all([
-      writeGenerated(paths.knownHosts, knownHostsText(record, hostKey), 0o644),
+      writeGenerated(paths.knownHosts, knownHostsText(record, hostKeys), 0o644),
       writeGenerated(paths.sshConfig, text, 0o600),
       writeGenerated(home.sshConfig, aliasFile(home.workspaces), 0o600),
     ])
   }
 
+  /** Nexus's own, and the one that is about to take its place. */
+  async function ownKeys(): Promise<readonly string[]> {
+    const paths = [home.sshKey, nextOf(home.sshKey)]
+    const texts = await Promise.all(paths.map((path) => readIfPresent(`${path}.pub`)))
+    return parsePublicKeys(texts.filter((text) => text !== undefined).join('\n'))
+  }
+
   async function authorizedKeys(injection: Injection): Promise<readonly string[]> {
-    const own = (await readIfPresent(`${home.sshKey}.pub`)) ?? ''
-    if (!injection.enabled) return parsePublicKeys(own)
+    const own = await ownKeys()
+    if (!injection.enabled) return own
     const { listUserKeys } = await import('./user-keys.ts')
     const found = await listUserKeys(context, injection)
-    return parsePublicKeys([own, ...found.map(({ text }) => text)].join('\n'))
+    return parsePublicKeys([...own, ...found.map(({ text }) => text)].join('\n'))
   }
 
   function clientFacts(record: WorkspaceRecord, paths: WorkspacePaths) {
@@ -72,15 +83,15 @@ export function createDoorFiles(context: BackendContext) {
     }
   }
 
-  return { writeFiles, writeClientFiles }
+  return { writeFiles, writeClientFiles, ownKeys }
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */
-function knownHostsText(record: WorkspaceRecord, hostKey: string): string {
-  const [type = '', blob = ''] = hostKey.split(' ')
+function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): string {
+  const keys = [...new Set(hostKeys.map((key) => key.split(' ').slice(0, 2).join(' ')))]
   const port = sshPort(record)
   const names = [hostKeyAlias(record), `[localhost]:${port}`, `[127.0.0.1]:${port}`, `[::1]:${port}`]
-  return `${generated('#', record)}${names.map((name) => `${name} ${type} ${blob}\n`).join('')}`
+  return `${generated('#', record)}${keys.flatMap((key) => names.map((name) => `${name} ${key}\n`)).join('')}`
 }
 
 /** Root can log in by key only when the repository is root's: sshd looks at the uid, not at the name. */
