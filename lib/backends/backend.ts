@@ -91,6 +91,8 @@ export interface KeyCare {
   hostKeyOf(record: WorkspaceRecord): Promise<(PublicKey & { readonly rotating: boolean }) | null>
   /** Returns the new one's fingerprint when the server shows it. @throws {NexusError} CONTAINER_ERROR when it does not */
   rotateHostKey(record: WorkspaceRecord, running: boolean): Promise<string>
+  /** Ends what was cut off, when the server has been started anew; returns the fingerprint. */
+  settleHostKey(record: WorkspaceRecord): Promise<string>
   /** Makes Nexus's next key, of which every workspace has to hear before it is taken. */
   makeOwn(): Promise<void>
   takeOwn(): Promise<void>
@@ -259,6 +261,8 @@ export interface Backend {
   sshInfo(record: WorkspaceRecord): SshInfo
   /** Only with the capability `ssh`. */
   keyCare?(): Promise<KeyCare>
+  /** Ends an exchange of host keys that was cut off, for one that has just been started; undefined for none. */
+  settleHostKey?(record: WorkspaceRecord): Promise<string | undefined>
   /** Only with the capability `housekeeping`. */
   housekeeping?(): Promise<Housekeeping>
 }

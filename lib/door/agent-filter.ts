@@ -39,7 +39,7 @@ export interface AgentFilter {
 
 /** Milliseconds for an answer: a signature may wait for a finger on a key. */
 const SIGN_TIMEOUT_MS = 5 * 60_000
-const ANSWER_TIMEOUT_MS = 10_000
+const ANSWER_TIMEOUT_MS = 2_000
 /** Milliseconds from the first byte of a message to its last, and for an answer to be taken. */
 const MESSAGE_TIMEOUT_MS = 30_000
 const CONNECTIONS_MAX = 64

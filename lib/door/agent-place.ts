@@ -3,11 +3,13 @@
  * there, or hangs, never keeps anybody out: then the connection has none.
  */
 import { readdirSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { agentModeOf } from '../core/agent-mode.ts'
+import { type AgentMode, agentModeOf } from '../core/agent-mode.ts'
 import { sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/events.ts'
-import type { HomePaths } from '../core/paths.ts'
+import type { WorkspaceId } from '../core/names.ts'
+import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { makePrivateFolder, SOCKET_PATH_MAX } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
@@ -38,6 +40,20 @@ export function agentSocketPath({ home, run }: AgentContext['home'], { id }: Pic
   return join('/tmp', `nexus-${process.getuid?.() ?? 0}-${sha256(home).slice(0, 8)}`, basename(path))
 }
 
+/** For a connection over the alias, of which only the workspace's id is known. A record that cannot be read brings none. */
+export async function openAliasAgent(
+  context: AgentContext & { readonly home: HomePaths },
+  id: WorkspaceId,
+): Promise<OpenAgent | undefined> {
+  if ((context.env.SSH_AUTH_SOCK ?? '') === '') return undefined
+  try {
+    const record = JSON.parse(await readFile(workspacePaths(context.home, id).record, 'utf8')) as WorkspaceRecord
+    return await openAgent(context, record, true)
+  } catch {
+    return undefined // whoever works with records sees to it
+  }
+}
+
 /**
  * With `shared`, at the path that all connections of the workspace have in common; else at one of this process's own.
  * @returns undefined where there is no agent to bring, which is said when it is not as it should be
@@ -46,6 +62,7 @@ export async function openAgent(context: AgentContext, record: Whose, shared: bo
   const mode = agentModeOf(record)
   const upstream = context.env.SSH_AUTH_SOCK
   if (mode === 'off' || upstream === undefined || upstream === '') return undefined
+  if (shared) return openShared(context, record, mode, upstream)
   const look = await lookAtAgent(upstream)
   // what is dead is as good as none: tmux and the like keep such a path for ever
   if (look.state === 'none' || look.state === 'dead') return undefined
@@ -62,6 +79,18 @@ export async function openAgent(context: AgentContext, record: Whose, shared: bo
   const allowed = await resolveAgentKeys(record.agentKeys ?? [], context.env)
   tellMissing(context, record, look, allowed)
   return openFilter(context, record, { upstream, allowed, shared })
+}
+
+/** Nobody is kept waiting by an agent that may not even be used: the filter has time limits of its own. */
+async function openShared(
+  context: AgentContext,
+  record: Whose,
+  mode: AgentMode,
+  upstream: string,
+): Promise<OpenAgent | undefined> {
+  if (mode !== 'proxy') return undefined
+  const allowed = await resolveAgentKeys(record.agentKeys ?? [], context.env)
+  return openFilter(context, record, { upstream, allowed, shared: true })
 }
 
 async function openFilter(

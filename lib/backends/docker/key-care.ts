@@ -15,7 +15,7 @@ import type { Injection, KeyCare, LetIn } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { type createDoors, hasDoor } from './door.ts'
 import { createDoorFiles } from './door-files.ts'
-import { makeNext, nextOf, takeNext } from './key-pair.ts'
+import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { targetOf } from './target.ts'
 import { listUserKeys } from './user-keys.ts'
@@ -92,6 +92,14 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
     await files.writeClientFiles(record)
   }
 
+  /** For one that has just been started, and so shows what is in force. */
+  async function settleHostKey(record: WorkspaceRecord): Promise<string> {
+    const { hostKey } = workspacePaths(home, record.id)
+    await finishPair(hostKey)
+    await forgetOldHostKey(record)
+    return fingerprint((await readIfPresent(`${hostKey}.pub`)) ?? '')
+  }
+
   const makeOwn = () => makeNext(ssh, home.sshKey, 'nexus')
   const takeOwn = () => takeNext(home.sshKey)
 
@@ -118,7 +126,7 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
     const [line] = parsePublicKeys((await readIfPresent(`${workspacePaths(home, record.id).hostKey}.pub`)) ?? '')
     return line === undefined ? null : { ...describeKey(line), rotating: isRotating(record) }
   }
-  return { list, hostKeyOf, rotateHostKey, makeOwn, takeOwn, ownKeys: files.ownKeys, renewOwn, reopen }
+  return { list, hostKeyOf, rotateHostKey, settleHostKey, makeOwn, takeOwn, ownKeys: files.ownKeys, renewOwn, reopen }
 }
 
 function notTaken({ name }: WorkspaceRecord, output: string): NexusError {

@@ -21,6 +21,11 @@ export async function takeNext(path: string): Promise<void> {
   await renameInto(`${nextOf(path)}.pub`, `${path}.pub`)
 }
 
+/** False after an exchange that was cut off. */
+export function isSettled(path: string): boolean {
+  return ![nextOf(path), `${nextOf(path)}.pub`, `${path}.old.pub`].some(existsSync)
+}
+
 /** Ends what was cut off: back where nothing was decided yet, else forward. */
 export async function finishPair(path: string): Promise<void> {
   const next = nextOf(path)

@@ -2,14 +2,11 @@
  * Brings a workspace's containers up: secrets, caches and shared services first, prepared data into empty volumes, then compose,
  * then the login that proves it.
  */
-import { existsSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
-import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, hasGate } from '../../stack/network.ts'
 import { variablesOf } from '../../stack/secrets.ts'
-import { removeTree } from '../../system/store.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import type { StartOptions } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
@@ -49,15 +46,6 @@ export function createStarter(
     if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
-    // an exchange of host keys that was cut off ends with the first start after it
-    if (observed === undefined || stopped || options.rebuild) await forgetOldHostKey(record)
-  }
-
-  async function forgetOldHostKey(record: WorkspaceRecord): Promise<void> {
-    const old = `${workspacePaths(home, record.id).hostKey}.old.pub`
-    if (!existsSync(old)) return
-    await removeTree(old)
-    await (await import('./door-files.ts')).createDoorFiles(context).writeClientFiles(record)
   }
 
   async function makeCaches(record: WorkspaceRecord): Promise<void> {
