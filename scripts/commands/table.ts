@@ -7,6 +7,7 @@ import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
+import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
 import { SSH_CONFIG } from './table-ssh-config.ts'
@@ -193,6 +194,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...NETWORK,
   ...SSH_CONFIG,
+  ...KEYS,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',
