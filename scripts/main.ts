@@ -109,6 +109,7 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     cwd: process.cwd(),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    print: (text) => new Promise((done) => process.stdout.write(text, (error) => done(error == null))),
   }
 }
 

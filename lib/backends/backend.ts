@@ -6,6 +6,7 @@
  */
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
+import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
 import type { AppCommand, Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
@@ -23,6 +24,8 @@ export type Capability =
   | 'ssh'
   | 'pause'
   | 'logs'
+  /** It runs as services that can be looked at one by one: state, health, what each uses. */
+  | 'services'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
   /** git can be run where the workspace's files are, while it runs and while it does not. */
@@ -60,12 +63,16 @@ export interface ShellRequest {
 }
 
 export interface LogsRequest {
+  /** Go on over stops and starts until the workspace is gone, or nobody reads any more. */
   readonly follow: boolean
-  /** Lines from the end; null for all. */
+  /** Lines of each service from the end; null for all. */
   readonly tail: number | null
-  readonly service: string | null
-  /** The caller's output is a terminal, which takes colours. */
-  readonly terminal: boolean
+  /** Seconds since 1970; '' for the beginning. */
+  readonly since: string
+  /** Empty for all. */
+  readonly services: readonly string[]
+  /** False when the workspace was deleted. */
+  readonly isThere: () => Promise<boolean>
 }
 
 /** Whose public keys a workspace lets in, beside Nexus's own. */
@@ -251,7 +258,14 @@ export interface Backend {
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
-  logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
+  /** What its services have printed, in order of time; only with the capability `logs`. */
+  logs(record: WorkspaceRecord, request: LogsRequest): Promise<AsyncIterable<LogEntry>>
+  /** Its services one by one. Only with the capability `services`. */
+  listServices?(record: WorkspaceRecord): Promise<readonly ServiceResource[]>
+  /** What running workspaces use at this moment, by id, container by container. Only with the capability `services`. */
+  measureLoads?(records: readonly WorkspaceRecord[]): Promise<ReadonlyMap<string, readonly ServiceLoad[]>>
+  /** Only with the capability `services`. */
+  listProcesses?(record: WorkspaceRecord): Promise<readonly ProcessResource[]>
   /**
    * An argv of this machine that runs git in the workspace's worktree, with the git dir that is used there; stdin, stdout and
    * exit code are git's. While the workspace runs it runs inside; else beside the files, which it can only read, without

@@ -53,6 +53,8 @@ export interface Call {
   readonly cwd: string
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
+  /** A piece of an answer that comes bit by bit, on stdout; false when nobody reads it any more. */
+  print(text: string): Promise<boolean>
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

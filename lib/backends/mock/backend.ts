@@ -77,7 +77,10 @@ export function createMockBackend(context: BackendContext): Backend {
       return { code, output: stdout }
     },
     shell: async () => requireCapability(backend, 'ssh', 'ssh'),
-    logs: async () => requireCapability(backend, 'logs', 'logs'),
+    logs: async () => {
+      requireCapability(backend, 'logs', 'logs')
+      throw new Error('the mock prints nothing')
+    },
     sshInfo: (record) => ({
       workspaceId: record.id,
       enabled: false,
