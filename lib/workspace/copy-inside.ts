@@ -27,7 +27,7 @@ const CHUNK = 256 * 1024
 const SAID_MAX = 64 * 1024
 /** Bytes behind the end of an archive, which fills up its last record. */
 const REST_MAX = 64 * 1024
-const NO_SPACE = /No space left on device|Disk quota exceeded/
+const NO_SPACE = /No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes/
 
 export interface Streams {
   look(record: WorkspaceRecord, path: string): Promise<{ readonly kind: PlaceKind; readonly path: string }>

@@ -1,4 +1,5 @@
 /** cp: files and folders between this machine and workspaces. */
+import { printable } from '../../lib/core/errors.ts'
 import { formatSize } from '../../lib/core/sizes.ts'
 import { copy } from '../../lib/workspace/copy.ts'
 import type { CopyPlan, Place } from '../../lib/workspace/copy-places.ts'
@@ -30,7 +31,7 @@ function placeData({ record }: Place, path: string) {
 }
 
 function shownPlace({ workspace, path }: { readonly workspace: string | null; readonly path: string }): string {
-  return workspace === null ? path : `${workspace}:${path}`
+  return printable(workspace === null ? path : `${workspace}:${path}`)
 }
 
 function targetOf({ target, base }: CopyPlan): string {
