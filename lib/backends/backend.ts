@@ -4,6 +4,7 @@
  *
  * Every verb is idempotent: done already is done. Verbs take the workspace's record and keep no memory of their own.
  */
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
@@ -56,9 +57,47 @@ export interface Captured {
   readonly output: string
 }
 
+/** A command inside, on streams of the caller's. */
+export interface Session {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code; null when the connection failed. */
+  readonly ended: Promise<number | null>
+  /** Sends a signal to the command and whatever it started. */
+  signal(signal: NodeJS.Signals): Promise<void>
+  /** Ends our side of it, whatever becomes of the other. */
+  cut(): void
+}
+
+export interface BeginRequest extends Omit<ExecRequest, 'tty'> {
+  /** Its stdin is a pipe; else it is closed. */
+  readonly input: boolean
+}
+
+/** A port of this machine's loopback that leads to a port as it is reached from inside. */
+export interface Forward {
+  readonly local: number
+  /** `localhost` is the workspace's own container. */
+  readonly host: string
+  readonly port: number
+}
+
+/** Forwarding that goes on until it is ended, also by the end of this process. */
+export interface Forwarding {
+  /** True once every port listens; false when it ended before. */
+  readonly listening: Promise<boolean>
+  /** What ssh said, when it has ended. */
+  readonly ended: Promise<string>
+  end(): void
+}
+
 export interface ShellRequest {
   /** Empty for an interactive login shell. */
   readonly argv: readonly string[]
+  /** A terminal for the command too. */
+  readonly tty?: boolean
   readonly forwardAgent: boolean
 }
 
@@ -247,6 +286,10 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /** Runs a command inside and hands its streams over; what is not read holds it up. */
+  begin(record: WorkspaceRecord, request: BeginRequest): Session
+  /** Only with the capability `ssh`. */
+  forward?(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding>
   /**
    * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
    * capability `guards`.

@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
@@ -42,6 +43,24 @@ export interface AttachOptions {
   readonly onSignal?: (signal: NodeJS.Signals) => void
 }
 
+/** A command whose streams are the caller's to read and to write. */
+export interface Begun {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Exit code, when it has ended; 128 + n for signal n. */
+  readonly ended: Promise<number>
+  kill(signal: NodeJS.Signals): void
+}
+
+export interface BeginOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Its stdin is a pipe of ours; else it is closed. */
+  readonly input?: boolean
+}
+
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */
 export interface Guard {
   dismiss(): void
@@ -55,6 +74,11 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  /**
+   * Starts a command and hands its streams over, of which nothing is kept: what is not read holds it up.
+   * @throws {NexusError} TOOL_MISSING, from `ended`
+   */
+  begin(argv: readonly string[], options?: BeginOptions): Begun
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
 }
@@ -105,7 +129,54 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
+  }
+}
+
+/** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
+function beginStreams(
+  argv: readonly string[],
+  options: BeginOptions,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+): Begun {
+  requireFolder(options.cwd)
+  const [program = '', ...args] = argv
+  const began = performance.now()
+  const child = spawn(program, args, {
+    stdio: [options.input === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: cleanEnvironment(environment, options.env),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  const { pid } = child
+  if (pid !== undefined) liveGroups.add(pid)
+  const ended = new Promise<number>((done, fail) => {
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
+    )
+    child.once('exit', (code, signal) => {
+      if (pid !== undefined) liveGroups.delete(pid)
+      emit({ type: 'command', argv, ms: performance.now() - began, code: codeOf(code, signal) })
+      done(codeOf(code, signal))
+    })
+  })
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout as Readable,
+    stderr: child.stderr as Readable,
+    ended,
+    kill: (signal) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal)),
+  }
+}
+
+/** Calls `handler` for each signal that would end us, until it is released. */
+export function catchSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
   }
 }
 
@@ -134,15 +205,13 @@ async function runAttached(
 ): Promise<number> {
   requireFolder(options.cwd)
   const began = performance.now()
-  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-  const onSignal = (signal: NodeJS.Signals) => options.onSignal?.(signal)
-  for (const signal of signals) process.on(signal, onSignal)
+  const release = catchSignals((signal) => options.onSignal?.(signal))
   try {
     const code = await spawnAttached(argv, options, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
-    for (const signal of signals) process.off(signal, onSignal)
+    release()
   }
 }
 

@@ -16,9 +16,7 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
       hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
     })
   }
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  const { record, backend } = await goInside(app, found)
   const code = await backend.exec(record, request)
   if (code === null) {
     await requireRunning(app, record)
@@ -28,6 +26,17 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
   }
   await bringBackCommits(app, record)
   return code
+}
+
+/**
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs.
+ * @throws {NexusError} WORKSPACE_START_FAILED
+ */
+export async function goInside(app: App, found: WorkspaceRecord) {
+  const record = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(record.backend)
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  return { record, backend }
 }
 
 export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest): Promise<number> {
@@ -41,11 +50,11 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
 }
 
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */
-async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
-async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
   const { state, reason } = await observeOne(app, record)
   if (state === 'running') return
   if (state === 'unknown')

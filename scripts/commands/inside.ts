@@ -3,12 +3,23 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { requireWorkspace } from '../../lib/workspace/find.ts'
 import * as inside from '../../lib/workspace/inside.ts'
 import { parseVariable } from '../../lib/workspace/variables.ts'
-import type { Answer, Run } from './command.ts'
+import type { Answer, Call, Run } from './command.ts'
+
+/** True for `exec --all`, and for a list of names. */
+function meansSeveral(call: Call): boolean {
+  return call.flag('all') || call.flag('everywhere') || (call.args[0] ?? '').includes(',')
+}
 
 const passThrough = (exitCode: number): Answer => ({ data: null, text: '', exitCode })
 
 export const exec: Run = async (call) => {
-  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
+  const [name] = call.args
+  const several = meansSeveral(call)
+  if (name === undefined && !several) {
+    throw new NexusError('INVALID_ARGUMENT', '`nexus exec` needs the name of a workspace, or --all.', {
+      hint: 'To see how it is used, run `nexus exec --help`',
+    })
+  }
   const cwd = call.value('cwd') ?? null
   if (cwd !== null && !cwd.startsWith('/')) {
     throw new NexusError('INVALID_ARGUMENT', `--cwd ${JSON.stringify(cwd)} is not an absolute folder inside.`, {
@@ -16,6 +27,8 @@ export const exec: Run = async (call) => {
     })
   }
   const env = Object.fromEntries(call.values('env').map((entry) => parseVariable(entry, call.app.env)))
+  if (several) return (await import('./exec-all.ts')).execSeveral(call, cwd, env)
+  const record = await requireWorkspace(call.app, name ?? '', call.value('repo'))
   return passThrough(await inside.exec(call.app, record, { argv: call.rest, cwd, env, tty: call.flag('tty') }))
 }
 

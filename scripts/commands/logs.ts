@@ -34,7 +34,7 @@ async function writeAll(call: Call, entries: AsyncIterable<LogEntry> | readonly 
     idle = undefined
     const text = waiting
     waiting = ''
-    if (text !== '' && !(await call.print(text))) closed = true
+    if (text !== '' && !(await call.print('stdout', text))) closed = true
   }
   for await (const entry of entries) {
     waiting += `${format(entry)}\n`

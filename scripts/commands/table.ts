@@ -7,6 +7,7 @@ import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
+import { INSIDE } from './table-inside.ts'
 import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { LOOK } from './table-look.ts'
@@ -62,8 +63,11 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'exec',
     summary: 'run a command in a workspace: exact arguments, exit code, stdin, stdout and stderr',
-    args: [NAME],
+    args: [{ ...NAME, text: 'name, id or <repo>/<name> of a workspace; of several as a,b', optional: true }],
     options: [
+      { flag: '--all', text: 'in every running workspace of the repository, side by side' },
+      { flag: '--everywhere', text: 'the same in those of every repository' },
+      { flag: '--jobs <number>', text: 'in so many at a time; default: 8' },
       { flag: '-t, --tty', text: 'give the command a terminal' },
       { flag: '--cwd <folder>', text: 'folder inside; default: the worktree' },
       { flag: '--env <KEY=value>', text: 'set a variable; KEY alone takes its value from here', many: true },
@@ -74,6 +78,7 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...INSIDE,
   ...GIT,
   {
     name: 'trust',

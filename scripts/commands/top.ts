@@ -21,7 +21,7 @@ export const top: Run = async (call) => {
   }
   for (;;) {
     const { text } = await look()
-    if (!(await call.print(`${CLEAR}${text}\n`))) return { data: null, text: '' }
+    if (!(await call.print('stdout', `${CLEAR}${text}\n`))) return { data: null, text: '' }
     await new Promise((done) => setTimeout(done, BETWEEN_SCREENS_MS))
   }
 }

@@ -216,6 +216,8 @@ export function createDockerBackend(context: BackendContext): Backend {
       hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
     capture: sessions.capture,
+    begin: sessions.begin,
+    forward: sessions.forward,
     applyNetwork: async (record, cut) => (await gates()).applyNetwork(record, cut),
     listRefusals: async (record) => (await gates()).listRefusals(record),
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
