@@ -55,6 +55,11 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  /**
+   * Starts a program of the user's that has a life of its own, such as an editor, and leaves it alone: it has no terminal, and stays
+   * when we end. Its exit code when it ends within `waitMs`, else null.
+   */
+  launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
 }
@@ -105,8 +110,35 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
   }
+}
+
+async function launch(
+  argv: readonly string[],
+  waitMs: number,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+): Promise<number | null> {
+  const [program = '', ...args] = argv
+  const began = performance.now()
+  const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL })
+  const child = spawn(program, args, { stdio: 'ignore', detached: true, env })
+  const code = await new Promise<number | null>((done, fail) => {
+    const timer = setTimeout(() => done(null), waitMs)
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer)
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error)
+    })
+    child.once('exit', (exitCode, signal) => {
+      clearTimeout(timer)
+      done(codeOf(exitCode, signal))
+    })
+  })
+  child.unref()
+  emit({ type: 'command', argv, ms: performance.now() - began, code: code ?? 0 })
+  return code
 }
 
 /** The pipe to it is ours alone: the kernel closes it when we die. */

@@ -9,6 +9,7 @@ import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
+import { OPEN } from './table-open.ts'
 import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
@@ -91,6 +92,7 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...OPEN,
   ...GIT,
   {
     name: 'trust',
