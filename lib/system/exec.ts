@@ -123,8 +123,8 @@ async function launch(
 ): Promise<number | null> {
   const [program = '', ...args] = argv
   const began = performance.now()
-  const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL })
-  const child = spawn(program, args, { stdio: 'ignore', detached: true, env })
+  // the user's own environment, all of it: what is started there later inherits it
+  const child = spawn(program, args, { stdio: 'ignore', detached: true, env: environment })
   const code = await new Promise<number | null>((done, fail) => {
     const timer = setTimeout(() => done(null), waitMs)
     child.once('error', (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,12 @@
 /** What editors and browsers are called with, and the links that do the same. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import { browserCommand } from '../../lib/door/browser.ts'
 import { EDITORS, editorCalled, findProgram, type Place, requireEditor } from '../../lib/door/editors.ts'
+import { createRunner } from '../../lib/system/exec.ts'
+import { eventually } from '../support/eventually.ts'
+import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -73,6 +77,20 @@ suite('editors', (test) => {
     assert.is(findProgram(['cursor'], env), undefined)
     assert.is(findProgram(['zeditor', 'zed'], env), join(dir.path, 'zed'))
     assert.is(findProgram(['zed'], {}), undefined)
+  })
+
+  test('a program is left alone with the environment of its user, and tells when it fails at once', async () => {
+    await using dir = await tempDir()
+    const [log, env] = [join(dir.path, 'log'), { PATH: process.env.PATH, LC_ALL: 'de_DE.UTF-8', COMPOSE_FILE: 'x' }]
+    const { launch } = createRunner(() => {}, env, createInterruption())
+    const script =
+      'echo "$LC_ALL $COMPOSE_FILE ${GIT_TERMINAL_PROMPT-none}" >"$0.new"; mv "$0.new" "$0"; read -r _ <"$0.fifo"'
+    await runProcess(['mkfifo', `${log}.fifo`])
+    assert.is(await launch(['bash', '-c', script, log], 100), null)
+    assert.is(await eventually(() => readFile(log, 'utf8')), 'de_DE.UTF-8 x none\n')
+    await writeFile(`${log}.fifo`, 'end\n')
+    assert.is(await launch(['bash', '-c', 'exit 3'], 5_000), 3)
+    await rejects(() => launch([join(dir.path, 'nothing')], 5_000), 'TOOL_MISSING')
   })
 
   test('a browser is the one of $BROWSER, else what the system has', async () => {
