@@ -14,7 +14,12 @@ import { assert, suite } from '../support/suite.ts'
 import { openWindow } from '../support/vscode-server.ts'
 import { LIMIT_MS, must, openScene, type Scene, startProcess } from './scene.ts'
 
-const CONFIG = 'ports:\n  api: {container: 8080}\n  web: {container: 3000}\n  database: {container: 5432}\n'
+const CONFIG = `ports:
+  api: {container: 8080}
+  web: {container: 3000}
+  database: {container: 5432}
+caches: [~/.vscode-server/data/CachedExtensionVSIXs]
+`
 /** Where the server lies inside: as editors have it, in a folder of theirs below the home. */
 const SERVER = '.vscode-server/cli/servers/code-server'
 const SERVER_PORT = 23_800
@@ -43,7 +48,7 @@ suite('editors', (test) => {
       await scene.ok(['rebuild', 'demo'])
       assert.is(
         await must(inside(scene, 'demo.nexus', 'cat ~/.cache/JetBrains/RemoteDev/kept; ls -A ~/.vscode-server')),
-        'x\ncli\n',
+        'x\ncli\ndata\n',
       )
       await serves(scene)
       await staysOneWorkspaces(scene)
@@ -152,6 +157,7 @@ async function hasWhatEditorsNeed(scene: Scene, alias: string): Promise<void> {
     'a home to write to': 'touch ~/.probe && chmod 700 ~/.probe && ~/.probe && rm ~/.probe',
     'folders for servers':
       'for d in .vscode-server .cursor-server .windsurf-server .vscodium-server .zed_server .local/share/zed .cache/JetBrains/RemoteDev .local/share/code-server; do touch ~/$d/.probe && rm ~/$d/.probe || exit 1; done',
+    'a cache below such a folder': 'd=~/.vscode-server/data/CachedExtensionVSIXs; mountpoint -q $d && touch $d/shared',
     'a temporary folder that runs programs':
       'd=$(mktemp -d) && printf "#!/bin/sh\\n" > $d/x && chmod +x $d/x && $d/x && rm -r $d',
     'two gigabytes of disk': '[ "$(df -Pk ~ | awk "NR==2 {print \\$4}")" -gt 2000000 ]',
@@ -253,10 +259,16 @@ async function serves(scene: Scene): Promise<void> {
 
 /** A volume of each, that goes with its workspace. */
 async function staysOneWorkspaces(scene: Scene): Promise<void> {
-  assert.is(await must(inside(scene, 'guarded.nexus', 'ls -A ~/.vscode-server')), '', 'nothing of the other workspace')
+  assert.is(await must(inside(scene, 'guarded.nexus', 'ls -A ~/.vscode-server')), 'data\n', 'nothing of the other one')
   const [demo] = (await scene.list()).filter(({ name }) => name === 'demo') as WorkspaceResource[]
   const filter = ['volume', 'ls', '-q', '--filter', `label=dev.nexus.workspace=${demo?.id}`]
   assert.match(await must(['docker', ...filter]), /^nexus-demo-\w+_nexus-editors\n$/)
   await scene.ok(['delete', 'demo'])
   assert.is(await must(['docker', ...filter]), '')
+  await scene.ok(['delete', 'guarded'])
+  assert.match(
+    await scene.ok(['gc', '--all']),
+    /CachedExte\S+ .*has no workspaces/,
+    'what they shared is found afterwards',
+  )
 }
