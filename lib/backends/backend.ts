@@ -219,6 +219,8 @@ export interface LostWorkspace {
   readonly ports: readonly (PortMapping & { readonly host: number })[]
   /** Of its ready services. */
   readonly password: string | null
+  /** They have the volume for what editors install. */
+  readonly editors: boolean
 }
 
 export interface Backend {
