@@ -24,6 +24,8 @@ export interface ApiContext {
   readonly version: string
   readonly env: NodeJS.ProcessEnv
   readonly startedAt: number
+  /** The folder that the server was started in. */
+  readonly cwd: string
   /** How this very program is started. */
   readonly program: readonly string[]
   readonly snapshot: Snapshot
@@ -56,7 +58,7 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
     attach = refuseStreams,
   }: AppRequest = {}) =>
     createApp({
-      cwd,
+      cwd: '/', // no folder of the server's is where its callers stand
       env,
       emit,
       interruption,
@@ -68,6 +70,7 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
     version,
     env,
     program,
+    cwd,
     startedAt: Date.now(),
     snapshot: snapshot ?? directSnapshot(appFor),
     operations: createOperations(),
@@ -92,7 +95,7 @@ export interface KnownRepository {
 }
 
 /** What has workspaces, an alias in the user's configuration, or the server in it. */
-export async function listRepositories(app: App): Promise<readonly KnownRepository[]> {
+export async function listRepositories(api: ApiContext, app: App): Promise<readonly KnownRepository[]> {
   const known = new Map<string, { aliases: string[]; workspaces: number }>()
   const entry = (path: string) => {
     const found = known.get(path) ?? { aliases: [], workspaces: 0 }
@@ -103,7 +106,7 @@ export async function listRepositories(app: App): Promise<readonly KnownReposito
   for (const [alias, { path }] of Object.entries((await app.config()).settings.workspaces)) {
     entry(findRepository(path)?.root ?? path).aliases.push(alias)
   }
-  const here = findRepository(app.cwd)
+  const here = findRepository(api.cwd)
   if (here !== undefined) entry(here.root)
   return [...known].map(([path, { aliases, workspaces }]) => ({ path, aliases, workspaces })).sort(byPath)
 }
@@ -116,9 +119,9 @@ function byPath(a: KnownRepository, b: KnownRepository): number {
  * The repository that a request names by its path or alias; without a word, the only one that is known.
  * @throws {NexusError} INVALID_ARGUMENT listing those that are known; REPOSITORY_NOT_FOUND
  */
-export async function chooseRepository(app: App, given: string | undefined): Promise<Repository> {
+export async function chooseRepository(api: ApiContext, app: App, given: string | undefined): Promise<Repository> {
   if (given !== undefined) return findRepo(app, await checkedRepo(app, given))
-  const known = await listRepositories(app)
+  const known = await listRepositories(api, app)
   const [only] = known
   if (only !== undefined && known.length === 1) return requireRepository(only.path)
   const paths = known.map(({ path }) => path)

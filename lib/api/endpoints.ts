@@ -2,6 +2,7 @@
 import type { Endpoint } from './endpoint.ts'
 import { BY_HAND } from './routes-by-hand.ts'
 import { CARE, TRASH } from './routes-care.ts'
+import { DOORS } from './routes-doors.ts'
 import { INSIDE } from './routes-inside.ts'
 import { LOOK } from './routes-look.ts'
 import { OPERATIONS } from './routes-operations.ts'
@@ -14,6 +15,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKSPACES,
   ...BY_HAND,
   ...INSIDE,
+  ...DOORS,
   ...WORK,
   ...NETWORK,
   ...TRASH,
@@ -24,6 +26,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
 
 /** Verbs of the command line without an endpoint, each with the reason why. */
 export const WITHOUT_ENDPOINT: Readonly<Record<string, string>> = {
+  forward:
+    'it holds ports of this machine for as long as a terminal is open; GET /workspaces/{id}/ports has those that stay',
+  tmux: 'it attaches a terminal; POST /workspaces/{id}/exec runs tmux as well',
+  open: 'it opens a window on the user’s screen, where a server has none; GET /workspaces/{id}/ssh has what an editor needs',
   watch: 'events tell of every change, and POST /workspaces/{id}/rebuild does what --apply does',
   serve: 'it is this server',
   'serve status': 'who can ask is answered: GET /healthz',

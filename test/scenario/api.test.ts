@@ -83,7 +83,7 @@ suite('the API', (test) => {
       assert.equal([inside.json.exitCode, inside.json.stdout, inside.json.stderr], [7, 'a b|$HOME|', 'err\n'])
       assert.is((await exec(['no-such-program'])).json.exitCode, 127)
       const logged = await curl(unix, `${url}/workspaces/${id}/logs?tail=5`)
-      assert.equal([logged.status, typeof logged.json.logs], [200, 'string'])
+      assert.equal([logged.status, typeof logged.json.logs], [200, 'object'])
       assert.is((await curl(unix, `${url}/workspaces/${id}/logs?service=none`)).status, 400)
 
       // a workspace cannot reach the server that manages it
