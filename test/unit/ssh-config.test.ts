@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs'
 import { chmod, link, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { homePaths } from '../../lib/core/paths.ts'
+import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
+import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
+import { knowsHostKeys, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/ssh-include.ts'
@@ -237,6 +239,36 @@ suite('ssh-config', (test) => {
       await put(hand)
       const [first] = describeInclude(await inspectInclude(app, file))
       assert.equal([first?.status, /`ssh -G demo.nexus`$/.test(first?.hint ?? '')], ['warning', true])
+    }))
+
+  test('the common known_hosts has every workspace, however many start and go at once', () =>
+    openPlace(async ({ app: { home } }) => {
+      const ids = Array.from({ length: 8 }, newWorkspaceId)
+      const keyOf = (id: string, port = 1) =>
+        `# made for ${id}\nnexus-${id} ssh-ed25519 ${id}\n[localhost]:${port} ssh-ed25519 ${id}\n`
+      const put = async (id: WorkspaceId, port?: number) => {
+        await mkdir(dirname(workspacePaths(home, id).knownHosts), { recursive: true })
+        await writeFile(workspacePaths(home, id).knownHosts, keyOf(id, port))
+        await updateKnownHosts(home, id, keyOf(id, port))
+      }
+      const seen = async () => (await readFile(home.knownHosts, 'utf8')).match(/^nexus-ws-\w+/gm)?.length
+      await Promise.all(ids.map((id) => put(id)))
+      assert.is(await seen(), 8)
+      const [first = newWorkspaceId(), second = newWorkspaceId()] = ids
+      const { ino } = await stat(home.knownHosts)
+      await put(second)
+      assert.is((await stat(home.knownHosts)).ino, ino, 'nothing is written when nothing changed')
+      await Promise.all([updateKnownHosts(home, first, undefined), put(second, 7)])
+      await updateKnownHosts(home, first, undefined)
+      const text = await readFile(home.knownHosts, 'utf8')
+      assert.equal(
+        [await seen(), text.includes(first), text.includes(`[localhost]:7 ssh-ed25519 ${second}`)],
+        [7, false, true],
+      )
+      await rm(home.knownHosts)
+      assert.is(await knowsHostKeys(home, second), false)
+      await writeKnownHosts(home)
+      assert.is(await knowsHostKeys(home, second), true)
     }))
 
   test('doctor tells how the include stands, and changes nothing', () =>
