@@ -1,5 +1,5 @@
 /**
- * Images of databases and of a registry for tests, built from Debian's packages (test/fixtures/images): there need be no registry. The databases follow
+ * Images of databases, of a registry and of a base for tests, built from Debian's packages (test/fixtures/images): there need be no registry. The databases follow
  * the official images' variables and paths as far as the ready services use them.
  *
  * An image is built once and stays on the engine as a cache, for all tests and runs; it is built again when its fixture or
@@ -13,6 +13,7 @@ import { runProcess } from './process.ts'
 
 /** With Debian bookworm's versions. */
 const TAGS = {
+  base: 'nexus-test-base:12',
   postgres: 'nexus-test-postgres:15',
   mariadb: 'nexus-test-mariadb:10.11',
   redis: 'nexus-test-redis:7.0',
