@@ -5,7 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { type Backend, type LostWorkspace, requireCapability } from '../backends/backend.ts'
+import { type Backend, requireCapability } from '../backends/backend.ts'
+import type { LostWorkspace } from '../backends/making.ts'
 import { NexusError } from '../core/errors.ts'
 import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type WorkspaceName } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
@@ -178,7 +179,9 @@ async function reviveFrom(
     })
   }
   const madeAs = nameIn(lost)
-  const named = { ...draft, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
+  const { editors, ...others } = draft
+  const own = editors === true && lost.editors ? draft : others
+  const named = { ...own, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
   const kept = lost.password === null || named.ready === undefined ? named : withPassword(named, lost.password)
   // a guarded workspace builds none after its create
   if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? { ...kept, image: lost.image } : kept

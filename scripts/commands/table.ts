@@ -12,6 +12,7 @@ import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { LOOK } from './table-look.ts'
 import { NETWORK } from './table-network.ts'
+import { OPEN } from './table-open.ts'
 import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
 
@@ -79,6 +80,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await inside()).exec,
   },
   ...INSIDE,
+  ...OPEN,
   ...GIT,
   {
     name: 'trust',
