@@ -69,6 +69,7 @@ cat > /etc/profile.d/nexus.sh <<'PROFILE'
 case $- in *i*) [ "$PWD" != "$HOME" ] || [ ! -d "${NEXUS_WS_WORKTREE:-}" ] || cd "$NEXUS_WS_WORKTREE" ;; esac
 PROFILE
 sed -i '1i [ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh' /etc/bash.bashrc
+[ ! -d /etc/zsh ] || printf '[ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh\n' >> /etc/zsh/zshenv
 
 # OpenSSH 9.8 and newer punish repeated short connections; behind Docker's NAT all clients share one address. Older ones
 # refuse the word, so the program itself is asked.

@@ -1,4 +1,5 @@
 /** The configuration as the code uses it: typed, complete with defaults. Pure. */
+import type { AgentMode } from '../core/agent-mode.ts'
 import { NexusError } from '../core/errors.ts'
 import type { GitMode, NetworkMode, Protocol } from '../core/workspace.ts'
 import { HOOK_NAMES } from './key-table.ts'
@@ -22,7 +23,9 @@ export interface Settings {
       readonly includeAgentKeys: boolean
       readonly sources: readonly string[]
     }
-    readonly forwardAgent: boolean
+    readonly forwardAgent: AgentMode
+    /** Empty: every key of the agent. */
+    readonly agentKeys: readonly string[]
   }
   /** `memory` in bytes. */
   readonly workspace: {
@@ -134,6 +137,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
         sources: at('ssh.injection.sources'),
       },
       forwardAgent: at('ssh.forward_agent'),
+      agentKeys: at('ssh.agent_keys'),
     },
     workspace: {
       name: at('workspace.name'),

@@ -21,6 +21,7 @@ import { allowedAtCreate } from './network.ts'
 import * as ownGit from './own-git.ts'
 import { loadInstance } from './records.ts'
 import { renewFiles } from './renew.ts'
+import { identityInside } from './signing.ts'
 import { detectIn } from './stack-choice.ts'
 import { projectIn } from './up.ts'
 
@@ -128,7 +129,8 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
   const hasFiles = backend.capabilities.has('compose-file')
   const detected = hasFiles ? detectIn(there ? worktree : repo.root, repo.root, settings) : undefined
   const inside = userInside(ownerOf(repo), guards.isolation)
-  const what = { id, name: parseName(word), given: word, worktree, author, ...inside }
+  const who = await identityInside(app, guards, author)
+  const what = { id, name: parseName(word), given: word, worktree, ...who, ...inside }
   const { record, wanted } = await newRecord({ what, repo, settings, own, guards, backend, instance, detected })
   return {
     ...record,

@@ -9,7 +9,7 @@ import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/list.ts'
 import type { Call, Run } from './command.ts'
-import { describeDoor } from './door-text.ts'
+import { byAlias, describeDoor } from './door-text.ts'
 
 export const list: Run = async (call) => {
   const repo = await repositoryOf(call)
@@ -95,7 +95,7 @@ export const status: Run = async (call) => {
     ...outdated(resource),
     ['id', resource.id] as const,
     ['repository', resource.repo] as const,
-    ...describeDoor(resource),
+    ...describeDoor(resource, await byAlias(call)),
     ['backend', resource.backend] as const,
     ['idle', `timeout ${resource.idleTimeout}`] as const,
     ['created', `${resource.createdAt} (${formatAge(resource.createdAt)} ago)`] as const,

@@ -7,9 +7,11 @@ import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
+import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
 import { OPEN } from './table-open.ts'
+import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
@@ -193,6 +195,8 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await config()).unset,
   },
   ...NETWORK,
+  ...SSH_CONFIG,
+  ...KEYS,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

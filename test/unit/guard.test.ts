@@ -125,8 +125,8 @@ const RULES: readonly Rule[] = [
     why: 'one probe alone is blind to some listeners; what counts as free is decided once',
     bad: [importing('tcp-port-used')],
   }),
-  door(/^lib\/system\/(net|lock)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
-    rule: 'only lib/system/net.ts opens sockets, and lib/system/lock.ts the one that is a lock',
+  door(/^lib\/system\/(net|lock|unix-socket)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
+    rule: 'only lib/system/net.ts and unix-socket.ts open sockets, and lock.ts beside them the one that is a lock',
     why: 'every socket has a time limit and an owner that closes it',
     bad: [importing('node:net', '{ connect }'), importing('net')],
   }),

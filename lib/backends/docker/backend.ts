@@ -24,6 +24,7 @@ import { listAlternates } from '../../tools/repository.ts'
 import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors, hasDoor } from './door.ts'
+import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
@@ -45,6 +46,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
+  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
@@ -225,6 +227,9 @@ export function createDockerBackend(context: BackendContext): Backend {
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
+    keyCare,
+    settleHostKey: async (record) =>
+      isSettled(workspacePaths(context.home, record.id).hostKey) ? undefined : (await keyCare()).settleHostKey(record),
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }

@@ -81,8 +81,18 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
     const door = doors.doorOf(record)
     const command = request.argv.map(quoteWord).join(' ')
-    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...(request.forwardAgent ? ['-A'] : ['-a'])]
-    return runner.attach(['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])])
+    const agent = request.forwardAgent
+      ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
+      : undefined
+    // without one, ssh is kept from asking an agent that may hang
+    const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']
+    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...forwarding]
+    try {
+      const argv = ['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])]
+      return await runner.attach(argv, agent === undefined ? {} : { env: { SSH_AUTH_SOCK: agent.socketPath } })
+    } finally {
+      await agent?.close()
+    }
   }
 
   return { exec, capture, shell }

@@ -85,6 +85,7 @@ export function createMockBackend(context: BackendContext): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,
