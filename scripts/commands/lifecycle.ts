@@ -3,6 +3,7 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { isWorkspaceId, parseName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
+import { CURRENT, requireCurrent } from '../../lib/workspace/current.ts'
 import { deleteWorkspace } from '../../lib/workspace/delete.ts'
 import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
@@ -21,7 +22,8 @@ export const create: Run = (call) => bring(call, 'create')
 async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   const { app } = call
   const pr = parsePr(call.value('pr'))
-  const { repoName, given } = await splitAlias(app, call.args[0])
+  const { repoName, given: typed } = await splitAlias(app, call.args[0])
+  const given = verb === 'up' && typed === CURRENT ? (await requireCurrent(app)).id : typed
   if (given === undefined && pr === undefined) {
     throw new NexusError('INVALID_ARGUMENT', `\`nexus ${verb}\` needs the name of a workspace.`, {
       hint: `To create one, run \`nexus ${verb} feature-auth\``,
