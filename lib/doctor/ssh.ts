@@ -1,8 +1,8 @@
-/** The user's own SSH files: OpenSSH refuses those that others can write. They are the user's, so they are only told. */
+/** The user's own SSH files, of which OpenSSH refuses those that others can write, and the agent. They are the user's, so they are only told. */
 import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type Diagnosis, failure, well } from '../core/finding.ts'
+import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
 import type { Scan } from './scan.ts'
 
@@ -21,4 +21,19 @@ export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]>
       hint: `To close it, run \`chmod ${mode} ${shellWord(path)}\``,
     }),
   )
+}
+
+/** What would be forwarded. */
+export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[]> {
+  const { agentTrouble, lookAtAgent } = await import('../door/agent-client.ts')
+  const look = await lookAtAgent(app.env.SSH_AUTH_SOCK)
+  const trouble = agentTrouble(look)
+  if (trouble !== undefined) {
+    const why = 'nothing is forwarded into workspaces, and its keys open none.'
+    return [warning({ message: `${trouble.text[0]?.toUpperCase()}${trouble.text.slice(1)}.`, why, hint: trouble.hint })]
+  }
+  const count = look.identities.length
+  return [
+    well(look.state === 'none' ? 'there is no ssh agent' : `the ssh agent holds ${count} key${count === 1 ? '' : 's'}`),
+  ]
 }
