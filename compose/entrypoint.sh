@@ -19,6 +19,12 @@ for folder in "${caches[@]}"; do
   done
 done
 
+# Nothing runs here yet: what servers of editors noted of their processes, in a volume that outlives them, would mislead clients.
+shopt -s nullglob
+stale=(/var/nexus-editors/*/{.*.pid,.*.token,*.sock,cli/servers/*/pid.txt} /var/nexus-editors/zed/server_state/*/{*.pid,*.sock})
+shopt -u nullglob
+[ ${#stale[@]} = 0 ] || rm -f -- "${stale[@]}"
+
 # sshd starts sessions with an empty environment. One SetEnv line carries ours (a second one would be ignored); it cannot
 # hold a newline, and /etc/profile resets PATH, so those two go through a file that the shells read.
 quote() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }

@@ -19,6 +19,32 @@ if [ "$uid" != 0 ]; then
   rm /etc/passwd.new
 fi
 
+# What editors install in the home lies in one place, which a volume takes over with its owner: a rebuild keeps it. What an
+# image brings there itself stays. One folder a line: in the volume, and in the home.
+while read -r kept place; do
+  kept=/var/nexus-editors/$kept place=/home/nexus/$place
+  if [ -e "$place" ] || [ -L "$place" ]; then continue; fi
+  install -d -o "$uid" -g "$gid" -- /var/nexus-editors "$kept"
+  above=/home/nexus
+  while [ "$above" != "${place%/*}" ]; do
+    rest=${place#"$above"/}
+    above=$above/${rest%%/*}
+    [ -d "$above" ] || install -d -o "$uid" -g "$gid" -- "$above"
+  done
+  ln -s -- "$kept" "$place"
+  chown -h "$uid:$gid" -- "$place"
+done <<'EDITORS'
+vscode-server .vscode-server
+vscode-server-insiders .vscode-server-insiders
+cursor-server .cursor-server
+windsurf-server .windsurf-server
+vscodium-server .vscodium-server
+code-server .local/share/code-server
+zed-server .zed_server
+zed .local/share/zed
+jetbrains .cache/JetBrains/RemoteDev
+EDITORS
+
 install -d -m 0755 /etc/sudoers.d /run/nexus
 if [ "$level" = agent ]; then
   chown "$uid:$gid" /run/nexus

@@ -4,8 +4,10 @@
  *
  * Every verb is idempotent: done already is done. Verbs take the workspace's record and keep no memory of their own.
  */
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
+import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
 import type { AppCommand, Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { PortRange, WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
@@ -23,6 +25,8 @@ export type Capability =
   | 'ssh'
   | 'pause'
   | 'logs'
+  /** It runs as services that can be looked at one by one: state, health, what each uses. */
+  | 'services'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
   /** git can be run where the workspace's files are, while it runs and while it does not. */
@@ -53,19 +57,61 @@ export interface Captured {
   readonly output: string
 }
 
+/** A command inside, on streams of the caller's. */
+export interface Session {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code; null when the connection failed. */
+  readonly ended: Promise<number | null>
+  /** Sends a signal to the command and whatever it started. */
+  signal(signal: NodeJS.Signals): Promise<void>
+  /** Ends our side of it, whatever becomes of the other. */
+  cut(): void
+}
+
+export interface BeginRequest extends Omit<ExecRequest, 'tty'> {
+  /** Its stdin is a pipe; else it is closed. */
+  readonly input: boolean
+}
+
+/** A port of this machine's loopback that leads to a port as it is reached from inside. */
+export interface Forward {
+  readonly local: number
+  /** `localhost` is the workspace's own container. */
+  readonly host: string
+  readonly port: number
+}
+
+/** Forwarding that goes on until it is ended, also by the end of this process. */
+export interface Forwarding {
+  /** True once every port listens; false when it ended before. */
+  readonly listening: Promise<boolean>
+  /** What ssh said, when it has ended. */
+  readonly ended: Promise<string>
+  end(): void
+}
+
 export interface ShellRequest {
   /** Empty for an interactive login shell. */
   readonly argv: readonly string[]
+  /** A terminal for the command too. */
+  readonly tty?: boolean
   readonly forwardAgent: boolean
 }
 
 export interface LogsRequest {
+  /** Go on over stops and starts until the workspace is gone, or nobody reads any more. */
   readonly follow: boolean
-  /** Lines from the end; null for all. */
+  /** Lines of each service from the end; null for all. */
   readonly tail: number | null
-  readonly service: string | null
-  /** The caller's output is a terminal, which takes colours. */
-  readonly terminal: boolean
+  /** Seconds since 1970; '' for the beginning. */
+  readonly since: string
+  /** Empty for all. */
+  readonly services: readonly string[]
+  /** False when the workspace was deleted. */
+  readonly isThere: () => Promise<boolean>
 }
 
 /** Whose public keys a workspace lets in, beside Nexus's own. */
@@ -173,6 +219,8 @@ export interface LostWorkspace {
   readonly ports: readonly (PortMapping & { readonly host: number })[]
   /** Of its ready services. */
   readonly password: string | null
+  /** They have the volume for what editors install. */
+  readonly editors: boolean
 }
 
 export interface Backend {
@@ -240,6 +288,10 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /** Runs a command inside and hands its streams over; what is not read holds it up. */
+  begin(record: WorkspaceRecord, request: BeginRequest): Session
+  /** Only with the capability `ssh`. */
+  forward?(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding>
   /**
    * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
    * capability `guards`.
@@ -251,7 +303,14 @@ export interface Backend {
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
-  logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
+  /** What its services have printed, in order of time; only with the capability `logs`. */
+  logs(record: WorkspaceRecord, request: LogsRequest): Promise<AsyncIterable<LogEntry>>
+  /** Its services one by one. Only with the capability `services`. */
+  listServices?(record: WorkspaceRecord): Promise<readonly ServiceResource[]>
+  /** What running workspaces use at this moment, by id, container by container. Only with the capability `services`. */
+  measureLoads?(records: readonly WorkspaceRecord[]): Promise<ReadonlyMap<string, readonly ServiceLoad[]>>
+  /** Only with the capability `services`. */
+  listProcesses?(record: WorkspaceRecord): Promise<readonly ProcessResource[]>
   /**
    * An argv of this machine that runs git in the workspace's worktree, with the git dir that is used there; stdin, stdout and
    * exit code are git's. While the workspace runs it runs inside; else beside the files, which it can only read, without

@@ -34,6 +34,12 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     text: 'idle time after which a workspace may be stopped: 30m, 1h30m or off',
   },
   {
+    key: 'editor',
+    type: types.text(1, 40),
+    scope: 'user',
+    text: 'what `nexus open` opens: code, cursor, windsurf, codium, zed, idea, ...; default: $VISUAL, or what is there',
+  },
+  {
     key: 'workspaces.*.path',
     type: types.path,
     scope: 'user',

@@ -12,6 +12,8 @@ export interface PortSetting {
 
 export interface Settings {
   readonly defaults: { readonly backend: string; readonly idleTimeout: string }
+  /** As it was written; undefined: what is there. */
+  readonly editor: string | undefined
   /** Repositories by alias, without a prototype: `constructor` is an alias like others. `ports` are container ports. */
   readonly workspaces: Readonly<Record<string, { readonly path: string; readonly ports: readonly number[] }>>
   readonly ssh: {
@@ -125,6 +127,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
   }
   return {
     defaults: { backend: at('defaults.backend'), idleTimeout: at('defaults.idle_timeout') },
+    editor: at('editor'),
     workspaces: aliases(values),
     ssh: {
       portRange: { start, end },

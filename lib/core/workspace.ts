@@ -187,6 +187,8 @@ export interface WorkspaceRecord {
   readonly ready?: ReadyRecord
   /** Volumes that all workspaces of the repository share. */
   readonly caches?: readonly { readonly name: string; readonly target: string }[]
+  /** What editors install in the home inside lies in a volume of its own, which outlives its containers. Absent in records of older versions. */
+  readonly editors?: true
   readonly secrets?: readonly SecretRecord[]
   /** What runs once after the first start, and has not yet. */
   readonly pendingHooks?: boolean

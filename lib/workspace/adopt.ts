@@ -178,7 +178,9 @@ async function reviveFrom(
     })
   }
   const madeAs = nameIn(lost)
-  const named = { ...draft, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
+  const { editors, ...others } = draft
+  const own = editors === true && lost.editors ? draft : others
+  const named = { ...own, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
   const kept = lost.password === null || named.ready === undefined ? named : withPassword(named, lost.password)
   // a guarded workspace builds none after its create
   if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? { ...kept, image: lost.image } : kept

@@ -177,6 +177,7 @@ export async function newRecord(
     ...(stack === undefined ? {} : { stack }),
     ...ready,
     ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
+    ...(backend.capabilities.has('compose-file') ? { editors: true } : {}),
   }
   return { record, wanted }
 }

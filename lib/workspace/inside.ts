@@ -1,5 +1,5 @@
-/** What is done inside a workspace: commands, shells, logs. Each checks that there is an inside before it goes there. */
-import { type ExecRequest, type LogsRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
+/** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
+import { type ExecRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
@@ -16,9 +16,7 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
       hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
     })
   }
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  const { record, backend } = await goInside(app, found)
   const code = await backend.exec(record, request)
   if (code === null) {
     await requireRunning(app, record)
@@ -28,6 +26,17 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
   }
   await bringBackCommits(app, record)
   return code
+}
+
+/**
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs.
+ * @throws {NexusError} WORKSPACE_START_FAILED
+ */
+export async function goInside(app: App, found: WorkspaceRecord) {
+  const record = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(record.backend)
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  return { record, backend }
 }
 
 export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest): Promise<number> {
@@ -40,19 +49,12 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
   return code
 }
 
-export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  return backend.logs(record, request)
-}
-
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */
-async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
-async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
   const { state, reason } = await observeOne(app, record)
   if (state === 'running') return
   if (state === 'unknown')

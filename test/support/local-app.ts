@@ -90,6 +90,9 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
     isReachable: async () => false,
     exec: unused,
     capture: unused,
+    begin: () => {
+      throw new Error('this backend has no inside')
+    },
     shell: unused,
     logs: unused,
     sshInfo: (record) => ({
