@@ -23,6 +23,8 @@ export interface HomePaths {
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
+  /** One stamp for each workspace: when it was used last. */
+  readonly activity: string
   /** How the paths begin of git dirs without anything that runs, each there for the moment of one look. */
   readonly inertGit: string
 }
@@ -45,6 +47,7 @@ export function homePaths(home: string): HomePaths {
     trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
+    activity: join(home, 'run', 'activity'),
     inertGit: join(home, 'run', 'git'),
   }
 }

@@ -3,6 +3,7 @@ import { requireCapability } from '../backends/backend.ts'
 import type { HookName } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { awaitHealth } from './health.ts'
@@ -51,6 +52,7 @@ export async function changeLocked(
   if (dryRun || settled) return { record, plan, changed: false, created: false }
   const working: Working = { record: { ...record, operation: beginOperation(kind) } }
   await walk(app, working, plan, await what.actions(seen), () => true)
+  if (kind === 'resume') noteUse(app.home, record.id)
   return { record: await settle(app, working.record, what.desired), plan, changed: plan.length > 0, created: false }
 }
 

@@ -2,6 +2,7 @@
 import { type ExecRequest, type LogsRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { noteEnd, noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
 import { observeOne } from './observe.ts'
 import { repaired, requireThere } from './repaired.ts'
@@ -19,7 +20,9 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
   const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
   const code = await backend.exec(record, request)
+  noteEnd(app.home, record.id)
   if (code === null) {
     await requireRunning(app, record)
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
@@ -35,7 +38,9 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'ssh', 'ssh')
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
   const code = await backend.shell(record, request)
+  noteEnd(app.home, record.id)
   await bringBackCommits(app, record)
   return code
 }

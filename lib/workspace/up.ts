@@ -7,6 +7,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import { noteUse } from '../door/activity.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
 import { makeFolder } from '../system/store.ts'
@@ -46,13 +47,13 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   const { dryRun } = request
   const options = { dryRun, start: request.start }
   const started = request.existing && (await startIfThere(app, request.existing, options))
-  if (started !== undefined) return started
+  if (started !== undefined) return used(app, started, dryRun)
   // looked for while git is asked what the create needs
   const neighbours = dryRun ? Promise.resolve([]) : listUnfinished(app, request.repo.root)
   neighbours.catch(() => undefined) // told below, or by the create itself
   const result = await create(app, request)
   await repairNeighbours(app, await neighbours)
-  return result
+  return used(app, result, dryRun)
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {
@@ -119,7 +120,13 @@ export interface StartOptions {
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
 export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
-  return requireThere(await startIfThere(app, found, options), found)
+  return used(app, requireThere(await startIfThere(app, found, options), found), options.dryRun)
+}
+
+/** Whoever asks for a workspace by a verb is about to use it. */
+function used(app: App, result: UpResult, dryRun: boolean): UpResult {
+  if (!dryRun) noteUse(app.home, result.record.id)
+  return result
 }
 
 /** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
