@@ -92,6 +92,13 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     text: 'allow the ssh agent to be forwarded',
   },
   {
+    key: 'ssh.wake',
+    type: types.boolean,
+    scope: 'user',
+    default: true,
+    text: 'start a workspace that does not run when somebody connects to it by ssh',
+  },
+  {
     key: 'workspace.name',
     type: types.text(1, 100),
     scope: 'project',

@@ -21,6 +21,7 @@ export interface Settings {
       readonly sources: readonly string[]
     }
     readonly forwardAgent: boolean
+    readonly wake: boolean
   }
   /** `memory` in bytes. */
   readonly workspace: {
@@ -131,6 +132,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
         sources: at('ssh.injection.sources'),
       },
       forwardAgent: at('ssh.forward_agent'),
+      wake: at('ssh.wake'),
     },
     workspace: {
       name: at('workspace.name'),

@@ -131,19 +131,22 @@ function used(app: App, result: UpResult, dryRun: boolean): UpResult {
 
 /** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
 async function startIfThere(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult | undefined> {
-  const body = async (record: WorkspaceRecord | undefined) => {
-    if (record === undefined) return undefined
-    try {
-      return await startLocked(app, record, options)
-    } catch (error) {
-      if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
-      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
-    }
-  }
+  const body = async (record: WorkspaceRecord | undefined) =>
+    record === undefined ? undefined : startThere(app, record, options)
   return exclusively(app, found.id, body, { as: 'start', dryRun: options.dryRun })
 }
 
-/** The same under the workspace's lock; a create that was cut off goes on as such. */
+/** Under the workspace's lock; looks closer where its parts are not as Nexus left them. */
+export async function startThere(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+  try {
+    return await startLocked(app, record, options)
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
+    return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
+  }
+}
+
+/** The same, once; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
   requirePlaces(record)
   const project = projectOf(record)

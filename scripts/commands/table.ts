@@ -10,6 +10,7 @@ import { GIT } from './table-git.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
 import { NETWORK } from './table-network.ts'
 import { TRASH } from './table-trash.ts'
+import { WAKE } from './table-wake.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -68,9 +69,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ssh',
-    summary: 'open a shell in a workspace, or run a command as ssh would',
+    summary: 'open a shell in a workspace, or run a command as ssh would; one that does not run is started',
     args: [NAME],
-    options: [REPO],
+    options: [{ flag: '--no-wake', text: 'start nothing: fail where it does not run' }, REPO],
     takesCommand: true,
     example: 'nexus ssh feature-auth -- uname -a',
     passesSignals: true,
@@ -91,6 +92,7 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...WAKE,
   ...GIT,
   {
     name: 'trust',

@@ -9,6 +9,7 @@ import { repoLabel } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
+import { noteDoorThere } from '../../door/activity.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
@@ -63,6 +64,7 @@ export function createDoors(context: BackendContext) {
    */
   async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
     const door = doorOf(record)
+    noteDoorThere(home, record.id)
     await makeFolder(join(door.controlPath, '..'))
     const deadline = performance.now() + READY_TIMEOUT_MS
     let said = ''
