@@ -26,7 +26,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** What may be taken from node:fs outside the store: reading, and folders. Whatever is not known here counts as writing. */
 const HARMLESS =
   /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
-const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'number']
+const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'command', 'number']
 
 export function layerProblems({ path, text }: SourceFile): readonly string[] {
   const layer = layerOf(path) ?? ''

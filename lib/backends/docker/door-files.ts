@@ -3,12 +3,14 @@
  * depend on the user's agent or a passphrase.
  */
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
+import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
@@ -16,6 +18,9 @@ import type { Injection } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
 import { nextOf } from './key-pair.ts'
+
+/** What the aliases call, as it is now. */
+const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
 export function createDoorFiles(context: BackendContext) {
   const { home } = context
@@ -54,6 +59,7 @@ export function createDoorFiles(context: BackendContext) {
       writeGenerated(paths.knownHosts, knownHosts, 0o644),
       writeGenerated(paths.sshConfig, text, 0o600),
       writeAliasFile(home),
+      writeGenerated(home.sshProxy, proxyScript(home, PROGRAM), 0o700),
     ])
     await updateKnownHosts(home, record.id, knownHosts)
   }
@@ -78,14 +84,20 @@ export function createDoorFiles(context: BackendContext) {
       aliases: aliasesOf(record),
       host: '127.0.0.1',
       port: sshPort(record),
-      identityFile: home.sshKey,
+      identityFile: withoutTokens(home.sshKey),
       hostKeyAlias: hostKeyAlias(record),
-      knownHosts: paths.knownHosts,
+      knownHosts: withoutTokens(paths.knownHosts),
+      proxyCommand: proxyCommand(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
     }
   }
 
   return { writeFiles, writeClientFiles, ownKeys }
+}
+
+/** ssh takes a `%` in a path for the beginning of a token. */
+function withoutTokens(path: string): string {
+  return path.replaceAll('%', '%%')
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */

@@ -10,6 +10,7 @@ import { repoLabel } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
+import { noteDoorThere } from '../../door/activity.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
 import { makePrivateFolder } from '../../system/unix-socket.ts'
@@ -65,6 +66,7 @@ export function createDoors(context: BackendContext) {
    */
   async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
     const door = doorOf(record)
+    noteDoorThere(home, record.id)
     const folder = dirname(door.controlPath)
     // in a place where others can make folders, too
     await (folder === home.run ? makeFolder(folder) : makePrivateFolder(folder))
