@@ -5,7 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { type Backend, type LostWorkspace, requireCapability } from '../backends/backend.ts'
+import { type Backend, requireCapability } from '../backends/backend.ts'
+import type { LostWorkspace } from '../backends/making.ts'
 import { NexusError } from '../core/errors.ts'
 import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type WorkspaceName } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'

@@ -2,7 +2,7 @@
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
 import { dirname } from 'node:path'
-import type { Resolution, StartOptions } from '../backends/backend.ts'
+import type { Resolution, StartOptions } from '../backends/making.ts'
 import type { Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'

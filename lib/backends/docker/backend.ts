@@ -22,7 +22,8 @@ import {
   toolsFingerprint,
 } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
+import type { Backend } from '../backend.ts'
+import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors, hasDoor } from './door.ts'
 import { isSettled } from './key-pair.ts'

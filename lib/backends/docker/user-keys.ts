@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { agentTrouble, lookAtAgent } from '../../door/agent-client.ts'
 import { keyLine } from '../../door/agent-protocol.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
-import type { Injection } from '../backend.ts'
+import type { Injection } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 
 export interface UserKeys {
