@@ -10,11 +10,13 @@ import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { makePrivateFolder } from '../system/unix-socket.ts'
+import { connectTo, makePrivateFolder } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
 import { type AllowedKeys, isAllowed, resolveAgentKeys } from './agent-keys.ts'
 import { agentSocketPath } from './agent-socket.ts'
+
+const CONNECT_TIMEOUT_MS = 500
 
 type Whose = Pick<WorkspaceRecord, 'id' | 'name' | 'forwardAgent' | 'agentMode' | 'agentKeys'>
 
@@ -79,6 +81,9 @@ async function openShared(
   upstream: string,
 ): Promise<OpenAgent | undefined> {
   if (mode !== 'proxy') return undefined
+  const answers = await connectTo(upstream, CONNECT_TIMEOUT_MS)
+  answers?.destroy()
+  if (answers === undefined) return undefined
   const allowed = await resolveAgentKeys(record.agentKeys ?? [], context.env)
   return openFilter(context, record, { upstream, allowed, shared: true })
 }
