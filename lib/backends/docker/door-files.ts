@@ -54,7 +54,7 @@ export function createDoorFiles(context: BackendContext) {
     const all = [paths.hostKey, `${paths.hostKey}.old`, nextOf(paths.hostKey)]
     const [hostKey, ...others] = await Promise.all(all.map((path) => readIfPresent(`${path}.pub`)))
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
-    const hostKeys = [hostKey, ...others.filter((key) => key !== undefined)]
+    const hostKeys = [hostKey, ...others.flatMap((text) => parsePublicKeys(text ?? ''))]
     const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
     const knownHosts = knownHostsText(record, hostKeys)
     await Promise.all([
