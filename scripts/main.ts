@@ -106,12 +106,19 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     flag: (name) => parsed.options[name] !== undefined,
     value: (name) => values(name).at(-1),
     values,
+    print: (stream, text) => print(process[stream], text),
     json: parsed.options.json !== undefined,
     version,
     cwd: process.cwd(),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    stderrIsTerminal: process.stderr.isTTY === true,
   }
+}
+
+function print(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<boolean> {
+  if (!stream.writable) return Promise.resolve(false)
+  return new Promise((done) => stream.write(text, (error) => done(error === undefined || error === null)))
 }
 
 /** Options that stand for configuration keys, for the layer of flags. */

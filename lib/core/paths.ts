@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly sshConfig: string
   /** The script that the aliases call. */
   readonly sshProxy: string
+  /** The host keys of all workspaces. */
+  readonly knownHosts: string
   readonly run: string
   readonly logs: string
   readonly cache: string
@@ -44,6 +46,7 @@ export function homePaths(home: string): HomePaths {
     sshKey: join(home, 'ssh', 'id_ed25519'),
     sshConfig: join(home, 'ssh', 'config'),
     sshProxy: join(home, 'ssh', 'proxy'),
+    knownHosts: join(home, 'ssh', 'known_hosts'),
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),

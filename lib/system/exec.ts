@@ -8,9 +8,11 @@
 import { spawn } from 'node:child_process'
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import { beginStreams, launch } from './begin.ts'
 
 export interface RunOptions {
   readonly cwd?: string
@@ -42,6 +44,24 @@ export interface AttachOptions {
   readonly onSignal?: (signal: NodeJS.Signals) => void
 }
 
+/** A command whose streams are the caller's to read and to write. */
+export interface Begun {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Exit code, when it has ended; 128 + n for signal n. */
+  readonly ended: Promise<number>
+  kill(signal: NodeJS.Signals): void
+}
+
+export interface BeginOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Its stdin is a pipe of ours; else it is closed. */
+  readonly input?: boolean
+}
+
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */
 export interface Guard {
   dismiss(): void
@@ -55,6 +75,16 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  /**
+   * Starts a command and hands its streams over, of which nothing is kept: what is not read holds it up.
+   * @throws {NexusError} TOOL_MISSING, from `ended`
+   */
+  begin(argv: readonly string[], options?: BeginOptions): Begun
+  /**
+   * Starts a program of the user's that has a life of its own, such as an editor, and leaves it alone: it has no terminal, and stays
+   * when we end. Its exit code when it ends within `waitMs`, else null.
+   */
+  launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
 }
@@ -105,7 +135,18 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
+    launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
+  }
+}
+
+/** Calls `handler` for each signal that would end us, until it is released. */
+export function catchSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
   }
 }
 
@@ -134,15 +175,13 @@ async function runAttached(
 ): Promise<number> {
   requireFolder(options.cwd)
   const began = performance.now()
-  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-  const onSignal = (signal: NodeJS.Signals) => options.onSignal?.(signal)
-  for (const signal of signals) process.on(signal, onSignal)
+  const release = catchSignals((signal) => options.onSignal?.(signal))
   try {
     const code = await spawnAttached(argv, options, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
-    for (const signal of signals) process.off(signal, onSignal)
+    release()
   }
 }
 
@@ -175,7 +214,7 @@ export function toolMissing(tool: string, output?: string): NexusError {
 }
 
 /** bash reports a missing folder as a missing bash; say it better. */
-function requireFolder(cwd: string | undefined): void {
+export function requireFolder(cwd: string | undefined): void {
   if (cwd !== undefined && !statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw new NexusError('INVALID_ARGUMENT', `The folder ${cwd} does not exist.`, {
       hint: 'To see the workspaces and their folders, run `nexus list --all`',

@@ -1,5 +1,5 @@
-/** What is done inside a workspace: commands, shells, logs. Each checks that there is an inside before it goes there. */
-import { type ExecRequest, type LogsRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
+/** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
+import { type ExecRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteEnd, noteUse } from '../door/activity.ts'
@@ -16,10 +16,7 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
       hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
     })
   }
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
-  noteUse(app.home, record.id)
+  const { record, backend } = await goInside(app, found)
   const code = await backend.exec(record, request)
   noteEnd(app.home, record.id)
   if (code === null) {
@@ -30,6 +27,18 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
   }
   await bringBackCommits(app, record)
   return code
+}
+
+/**
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
+ * @throws {NexusError} WORKSPACE_START_FAILED
+ */
+export async function goInside(app: App, found: WorkspaceRecord) {
+  const record = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(record.backend)
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
+  return { record, backend }
 }
 
 /** As the user's own ssh; what does not run is started, unless `wake` is false. */
@@ -46,18 +55,12 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
   return code
 }
 
-export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  return backend.logs(record, request)
-}
-
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */
-async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
-async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
   await (await import('./wake.ts')).ensureRunning(app, record, false)
 }

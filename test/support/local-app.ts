@@ -90,6 +90,9 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
     isReachable: async () => false,
     exec: unused,
     capture: unused,
+    begin: () => {
+      throw new Error('this backend has no inside')
+    },
     shell: unused,
     logs: unused,
     sshInfo: (record) => ({
@@ -99,6 +102,7 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,

@@ -1,6 +1,4 @@
-/**
- * That ssh can read the configuration that Nexus generates, and that what the aliases call is there; what is not so is written anew.
- */
+/** That ssh can read the configuration that Nexus generates, knows all host keys, and calls what is there; else it is written anew. */
 import { existsSync } from 'node:fs'
 import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts'
 import { workspacePaths } from '../../core/paths.ts'
@@ -16,41 +14,38 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
   const made = records.filter(({ id }) => existsSync(`${workspacePaths(home, id).hostKey}.pub`))
 
   async function run(): Promise<readonly Diagnosis[]> {
-    if (!existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
-    return [await checkSyntax(), ...(made.length === 0 ? [] : [await checkProgram()])]
-  }
-
-  async function checkSyntax(): Promise<Diagnosis> {
+    if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
+    if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
     // -G prints what would hold for a host and connects to none
     const argv = ['ssh', '-G', '-F', home.sshConfig, '--', 'nexus-doctor.invalid']
     const { code, stderr } = await runner.run(argv, { okCodes: 'any', timeoutMs: TIMEOUT_MS })
-    if (code === 0) return well(`ssh reads ${home.sshConfig}`)
-    return failure({
-      message: `ssh cannot read ${home.sshConfig}: ${stderr.trim().split('\n')[0] ?? ''}.`,
-      why: 'No alias such as <name>.nexus works, and with an Include of it no ssh at all.',
-      hint: 'To write it anew, run `nexus doctor --fix`',
-      fix: writeAnew,
-    })
+    if (code !== 0) return [trouble(`ssh cannot read ${home.sshConfig}: ${stderr.trim().split('\n')[0] ?? ''}.`)]
+    const { knowsHostKeys } = await import('../../door/alias-file.ts')
+    for (const { id, name } of made) {
+      if (!(await knowsHostKeys(home, id))) return [trouble(`${home.knownHosts} lacks the host key of ${name}.`)]
+    }
+    const missing = made.length === 0 ? [] : await listMissing()
+    if (missing.length > 0) return [trouble(`What the aliases call is not there: ${missing.join(', ')}.`)]
+    return [well(`ssh reads ${home.sshConfig}`)]
   }
 
-  /** Another Node, or a checkout that was moved. */
-  async function checkProgram(): Promise<Diagnosis> {
-    const script = await readIfPresent(home.sshProxy)
-    const program = programOf(script ?? '')
-    const missing = program === undefined ? [home.sshProxy] : Object.values(program).filter((path) => !existsSync(path))
-    if (missing.length === 0) return well('what the aliases call is there')
-    return failure({
-      message: `What the aliases of the workspaces call is not there: ${missing.join(', ')}.`,
-      why: 'Connections by <name>.nexus fail, or use whatever node is found.',
-      hint: 'To write it anew, run `nexus doctor --fix`',
-      fix: writeAnew,
-    })
+  /** After another Node came, or the checkout was moved. */
+  async function listMissing(): Promise<readonly string[]> {
+    const program = programOf((await readIfPresent(home.sshProxy)) ?? '')
+    return program === undefined ? [home.sshProxy] : Object.values(program).filter((path) => !existsSync(path))
   }
 
-  async function writeAnew(): Promise<void> {
-    const { createDoorFiles } = await import('./door-files.ts')
-    const files = createDoorFiles(context)
-    for (const record of made) await files.writeClientFiles(record)
+  function trouble(message: string) {
+    return failure({
+      message,
+      why: 'Aliases such as <name>.nexus, or `ssh nexus@localhost -p <port>`, do not work; with an Include of a broken file no ssh does.',
+      hint: 'To write it anew, run `nexus doctor --fix`',
+      fix: async () => {
+        const { createDoorFiles } = await import('./door-files.ts')
+        const files = createDoorFiles(context)
+        for (const record of made) await files.writeClientFiles(record)
+      },
+    })
   }
 
   return { name: 'ssh-alias', run }
