@@ -1,5 +1,6 @@
-// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), serve.cjs (the same with the server in it) and
-// V8's code cache of each, for this Node version. Templates and container files are embedded as text; only compose/base-image.sh stays a file.
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), program.cjs.cache (V8's code cache of it, for
+// this Node version), serve.cjs (the same with the server in it) and ssh-proxy.js (what ssh runs for an alias). Templates and
+// container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -56,6 +57,13 @@ const withoutServer = {
   },
 }
 
+/** Parts of Node are loaded only where something of them is called: each costs every connection through an alias its time. */
+const onlyWhatIsUsed = {
+  name: 'only-what-is-used',
+  setup: (bundler) =>
+    bundler.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true, sideEffects: false })),
+}
+
 async function buildProduct() {
   const dist = await mkdtemp(join(root, 'dist-'))
   try {
@@ -70,6 +78,13 @@ async function buildProduct() {
 async function bundle(dist) {
   await Promise.all([
     build({ ...commonJs, banner: {}, entryPoints: { nexus: 'scripts/nexus.ts' }, outdir: dist }),
+    build({
+      ...commonJs,
+      banner: {},
+      plugins: [onlyWhatIsUsed],
+      entryPoints: { 'ssh-proxy': 'scripts/ssh-proxy.ts' },
+      outdir: dist,
+    }),
     build({
       ...program,
       outdir: dist,

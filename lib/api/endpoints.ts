@@ -36,6 +36,7 @@ export const WITHOUT_ENDPOINT: Readonly<Record<string, string>> = {
   'serve stop': 'a server that ends by a request could be ended by whoever gets one through; it is a signal',
   api: 'it calls this server',
   'api token': 'the token is never given out over what it guards',
+  wake: 'the aliases of ssh call it; for everybody else there is POST /workspaces/{id}/start',
   completion: 'a script for the user’s own shell',
   complete: 'it completes words in that shell',
   help: 'GET /openapi.json is the help here',
