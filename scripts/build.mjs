@@ -1,9 +1,12 @@
-// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), program.cjs.cache (V8's code cache of it, for
-// this Node version), serve.cjs (the same with the server in it) and ssh-proxy.js (what ssh runs for an alias). Templates and
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), serve.cjs (the same with the server in it), V8's
+// code cache of both for this Node version, and ssh-proxy.js (what ssh runs for an alias). Templates and
 // container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -144,9 +147,34 @@ async function writeCodeCache(dist) {
     nexus('create', 'tour-docker', '--no-start')
     nexus('list')
     nexus('delete', 'tour-docker', '--force')
+    await serveOnce(dist, { ...env, NEXUS_CODE_CACHE: join(dist, 'serve.cjs.cache') })
   } finally {
     await rm(home, { recursive: true, force: true })
   }
+}
+
+/** The server starts, answers and ends. */
+async function serveOnce(dist, env) {
+  const server = spawn(process.execPath, [join(dist, 'nexus.js'), 'serve'], { cwd: env.HOME, env, stdio: 'pipe' })
+  let said = ''
+  server.stdout.resume()
+  const ended = once(server, 'exit')
+  for await (const piece of server.stderr.iterator({ destroyOnReturn: false })) {
+    said += piece
+    if (said.includes('Ctrl-C')) break // it serves
+  }
+  server.stderr.resume()
+  if (server.exitCode === null) {
+    const socketPath = join(env.NEXUS_HOME, 'run', 'api.sock')
+    const [answer] = await once(
+      get({ socketPath, path: '/api/v1/workspaces', headers: { host: 'localhost' } }),
+      'response',
+    )
+    answer.resume()
+    server.kill('SIGTERM')
+  }
+  await ended
+  if (!existsSync(env.NEXUS_CODE_CACHE)) throw new Error(`the server did not start:\n${said}`)
 }
 
 /** As much of Docker and OpenSSH as a `create --no-start` and a `delete` ask for. */
