@@ -2,7 +2,7 @@
  * The door of the API, each check by itself in its order, and then before real sockets: what is refused never reaches an
  * endpoint, on either entrance.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -14,6 +14,7 @@ import { type Serving, serve } from '../../lib/api/server.ts'
 import { createThrottle } from '../../lib/api/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
 import { homePaths } from '../../lib/core/paths.ts'
+import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -381,5 +382,18 @@ suite('the server', (test) => {
       'POST /api/v1/gc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
     assert.match(await sendRaw(socket, smuggled), /^HTTP\/1\.1 400 /)
     assert.is(await isAnswering(socket), true)
+  })
+
+  test('a client that goes away in the middle of a body is no bug, and no body is written anywhere', async () => {
+    await using one = await served()
+    const head =
+      'POST /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n'
+    const client = connect(one.serving.socket, () => client.write(`${head}\r\n{"name":"half`))
+    await eventually(() => client.bytesWritten > head.length)
+    client.destroy()
+    const log = () => readFile(join(one.home.logs, 'serve.log'), 'utf8')
+    await eventually(async () => (await log()).includes('"gone":true'))
+    assert.not.ok((await log()).includes('half'))
+    assert.equal(await readdir(one.home.logs), ['serve.log'])
   })
 })
