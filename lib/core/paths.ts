@@ -15,6 +15,8 @@ export interface HomePaths {
   readonly sshDir: string
   readonly sshKey: string
   readonly sshConfig: string
+  /** The host keys of all workspaces. */
+  readonly knownHosts: string
   readonly run: string
   readonly logs: string
   readonly cache: string
@@ -39,6 +41,7 @@ export function homePaths(home: string): HomePaths {
     sshDir: join(home, 'ssh'),
     sshKey: join(home, 'ssh', 'id_ed25519'),
     sshConfig: join(home, 'ssh', 'config'),
+    knownHosts: join(home, 'ssh', 'known_hosts'),
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),

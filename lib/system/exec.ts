@@ -12,6 +12,7 @@ import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import { beginStreams, launch } from './begin.ts'
 
 export interface RunOptions {
   readonly cwd?: string
@@ -79,6 +80,11 @@ export interface Runner {
    * @throws {NexusError} TOOL_MISSING, from `ended`
    */
   begin(argv: readonly string[], options?: BeginOptions): Begun
+  /**
+   * Starts a program of the user's that has a life of its own, such as an editor, and leaves it alone: it has no terminal, and stays
+   * when we end. Its exit code when it ends within `waitMs`, else null.
+   */
+  launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
 }
@@ -130,44 +136,8 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
     },
     attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
     begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
+    launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
-  }
-}
-
-/** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
-function beginStreams(
-  argv: readonly string[],
-  options: BeginOptions,
-  emit: Emit,
-  environment: NodeJS.ProcessEnv,
-): Begun {
-  requireFolder(options.cwd)
-  const [program = '', ...args] = argv
-  const began = performance.now()
-  const child = spawn(program, args, {
-    stdio: [options.input === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-    detached: true,
-    env: cleanEnvironment(environment, options.env),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-  })
-  const { pid } = child
-  if (pid !== undefined) liveGroups.add(pid)
-  const ended = new Promise<number>((done, fail) => {
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
-    )
-    child.once('exit', (code, signal) => {
-      if (pid !== undefined) liveGroups.delete(pid)
-      emit({ type: 'command', argv, ms: performance.now() - began, code: codeOf(code, signal) })
-      done(codeOf(code, signal))
-    })
-  })
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout as Readable,
-    stderr: child.stderr as Readable,
-    ended,
-    kill: (signal) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal)),
   }
 }
 
@@ -244,7 +214,7 @@ export function toolMissing(tool: string, output?: string): NexusError {
 }
 
 /** bash reports a missing folder as a missing bash; say it better. */
-function requireFolder(cwd: string | undefined): void {
+export function requireFolder(cwd: string | undefined): void {
   if (cwd !== undefined && !statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw new NexusError('INVALID_ARGUMENT', `The folder ${cwd} does not exist.`, {
       hint: 'To see the workspaces and their folders, run `nexus list --all`',

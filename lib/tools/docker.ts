@@ -175,14 +175,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     throw explainDockerFailure(new CommandFailed(composeArgv(target, [verb]), result))
   }
 
-  /** Logs of a compose project on the caller's own output, following until interrupted. */
-  function attachLogs(target: Target, args: readonly string[], terminal: boolean): Promise<number> {
-    // without a terminal it would still clear each line before it writes it
-    const [first = '', ...words] = composeArgv(target, ['logs', ...(terminal ? [] : ['--no-color']), ...args])
-    const program = first === 'docker' ? [first, ...words.splice(0, 1)] : [first]
-    return runner.attach([...program, ...(terminal ? [] : ['--ansi', 'never']), ...words], folderOf(target))
-  }
-
   /** The last lines that a project's services printed, for an error's output. */
   async function lastLogs(target: Target): Promise<string> {
     const { stdout } = await compose(target, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
@@ -221,7 +213,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
     ...createFactCommands(docker),
-    attachLogs,
     lastLogs,
     logsOf,
     signal,

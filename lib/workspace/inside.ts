@@ -1,5 +1,5 @@
-/** What is done inside a workspace: commands, shells, logs. Each checks that there is an inside before it goes there. */
-import { type ExecRequest, type LogsRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
+/** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
+import { type ExecRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
@@ -47,13 +47,6 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
   const code = await backend.shell(record, request)
   await bringBackCommits(app, record)
   return code
-}
-
-export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  return backend.logs(record, request)
 }
 
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */

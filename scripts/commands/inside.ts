@@ -1,4 +1,4 @@
-/** exec, ssh, logs: their answer is what the command inside prints, and its exit code. */
+/** exec, ssh: their answer is what the command inside prints, and its exit code. */
 import { NexusError } from '../../lib/core/errors.ts'
 import { requireWorkspace } from '../../lib/workspace/find.ts'
 import * as inside from '../../lib/workspace/inside.ts'
@@ -35,23 +35,4 @@ export const exec: Run = async (call) => {
 export const ssh: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
   return passThrough(await inside.shell(call.app, record, { argv: call.rest, forwardAgent: record.forwardAgent }))
-}
-
-/** Null for all lines. @throws {NexusError} INVALID_ARGUMENT */
-export function parseTail(tail: string | undefined): number | null {
-  if (tail === undefined || /^\d{1,9}$/.test(tail)) return tail === undefined ? null : Number(tail)
-  throw new NexusError('INVALID_ARGUMENT', `--tail ${JSON.stringify(tail)} is not a number of lines.`, {
-    hint: 'To see the last 100, use `--tail 100`',
-  })
-}
-
-export const logs: Run = async (call) => {
-  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
-  const request = {
-    follow: call.flag('follow'),
-    tail: parseTail(call.value('tail')),
-    service: call.args[1] ?? null,
-    terminal: call.stdoutIsTerminal,
-  }
-  return passThrough(await inside.logs(call.app, record, request))
 }

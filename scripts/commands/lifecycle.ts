@@ -13,7 +13,7 @@ import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
 import { isUnfinished } from '../../lib/workspace/repaired.ts'
 import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
-import { describeDoor } from './door-text.ts'
+import { byAlias, describeDoor } from './door-text.ts'
 import { answerPlan } from './plan-text.ts'
 
 export const up: Run = (call) => bring(call, 'up')
@@ -79,7 +79,8 @@ async function answerUp(call: Call, result: UpResult): Promise<Answer> {
   if (call.flag('dry-run')) return answerPlan(result.plan, result.record)
   const resource = await resourceOf(call.app, result.record)
   const said = result.changed ? '' : ' already'
-  const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(describeDoor(resource))].join('\n')
+  const fields = describeDoor(resource, await byAlias(call))
+  const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(fields)].join('\n')
   return { data: resource, text }
 }
 

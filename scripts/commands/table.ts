@@ -8,8 +8,12 @@ import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
 import { INSIDE } from './table-inside.ts'
+import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { LOOK } from './table-look.ts'
 import { NETWORK } from './table-network.ts'
+import { OPEN } from './table-open.ts'
+import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
 
 const look = () => import('./look.ts')
@@ -38,14 +42,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus list --all',
     load: async () => (await look()).list,
   },
-  {
-    name: 'status',
-    summary: 'show one workspace',
-    args: [NAME],
-    options: [REPO],
-    example: 'nexus status feature-auth --json',
-    load: async () => (await look()).status,
-  },
+  ...LOOK,
   {
     name: 'ports',
     summary: 'show where the ports of a workspace are published',
@@ -53,19 +50,6 @@ export const COMMANDS: readonly Command[] = [
     options: [REPO],
     example: 'nexus ports feature-auth',
     load: async () => (await look()).ports,
-  },
-  {
-    name: 'logs',
-    summary: 'show the logs of a workspace',
-    args: [NAME, { name: 'service', text: 'only this service', optional: true }],
-    options: [
-      { flag: '-f, --follow', text: 'go on until interrupted' },
-      { flag: '--tail <lines>', text: 'only the last lines' },
-      REPO,
-    ],
-    example: 'nexus logs feature-auth --tail 20',
-    passesSignals: true,
-    load: async () => (await inside()).logs,
   },
   {
     name: 'ssh',
@@ -96,6 +80,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await inside()).exec,
   },
   ...INSIDE,
+  ...OPEN,
   ...GIT,
   {
     name: 'trust',
@@ -196,6 +181,8 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await config()).unset,
   },
   ...NETWORK,
+  ...SSH_CONFIG,
+  ...KEYS,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

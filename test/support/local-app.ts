@@ -102,6 +102,7 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,

@@ -21,9 +21,11 @@ import {
   toolsFingerprint,
 } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Ahead, Backend, Injection, Provision, Resolution } from '../backend.ts'
+import type { Backend } from '../backend.ts'
+import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors, hasDoor } from './door.ts'
+import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
@@ -44,7 +46,9 @@ export function createDockerBackend(context: BackendContext): Backend {
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+  const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
+  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
@@ -181,6 +185,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       'ssh',
       'pause',
       'logs',
+      'services',
       'compose-file',
       'git',
       'guards',
@@ -218,15 +223,16 @@ export function createDockerBackend(context: BackendContext): Backend {
     listRefusals: async (record) => (await gates()).listRefusals(record),
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
-    logs: (record, request) => {
-      const args = request.follow ? ['--follow'] : []
-      if (request.tail !== null) args.push('--tail', String(request.tail))
-      const service = request.service === null ? [] : ['--', request.service]
-      return docker.attachLogs(target(record), [...args, ...service], request.terminal)
-    },
+    logs: async (record, request) => (await import('./log-stream.ts')).readLogs(await parts(), record, request),
+    listServices: async (record) => (await parts()).services(record),
+    measureLoads: async (records) => (await parts()).loads(records),
+    listProcesses: async (record) => (await parts()).processes(record),
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
+    keyCare,
+    settleHostKey: async (record) =>
+      isSettled(workspacePaths(context.home, record.id).hostKey) ? undefined : (await keyCare()).settleHostKey(record),
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }

@@ -3,6 +3,7 @@
  * proves readiness. What the door is made of is in `door-files.ts`.
  */
 import { join } from 'node:path'
+import { agentModeOf } from '../../core/agent-mode.ts'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import { repoLabel } from '../../core/names.ts'
@@ -95,6 +96,7 @@ export function createDoors(context: BackendContext) {
       port,
       user: USER,
       forwardAgent: record.forwardAgent,
+      agentMode: agentModeOf(record),
       connectionCommand:
         port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
       verifiedCommand: `ssh -F ${shellWord(home.sshConfig)} ${alias}`,

@@ -144,10 +144,19 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
     const door = doors.doorOf(record)
     const command = request.argv.map(quoteWord).join(' ')
-    const agent = request.forwardAgent ? '-A' : '-a'
+    const agent = request.forwardAgent
+      ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
+      : undefined
+    // without one, ssh is kept from asking an agent that may hang
+    const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']
     const terminal = request.tty === true ? ['-tt'] : []
-    const options = [...doorArgs(door), '-o', 'ControlPath=none', agent, ...terminal]
-    return runner.attach(['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])])
+    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...forwarding, ...terminal]
+    try {
+      const argv = ['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])]
+      return await runner.attach(argv, agent === undefined ? {} : { env: { SSH_AUTH_SOCK: agent.socketPath } })
+    } finally {
+      await agent?.close()
+    }
   }
 
   return { exec, capture, begin, forward, shell }

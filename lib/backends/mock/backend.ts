@@ -86,7 +86,10 @@ export function createMockBackend(context: BackendContext): Backend {
       return { ...streams, signal: async (signal) => kill(signal), cut: () => kill('SIGKILL') }
     },
     shell: async () => requireCapability(backend, 'ssh', 'ssh'),
-    logs: async () => requireCapability(backend, 'logs', 'logs'),
+    logs: async () => {
+      requireCapability(backend, 'logs', 'logs')
+      throw new Error('the mock prints nothing')
+    },
     sshInfo: (record) => ({
       workspaceId: record.id,
       enabled: false,
@@ -94,6 +97,7 @@ export function createMockBackend(context: BackendContext): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,
