@@ -92,7 +92,9 @@ export async function* readInside(
   const release = cutOnAbort(app, session)
   try {
     const source = byteSource(session.stdout)
+    let isEmpty = true
     for (let entry = await decodeEntry(source); entry !== undefined; entry = await decodeEntry(source)) {
+      isEmpty = false
       if (!from.isFolder && entry.kind !== 'file') throw new BadArchive('a file was asked for')
       const content = createContent(source, entry.size)
       yield { entry: from.isFolder ? entry : { ...entry, names: [] }, content: content.read() }
@@ -100,6 +102,7 @@ export async function* readInside(
       if (!from.isFolder) break
     }
     await source.drain(REST_MAX)
+    if (isEmpty) throw new BadArchive('there is nothing in it')
     await endReading(app, session, record, said, tell)
   } catch (error) {
     app.interruption.signal.throwIfAborted()

@@ -113,10 +113,12 @@ async function hostileArchives(scene: Scene): Promise<void> {
   await mkdir(target, { recursive: true })
   await mkdir(outside)
   const link = (path: string, to: string) => entry(path, { kind: 'link', target: to })
+  const top = entry('.', { kind: 'folder' })
   const archives: Readonly<Record<string, readonly Buffer[]>> = {
-    dots: [entry('../outside/evil')],
-    absolute: [entry(`${outside}/evil`)],
-    'through-link': [link('l', outside), entry('l/evil')],
+    'no-top': [entry('evil')],
+    dots: [top, entry('../outside/evil')],
+    absolute: [top, entry(`${outside}/evil`)],
+    'through-link': [top, link('l', outside), entry('l/evil')],
     'through-chain': [
       entry('s', { kind: 'folder' }),
       link('s/up', '..'),
@@ -124,8 +126,8 @@ async function hostileArchives(scene: Scene): Promise<void> {
       entry('l/evil'),
     ],
     garbage: [Buffer.alloc(4096, 'x')],
-    endless: [endOfArchive(), Buffer.alloc(200_000, 1)],
-    short: [entry('a', {}).subarray(0, 1100)],
+    endless: [top, endOfArchive(), Buffer.alloc(200_000, 1)],
+    short: [top, entry('a').subarray(0, 1100)],
   }
   for (const [name, parts] of Object.entries(archives)) {
     await writeFile(
