@@ -120,6 +120,7 @@ async function hostileArchives(scene: Scene): Promise<void> {
     absolute: [top, entry(`${outside}/evil`)],
     'through-link': [top, link('l', outside), entry('l/evil')],
     'through-chain': [
+      top,
       entry('s', { kind: 'folder' }),
       link('s/up', '..'),
       link('l', 's/up/../outside'),
