@@ -1,5 +1,5 @@
-// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file) and program.cjs.cache (V8's code cache of
-// it, for this Node version). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), program.cjs.cache (V8's code cache of
+// it, for this Node version) and ssh-proxy.js (what ssh runs for an alias). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -38,6 +38,13 @@ const commonJs = {
   supported: { 'dynamic-import': false },
 }
 
+/** Parts of Node are loaded only where something of them is called: each costs every connection through an alias its time. */
+const onlyWhatIsUsed = {
+  name: 'only-what-is-used',
+  setup: (bundler) =>
+    bundler.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true, sideEffects: false })),
+}
+
 async function buildProduct() {
   const dist = await mkdtemp(join(root, 'dist-'))
   try {
@@ -52,6 +59,13 @@ async function buildProduct() {
 async function bundle(dist) {
   await Promise.all([
     build({ ...commonJs, banner: {}, entryPoints: { nexus: 'scripts/nexus.ts' }, outdir: dist }),
+    build({
+      ...commonJs,
+      banner: {},
+      plugins: [onlyWhatIsUsed],
+      entryPoints: { 'ssh-proxy': 'scripts/ssh-proxy.ts' },
+      outdir: dist,
+    }),
     build({
       ...commonJs,
       banner: { js: '(function (exports, require, module, __url) {' },

@@ -37,6 +37,8 @@ export async function run(process: CliProcess, version: string): Promise<number>
   let parsed: Parsed | undefined
   const reporter = createReporter(process, argv, json)
   process.stdout.on('error', ignoreClosedPipe)
+  // whoever asked for a start by connecting may be gone before it is done
+  process.stderr.on('error', ignoreClosedPipe)
   try {
     parsed = parse(argv)
     if (parsed.command === undefined || parsed.options.help !== undefined) {

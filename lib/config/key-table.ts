@@ -91,6 +91,13 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
   },
   ...AGENT_KEYS,
   {
+    key: 'ssh.wake',
+    type: types.boolean,
+    scope: 'user',
+    default: true,
+    text: 'start a workspace that does not run when somebody connects to it by ssh',
+  },
+  {
     key: 'workspace.name',
     type: types.text(1, 100),
     scope: 'project',

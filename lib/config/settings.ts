@@ -26,6 +26,7 @@ export interface Settings {
     readonly forwardAgent: AgentMode
     /** Empty: every key of the agent. */
     readonly agentKeys: readonly string[]
+    readonly wake: boolean
   }
   /** `memory` in bytes. */
   readonly workspace: {
@@ -138,6 +139,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
       },
       forwardAgent: at('ssh.forward_agent'),
       agentKeys: at('ssh.agent_keys'),
+      wake: at('ssh.wake'),
     },
     workspace: {
       name: at('workspace.name'),

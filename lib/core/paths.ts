@@ -17,6 +17,8 @@ export interface HomePaths {
   readonly sshConfig: string
   /** The host keys of all workspaces. */
   readonly knownHosts: string
+  /** The script that the aliases call. */
+  readonly sshProxy: string
   readonly run: string
   readonly logs: string
   readonly cache: string
@@ -25,6 +27,8 @@ export interface HomePaths {
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
+  /** One stamp for each workspace: when it was used last. */
+  readonly activity: string
   /** How the paths begin of git dirs without anything that runs, each there for the moment of one look. */
   readonly inertGit: string
 }
@@ -42,12 +46,14 @@ export function homePaths(home: string): HomePaths {
     sshKey: join(home, 'ssh', 'id_ed25519'),
     sshConfig: join(home, 'ssh', 'config'),
     knownHosts: join(home, 'ssh', 'known_hosts'),
+    sshProxy: join(home, 'ssh', 'proxy'),
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
     trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
+    activity: join(home, 'run', 'activity'),
     inertGit: join(home, 'run', 'git'),
   }
 }

@@ -154,6 +154,8 @@ export interface WorkspaceRecord {
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
   readonly desired: 'running' | 'paused' | 'stopped'
+  /** When and for whom it was stopped; absent while it is not, and where it was never started. */
+  readonly stopped?: { readonly at: string; readonly by: 'user' | 'idle' }
   readonly ports: readonly PortMapping[]
   /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number

@@ -2,8 +2,8 @@
 import { type ExecRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { noteEnd, noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
-import { observeOne } from './observe.ts'
 import { repaired, requireThere } from './repaired.ts'
 
 /**
@@ -18,6 +18,7 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
   }
   const { record, backend } = await goInside(app, found)
   const code = await backend.exec(record, request)
+  noteEnd(app.home, record.id)
   if (code === null) {
     await requireRunning(app, record)
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
@@ -29,22 +30,27 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
 }
 
 /**
- * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs.
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
  * @throws {NexusError} WORKSPACE_START_FAILED
  */
 export async function goInside(app: App, found: WorkspaceRecord) {
   const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
   return { record, backend }
 }
 
-export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest): Promise<number> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
+/** As the user's own ssh; what does not run is started, unless `wake` is false. */
+export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest, wake: boolean): Promise<number> {
+  const there = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(there.backend)
   requireCapability(backend, 'ssh', 'ssh')
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  const isOpen = there.desired === 'running' && (await backend.isReachable(there))
+  const record = isOpen ? there : await (await import('./wake.ts')).ensureRunning(app, there, wake)
+  noteUse(app.home, record.id)
   const code = await backend.shell(record, request)
+  noteEnd(app.home, record.id)
   await bringBackCommits(app, record)
   return code
 }
@@ -54,18 +60,7 @@ export async function bringBackCommits(app: App, record: WorkspaceRecord): Promi
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
+/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
 export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
-  const { state, reason } = await observeOne(app, record)
-  if (state === 'running') return
-  if (state === 'unknown')
-    throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
-  const verb = state === 'paused' ? 'resume' : 'start'
-  throw new NexusError(
-    'WORKSPACE_START_FAILED',
-    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
-    {
-      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
-      details: { state },
-    },
-  )
+  await (await import('./wake.ts')).ensureRunning(app, record, false)
 }

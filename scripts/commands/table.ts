@@ -15,6 +15,7 @@ import { NETWORK } from './table-network.ts'
 import { OPEN } from './table-open.ts'
 import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
+import { WAKE } from './table-wake.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -53,9 +54,9 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ssh',
-    summary: 'open a shell in a workspace, or run a command as ssh would',
+    summary: 'open a shell in a workspace, or run a command as ssh would; one that does not run is started',
     args: [NAME],
-    options: [REPO],
+    options: [{ flag: '--no-wake', text: 'start nothing: fail where it does not run' }, REPO],
     takesCommand: true,
     example: 'nexus ssh feature-auth -- uname -a',
     passesSignals: true,
@@ -81,6 +82,7 @@ export const COMMANDS: readonly Command[] = [
   },
   ...INSIDE,
   ...OPEN,
+  ...WAKE,
   ...GIT,
   {
     name: 'trust',

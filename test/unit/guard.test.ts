@@ -69,8 +69,8 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', 'await import(name)'), file('lib/core/b.ts', 'const fs = require("fs")')],
     good: [file('lib/core/a.ts', "await import('./names.ts')"), file('lib/core/b.ts', 'requireValue(args)')],
   },
-  door(/^lib\/system\/(exec|begin|capture)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
-    rule: 'only lib/system/exec.ts, with begin.ts and capture.ts behind it, starts processes',
+  door(/^lib\/system\/(exec|begin|capture|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
+    rule: 'only lib/system/exec.ts, with begin.ts and capture.ts behind it and detached.ts beside it, starts processes',
     why: 'argv arrays, time limits, groups that are killed whole and a clean environment are decided once',
     bad: [importing('zx/core', '{ $ }'), importing('node:child_process', '{ spawn }'), importing('child_process')],
   }),
@@ -92,9 +92,9 @@ const RULES: readonly Rule[] = [
     bad: [importing('proper-lockfile', 'lockfile')],
   }),
   {
-    rule: 'only lib/system/store.ts writes files, and within.ts, tree.ts and unpack.ts beside it open what lies in a workspace',
+    rule: 'only lib/system/store.ts writes files, and stamp.ts small notes; within.ts, tree.ts and unpack.ts beside it open what lies in a workspace',
     why: 'a file is replaced in one step and a full disk is told as such, everywhere',
-    where: /^lib\/(?!system\/(store|within|tree|unpack)\.ts$).*\.ts$/,
+    where: /^lib\/(?!system\/(store|within|tree|unpack|stamp)\.ts$).*\.ts$/,
     find: (source) => [...writingImports(source), ...openCalls(source)],
     bad: [
       file('lib/core/a.ts', importing('node:fs/promises', '{ readFile, writeFile }')),
@@ -125,8 +125,8 @@ const RULES: readonly Rule[] = [
     why: 'one probe alone is blind to some listeners; what counts as free is decided once',
     bad: [importing('tcp-port-used')],
   }),
-  door(/^lib\/system\/(net|lock|unix-socket)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
-    rule: 'only lib/system/net.ts and unix-socket.ts open sockets, and lock.ts beside them the one that is a lock',
+  door(/^lib\/system\/(net|lock|unix-socket|splice)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
+    rule: 'only lib/system/net.ts and unix-socket.ts open sockets, splice.ts those of ssh, and lock.ts beside them the one that is a lock',
     why: 'every socket has a time limit and an owner that closes it',
     bad: [importing('node:net', '{ connect }'), importing('net')],
   }),

@@ -8,6 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { requireTellable } from '../../door/proxy-script.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
@@ -71,6 +72,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         details: { endpoint },
       })
     }
+    requireTellable(context.home)
     const looking = wish === undefined ? undefined : lookForImages(wish)
     const ahead = Promise.all([looking, loadRendering()])
     ahead.catch(() => undefined) // told below, where it is awaited

@@ -3,12 +3,16 @@
  * depend on the user's agent or a passphrase.
  */
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
+import { agentModeOf } from '../../core/agent-mode.ts'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { agentSocketPath } from '../../door/agent-socket.ts'
 import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
+import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
@@ -16,6 +20,9 @@ import type { Injection } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
 import { nextOf } from './key-pair.ts'
+
+/** What the aliases call, as it is now. */
+const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
 export function createDoorFiles(context: BackendContext) {
   const { home } = context
@@ -47,13 +54,14 @@ export function createDoorFiles(context: BackendContext) {
     const all = [paths.hostKey, `${paths.hostKey}.old`, nextOf(paths.hostKey)]
     const [hostKey, ...others] = await Promise.all(all.map((path) => readIfPresent(`${path}.pub`)))
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
-    const hostKeys = [hostKey, ...others.filter((key) => key !== undefined)]
+    const hostKeys = [hostKey, ...others.flatMap((text) => parsePublicKeys(text ?? ''))]
     const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
     const knownHosts = knownHostsText(record, hostKeys)
     await Promise.all([
       writeGenerated(paths.knownHosts, knownHosts, 0o644),
       writeGenerated(paths.sshConfig, text, 0o600),
       writeAliasFile(home),
+      writeGenerated(home.sshProxy, proxyScript(home, PROGRAM), 0o700),
     ])
     await updateKnownHosts(home, record.id, knownHosts)
   }
@@ -78,14 +86,21 @@ export function createDoorFiles(context: BackendContext) {
       aliases: aliasesOf(record),
       host: '127.0.0.1',
       port: sshPort(record),
-      identityFile: home.sshKey,
+      identityFile: withoutTokens(home.sshKey),
       hostKeyAlias: hostKeyAlias(record),
-      knownHosts: paths.knownHosts,
+      knownHosts: withoutTokens(paths.knownHosts),
+      proxyCommand: proxyCommand(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
+      agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
   }
 
   return { writeFiles, writeClientFiles, ownKeys }
+}
+
+/** ssh takes a `%` in a path for the beginning of a token. */
+function withoutTokens(path: string): string {
+  return path.replaceAll('%', '%%')
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */
