@@ -283,6 +283,22 @@ suite('the REST API', (test) => {
     refused(late, 504, 'TIMEOUT')
   }, 20_000)
 
+  test('a create that is cancelled leaves nothing, and its name is free again', async () => {
+    await using it = await server({ NEXUS_FAILPOINT: 'create.start:hang' })
+    const begun = await it.ask('POST', '/workspaces', { name: 'one' }, { Prefer: 'respond-async' })
+    const steps = async () =>
+      (await it.ask('GET', `/operations/${begun.json.id}`)).json.events as OperationResource['events']
+    await eventually(async () => (await steps()).some(({ text }) => /hang before start/.test(String(text))))
+    const [record] = await it.context.appFor().records.list()
+    assert.is(record?.name, 'one')
+    const ended = (await it.ask('DELETE', `/operations/${begun.json.id}`)).json
+    assert.equal(
+      [ended.status, ended.error.code, ended.error.details],
+      ['cancelled', 'BACKEND_UNAVAILABLE', { cancelled: true }],
+    )
+    assert.equal((await it.ask('GET', '/workspaces')).json, { workspaces: [] })
+  })
+
   test('an operation that failed in a server that lives on is not taken for one at work', async () => {
     await using it = await server({ NEXUS_FAILPOINT: 'delete.forget:error' })
     await it.ask('POST', '/workspaces', { name: 'one' })
