@@ -19,6 +19,12 @@ for folder in "${caches[@]}"; do
   done
 done
 
+# Nothing runs here yet: what servers of editors noted of their processes, in a volume that outlives them, would mislead clients.
+shopt -s nullglob
+stale=(/var/nexus-editors/*/{.*.pid,.*.token,*.sock,cli/servers/*/pid.txt} /var/nexus-editors/zed/server_state/*/{*.pid,*.sock})
+shopt -u nullglob
+[ ${#stale[@]} = 0 ] || rm -f -- "${stale[@]}"
+
 # sshd starts sessions with an empty environment. One SetEnv line carries ours (a second one would be ignored); it cannot
 # hold a newline, and /etc/profile resets PATH, so those two go through a file that the shells read.
 quote() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
@@ -36,6 +42,32 @@ while IFS= read -r -d '' pair; do
     snippet+="export $name=${value@Q}"$'\n'
   fi
 done < /proc/self/environ
+# The agent that a login brings has a path of its own each time. A fixed one leads to that of whoever came last with a terminal, so
+# that tmux and editors keep it. A command alone, which is over soon, takes it only from one that is gone; so does every other
+# shell when the login that it led to has ended. A shell within a shell, which may have begun an agent, is left as it is.
+if [[ $(< /etc/nexus/ssh/sshd_config) == *$'\n'AllowAgentForwarding\ yes* ]]; then
+  if [ ! -d /run/nexus/agent ]; then
+    install -d -m 0700 /run/nexus/agent
+    chown nexus: /run/nexus/agent
+    ln -sfn agent/socket /run/nexus/agent.sock
+  fi
+  snippet+='
+if [ -z "${SSH_AUTH_SOCK:-}" ]; then
+  export SSH_AUTH_SOCK=/run/nexus/agent.sock
+elif [ -n "${SSH_CONNECTION:-}" ] && [ "${SHLVL:-1}" -le 1 ] && [ "$SSH_AUTH_SOCK" != /run/nexus/agent.sock ]; then
+  if [ -n "${SSH_TTY:-}" ] || [ ! -S /run/nexus/agent.sock ]; then
+    ln -sfn -- "$SSH_AUTH_SOCK" /run/nexus/agent/socket 2>/dev/null
+  fi
+  [ ! -S /run/nexus/agent.sock ] || export SSH_AUTH_SOCK=/run/nexus/agent.sock
+fi
+if [ -n "${BASH_VERSION:-}" ] && [ ! -S /run/nexus/agent.sock ]; then
+  for nexus_agent in /tmp/ssh-*/agent.* "${HOME:-/}"/.ssh/agent/s.*; do
+    [ ! -S "$nexus_agent" ] || [ ! -O "$nexus_agent" ] || { ln -sfn -- "$nexus_agent" /run/nexus/agent/socket 2>/dev/null; break; }
+  done
+  unset nexus_agent
+fi
+'
+fi
 printf '%s' "$snippet" > /run/nexus/env.sh
 {
   cat /etc/nexus/ssh/sshd_config /usr/local/lib/nexus/sshd_config.extra

@@ -19,6 +19,32 @@ if [ "$uid" != 0 ]; then
   rm /etc/passwd.new
 fi
 
+# What editors install in the home lies in one place, which a volume takes over with its owner: a rebuild keeps it. What an
+# image brings there itself stays. One folder a line: in the volume, and in the home.
+while read -r kept place; do
+  kept=/var/nexus-editors/$kept place=/home/nexus/$place
+  if [ -e "$place" ] || [ -L "$place" ]; then continue; fi
+  install -d -o "$uid" -g "$gid" -- /var/nexus-editors "$kept"
+  above=/home/nexus
+  while [ "$above" != "${place%/*}" ]; do
+    rest=${place#"$above"/}
+    above=$above/${rest%%/*}
+    [ -d "$above" ] || install -d -o "$uid" -g "$gid" -- "$above"
+  done
+  ln -s -- "$kept" "$place"
+  chown -h "$uid:$gid" -- "$place"
+done <<'EDITORS'
+vscode-server .vscode-server
+vscode-server-insiders .vscode-server-insiders
+cursor-server .cursor-server
+windsurf-server .windsurf-server
+vscodium-server .vscodium-server
+code-server .local/share/code-server
+zed-server .zed_server
+zed .local/share/zed
+jetbrains .cache/JetBrains/RemoteDev
+EDITORS
+
 install -d -m 0755 /etc/sudoers.d /run/nexus
 if [ "$level" = agent ]; then
   chown "$uid:$gid" /run/nexus
@@ -43,6 +69,7 @@ cat > /etc/profile.d/nexus.sh <<'PROFILE'
 case $- in *i*) [ "$PWD" != "$HOME" ] || [ ! -d "${NEXUS_WS_WORKTREE:-}" ] || cd "$NEXUS_WS_WORKTREE" ;; esac
 PROFILE
 sed -i '1i [ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh' /etc/bash.bashrc
+[ ! -d /etc/zsh ] || printf '[ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh\n' >> /etc/zsh/zshenv
 
 # OpenSSH 9.8 and newer punish repeated short connections; behind Docker's NAT all clients share one address. Older ones
 # refuse the word, so the program itself is asked.

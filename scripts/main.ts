@@ -37,6 +37,8 @@ export async function run(process: CliProcess, version: string): Promise<number>
   let parsed: Parsed | undefined
   const reporter = createReporter(process, argv, json)
   process.stdout.on('error', ignoreClosedPipe)
+  // whoever asked for a start by connecting may be gone before it is done
+  process.stderr.on('error', ignoreClosedPipe)
   try {
     parsed = parse(argv)
     if (parsed.command === undefined || parsed.options.help !== undefined) {
@@ -104,14 +106,20 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     flag: (name) => parsed.options[name] !== undefined,
     value: (name) => values(name).at(-1),
     values,
+    print: (stream, text) => print(process[stream], text),
     json: parsed.options.json !== undefined,
     version,
     cwd: process.cwd(),
     program: process.argv.slice(0, 2),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
-    print: (line) => process.stdout.write(`${line}\n`),
+    stderrIsTerminal: process.stderr.isTTY === true,
   }
+}
+
+function print(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<boolean> {
+  if (!stream.writable) return Promise.resolve(false)
+  return new Promise((done) => stream.write(text, (error) => done(error === undefined || error === null)))
 }
 
 /** Options that stand for configuration keys, for the layer of flags. */

@@ -9,7 +9,7 @@ const OPTIONS = {
   noEscape: true,
   strict: true,
   knownHelpersOnly: true,
-  knownHelpers: { yaml: true, line: true, words: true, quoted: true, number: true },
+  knownHelpers: { yaml: true, line: true, words: true, quoted: true, command: true, number: true },
 }
 
 /** The template as JavaScript text: an object expression. */

@@ -34,7 +34,7 @@ async function readBytes(request: Request): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array()
   const reader = request.body.getReader()
   for (;;) {
-    const { done, value } = await reader.read()
+    const { done, value } = await reader.read().catch(refuseTorn)
     if (done) return Buffer.concat(pieces)
     size += value.byteLength
     if (size > BODY_MAX_BYTES) {
@@ -43,6 +43,11 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     }
     pieces.push(value)
   }
+}
+
+/** Who goes away in the middle of a body is no bug of ours. */
+function refuseTorn(): never {
+  throw new Refusal(400, 'The body did not come to its end.')
 }
 
 export function tooLarge(): Refusal {

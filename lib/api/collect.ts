@@ -39,6 +39,7 @@ export function collecting(options: CollectOptions): { readonly app: App; said()
     interruption,
     ...(settings === undefined ? {} : { settings }),
     attach: async (argv, { cwd, env, onSignal } = {}) => {
+      if (cancelled.aborted) throw new Interrupted('SIGINT')
       const watch = watchOver({ timeoutMs, cancelled, interruption, signal: onSignal })
       try {
         const result = await app.runner.run(argv, {

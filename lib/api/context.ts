@@ -25,6 +25,8 @@ export interface ApiContext {
   readonly version: string
   readonly env: NodeJS.ProcessEnv
   readonly startedAt: number
+  /** The folder that the server was started in. */
+  readonly cwd: string
   /** How this very program is started. */
   readonly program: readonly string[]
   readonly snapshot: Snapshot
@@ -51,27 +53,38 @@ export interface ContextOptions {
 }
 
 export function createContext({ version, env, cwd, program, snapshot }: ContextOptions): ApiContext {
-  const appFor = ({ emit = () => {}, interruption = createInterruption(), settings, attach }: AppRequest = {}) =>
+  const appFor = ({
+    emit = () => {},
+    interruption = createInterruption(),
+    settings,
+    attach = refuseStreams,
+  }: AppRequest = {}) =>
     createApp({
-      cwd,
+      cwd: '/', // no folder of the server's is where its callers stand
       env,
       emit,
       interruption,
       ...(settings === undefined ? {} : { flags: settings.flags, flagNames: settings.names }),
       noHooks: settings?.noHooks === true,
-      ...(attach === undefined ? {} : { attach }),
+      attach,
     })
   const live = createLive(appFor)
   return {
     version,
     env,
     program,
+    cwd,
     startedAt: Date.now(),
     snapshot: snapshot ?? live,
     live,
     operations: createOperations(),
     appFor,
   }
+}
+
+/** A server's own streams are nobody's to talk to. */
+const refuseStreams: Attach = async () => {
+  throw new Error('a request has no terminal')
 }
 
 export interface KnownRepository {
@@ -81,7 +94,7 @@ export interface KnownRepository {
 }
 
 /** What has workspaces, an alias in the user's configuration, or the server in it. */
-export async function listRepositories(app: App): Promise<readonly KnownRepository[]> {
+export async function listRepositories(api: ApiContext, app: App): Promise<readonly KnownRepository[]> {
   const known = new Map<string, { aliases: string[]; workspaces: number }>()
   const entry = (path: string) => {
     const found = known.get(path) ?? { aliases: [], workspaces: 0 }
@@ -92,7 +105,7 @@ export async function listRepositories(app: App): Promise<readonly KnownReposito
   for (const [alias, { path }] of Object.entries((await app.config()).settings.workspaces)) {
     entry(findRepository(path)?.root ?? path).aliases.push(alias)
   }
-  const here = findRepository(app.cwd)
+  const here = findRepository(api.cwd)
   if (here !== undefined) entry(here.root)
   return [...known].map(([path, { aliases, workspaces }]) => ({ path, aliases, workspaces })).sort(byPath)
 }
@@ -105,9 +118,9 @@ function byPath(a: KnownRepository, b: KnownRepository): number {
  * The repository that a request names by its path or alias; without a word, the only one that is known.
  * @throws {NexusError} INVALID_ARGUMENT listing those that are known; REPOSITORY_NOT_FOUND
  */
-export async function chooseRepository(app: App, given: string | undefined): Promise<Repository> {
+export async function chooseRepository(api: ApiContext, app: App, given: string | undefined): Promise<Repository> {
   if (given !== undefined) return findRepo(app, await checkedRepo(app, given))
-  const known = await listRepositories(app)
+  const known = await listRepositories(api, app)
   const [only] = known
   if (only !== undefined && known.length === 1) return requireRepository(only.path)
   const paths = known.map(({ path }) => path)

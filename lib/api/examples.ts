@@ -26,6 +26,34 @@ const WORKSPACE = {
   ...{ createdAt: '2026-11-23T08:00:00Z', ports: PORTS, ssh: SSH, isolation: 'standard', gitMode: 'shared' },
   ...{ network: 'open', idleTimeout: '30m' },
 }
+const SERVICE = {
+  ...{ name: 'workspace', container: 'nexus-feature-auth-k3v9q2xa-workspace-1', state: 'running', health: null },
+  ...{ since: '2026-11-23T08:00:03Z', exitCode: null, restarts: 0, outOfMemory: false, ports: PORTS },
+}
+const GIT = {
+  ...{
+    upstream: null,
+    against: { name: 'main', kind: 'main-worktree' },
+    ahead: 2,
+    behind: 0,
+    modified: 1,
+    untracked: 1,
+  },
+  ...{ conflicts: 0, notBroughtBack: null, stashes: null, unfinished: [] },
+}
+const USED = { cpu: 1.5, memory: 83_886_080, processes: 7, received: 1_024, sent: 2_048, since: '2026-11-23T08:00:03Z' }
+const LOAD = {
+  ...{ ...ID, repo: PLACE.repo, ...USED },
+  services: [{ name: SERVICE.name, container: SERVICE.container, ...USED, memoryLimit: 8_589_934_592 }],
+}
+const KEY = { type: 'ssh-ed25519', bits: 256, fingerprint: SSH.hostKeyFingerprint, comment: 'nexus' }
+const KEYS = {
+  ...ID,
+  repo: PLACE.repo,
+  hostKey: { ...KEY, rotating: false },
+  keys: [{ ...KEY, from: 'nexus', source: null }],
+}
+const INCLUDED = { file: '/home/u/.ssh/config', line: 'Include /home/u/.nexus/ssh/config', changed: true, notes: [] }
 const STOPPED = { ...WORKSPACE, state: 'stopped' }
 const COMMIT = {
   id: '9fceb02d0ae598e95dc970b74767f19372d61af8',
@@ -94,7 +122,53 @@ const EVENT = {
 
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   listWorkspaces: { workspaces: [WORKSPACE] },
-  getWorkspace: WORKSPACE,
+  getWorkspace: {
+    ...WORKSPACE,
+    services: [SERVICE],
+    git: GIT,
+    lastActivity: '2026-11-23T09:30:00Z',
+    connected: false,
+    operation: null,
+  },
+  getCurrent: WORKSPACE,
+  listLoads: { workspaces: [LOAD] },
+  getLoad: {
+    ...LOAD,
+    list: [
+      {
+        service: 'workspace',
+        pid: 4711,
+        user: 'nexus',
+        cpu: 1.5,
+        memory: 8_388_608,
+        elapsed: '01:02',
+        command: 'node',
+      },
+    ],
+  },
+  copyFiles: {
+    copied: [
+      { from: { workspace: null, path: '/home/u/notes.md' }, to: { workspace: ID.name, path: '/tmp/notes.md' } },
+    ],
+    ...{ files: 1, folders: 0, links: 0, bytes: 812, skipped: [] },
+  },
+  listAllKeys: { workspaces: [KEYS] },
+  listKeys: KEYS,
+  rotateHostKey: { rotated: { ...ID, before: SSH.hostKeyFingerprint, after: SSH.hostKeyFingerprint, running: true } },
+  rotateOwnKey: {
+    rotated: {
+      before: SSH.hostKeyFingerprint,
+      after: SSH.hostKeyFingerprint,
+      workspaces: [{ ...ID, state: 'running' }],
+    },
+  },
+  getSshConfig: {
+    line: 'Include /home/u/.nexus/ssh/config',
+    config: { path: '/home/u/.nexus/ssh/config', text: '# made by Nexus' },
+    workspaces: [],
+  },
+  installSshConfig: INCLUDED,
+  uninstallSshConfig: INCLUDED,
   getSshInfo: SSH,
   listPorts: { ports: PORTS },
   followEvents: `id: ${EVENT.id}\nevent: ${EVENT.type}\ndata: ${JSON.stringify(EVENT)}\n\n`,
@@ -112,8 +186,11 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   repairWorkspace: { repaired: [{ ...ID, ...PLACE, done: [], left: null }] },
   repairWorkspaces: { repaired: [{ ...ID, ...PLACE, done: ['generated files are written again'], left: null }] },
   execInWorkspace: SAID,
-  getLogs: { logs: 'web-1  | listening on 3000\n', truncated: false },
-  listServices: { services: [{ name: 'workspace', main: true, image: 'nexus-base:1f0c3a9b7d5e', ports: PORTS }] },
+  getLogs: {
+    logs: [{ service: 'web', stream: 'stdout', time: '2026-11-23T08:00:04Z', text: 'listening on 3000' }],
+    truncated: false,
+  },
+  listServices: { services: [SERVICE] },
   runOnce: { ...SAID, kept: null },
   getDiff: REVIEW,
   getLog: { workspace: ID.name, branch: PLACE.branch, base: REVIEW.base, commits: [COMMIT] },

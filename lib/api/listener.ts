@@ -154,7 +154,7 @@ function note({ entrance, log }: ListenerOptions, request: IncomingMessage, resp
       by: entrance.kind,
       method: request.method,
       path,
-      status: response.statusCode,
+      status: response.headersSent ? response.statusCode : null,
       ms,
       ...gone,
     })

@@ -1,26 +1,25 @@
-/** Logs that go on: text as it comes, until the workspace's services end or the client goes, which ends what reads them. */
-import type { Piped } from '../system/exec.ts'
+/** Logs that go on: a JSON line for each, until nothing more can come or the client goes, which ends what reads them. */
+import type { LogEntry } from '../core/status.ts'
 
-export function logsStream(running: Piped): ReadableStream<Uint8Array> {
-  const pieces = running.stdout[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  running.stderr.resume() // compose tells there that a container ended, which its logs tell too
+export function logsStream(entries: AsyncIterable<LogEntry>): ReadableStream<Uint8Array> {
+  const lines = entries[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  let gone = false
   return new ReadableStream(
     {
+      // so that the head is sent though nothing is logged yet
+      start: (controller) => controller.enqueue(encoder.encode('\n')),
       pull: async (controller) => {
-        try {
-          const { done, value } = await pieces.next()
-          if (done === true) controller.close()
-          else controller.enqueue(new Uint8Array(value))
-        } catch (error) {
-          running.kill('SIGTERM')
-          controller.error(error)
-        }
+        const { done, value } = await lines.next()
+        if (gone) return
+        if (done === true) controller.close()
+        else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`))
       },
-      cancel: () => {
-        running.kill('SIGTERM')
-        running.stdout.destroy()
+      cancel: async () => {
+        gone = true
+        await lines.return?.()
       },
     },
-    { highWaterMark: 1 },
+    { highWaterMark: 2 },
   )
 }

@@ -13,6 +13,8 @@ const KEPT_MAX = 200
 const KEPT_MS = 60 * 60_000
 /** Events of one that are kept, the latest ones. */
 const EVENTS_MAX = 200
+/** Characters of the results that are kept, all together. */
+const RESULTS_MAX = 16 * 1024 * 1024
 /** Characters of a progress line. */
 const TEXT_MAX = 2_000
 
@@ -35,7 +37,7 @@ export interface OperationResource {
   readonly endedAt: string | null
   /** What happened, the latest last; at most 200 are kept. */
   readonly events: readonly OperationEvent[]
-  /** What the endpoint would have answered. */
+  /** What the endpoint would have answered; null where it did answer. */
   readonly result: unknown
   readonly error: ErrorBody['error'] | null
 }
@@ -73,6 +75,8 @@ interface Entry {
   readonly interruption: Interruption
   readonly cancelling: AbortController
   ended: Promise<void>
+  /** Characters of its result. */
+  size: number
 }
 
 export function createOperations(now: () => number = Date.now): Operations {
@@ -92,7 +96,7 @@ export function createOperations(now: () => number = Date.now): Operations {
       ...{ events: [], result: null, error: null },
     }
     const cancelling = new AbortController()
-    const entry: Entry = { resource, interruption, cancelling, ended: Promise.resolve() }
+    const entry: Entry = { resource, interruption, cancelling, ended: Promise.resolve(), size: 0 }
     entries.set(id, entry)
     const running = {
       id,
@@ -107,8 +111,11 @@ export function createOperations(now: () => number = Date.now): Operations {
     }
     entry.ended = work({ ...running, ended: Promise.resolve() }).then((outcome) => {
       const end = { endedAt: timestamp() }
-      if ('result' in outcome) change(entry, { ...end, status: 'succeeded', result: outcome.result })
-      else change(entry, { ...end, status: outcome.cancelled ? 'cancelled' : 'failed', error: outcome.error })
+      if ('result' in outcome) {
+        entry.size = JSON.stringify(outcome.result)?.length ?? 0
+        change(entry, { ...end, status: 'succeeded', result: outcome.result })
+        forget()
+      } else change(entry, { ...end, status: outcome.cancelled ? 'cancelled' : 'failed', error: outcome.error })
     })
     return { ...running, ended: entry.ended }
   }
@@ -116,10 +123,15 @@ export function createOperations(now: () => number = Date.now): Operations {
   /** The oldest ended ones go first; what runs stays. */
   function forget(): void {
     const ended = [...entries.values()].filter(({ resource }) => resource.status !== 'running')
-    const excess = ended.length - KEPT_MAX
-    for (const [i, { resource }] of ended.entries()) {
-      const old = now() - Date.parse(resource.endedAt ?? '') > KEPT_MS
-      if (old || i < excess) entries.delete(resource.id)
+    let size = ended.reduce((sum, entry) => sum + entry.size, 0)
+    let count = ended.length
+    for (const entry of ended) {
+      const old = now() - Date.parse(entry.resource.endedAt ?? '') > KEPT_MS
+      // the last one is there for whoever asked for it
+      if (!old && (count === 1 || (count <= KEPT_MAX && size <= RESULTS_MAX))) continue
+      entries.delete(entry.resource.id)
+      size -= entry.size
+      count--
     }
   }
 

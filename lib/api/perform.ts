@@ -67,15 +67,16 @@ interface Parts {
 async function runAsked(host: Performing, endpoint: Endpoint, request: Request, asked: Parts): Promise<Answer> {
   if (!isOperation(endpoint)) return runNow(host, endpoint, asked, () => {})
   const { api } = host
+  const later = /(^|,)\s*respond-async\s*(,|;|$)/i.test(request.headers.get('prefer') ?? '')
   let answer: Answer | undefined
   const running = api.operations.begin(endpoint.operationId, createInterruption(), async (self): Promise<Outcome> => {
     answer = await runNow(host, endpoint, asked, self.emit, self)
-    if (answer.status < 400) return { result: answer.body }
+    if (answer.status < 400) return { result: later ? answer.body : null }
     const { error } = (answer as Failure).body
     return { error, cancelled: error.details.cancelled === true }
   })
   const headers = { 'Nexus-Operation': running.id }
-  if (/(^|,)\s*respond-async\s*(,|;|$)/i.test(request.headers.get('prefer') ?? '')) {
+  if (later) {
     const location = `/api/v1/operations/${running.id}`
     const applied = { 'Preference-Applied': 'respond-async' }
     return {

@@ -2,20 +2,24 @@
 import { z } from '@hono/zod-openapi'
 import { NexusError } from '../core/errors.ts'
 import { createInterruption } from '../core/interruption.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
-import { exec, logs, streamLogs } from '../workspace/inside.ts'
+import type { LogEntry } from '../core/status.ts'
+import { copy } from '../workspace/copy.ts'
+import { exec } from '../workspace/inside.ts'
+import { readHookLogs, readLogs } from '../workspace/logs.ts'
 import { runOnce } from '../workspace/run.ts'
 import { Streamed } from './answers.ts'
 import { collecting } from './collect.ts'
-import { chooseRepository } from './context.ts'
+import { checkedRepo, chooseRepository } from './context.ts'
 import { type Endpoint, endpoint } from './endpoint.ts'
 import { logsStream } from './logs-stream.ts'
 import { workspaceOf } from './routes-workspaces.ts'
-import { flag, idParams, NO_HOOKS, portSchema, REPO, scopedQuery, text, variables } from './schemas.ts'
+import { DRY_RUN, flag, idParams, NO_HOOKS, REPO, scopedQuery, text, variables } from './schemas.ts'
+import { logEntrySchema, serviceSchema } from './status-schemas.ts'
 
 const DEFAULT_TIMEOUT_S = 600
 const TIMEOUT_MAX_S = 24 * 60 * 60
-const LOGS_TIMEOUT_MS = 60_000
+/** Characters of one answer. */
+const LOGS_MAX = 4 * 1024 * 1024
 const DEFAULT_TAIL = 1_000
 
 const argv = z
@@ -106,49 +110,44 @@ const showLogs = endpoint({
         maximum: 999_999,
         description: `Lines from the end; default ${DEFAULT_TAIL}`,
       }),
+    since: text('Only what was said since: `10m`, or a time', 40).optional(),
+    hooks: flag('What hooks have said instead'),
     follow: flag('Go on with what is logged from now on'),
   }),
-  media: ['application/json', 'text/plain'],
-  answer: z.object({ logs: z.string(), truncated: z.boolean() }).openapi('Logs'),
+  media: ['application/json', 'application/x-ndjson'],
+  answer: z
+    .object({
+      logs: z.array(logEntrySchema),
+      truncated: z.boolean().openapi({ description: 'Older lines are left out' }),
+    })
+    .openapi('Logs'),
   run: async (asked) => {
-    const { api, app, cancelled, query } = asked
+    const { app, query } = asked
     const record = await workspaceOf(asked)
-    const request = {
-      follow: query.follow === true,
-      tail: Number(query.tail ?? DEFAULT_TAIL),
-      service: query.service ?? null,
-      terminal: false,
+    const tail = query.tail ?? String(DEFAULT_TAIL)
+    if (query.hooks === true) return { logs: await readHookLogs(app, record, tail), truncated: false }
+    const services = query.service === undefined ? [] : [query.service]
+    if (query.follow === true) {
+      const entries = await readLogs(app, record, { services, follow: true, tail, since: query.since })
+      return new Streamed('application/x-ndjson', logsStream(entries))
     }
-    const follow = async () =>
-      new Streamed('text/plain; charset=utf-8', logsStream(await streamLogs(app, record, request)))
-    const isKnown = request.service === null || servicesOf(record).some(({ name }) => name === request.service)
-    if (request.follow && isKnown) return follow()
-    const collected = collecting({
-      api,
-      app,
-      interruption: createInterruption(),
-      timeoutMs: LOGS_TIMEOUT_MS,
-      cancelled,
-    })
-    // a name that only the engine knows is tried first: of a stream that is empty nobody would learn why
-    const code = await logs(collected.app, record, request.follow ? { ...request, follow: false, tail: 0 } : request)
-    const { stdout, stderr, truncated } = collected.said()
-    if (code === 0 && request.follow) return follow()
-    if (code === 0) return { logs: stdout, truncated }
-    if (/no such service/i.test(stderr) && query.service !== undefined) throw unknownService(record, query.service)
-    throw new NexusError('CONTAINER_ERROR', `The logs of ${record.name} cannot be read.`, {
-      hint: `To see what it is, run \`nexus status ${record.name}\``,
-      output: stderr,
-    })
+    return collectLogs(await readLogs(app, record, { services, follow: false, tail, since: query.since }))
   },
 })
 
-function unknownService(record: WorkspaceRecord, service: string): NexusError {
-  const known = servicesOf(record).map(({ name }) => name)
-  return new NexusError('INVALID_ARGUMENT', `${record.name} has no service ${JSON.stringify(service)}.`, {
-    hint: `To see those that it has, run \`nexus api /workspaces/${record.id}/services\``,
-    details: { services: known },
-  })
+async function collectLogs(entries: AsyncIterable<LogEntry>) {
+  const logs: LogEntry[] = []
+  let size = 0
+  let truncated = false
+  for await (const entry of entries) {
+    logs.push(entry)
+    size += entry.text.length
+    while (size > LOGS_MAX && logs.length > 1) {
+      size -= logs.shift()?.text.length ?? 0
+      truncated = true
+    }
+  }
+  return { logs, truncated }
 }
 
 const services = endpoint({
@@ -156,35 +155,73 @@ const services = endpoint({
   path: '/workspaces/{id}/services',
   operationId: 'listServices',
   tag: 'inside',
-  summary: 'List the services of a workspace that are known by their ports or from the catalogue',
+  summary: 'List the services of a workspace as the engine sees them',
   params: idParams,
   query: scopedQuery,
-  answer: z
-    .object({
-      services: z.array(
-        z.object({
-          name: z.string(),
-          main: z.boolean().openapi({ description: 'It has the SSH door' }),
-          image: z.string().nullable(),
-          ports: z.array(portSchema),
-        }),
-      ),
-    })
-    .openapi('Services'),
-  run: async (asked) => ({ services: servicesOf(await workspaceOf(asked)) }),
+  answer: z.object({ services: z.array(serviceSchema) }).openapi('Services'),
+  run: async (asked) => {
+    const record = await workspaceOf(asked)
+    return { services: (await (await asked.app.backend(record.backend)).listServices?.(record)) ?? [] }
+  },
 })
 
-function servicesOf({ stack, ready, image, ports }: WorkspaceRecord) {
-  const main = stack?.main ?? 'workspace'
-  const names = new Set([main, ...ports.flatMap(({ service }) => service ?? []), ...(ready?.wanted ?? [])])
-  return [...names].map((name) => ({
-    name,
-    main: name === main,
-    image: name === main ? image : (ready?.images[name] ?? null),
-    ports: ports
-      .filter(({ service }) => (service ?? main) === name)
-      .map(({ canonical: _, offset: __, ...port }) => port),
-  }))
+const copied = z.object({ workspace: z.string().nullable(), path: z.string() })
+
+const copyFiles = endpoint({
+  method: 'post',
+  path: '/copy',
+  operationId: 'copyFiles',
+  tag: 'inside',
+  summary: 'Copy files and folders into a workspace, out of it, or from one to another',
+  verbs: ['cp'],
+  query: z.strictObject(DRY_RUN),
+  body: z
+    .strictObject({
+      places: z
+        .array(text('An absolute path of this machine, or `<name>:<path>` in a workspace'))
+        .min(2)
+        .max(1_000)
+        .openapi({ description: 'Sources, then the target' }),
+      repo: REPO,
+    })
+    .openapi('Copy', { example: { places: ['/home/u/notes.md', 'feature-auth:/tmp/notes.md'] } }),
+  answer: z
+    .object({
+      dryRun: z.literal(true).optional(),
+      copied: z.array(z.object({ from: copied, to: copied })),
+      files: z.int(),
+      folders: z.int(),
+      links: z.int(),
+      bytes: z.int(),
+      skipped: z.array(z.string()),
+    })
+    .openapi('Copied'),
+  run: async ({ app, query, body }) => {
+    for (const place of body.places) requireAbsolute(place)
+    const repo = body.repo === undefined ? undefined : await checkedRepo(app, body.repo)
+    const dryRun = query.dryRun === true
+    const { plan, ...done } = await copy(app, { places: body.places, repo, dryRun })
+    const pairs = plan.steps.map(({ from, names }) => ({
+      from: { workspace: from.record?.name ?? null, path: from.path },
+      to: {
+        workspace: plan.target.record?.name ?? null,
+        path: [plan.base.replace(/\/$/, ''), ...names].join('/') || '/',
+      },
+    }))
+    return { ...(dryRun ? { dryRun } : {}), copied: pairs, ...done }
+  },
+})
+
+/** A path of this machine, where it is one, does not begin where the server happens to stand. */
+function requireAbsolute(place: string): void {
+  if (place.startsWith('/') || /^[^/]+:/.test(place)) return
+  throw new NexusError(
+    'INVALID_ARGUMENT',
+    `The place ${JSON.stringify(place)} is neither an absolute path nor <name>:<path>.`,
+    {
+      hint: 'To name a file of the current folder, use `nexus cp <file> <name>:<path>`',
+    },
+  )
 }
 
 const runOnceIn = endpoint({
@@ -237,7 +274,7 @@ const runOnceIn = endpoint({
     const collected = collecting({ api, app, interruption: app.interruption, settings, timeoutMs, cancelled })
     const { exitCode, kept } = await runOnce(collected.app, {
       ...{ argv: command, name, from, artifacts, keepOnFailure, imageCache, self: api.program },
-      repo: await chooseRepository(app, repo),
+      repo: await chooseRepository(api, app, repo),
       env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
       folder: folder ?? '/',
     })
@@ -245,4 +282,4 @@ const runOnceIn = endpoint({
   },
 })
 
-export const INSIDE: readonly Endpoint[] = [run, showLogs, services, runOnceIn]
+export const INSIDE: readonly Endpoint[] = [run, showLogs, services, copyFiles, runOnceIn]

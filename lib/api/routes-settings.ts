@@ -12,7 +12,7 @@ import { findRepo } from '../workspace/find.ts'
 import { initProject } from '../workspace/init.ts'
 import { changeNetwork, listRefusals, showNetwork } from '../workspace/network.ts'
 import { changeTrust } from '../workspace/trust.ts'
-import { checkedRepo, chooseRepository } from './context.ts'
+import { type ApiContext, checkedRepo, chooseRepository } from './context.ts'
 import { type Endpoint, endpoint } from './endpoint.ts'
 import { workspaceOf } from './routes-workspaces.ts'
 import { changeQuery, DRY_RUN, flag, idParams, REPO, scopedQuery, text } from './schemas.ts'
@@ -62,8 +62,15 @@ const getOne = endpoint({
 const edited = z.object({ key: z.string(), value: z.string().nullable(), file: z.string() }).openapi('EditedSetting')
 const project = 'In the configuration of the repository instead of the user'
 
-async function edit(app: App, key: string, value: string | undefined, inProject: boolean, given: string | undefined) {
-  const repo = inProject ? await chooseRepository(app, given) : undefined
+async function edit(
+  api: ApiContext,
+  app: App,
+  key: string,
+  value: string | undefined,
+  inProject: boolean,
+  given: string | undefined,
+) {
+  const repo = inProject ? await chooseRepository(api, app, given) : undefined
   const file = repo === undefined ? app.home.config : join(repo.worktree, PROJECT_FILE)
   const folder = repo?.worktree ?? app.env.HOME ?? homedir()
   await editSetting(file, repo === undefined ? 'user' : 'project', key, value, folder)
@@ -87,9 +94,9 @@ const setOne = endpoint({
     })
     .openapi('SetSetting', { example: { value: '1h' } }),
   answer: edited,
-  run: async ({ app, params: { key }, body }) => {
+  run: async ({ api, app, params: { key }, body }) => {
     const { value, repo } = body
-    return edit(app, key, Array.isArray(value) ? value.join(',') : String(value), body.project === true, repo)
+    return edit(api, app, key, Array.isArray(value) ? value.join(',') : String(value), body.project === true, repo)
   },
 })
 
@@ -104,7 +111,8 @@ const unsetOne = endpoint({
   params: keyParams,
   query: z.strictObject({ project: flag(project), repo: REPO }),
   answer: edited,
-  run: async ({ app, params: { key }, query }) => edit(app, key, undefined, query.project === true, query.repo),
+  run: async ({ api, app, params: { key }, query }) =>
+    edit(api, app, key, undefined, query.project === true, query.repo),
 })
 
 const approval = z
@@ -240,9 +248,9 @@ const init = endpoint({
   answer: z
     .object({ dryRun: z.boolean(), found: z.string(), files: z.array(z.string()), kept: z.array(z.string()) })
     .openapi('Initialised'),
-  run: async ({ app, query, body }) => {
+  run: async ({ api, app, query, body }) => {
     const [make, force, dryRun] = [body.make === true, body.force === true, query.dryRun === true]
-    const repo = await chooseRepository(app, body.repo)
+    const repo = await chooseRepository(api, app, body.repo)
     const { found, files, kept } = await initProject(app, { repo, make, force, dryRun })
     return { dryRun, found, files: files.map(({ path }) => path), kept }
   },

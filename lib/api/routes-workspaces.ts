@@ -4,6 +4,7 @@ import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, parseName } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from '../workspace/app.ts'
+import { CURRENT } from '../workspace/current.ts'
 import { deleteWorkspace } from '../workspace/delete.ts'
 import { pause, resume, stop } from '../workspace/down.ts'
 import { findWorkspace, requireWorkspace, splitAlias } from '../workspace/find.ts'
@@ -26,10 +27,19 @@ export async function workspaceOf({
   query,
   concerns,
 }: Asked<{ id: string }, { repo?: string | undefined }, unknown>): Promise<WorkspaceRecord> {
+  refuseCurrent(params.id)
   const repo = query.repo === undefined ? undefined : await checkedRepo(app, query.repo)
   const record = await requireWorkspace(app, params.id, repo)
   concerns(record.id)
   return record
+}
+
+/** The word means the folder that the user stands in, which a server does not know. */
+export function refuseCurrent(id: string): void {
+  if (id !== CURRENT) return
+  throw new NexusError('INVALID_ARGUMENT', 'A server does not know which workspace is the current one.', {
+    hint: 'To ask by a folder, run `nexus api "/current?folder=$PWD"`',
+  })
 }
 
 const changed = z.union([workspaceSchema, planSchema])
@@ -54,7 +64,7 @@ const create = endpoint({
   body: CREATE_BODY,
   settings: settingsOf,
   answer: changed,
-  run: async ({ app, query, body, concerns }) => {
+  run: async ({ api, app, query, body, concerns }) => {
     const dryRun = query.dryRun === true
     const { repoName, given } = await splitAlias(app, body.name)
     if (given === undefined && body.pr === undefined) {
@@ -63,7 +73,7 @@ const create = endpoint({
       })
     }
     if (given !== undefined && !isWorkspaceId(given)) parseName(given)
-    const repo = await chooseRepository(app, body.repo ?? repoName)
+    const repo = await chooseRepository(api, app, body.repo ?? repoName)
     const existing = await findWorkspace(app, given ?? `pr-${body.pr}`, repo)
     if (existing !== undefined && body.existing !== 'start' && !isUnfinished(existing)) throw alreadyExists(existing)
     if (existing !== undefined) concerns(existing.id)

@@ -152,7 +152,7 @@ export const operationSchema = z
     startedAt: z.string().openapi({ format: 'date-time' }),
     endedAt: z.string().nullable().openapi({ format: 'date-time' }),
     events: z.array(z.looseObject({ time: z.string(), type: z.string() })),
-    result: z.unknown().openapi({ description: 'What the request would have answered' }),
+    result: z.unknown().openapi({ description: 'What the request would have answered; null where it did' }),
     error: errorSchema.shape.error.nullable(),
   })
   .openapi('Operation')

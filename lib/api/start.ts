@@ -17,9 +17,16 @@ const POLL_MS = 20
  * The socket of a server that answers, started with `program` when there is none.
  * @throws {NexusError} TIMEOUT with what it said
  */
-export async function requireServer(app: App, program: readonly string[]): Promise<string> {
+export async function requireServer(app: App, program: readonly string[], version: string): Promise<string> {
   const socket = socketPath(app.home, app.env)
-  if (existsSync(socket) && (await isAnswering(socket))) return socket
+  if (existsSync(socket) && (await isAnswering(socket))) {
+    const { version: served = version } = (await findServer(app.home)) ?? {}
+    if (served !== version) {
+      const text = `the server is of version ${served}, this is ${version}`
+      app.emit({ type: 'warning', text, hint: 'To have this one serve, run `nexus serve stop` and ask again' })
+    }
+    return socket
+  }
   app.emit({ type: 'notice', text: 'starting the server; `nexus serve stop` ends it' })
   await makeFolder(app.home.logs)
   const log = join(app.home.logs, 'serve.out')

@@ -4,15 +4,17 @@
  *
  * Every verb is idempotent: done already is done. Verbs take the workspace's record and keep no memory of their own.
  */
+import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
-import type { AppCommand, Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
-import type { PortRange, WantedPort } from '../ports/blocks.ts'
+import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
+import type { Observation, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { PortRange } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
-import type { Seed } from '../stack/seed.ts'
-import type { Piped } from '../system/exec.ts'
+import type { PublicKey } from '../tools/public-keys.ts'
 import type { Housekeeping } from './housekeeping.ts'
+import type { Ahead, Injection, LostWorkspace, Provision, Resolution, SeedStore, StartOptions } from './making.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -23,6 +25,8 @@ export type Capability =
   | 'ssh'
   | 'pause'
   | 'logs'
+  /** It runs as services that can be looked at one by one: state, health, what each uses. */
+  | 'services'
   /** A generated compose file can be used by hand. */
   | 'compose-file'
   /** git can be run where the workspace's files are, while it runs and while it does not. */
@@ -64,7 +68,10 @@ export interface TerminalSize {
 }
 
 /** A command that runs inside, on streams that the caller has in hand. */
-export interface Stream extends Pick<Piped, 'stdin' | 'stdout' | 'stderr'> {
+export interface Stream {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
   /** From then on it can be written to and read: a terminal is as it should be. */
   readonly ready: Promise<void>
   /** Its exit code once all output was read; null when the connection failed. */
@@ -84,98 +91,89 @@ export interface Watcher {
   readonly onReach: (trouble: string | null) => void
 }
 
+/** A command inside, on streams of the caller's. */
+export interface Session {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** Its exit code; null when the connection failed. */
+  readonly ended: Promise<number | null>
+  /** Sends a signal to the command and whatever it started. */
+  signal(signal: NodeJS.Signals): Promise<void>
+  /** Ends our side of it, whatever becomes of the other. */
+  cut(): void
+}
+
+export interface BeginRequest extends Omit<ExecRequest, 'tty'> {
+  /** Its stdin is a pipe; else it is closed. */
+  readonly input: boolean
+}
+
+/** A port of this machine's loopback that leads to a port as it is reached from inside. */
+export interface Forward {
+  readonly local: number
+  /** `localhost` is the workspace's own container. */
+  readonly host: string
+  readonly port: number
+}
+
+/** Forwarding that goes on until it is ended, also by the end of this process. */
+export interface Forwarding {
+  /** True once every port listens; false when it ended before. */
+  readonly listening: Promise<boolean>
+  /** What ssh said, when it has ended. */
+  readonly ended: Promise<string>
+  end(): void
+}
+
 export interface ShellRequest {
   /** Empty for an interactive login shell. */
   readonly argv: readonly string[]
+  /** A terminal for the command too. */
+  readonly tty?: boolean
   readonly forwardAgent: boolean
 }
 
 export interface LogsRequest {
+  /** Go on over stops and starts until the workspace is gone, or nobody reads any more. */
   readonly follow: boolean
-  /** Lines from the end; null for all. */
+  /** Lines of each service from the end; null for all. */
   readonly tail: number | null
-  readonly service: string | null
-  /** The caller's output is a terminal, which takes colours. */
-  readonly terminal: boolean
+  /** Seconds since 1970; '' for the beginning. */
+  readonly since: string
+  /** Empty for all. */
+  readonly services: readonly string[]
+  /** False when the workspace was deleted. */
+  readonly isThere: () => Promise<boolean>
 }
 
-/** Whose public keys a workspace lets in, beside Nexus's own. */
-export interface Injection {
-  readonly enabled: boolean
-  readonly includeAgentKeys: boolean
-  /** Files with public keys. */
-  readonly sources: readonly string[]
+/** A key that opens a workspace's door. */
+export interface LetIn extends PublicKey {
+  /** `unknown`: it was let in by an earlier start, and is found nowhere any more. */
+  readonly from: 'nexus' | 'file' | 'sources' | 'agent' | 'unknown'
+  /** Such as the path of its file. */
+  readonly source: string | null
 }
 
-/** What a project's own files say, before anything of them runs. */
-export interface Resolution {
-  /** The compose files merged; undefined without any. */
-  readonly model: ComposeModel | undefined
-  /** What the user should know of them. */
-  readonly warnings: readonly string[]
-  /** The image under the workspace's own container; undefined where that is the default one. */
-  readonly under:
-    | {
-        readonly reference: string
-        /** Tells one build of it from another by what is in it. */
-        readonly content: string
-        /** What it runs by itself. */
-        readonly app: AppCommand | undefined
-        /** Ports that it exposes. */
-        readonly exposed: readonly WantedPort[]
-      }
-    | undefined
-}
-
-/** What a workspace was given before it has ports; null where a backend has no such thing. */
-export interface Provision {
-  readonly image: string | null
-  readonly hostKeyFingerprint: string | null
-}
-
-export interface StartOptions {
-  /** Build what is built and make every container anew, though it is there. */
-  readonly rebuild: boolean
-  /** What its containers were made from may have changed since: those that differ are made anew. */
-  readonly compare?: boolean
-  /** Values of the record's secrets, by name. */
-  readonly secrets?: ReadonlyMap<string, string>
-  /** Prepared data that goes into the workspace's empty volumes before anything starts. */
-  readonly seed?: Seed
-}
-
-/** Prepared data of services, kept by hash. */
-export interface SeedStore {
-  has(seed: Seed): Promise<boolean>
-  /** Keeps what the workspace's volumes hold now; its service is stopped for that moment. */
-  save(record: WorkspaceRecord, seed: Seed): Promise<void>
-}
-
-/** What decides about a new workspace's images before it has a record. */
-export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
-
-/** What the parts of a workspace without a record tell of it. */
-export interface LostWorkspace {
-  readonly id: WorkspaceId
-  readonly name: string
-  /** Its compose project, which has the name that it was made under. */
-  readonly project: string
-  readonly repo: string
-  readonly branch: string
-  readonly worktree: string
-  readonly image: string
-  readonly running: boolean
-  /** It runs as an agent's, or without open network: its record said so. */
-  readonly agent: boolean
-  readonly gate: boolean
-  /** This very home made it. */
-  readonly ours: boolean
-  /** The record of the home that made it, where that is still there. */
-  readonly heldBy: string | null
-  /** Leased ports by name. */
-  readonly ports: readonly (PortMapping & { readonly host: number })[]
-  /** Of its ready services. */
-  readonly password: string | null
+/** The keys of doors: who is let in, how a door proves what it is, and their exchange. */
+export interface KeyCare {
+  list(record: WorkspaceRecord, injection: Injection): Promise<readonly LetIn[]>
+  /** Null before it is made. `rotating`: an exchange was cut off, and the one before it is trusted too. */
+  hostKeyOf(record: WorkspaceRecord): Promise<(PublicKey & { readonly rotating: boolean }) | null>
+  /** Returns the new one's fingerprint when the server shows it. @throws {NexusError} CONTAINER_ERROR when it does not */
+  rotateHostKey(record: WorkspaceRecord, running: boolean): Promise<string>
+  /** Ends what was cut off, when the server has been started anew; returns the fingerprint. */
+  settleHostKey(record: WorkspaceRecord): Promise<string>
+  /** Makes Nexus's next key, of which every workspace has to hear before it is taken. */
+  makeOwn(): Promise<void>
+  takeOwn(): Promise<void>
+  /** Public lines: the one in use and, during an exchange, the next. */
+  ownKeys(): Promise<readonly string[]>
+  /** A workspace lets these in, and `former` no more. */
+  renewOwn(record: WorkspaceRecord, former: readonly string[]): Promise<void>
+  /** Proves that the key in use opens a running one; what runs over older connections goes on. */
+  reopen(record: WorkspaceRecord): Promise<void>
 }
 
 export interface Backend {
@@ -247,6 +245,10 @@ export interface Backend {
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed
    */
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
+  /** Runs a command inside and hands its streams over; what is not read holds it up. */
+  begin(record: WorkspaceRecord, request: BeginRequest): Session
+  /** Only with the capability `ssh`. */
+  forward?(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding>
   /**
    * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
    * capability `guards`.
@@ -258,9 +260,14 @@ export interface Backend {
   readSecrets?(record: WorkspaceRecord): Promise<ReadonlyMap<string, string>>
   /** An interactive shell or a command through the SSH door, as the user's own ssh would. */
   shell(record: WorkspaceRecord, request: ShellRequest): Promise<number>
-  logs(record: WorkspaceRecord, request: LogsRequest): Promise<number>
-  /** The same on streams of the caller's. Only with the capability `logs`. */
-  streamLogs?(record: WorkspaceRecord, request: LogsRequest): Piped
+  /** What its services have printed, in order of time; only with the capability `logs`. */
+  logs(record: WorkspaceRecord, request: LogsRequest): Promise<AsyncIterable<LogEntry>>
+  /** Its services one by one. Only with the capability `services`. */
+  listServices?(record: WorkspaceRecord): Promise<readonly ServiceResource[]>
+  /** What running workspaces use at this moment, by id, container by container. Only with the capability `services`. */
+  measureLoads?(records: readonly WorkspaceRecord[]): Promise<ReadonlyMap<string, readonly ServiceLoad[]>>
+  /** Only with the capability `services`. */
+  listProcesses?(record: WorkspaceRecord): Promise<readonly ProcessResource[]>
   /**
    * An argv of this machine that runs git in the workspace's worktree, with the git dir that is used there; stdin, stdout and
    * exit code are git's. While the workspace runs it runs inside; else beside the files, which it can only read, without
@@ -268,6 +275,10 @@ export interface Backend {
    */
   gitCommand?(record: WorkspaceRecord, args: readonly string[], running: boolean): Promise<readonly string[]>
   sshInfo(record: WorkspaceRecord): SshInfo
+  /** Only with the capability `ssh`. */
+  keyCare?(): Promise<KeyCare>
+  /** Ends an exchange of host keys that was cut off, for one that has just been started; undefined for none. */
+  settleHostKey?(record: WorkspaceRecord): Promise<string | undefined>
   /** Only with the capability `housekeeping`. */
   housekeeping?(): Promise<Housekeeping>
 }

@@ -1,5 +1,25 @@
 /** The configuration's keys of what guards a workspace and limits what it uses, as data; part of `key-table.ts`. */
+import { AGENT_MODES } from '../core/agent-mode.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
+
+/** How far the user's ssh agent reaches. */
+export const AGENT_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
+  {
+    key: 'ssh.forward_agent',
+    type: types.graded(AGENT_MODES, 'off', 'proxy'),
+    scope: 'any',
+    projectMaySet: 'off',
+    default: 'proxy',
+    text: 'how far the ssh agent is forwarded: off, proxy (keys can be listed and used for signing, nothing else) or full; false is off, true is proxy',
+  },
+  {
+    key: 'ssh.agent_keys',
+    type: arrayOf(types.text(1, 500)),
+    scope: 'user',
+    default: [],
+    text: "with proxy: the agent's keys that may be used, by fingerprint, public key file or comment; default: all of them",
+  },
+]
 
 export const GUARD_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
   {

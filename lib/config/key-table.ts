@@ -2,7 +2,7 @@
  * The configuration's keys as data: type, who may set it, default and text of each. `keys.ts` answers questions about them.
  * A `*` stands for a name that the user chooses.
  */
-import { GUARD_KEYS } from './key-table-guards.ts'
+import { AGENT_KEYS, GUARD_KEYS } from './key-table-guards.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
 
 const port = types.integer(1, 65_535)
@@ -32,6 +32,12 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     scope: 'any',
     default: '30m',
     text: 'idle time after which a workspace may be stopped: 30m, 1h30m or off',
+  },
+  {
+    key: 'editor',
+    type: types.text(1, 40),
+    scope: 'user',
+    text: 'what `nexus open` opens: code, cursor, windsurf, codium, zed, idea, ...; default: $VISUAL, or what is there',
   },
   {
     key: 'workspaces.*.path',
@@ -83,13 +89,13 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: [],
     text: 'further files with public keys',
   },
+  ...AGENT_KEYS,
   {
-    key: 'ssh.forward_agent',
+    key: 'ssh.wake',
     type: types.boolean,
-    scope: 'any',
-    projectMaySet: false,
+    scope: 'user',
     default: true,
-    text: 'allow the ssh agent to be forwarded',
+    text: 'start a workspace that does not run when somebody connects to it by ssh',
   },
   {
     key: 'workspace.name',

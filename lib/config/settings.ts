@@ -1,4 +1,5 @@
 /** The configuration as the code uses it: typed, complete with defaults. Pure. */
+import type { AgentMode } from '../core/agent-mode.ts'
 import { NexusError } from '../core/errors.ts'
 import type { GitMode, NetworkMode, Protocol } from '../core/workspace.ts'
 import { HOOK_NAMES } from './key-table.ts'
@@ -11,6 +12,8 @@ export interface PortSetting {
 
 export interface Settings {
   readonly defaults: { readonly backend: string; readonly idleTimeout: string }
+  /** As it was written; undefined: what is there. */
+  readonly editor: string | undefined
   /** Repositories by alias, without a prototype: `constructor` is an alias like others. `ports` are container ports. */
   readonly workspaces: Readonly<Record<string, { readonly path: string; readonly ports: readonly number[] }>>
   readonly ssh: {
@@ -20,7 +23,10 @@ export interface Settings {
       readonly includeAgentKeys: boolean
       readonly sources: readonly string[]
     }
-    readonly forwardAgent: boolean
+    readonly forwardAgent: AgentMode
+    /** Empty: every key of the agent. */
+    readonly agentKeys: readonly string[]
+    readonly wake: boolean
   }
   /** `memory` in bytes. */
   readonly workspace: {
@@ -122,6 +128,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
   }
   return {
     defaults: { backend: at('defaults.backend'), idleTimeout: at('defaults.idle_timeout') },
+    editor: at('editor'),
     workspaces: aliases(values),
     ssh: {
       portRange: { start, end },
@@ -131,6 +138,8 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
         sources: at('ssh.injection.sources'),
       },
       forwardAgent: at('ssh.forward_agent'),
+      agentKeys: at('ssh.agent_keys'),
+      wake: at('ssh.wake'),
     },
     workspace: {
       name: at('workspace.name'),

@@ -74,6 +74,16 @@ function choice(...words: readonly string[]): ValueType {
   return { check, parse: check, schema: { enum: words } }
 }
 
+/** A choice that once was a boolean, which is still taken for what it meant. */
+function graded(words: readonly string[], no: string, yes: string): ValueType {
+  const { check } = choice(...words)
+  return {
+    check: (data) => check(data === true ? yes : data === false ? no : data),
+    parse: (typed) => check(typed === 'true' ? yes : typed === 'false' ? no : typed),
+    schema: { enum: [...words, true, false] },
+  }
+}
+
 function matching(pattern: RegExp, problem: string): ValueType {
   const check = (data: unknown): Outcome =>
     typeof data === 'string' && pattern.test(data) ? { value: data } : { problem }
@@ -109,7 +119,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
 
 const variable = matching(VARIABLE, 'must be the name of a variable: letters, digits and underscores, no digit first')
 
-export const types = { text, integer, positive, boolean, choice, duration, size, path, variable }
+export const types = { text, integer, positive, boolean, choice, graded, duration, size, path, variable }
 
 /** A list; as text its items are separated by commas. */
 export function arrayOf(item: ValueType): ValueType {

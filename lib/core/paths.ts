@@ -15,6 +15,10 @@ export interface HomePaths {
   readonly sshDir: string
   readonly sshKey: string
   readonly sshConfig: string
+  /** The host keys of all workspaces. */
+  readonly knownHosts: string
+  /** The script that the aliases call. */
+  readonly sshProxy: string
   readonly run: string
   readonly logs: string
   readonly cache: string
@@ -23,6 +27,8 @@ export interface HomePaths {
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
+  /** One stamp for each workspace: when it was used last. */
+  readonly activity: string
   /** How the paths begin of git dirs without anything that runs, each there for the moment of one look. */
   readonly inertGit: string
 }
@@ -39,12 +45,15 @@ export function homePaths(home: string): HomePaths {
     sshDir: join(home, 'ssh'),
     sshKey: join(home, 'ssh', 'id_ed25519'),
     sshConfig: join(home, 'ssh', 'config'),
+    knownHosts: join(home, 'ssh', 'known_hosts'),
+    sshProxy: join(home, 'ssh', 'proxy'),
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
     trash: join(home, 'trash'),
     shared: join(home, 'shared'),
     locks: join(home, 'run', 'locks'),
+    activity: join(home, 'run', 'activity'),
     inertGit: join(home, 'run', 'git'),
   }
 }

@@ -2,6 +2,7 @@
  * The shapes that every layer shares: the stored record of a workspace, what a backend observes, and the public resource
  * of the API, `--json` and the SDKs. Types only.
  */
+import type { AgentMode } from './agent-mode.ts'
 import type { WorkspaceId, WorkspaceName } from './names.ts'
 
 export type WorkspaceState = 'creating' | 'running' | 'paused' | 'stopped' | 'error' | 'deleting' | 'unknown'
@@ -112,6 +113,13 @@ export interface Operation {
   readonly network?: string
 }
 
+/** A public key, of which the forwarded agent has the other half; and what is signed without being asked. */
+export interface SigningRecord {
+  readonly key: string
+  readonly commits: boolean
+  readonly tags: boolean
+}
+
 export interface WorkspaceRecord {
   readonly schema: 1
   readonly id: WorkspaceId
@@ -148,6 +156,8 @@ export interface WorkspaceRecord {
   readonly networkAllow?: readonly string[]
   readonly createdAt: string
   readonly desired: 'running' | 'paused' | 'stopped'
+  /** When and for whom it was stopped; absent while it is not, and where it was never started. */
+  readonly stopped?: { readonly at: string; readonly by: 'user' | 'idle' }
   readonly ports: readonly PortMapping[]
   /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number
@@ -160,10 +170,16 @@ export interface WorkspaceRecord {
   readonly pids?: number
   readonly idleTimeout: string
   readonly forwardAgent: boolean
+  /** Absent in records of older versions; see `agentModeOf`. */
+  readonly agentMode?: AgentMode
+  /** The agent's keys that may be used in mode `proxy`, as configured; absent: all. */
+  readonly agentKeys?: readonly string[]
   /** No other workspace had the name first, so `<name>.nexus` leads here. */
   readonly shortAlias: boolean
   /** Name and address for commits made inside; '' where git on this machine has none. */
   readonly author: { readonly name: string; readonly email: string }
+  /** The key that signs commits made inside; absent for none. */
+  readonly signing?: SigningRecord
   /** Image reference that the workspace runs; null before it is known. */
   readonly image: string | null
   /** `SHA256:...` of the workspace's host key; null before it is made. */
@@ -175,6 +191,8 @@ export interface WorkspaceRecord {
   readonly ready?: ReadyRecord
   /** Volumes that all workspaces of the repository share. */
   readonly caches?: readonly { readonly name: string; readonly target: string }[]
+  /** What editors install in the home inside lies in a volume of its own, which outlives its containers. Absent in records of older versions. */
+  readonly editors?: true
   readonly secrets?: readonly SecretRecord[]
   /** What runs once after the first start, and has not yet. */
   readonly pendingHooks?: boolean
@@ -201,6 +219,7 @@ export interface SshInfo {
   readonly port: number | null
   readonly user: string
   readonly forwardAgent: boolean
+  readonly agentMode: AgentMode
   readonly connectionCommand: string | null
   /** The same door with the host key verified, usable before the include is installed. */
   readonly verifiedCommand: string | null

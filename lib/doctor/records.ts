@@ -5,7 +5,7 @@ import { workspacePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { formatCidr, overlap, parseCidr } from '../ports/cidr.ts'
-import type { Lease } from '../ports/leases.ts'
+import { isHeld, type Lease } from '../ports/leases.ts'
 import { readRoutes } from '../ports/routes.ts'
 import type { SubnetLease } from '../ports/subnets.ts'
 import { isAlive } from '../system/process.ts'
@@ -116,7 +116,8 @@ interface LeaseFacts<L extends Lease | SubnetLease> {
 export function judgeLeases<L extends Lease | SubnetLease>(facts: LeaseFacts<L>): readonly Diagnosis[] {
   const { what, held, wanted, ids, nameOf, isSame, release, restore } = facts
   const orphans = held
-    .filter(({ workspace }) => !ids.has(workspace))
+    // a process that goes on may have some for itself
+    .filter((lease) => !ids.has(lease.workspace) && !('holder' in lease && isHeld(lease)))
     .map((lease) =>
       warning({
         message: `${nameOf(lease)} is leased to ${lease.workspace} (${lease.name}), which is gone.`,

@@ -1,9 +1,13 @@
-/** The user's own SSH files: OpenSSH refuses those that others can write. They are the user's, so they are only told. */
+/**
+ * The user's own SSH files: OpenSSH refuses those that others can write, and what they say may change what a door needs. They are
+ * the user's, so they are only told.
+ */
 import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { type Diagnosis, failure, well } from '../core/finding.ts'
+import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
+import { describeClash, type Inspection, inspectInclude } from '../workspace/ssh-include.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]> {
@@ -21,4 +25,49 @@ export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]>
       hint: `To close it, run \`chmod ${mode} ${shellWord(path)}\``,
     }),
   )
+}
+
+export async function checkInclude({ app }: Scan): Promise<readonly Diagnosis[]> {
+  return describeInclude(await inspectInclude(app))
+}
+
+/** Not installed is fine: everything works with `ssh -F` and `nexus ssh`. */
+export function describeInclude(seen: Inspection): readonly Diagnosis[] {
+  const { path, state, said = '', clashes, named } = seen
+  switch (state) {
+    case 'foreign-home':
+      return [well(`HOME is ${said}, which ssh does not read, so ${path} was not looked at`)]
+    case 'refused':
+      return [
+        failure({
+          message: `ssh refuses its configuration: ${said.replace(/\.$/, '')}.`,
+          why: 'No plain `ssh` works for you, whatever the host; `nexus ssh` and `nexus exec` do.',
+          hint: 'To see it, run `ssh -G localhost`',
+        }),
+      ]
+    case 'absent':
+      return [
+        well('the include is not installed; `nexus ssh-config install` makes `ssh <name>.nexus` work from every tool'),
+      ]
+    case 'conditional':
+      return [
+        warning({
+          message: `${said.replace(/^./, (letter) => letter.toUpperCase())}.`,
+          why: 'For every other host, the aliases of workspaces among them, ssh does not read it.',
+          hint: 'To put it where it holds, at the top, run `nexus ssh-config install`',
+        }),
+      ]
+    case 'installed': {
+      if (clashes.length > 0) return clashes.map((clash) => describe(path, clash))
+      return [well([`the include is installed in ${path}`, ...named].join('; '))]
+    }
+  }
+}
+
+function describe(path: string, clash: Inspection['clashes'][number]): Diagnosis {
+  return warning({
+    message: `${describeClash(path, clash).replace(/^./, (letter) => letter.toUpperCase())}.`,
+    why: 'The connection fails, leads elsewhere, or is not verified.',
+    hint: `To leave Nexus's hosts out of a section, write \`Host * !*.nexus\` in place of \`Host *\`; to see what holds, run \`ssh -G ${clash.host}\``,
+  })
 }

@@ -6,6 +6,7 @@
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import { arePortsFree } from '../system/net.ts'
+import { isAlive, type ProcessIdentity } from '../system/process.ts'
 import { BLOCK_SIZE, blocksNeeded, candidateBases, type PortRange, portAt, refuseForLackOfPorts } from './blocks.ts'
 import { createLeaseFile, type LeaseFile, type LeaseSources, rest, stillResting } from './lease-file.ts'
 
@@ -16,6 +17,8 @@ export interface Lease {
   readonly repo: string
   /** RFC 3339 UTC. */
   readonly since: string
+  /** The process that has it for itself, under an id of its own; it ends with that, however that ends. */
+  readonly holder?: ProcessIdentity
 }
 
 type PortFile = LeaseFile<Lease, { readonly base: number }>
@@ -27,6 +30,7 @@ export interface LeaseRequest {
   readonly range: PortRange
   /** Offsets that will be published; together they say how many blocks are needed. */
   readonly offsets: readonly number[]
+  readonly holder?: ProcessIdentity
 }
 
 export type Leases = ReturnType<typeof createLeases>
@@ -74,7 +78,7 @@ export function createLeases(sources: LeaseSources<Lease>) {
         const taken = unavailable(now, busy)
         if (more.some((base) => overlapsAny(base, taken))) return undefined
         const others = now.leases.filter(
-          ({ workspace, base }) => workspace !== request.workspace || kept.includes(base),
+          (lease) => isHeld(lease) && (lease.workspace !== request.workspace || kept.includes(lease.base)),
         )
         return {
           ...now,
@@ -108,13 +112,18 @@ export function createLeases(sources: LeaseSources<Lease>) {
   return { list, acquire, exchange, release, restore }
 }
 
+/** False for what a process had that is gone. */
+export function isHeld({ holder }: Lease): boolean {
+  return holder === undefined || isAlive(holder)
+}
+
 function basesOf(file: PortFile, workspace: WorkspaceId): readonly number[] {
   return file.leases.filter((lease) => lease.workspace === workspace).map((lease) => lease.base)
 }
 
 /** Leased, quarantined or seen busy. */
 function unavailable(file: PortFile, busy: ReadonlySet<number>): ReadonlySet<number> {
-  return new Set([...file.leases, ...stillResting(file)].map((entry) => entry.base).concat(...busy))
+  return new Set([...file.leases.filter(isHeld), ...stillResting(file)].map((entry) => entry.base).concat(...busy))
 }
 
 /** Blocks of ranges that begin elsewhere may lie across each other. */
@@ -145,5 +154,6 @@ async function choose(
 }
 
 function leaseOf(request: LeaseRequest, base: number): Lease {
-  return { base, workspace: request.workspace, name: request.name, repo: request.repo, since: timestamp() }
+  const { workspace, name, repo, holder } = request
+  return { base, workspace, name, repo, since: timestamp(), ...(holder === undefined ? {} : { holder }) }
 }

@@ -12,8 +12,10 @@ import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import { beginStreams, launch } from './begin.ts'
 
 export interface RunOptions {
+  /** Default: `/`. */
   readonly cwd?: string
   /** Added to the inherited environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
@@ -45,22 +47,24 @@ export interface AttachOptions {
   readonly onSignal?: (signal: NodeJS.Signals) => void
 }
 
-export interface PipeOptions {
-  readonly cwd?: string
-  readonly env?: Readonly<Record<string, string | undefined>>
-  /** It has no stdin, and ends with us, however we end. */
-  readonly endsWithUs?: boolean
-}
-
-/** A command on pipes that its caller reads and writes while it runs. */
-export interface Piped {
-  readonly stdin: Writable
+/** A command whose streams are the caller's to read and to write. */
+export interface Begun {
+  /** Closed already unless it was asked for. */
+  readonly stdin: Writable | null
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Its exit code, once all that it said was read. @throws {NexusError} TOOL_MISSING */
+  /** Exit code, when it has ended; 128 + n for signal n. */
   readonly ended: Promise<number>
-  /** To its whole group; nothing when it has ended. */
   kill(signal: NodeJS.Signals): void
+}
+
+export interface BeginOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Its stdin is a pipe of ours; else it is closed. */
+  readonly input?: boolean
+  /** It ends with us, however we end; only without `input`. */
+  readonly endsWithUs?: boolean
 }
 
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */
@@ -84,8 +88,16 @@ export interface Runner {
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
   readonly attach: Attach
-  /** Starts a command whose streams the caller has in hand; it runs until it ends by itself or is killed. */
-  pipe(argv: readonly string[], options?: PipeOptions): Piped
+  /**
+   * Starts a command and hands its streams over, of which nothing is kept: what is not read holds it up.
+   * @throws {NexusError} TOOL_MISSING, from `ended`
+   */
+  begin(argv: readonly string[], options?: BeginOptions): Begun
+  /**
+   * Starts a program of the user's that has a life of its own, such as an editor, and leaves it alone: it has no terminal, and stays
+   * when we end. Its exit code when it ends within `waitMs`, else null.
+   */
+  launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
   /** Starts a command that outlives us, in `/` and in a session of its own; what it says replaces what is in `logFile`. */
@@ -143,10 +155,20 @@ export function createRunner(
       const { runCaptured } = await import('./capture.ts')
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
-    pipe: (argv, options = {}) => startPiped(argv, options, emit, environment),
     attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
+    begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
+    launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
     daemon: (argv, logFile) => startDaemon(argv, logFile, environment),
+  }
+}
+
+/** Calls `handler` for each signal that would end us, until it is released. */
+export function catchSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
   }
 }
 
@@ -192,15 +214,13 @@ async function runAttached(
 ): Promise<number> {
   requireFolder(options.cwd)
   const began = performance.now()
-  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
-  const onSignal = (signal: NodeJS.Signals) => options.onSignal?.(signal)
-  for (const signal of signals) process.on(signal, onSignal)
+  const release = catchSignals((signal) => options.onSignal?.(signal))
   try {
     const code = await spawnAttached(argv, options, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
-    for (const signal of signals) process.off(signal, onSignal)
+    release()
   }
 }
 
@@ -224,44 +244,6 @@ function spawnAttached(
   })
 }
 
-/** Reads our end of a pipe, which the kernel closes when we die, and ends the command then. */
-const LIFE_LINE =
-  'exec 3<&0; { read -r word <&3; [ "$word" = done ] || kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
-
-function startPiped(argv: readonly string[], options: PipeOptions, emit: Emit, environment: NodeJS.ProcessEnv): Piped {
-  const began = performance.now()
-  const bound = options.endsWithUs === true
-  const [program = '', ...args] = bound ? ['/bin/bash', '-c', LIFE_LINE, 'bash', ...argv] : argv
-  const env = cleanEnvironment(environment, options.env)
-  requireFolder(options.cwd)
-  const folder = options.cwd === undefined ? {} : { cwd: options.cwd }
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env, ...folder })
-  const { pid } = child
-  if (pid !== undefined) liveGroups.add(pid)
-  child.stdin.on('error', () => undefined) // it ended, or closed its stdin, before all was written
-  child.once('exit', () => bound && child.stdin.end('done\n'))
-  const ended = new Promise<number>((done, fail) => {
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
-    )
-    child.once('close', (code, signal) => {
-      if (pid !== undefined) liveGroups.delete(pid)
-      emit({ type: 'command', argv, ms: performance.now() - began, code: codeOf(code, signal) })
-      done(codeOf(code, signal))
-    })
-  })
-  ended.catch(() => undefined) // told to whoever waits for it
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout,
-    stderr: child.stderr,
-    ended,
-    kill: (signal) => {
-      if (pid !== undefined && liveGroups.has(pid)) kill(-pid, signal)
-    },
-  }
-}
-
 export function toolMissing(tool: string, output?: string): NexusError {
   return new NexusError('TOOL_MISSING', `The program \`${tool}\` could not be started.`, {
     hint: 'To install what Nexus needs, run `make setup`',
@@ -271,7 +253,7 @@ export function toolMissing(tool: string, output?: string): NexusError {
 }
 
 /** bash reports a missing folder as a missing bash; say it better. */
-function requireFolder(cwd: string | undefined): void {
+export function requireFolder(cwd: string | undefined): void {
   if (cwd !== undefined && !statSync(cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw new NexusError('INVALID_ARGUMENT', `The folder ${cwd} does not exist.`, {
       hint: 'To see the workspaces and their folders, run `nexus list --all`',

@@ -1,8 +1,8 @@
 /**
  * The one door that renders: Handlebars for the shape of a file, data for its policy. Values enter a template only
  * through helpers that quote: `{{yaml value}}` writes JSON text (which is YAML), `{{line value}}` one plain word,
- * `{{words list}}` several, `{{quoted value}}` a path in ssh's quotes, `{{number value}}` a whole number. A missing value
- * throws instead of becoming "undefined".
+ * `{{words list}}` several, `{{quoted value}}` a path in ssh's quotes, `{{command value}}` a line that is quoted for its shell
+ * already, `{{number value}}` a whole number. A missing value throws instead of becoming "undefined".
  *
  * `renderCompose` then parses what the template made, lets policy change it as data, doubles every `$` (Compose would
  * interpolate it) and writes it out again.
@@ -29,6 +29,11 @@ engine.registerHelper('quoted', (...args: unknown[]) => {
   const text = String(requireValue(args))
   if (/[\p{Cc}"]/u.test(text)) throw new Error(`cannot be quoted for ssh: ${JSON.stringify(text)}`)
   return `"${text}"`
+})
+engine.registerHelper('command', (...args: unknown[]) => {
+  const text = String(requireValue(args))
+  if (/\p{Cc}/u.test(text)) throw new Error(`not one line: ${JSON.stringify(text)}`)
+  return text
 })
 engine.registerHelper('number', (...args: unknown[]) => {
   const value = requireValue(args)

@@ -43,7 +43,13 @@ const FOLDER_ATTEMPTS = 10
  * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
  * @throws {NexusError} DISK_FULL; the old file is untouched then
  */
-export async function writeFileAtomic(path: string, text: string, mode = 0o600, check = () => {}): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  text: string | Uint8Array,
+  mode = 0o600,
+  check = () => {},
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
   const temporary = temporaryName(path)
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -52,6 +58,7 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600, 
     try {
       requireSpace()
       await file.writeFile(text)
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid)
       await file.chmod(mode)
       await file.sync()
     } finally {

@@ -2,7 +2,7 @@
  * The docker CLI and its compose plugin, by argv. Machine formats only. Nothing in this file knows about workspaces; labels and names come from the caller.
  */
 import { NexusError } from '../core/errors.ts'
-import { CommandFailed, type Piped, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { findComposePlugin } from './docker-endpoint.ts'
 import { createFactCommands } from './docker-facts.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from './docker-failures.ts'
@@ -175,22 +175,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     throw explainDockerFailure(new CommandFailed(composeArgv(target, [verb]), result))
   }
 
-  // without a terminal it would still clear each line before it writes it
-  function logsArgv(target: Target, args: readonly string[], terminal: boolean): readonly string[] {
-    const [first = '', ...words] = composeArgv(target, ['logs', ...(terminal ? [] : ['--no-color']), ...args])
-    const program = first === 'docker' ? [first, ...words.splice(0, 1)] : [first]
-    return [...program, ...(terminal ? [] : ['--ansi', 'never']), ...words]
-  }
-
-  /** Logs of a compose project on the caller's own output, following until interrupted. */
-  function attachLogs(target: Target, args: readonly string[], terminal: boolean): Promise<number> {
-    return runner.attach(logsArgv(target, args, terminal), folderOf(target))
-  }
-
-  function pipeLogs(target: Target, args: readonly string[]): Piped {
-    return runner.pipe(logsArgv(target, args, false), { endsWithUs: true, ...folderOf(target) })
-  }
-
   /** The last lines that a project's services printed, for an error's output. */
   async function lastLogs(target: Target): Promise<string> {
     const { stdout } = await compose(target, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
@@ -229,8 +213,6 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     ...createObjectCommands(docker),
     ...createImageCommands(docker, runner),
     ...createFactCommands(docker),
-    attachLogs,
-    pipeLogs,
     lastLogs,
     logsOf,
     signal,

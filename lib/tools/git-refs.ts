@@ -26,6 +26,13 @@ export interface RefChange {
 
 type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
+/** How a branch stands to what it follows. */
+export interface Tracking {
+  /** Short; '' for none. */
+  readonly upstream: string
+  readonly counts: { readonly ahead: number; readonly behind: number } | undefined
+}
+
 export function createRefCommands(git: GitCall, read: GitCall) {
   /** Refs with what they name and, for an annotated tag, what that names; symbolic ones with their target. */
   async function listAllRefs(repo: string, patterns: readonly string[]): Promise<readonly AnyRef[]> {
@@ -103,7 +110,25 @@ export function createRefCommands(git: GitCall, read: GitCall) {
     return code === 0 ? '' : stderr
   }
 
-  return { listAllRefs, updateRefs, isAncestor, countApart, countCommits, fetchFrom }
+  /**
+   * What a branch follows and how far apart they are; undefined without such a branch. Without an upstream, or with one that is
+   * gone, there are no counts.
+   */
+  async function findTracking(repo: string, branch: string, timeoutMs: number): Promise<Tracking | undefined> {
+    const format = '--format=%(refname)%00%(upstream:short)%00%(upstream:track)'
+    const args = ['for-each-ref', format, '--', `refs/heads/${branch}`]
+    const { stdout } = await git(repo, args, { env: READ, timeoutMs })
+    const rows = stdout.split('\n').map((line) => line.split('\0'))
+    const found = rows.find(([name]) => name === `refs/heads/${branch}`)
+    if (found === undefined) return undefined
+    const [, upstream = '', track = ''] = found
+    const count = (word: string) => Number(new RegExp(`${word} (\\d+)`).exec(track)?.[1] ?? 0)
+    const counts =
+      upstream === '' || track === '[gone]' ? undefined : { ahead: count('ahead'), behind: count('behind') }
+    return { upstream, counts }
+  }
+
+  return { listAllRefs, updateRefs, isAncestor, findTracking, countApart, countCommits, fetchFrom }
 }
 
 /** A word of git's `ext::` address: its own way to write an argv, which passes no shell (git-remote-ext(1)). */

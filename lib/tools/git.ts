@@ -7,6 +7,7 @@
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
+import { readIdentity } from './git-identity.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
 import { createRefCommands } from './git-refs.ts'
@@ -161,17 +162,6 @@ export function createGit(runner: Runner) {
   }
 
   /** The user's name and address for commits, '' where git has none. */
-  async function identity(repo: string): Promise<{ readonly name: string; readonly email: string }> {
-    const { stdout } = await git(repo, ['config', '-z', '--get-regexp', '^user\\.(name|email)$'], {
-      env: READ,
-      okCodes: [0, 1],
-    })
-    const values = new Map(
-      stdout.split('\0').map((entry) => [entry.split('\n')[0] ?? '', entry.slice(entry.indexOf('\n') + 1)]),
-    )
-    return { name: values.get('user.name') ?? '', email: values.get('user.email') ?? '' }
-  }
-
   return {
     findCommit,
     findFile,
@@ -187,7 +177,7 @@ export function createGit(runner: Runner) {
     deleteBranch,
     findRemoteRef,
     fetchRef,
-    identity,
+    identity: (repo: string) => readIdentity(git, repo, READ),
     ...createRefCommands(git, read),
     ...createMergeCommands(git),
     ...createKeepingCommands(git),

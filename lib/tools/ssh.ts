@@ -1,10 +1,8 @@
 /**
- * OpenSSH's client tools, by argv, and the text formats around them: public key lines, fingerprints, remote command
- * lines. Nexus always names its key, its known_hosts and its control socket, and reads none of the user's configuration,
- * so that readiness and exec never depend on it.
+ * OpenSSH's client tools, by argv. Nexus always names its key, its known_hosts and its control socket, and reads none of the
+ * user's configuration, so that readiness and exec never depend on it.
  */
-import { createHash } from 'node:crypto'
-import { CommandFailed, type Runner, type RunResult } from '../system/exec.ts'
+import type { Runner, RunResult } from '../system/exec.ts'
 
 export interface Door {
   readonly host: string
@@ -80,6 +78,22 @@ export function createSsh(runner: Runner) {
     })
   }
 
+  /** A login by a connection of its own. */
+  async function loginOnce(door: Door): Promise<RunResult> {
+    const argv = [
+      'ssh',
+      ...doorArgs(door),
+      '-o',
+      'ControlPath=none',
+      '-o',
+      'IdentityAgent=none',
+      '--',
+      door.host,
+      'true',
+    ]
+    return runner.run(argv, { okCodes: 'any', timeoutMs: LOGIN_TIMEOUT_MS })
+  }
+
   /** True while the master connection is open. */
   async function hasMaster(door: Door): Promise<boolean> {
     const result = await control(door, 'check')
@@ -90,52 +104,15 @@ export function createSsh(runner: Runner) {
     await control(door, 'exit')
   }
 
-  function control(door: Door, command: 'check' | 'exit'): Promise<RunResult> {
+  /** What runs over it goes on; the next one opens another. */
+  async function retireMaster(door: Door): Promise<void> {
+    await control(door, 'stop')
+  }
+
+  function control(door: Door, command: 'check' | 'exit' | 'stop'): Promise<RunResult> {
     const argv = ['ssh', '-F', 'none', '-o', `ControlPath=${controlPathValue(door)}`, '-O', command, '--', door.host]
     return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
   }
 
-  /** Public keys that the user's agent holds, as key lines; none when there is no agent. */
-  async function listAgentKeys(): Promise<readonly string[]> {
-    try {
-      const { stdout, code } = await runner.run(['ssh-add', '-L'], { okCodes: [0, 1, 2], timeoutMs: 5_000 })
-      return code === 0 ? stdout.split('\n') : []
-    } catch (error) {
-      if (error instanceof CommandFailed) return []
-      throw error
-    }
-  }
-
-  return { makeKey, login, hasMaster, closeMaster, listAgentKeys }
-}
-
-const KEY_TYPES = new Set([
-  'ssh-ed25519',
-  'ssh-rsa',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-])
-
-/**
- * The plain public keys of a text, without duplicates and comments of other shape. Lines with options, certificates,
- * unknown types or control characters are left out: they would be refused or, worse, obeyed.
- */
-export function parsePublicKeys(text: string): readonly string[] {
-  const keys = new Map<string, string>()
-  for (const line of text.split('\n')) {
-    const [type = '', blob = '', ...comment] = line.trim().split(/[ \t]+/)
-    if (!KEY_TYPES.has(type) || !/^[A-Za-z0-9+/]+={0,3}$/.test(blob)) continue
-    const words = comment.join(' ').replace(/\p{Cc}/gu, '')
-    if (!keys.has(blob)) keys.set(blob, [type, blob, words].join(' ').trim())
-  }
-  return [...keys.values()]
-}
-
-/** `SHA256:...` as ssh-keygen -l prints it, of a public key line. */
-export function fingerprint(publicKey: string): string {
-  const blob = publicKey.trim().split(' ')[1] ?? ''
-  return `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '')}`
+  return { makeKey, login, loginOnce, hasMaster, closeMaster, retireMaster }
 }

@@ -5,7 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { type Backend, type LostWorkspace, requireCapability } from '../backends/backend.ts'
+import { type Backend, requireCapability } from '../backends/backend.ts'
+import type { LostWorkspace } from '../backends/making.ts'
 import { NexusError } from '../core/errors.ts'
 import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type WorkspaceName } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
@@ -21,6 +22,7 @@ import { allowedAtCreate } from './network.ts'
 import * as ownGit from './own-git.ts'
 import { loadInstance } from './records.ts'
 import { renewFiles } from './renew.ts'
+import { identityInside } from './signing.ts'
 import { detectIn } from './stack-choice.ts'
 import { projectIn } from './up.ts'
 
@@ -128,7 +130,8 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
   const hasFiles = backend.capabilities.has('compose-file')
   const detected = hasFiles ? detectIn(there ? worktree : repo.root, repo.root, settings) : undefined
   const inside = userInside(ownerOf(repo), guards.isolation)
-  const what = { id, name: parseName(word), given: word, worktree, author, ...inside }
+  const who = await identityInside(app, guards, author)
+  const what = { id, name: parseName(word), given: word, worktree, ...who, ...inside }
   const { record, wanted } = await newRecord({ what, repo, settings, own, guards, backend, instance, detected })
   return {
     ...record,
@@ -176,7 +179,9 @@ async function reviveFrom(
     })
   }
   const madeAs = nameIn(lost)
-  const named = { ...draft, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
+  const { editors, ...others } = draft
+  const own = editors === true && lost.editors ? draft : others
+  const named = { ...own, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
   const kept = lost.password === null || named.ready === undefined ? named : withPassword(named, lost.password)
   // a guarded workspace builds none after its create
   if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? { ...kept, image: lost.image } : kept

@@ -2,7 +2,9 @@
 import { requireCapability } from '../backends/backend.ts'
 import type { HookName } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
+import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { awaitHealth } from './health.ts'
@@ -12,6 +14,8 @@ import { beginOperation, exclusively, settle, type Working, walk } from './opera
 import { requireThere } from './repaired.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
 import { projectOf, type UpResult } from './up.ts'
+
+type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
 
 /** A change of state: what is wanted, and what it takes from what was seen. */
 interface Change {
@@ -24,15 +28,26 @@ export type ChangeKind = keyof typeof CHANGES
 
 const CHANGES = { stop: stopping, pause: pausing, resume: resuming } as const
 
-/** Stops a workspace; one that is stopped already stays so. */
-export const stop = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'stop', dryRun)
+/** Stops a workspace; one that is stopped already stays so. Who wants it decides who may start it again (`wake.ts`). */
+export const stop = (app: App, found: WorkspaceRecord, dryRun: boolean, by: StoppedBy = 'user') =>
+  change(app, found, 'stop', dryRun, by)
 /** Freezes a running workspace in memory. */
 export const pause = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'pause', dryRun)
 /** Lets a paused workspace run on. */
-export const resume = (app: App, found: WorkspaceRecord, dryRun: boolean) => change(app, found, 'resume', dryRun)
+export async function resume(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  const result = await change(app, found, 'resume', dryRun)
+  if (!dryRun) noteUse(app.home, result.record.id)
+  return result
+}
 
-function change(app: App, found: WorkspaceRecord, kind: ChangeKind, dryRun: boolean): Promise<UpResult> {
-  const body = (record: WorkspaceRecord | undefined) => changeLocked(app, requireThere(record, found), kind, dryRun)
+function change(
+  app: App,
+  found: WorkspaceRecord,
+  kind: ChangeKind,
+  dryRun: boolean,
+  by?: StoppedBy,
+): Promise<UpResult> {
+  const body = (record: WorkspaceRecord | undefined) => changeLocked(app, requireThere(record, found), kind, dryRun, by)
   return exclusively(app, found.id, body, { as: kind, dryRun })
 }
 
@@ -42,16 +57,25 @@ export async function changeLocked(
   record: WorkspaceRecord,
   kind: ChangeKind,
   dryRun: boolean,
+  by: StoppedBy = 'user',
 ): Promise<UpResult> {
   const what = await CHANGES[kind](app, record, dryRun)
   const seen = await observeOne(app, record)
   requireEngine(seen)
   const plan = what.plan(seen)
-  const settled = plan.length === 0 && record.desired === what.desired && record.operation === null
+  // what was stopped for being idle, and is now stopped by somebody, is theirs
+  const noted = kind !== 'stop' || record.stopped?.by === by
+  const settled = plan.length === 0 && record.desired === what.desired && record.operation === null && noted
   if (dryRun || settled) return { record, plan, changed: false, created: false }
   const working: Working = { record: { ...record, operation: beginOperation(kind) } }
   await walk(app, working, plan, await what.actions(seen), () => true)
-  return { record: await settle(app, working.record, what.desired), plan, changed: plan.length > 0, created: false }
+  const stopped = kind === 'stop' ? { stopped: { at: timestamp(), by } } : {}
+  return {
+    record: await settle(app, { ...working.record, ...stopped }, what.desired),
+    plan,
+    changed: plan.length > 0,
+    created: false,
+  }
 }
 
 async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {

@@ -32,6 +32,7 @@ import { allowedAtCreate } from './network.ts'
 import { beginOperation } from './operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from './port-plan.ts'
 import { loadInstance } from './records.ts'
+import { identityInside } from './signing.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from './stack-choice.ts'
 import { parseVariable } from './variables.ts'
 
@@ -104,7 +105,8 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
   if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
-  const what = { id: newWorkspaceId(), name, given, worktree, author, ...inside }
+  const who = await identityInside(app, guards, author)
+  const what = { id: newWorkspaceId(), name, given, worktree, ...who, ...inside }
   const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
   const { record, wanted } = await newRecord(fresh, request.ports ?? [])
   return {
@@ -129,7 +131,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
 
 /** What every new record is made from, whether or not its worktree is there already. */
 export interface Fresh {
-  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'worktree' | 'author' | 'uid' | 'gid'>
+  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'worktree' | 'author' | 'signing' | 'uid' | 'gid'>
   readonly repo: Repository
   readonly settings: Settings
   /** The user's alone. */
@@ -175,6 +177,7 @@ export async function newRecord(
     ...(stack === undefined ? {} : { stack }),
     ...ready,
     ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
+    ...(backend.capabilities.has('compose-file') ? { editors: true } : {}),
   }
   return { record, wanted }
 }

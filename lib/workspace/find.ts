@@ -10,6 +10,7 @@ import { isWorkspaceId, nearest, parseName, repoLabel, type WorkspaceName } from
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
+import { CURRENT, requireCurrent } from './current.ts'
 import { listMoved, refuseMoved } from './drift.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
@@ -61,10 +62,11 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
 }
 
 /**
- * The workspace that `given` names.
+ * The workspace that `given` names; `current` is that of the current folder.
  * @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name
  */
 export async function requireWorkspace(app: App, given: string, repo?: string): Promise<WorkspaceRecord> {
+  if (given === CURRENT) return requireCurrent(app)
   const records = await app.records.list()
   if (isWorkspaceId(given)) return records.find((record) => record.id === given) ?? refuseUnknown(given, records)
   const root = repo === undefined ? findRepository(app.cwd)?.root : (await findRepo(app, repo)).root

@@ -1,7 +1,6 @@
-/** What is done inside a workspace: commands, shells, logs. Each checks that there is an inside before it goes there. */
+/** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
 import {
   type ExecRequest,
-  type LogsRequest,
   requireCapability,
   type ShellRequest,
   type Stream,
@@ -9,9 +8,8 @@ import {
 } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { Piped } from '../system/exec.ts'
+import { noteEnd, noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
-import { observeOne } from './observe.ts'
 import { repaired, requireThere } from './repaired.ts'
 
 /**
@@ -20,8 +18,8 @@ import { repaired, requireThere } from './repaired.ts'
  */
 export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
   requireCommand(found, request)
-  const { record, backend } = await reach(app, found)
-  return codeOf(app, record, await backend.exec(record, request))
+  const { record, backend } = await goInside(app, found)
+  return afterwards(app, record, await backend.exec(record, request))
 }
 
 /**
@@ -34,9 +32,9 @@ export async function stream(
   request: StreamRequest,
 ): Promise<Omit<Stream, 'ended'> & { readonly ended: Promise<number> }> {
   requireCommand(found, request)
-  const { record, backend } = await reach(app, found)
+  const { record, backend } = await goInside(app, found)
   const running = backend.stream(record, request)
-  return { ...running, ended: running.ended.then((code) => codeOf(app, record, code)) }
+  return { ...running, ended: running.ended.then((code) => afterwards(app, record, code)) }
 }
 
 function requireCommand(found: WorkspaceRecord, { argv }: ExecRequest): void {
@@ -46,15 +44,9 @@ function requireCommand(found: WorkspaceRecord, { argv }: ExecRequest): void {
   })
 }
 
-async function reach(app: App, found: WorkspaceRecord) {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
-  return { record, backend }
-}
-
-/** What is to be done after a command inside has ended, or could not be reached any more (null). */
-async function codeOf(app: App, record: WorkspaceRecord, code: number | null): Promise<number> {
+/** What is to be done when a command inside has ended, or could not be reached any more (null). */
+async function afterwards(app: App, record: WorkspaceRecord, code: number | null): Promise<number> {
+  noteEnd(app.home, record.id)
   if (code === null) {
     await requireRunning(app, record)
     throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
@@ -65,49 +57,38 @@ async function codeOf(app: App, record: WorkspaceRecord, code: number | null): P
   return code
 }
 
-export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest): Promise<number> {
+/**
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
+ * @throws {NexusError} WORKSPACE_START_FAILED
+ */
+export async function goInside(app: App, found: WorkspaceRecord) {
   const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
-  requireCapability(backend, 'ssh', 'ssh')
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
+  return { record, backend }
+}
+
+/** As the user's own ssh; what does not run is started, unless `wake` is false. */
+export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest, wake: boolean): Promise<number> {
+  const there = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(there.backend)
+  requireCapability(backend, 'ssh', 'ssh')
+  const isOpen = there.desired === 'running' && (await backend.isReachable(there))
+  const record = isOpen ? there : await (await import('./wake.ts')).ensureRunning(app, there, wake)
+  noteUse(app.home, record.id)
   const code = await backend.shell(record, request)
+  noteEnd(app.home, record.id)
   await bringBackCommits(app, record)
   return code
 }
 
-export async function logs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<number> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  return backend.logs(record, request)
-}
-
-/** Logs on streams of the caller's, who ends them by `kill`. */
-export async function streamLogs(app: App, found: WorkspaceRecord, request: LogsRequest): Promise<Piped> {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  if (backend.streamLogs === undefined) throw new Error(`the backend ${backend.name} has logs and does not stream them`)
-  return backend.streamLogs(record, request)
-}
-
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */
-async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
-async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
-  const { state, reason } = await observeOne(app, record)
-  if (state === 'running') return
-  if (state === 'unknown')
-    throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
-  const verb = state === 'paused' ? 'resume' : 'start'
-  throw new NexusError(
-    'WORKSPACE_START_FAILED',
-    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
-    {
-      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
-      details: { state },
-    },
-  )
+/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await import('./wake.ts')).ensureRunning(app, record, false)
 }

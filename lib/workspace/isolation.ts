@@ -3,9 +3,13 @@
  * of isolation levels has it. A project's file may only tighten, and so may what it says later. Pure.
  */
 import type { Settings } from '../config/load.ts'
+import type { AgentMode } from '../core/agent-mode.ts'
 import type { NetworkMode, WorkspaceRecord } from '../core/workspace.ts'
 
-export type Guards = Pick<WorkspaceRecord, 'isolation' | 'sudo' | 'gitMode' | 'forwardAgent'> & {
+export type Guards = Pick<
+  WorkspaceRecord,
+  'isolation' | 'sudo' | 'gitMode' | 'forwardAgent' | 'agentMode' | 'agentKeys'
+> & {
   readonly network: NetworkMode
 }
 export type Limits = Pick<WorkspaceRecord, 'cpus' | 'memory' | 'pids'>
@@ -34,8 +38,16 @@ export function guardsOf(settings: Settings, own: Settings): Guards {
     sudo: sudo && !agent,
     gitMode: git.mode ?? (agent ? 'private' : 'shared'),
     network: stricter(networkOf(settings), networkOf(own)),
-    forwardAgent: ssh.forwardAgent && !agent,
+    ...agentGuards(agent ? 'off' : ssh.forwardAgent, own.ssh.agentKeys),
   }
+}
+
+function agentGuards(
+  agentMode: AgentMode,
+  agentKeys: readonly string[],
+): Pick<WorkspaceRecord, 'forwardAgent' | 'agentMode' | 'agentKeys'> {
+  const forwardAgent = agentMode !== 'off'
+  return { forwardAgent, agentMode, ...(forwardAgent && agentKeys.length > 0 ? { agentKeys } : {}) }
 }
 
 function networkOf({ isolation, network }: Settings): NetworkMode {

@@ -29,6 +29,8 @@ export interface Claim {
   readonly as?: Operation['kind']
   /** Changes nothing, so it repairs nothing. */
   readonly dryRun?: boolean
+  /** How long it waits for another operation. */
+  readonly waitMs?: number
 }
 
 /**
@@ -51,7 +53,7 @@ export async function exclusively<T>(
   }
   try {
     return await withLock(join(app.home.locks, id), repaired, {
-      waitMs: BUSY_WAIT_MS,
+      waitMs: claim.waitMs ?? BUSY_WAIT_MS,
       onWait,
       signal: app.interruption.signal,
     })
@@ -186,13 +188,19 @@ async function closeFailed(app: App, { record }: Working): Promise<void> {
   }
 }
 
-/** Ends an operation: what is wanted from now on, and nothing in progress. */
+/** Ends an operation: what is wanted from now on, and nothing in progress. What is not stopped was stopped by nobody. */
 export async function settle(
   app: App,
   record: WorkspaceRecord,
   desired: WorkspaceRecord['desired'],
 ): Promise<WorkspaceRecord> {
-  const settled = { ...record, desired, operation: null }
+  const { stopped, ...others } = record
+  const settled = {
+    ...others,
+    ...(desired === 'stopped' && stopped !== undefined ? { stopped } : {}),
+    desired,
+    operation: null,
+  }
   await app.records.save(settled)
   return settled
 }

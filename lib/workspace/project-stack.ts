@@ -4,7 +4,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Backend, Resolution } from '../backends/backend.ts'
+import type { Backend } from '../backends/backend.ts'
+import type { Resolution } from '../backends/making.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { locate } from '../config/locate.ts'
 import { NexusError } from '../core/errors.ts'

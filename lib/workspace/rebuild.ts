@@ -5,7 +5,7 @@
 import type { Backend } from '../backends/backend.ts'
 import type { Settings } from '../config/load.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { hasFixedImages, withFixedBase } from '../stack/network.ts'
+import { hasFixedImages, keepsImage, withFixedBase } from '../stack/network.ts'
 import type { App } from './app.ts'
 import { takePlace } from './budget.ts'
 import { cachesOf, readyOfSettings } from './draft.ts'
@@ -40,6 +40,8 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
     ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
     ...cachesOf(settings, backend, instance, present),
+    // an older image that it has to keep has no place for them
+    ...(backend.capabilities.has('compose-file') && !keepsImage(present) ? { editors: true as const } : {}),
   }
   const { templates } = settings.worktree
   const facts = {

@@ -10,6 +10,7 @@ import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { forgetActivity } from '../door/activity.ts'
 import {
   linkOnce,
   listFolder,
@@ -80,6 +81,7 @@ export function createRecords(home: HomePaths, warn: (text: string) => void) {
   /** The record itself goes last: while there is anything of a workspace, there is what tells of it. */
   async function remove(id: WorkspaceId): Promise<void> {
     const { dir, record } = workspacePaths(home, id)
+    forgetActivity(home, id)
     const others = (await listFolder(dir)).filter((name) => join(dir, name) !== record)
     await Promise.all(others.map((name) => removeTree(join(dir, name))))
     await removeTree(dir)

@@ -2,7 +2,7 @@
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
 import { dirname } from 'node:path'
-import type { Resolution, StartOptions } from '../backends/backend.ts'
+import type { Resolution, StartOptions } from '../backends/making.ts'
 import type { Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Observation, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
@@ -120,6 +120,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
         await startWithPorts(app, working, { draft, wanted: () => wanted, configure, options }, observed)
+        const settled =
+          isNew || observed?.state !== 'stopped' ? undefined : await backend.settleHostKey?.(working.record)
+        if (settled !== undefined) working.record = { ...working.record, hostKeyFingerprint: settled }
         await awaitHealth(app, working.record, project)
         if (seed?.present === false) await seeding?.prepareSeed(app, working.record, project, seed.plan)
       },

@@ -7,6 +7,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { ConfigSources, Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
+import { noteUse } from '../door/activity.ts'
 import { readInputs } from '../project/inputs.ts'
 import { areOutdated } from '../stack/secrets.ts'
 import { makeFolder } from '../system/store.ts'
@@ -46,13 +47,13 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   const { dryRun } = request
   const options = { dryRun, start: request.start }
   const started = request.existing && (await startIfThere(app, request.existing, options))
-  if (started !== undefined) return started
+  if (started !== undefined) return used(app, started, dryRun)
   // looked for while git is asked what the create needs
   const neighbours = dryRun ? Promise.resolve([]) : listUnfinished(app, request.repo.root)
   neighbours.catch(() => undefined) // told below, or by the create itself
   const result = await create(app, request)
   await repairNeighbours(app, await neighbours)
-  return result
+  return used(app, result, dryRun)
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {
@@ -119,24 +120,33 @@ export interface StartOptions {
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
 export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
-  return requireThere(await startIfThere(app, found, options), found)
+  return used(app, requireThere(await startIfThere(app, found, options), found), options.dryRun)
+}
+
+/** Whoever asks for a workspace by a verb is about to use it. */
+function used(app: App, result: UpResult, dryRun: boolean): UpResult {
+  if (!dryRun) noteUse(app.home, result.record.id)
+  return result
 }
 
 /** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
 async function startIfThere(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult | undefined> {
-  const body = async (record: WorkspaceRecord | undefined) => {
-    if (record === undefined) return undefined
-    try {
-      return await startLocked(app, record, options)
-    } catch (error) {
-      if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
-      return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
-    }
-  }
+  const body = async (record: WorkspaceRecord | undefined) =>
+    record === undefined ? undefined : startThere(app, record, options)
   return exclusively(app, found.id, body, { as: 'start', dryRun: options.dryRun })
 }
 
-/** The same under the workspace's lock; a create that was cut off goes on as such. */
+/** Under the workspace's lock; looks closer where its parts are not as Nexus left them. */
+export async function startThere(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+  try {
+    return await startLocked(app, record, options)
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.details?.partsGone !== true) throw error
+    return startLocked(app, (await app.records.load(record.id)) ?? record, { ...options, asLeft: false })
+  }
+}
+
+/** The same, once; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
   requirePlaces(record)
   const project = projectOf(record)

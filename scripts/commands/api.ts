@@ -51,7 +51,7 @@ export const api: Run = async (call) => {
       hint: 'To create a workspace, run `nexus api /workspaces -X POST --data \'{"name":"feature-auth"}\'`',
     })
   }
-  const socket = await requireServer(call.app, call.program)
+  const socket = await requireServer(call.app, call.program, call.version)
   const { status, text } = await callSocket(socket, { method, path, body, signal: call.app.interruption.signal })
   if (status >= 400) throw errorOf(text)
   const data = JSON.parse(text) as unknown

@@ -17,7 +17,7 @@ export interface ArgSpec {
   readonly optional?: boolean
   /** The last one; may be given more than once. */
   readonly many?: boolean
-  readonly completes?: 'workspaces' | 'keys' | 'shells' | 'trash'
+  readonly completes?: 'workspaces' | 'keys' | 'places' | 'shells' | 'trash'
 }
 
 export interface Command {
@@ -48,6 +48,11 @@ export interface Call {
   /** The last value given for an option. */
   value(name: string): string | undefined
   values(name: string): readonly string[]
+  /**
+   * Prints at once, before the answer, what a command that goes on has to say; what has to be kept in step waits for it. False when
+   * nobody reads any more.
+   */
+  print(stream: 'stdout' | 'stderr', text: string | Uint8Array): Promise<boolean>
   readonly json: boolean
   readonly version: string
   readonly cwd: string
@@ -55,8 +60,7 @@ export interface Call {
   readonly program: readonly string[]
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
-  /** A line of an answer that goes on, for stdout. */
-  print(line: string): void
+  readonly stderrIsTerminal: boolean
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

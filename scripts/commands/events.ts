@@ -20,7 +20,8 @@ export const events: Run = async (call) => {
   try {
     for await (const event of subscription) {
       count++
-      call.print(call.json ? JSON.stringify(event) : lineOf(event))
+      const line = call.json ? JSON.stringify(event) : lineOf(event)
+      if (!(await call.print('stdout', `${line}\n`))) break
     }
   } finally {
     await watching.close()

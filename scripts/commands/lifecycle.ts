@@ -3,6 +3,7 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { isWorkspaceId, parseName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
+import { CURRENT, requireCurrent } from '../../lib/workspace/current.ts'
 import { deleteWorkspace } from '../../lib/workspace/delete.ts'
 import * as down from '../../lib/workspace/down.ts'
 import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
@@ -12,7 +13,7 @@ import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
 import { isUnfinished } from '../../lib/workspace/repaired.ts'
 import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
 import type { Answer, Call, Run } from './command.ts'
-import { describeDoor } from './door-text.ts'
+import { byAlias, describeDoor } from './door-text.ts'
 import { answerPlan } from './plan-text.ts'
 
 export const up: Run = (call) => bring(call, 'up')
@@ -21,7 +22,8 @@ export const create: Run = (call) => bring(call, 'create')
 async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   const { app } = call
   const pr = parsePr(call.value('pr'))
-  const { repoName, given } = await splitAlias(app, call.args[0])
+  const { repoName, given: typed } = await splitAlias(app, call.args[0])
+  const given = verb === 'up' && typed === CURRENT ? (await requireCurrent(app)).id : typed
   if (given === undefined && pr === undefined) {
     throw new NexusError('INVALID_ARGUMENT', `\`nexus ${verb}\` needs the name of a workspace.`, {
       hint: `To create one, run \`nexus ${verb} feature-auth\``,
@@ -77,7 +79,8 @@ async function answerUp(call: Call, result: UpResult): Promise<Answer> {
   if (call.flag('dry-run')) return answerPlan(result.plan, result.record)
   const resource = await resourceOf(call.app, result.record)
   const said = result.changed ? '' : ' already'
-  const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(describeDoor(resource))].join('\n')
+  const fields = describeDoor(resource, await byAlias(call))
+  const text = [`${result.record.name} is${said} ${resource.state}`, formatFields(fields)].join('\n')
   return { data: resource, text }
 }
 

@@ -1,15 +1,14 @@
-/** list, status, ports: look and tell. */
+/** list, ports: look and tell. */
 
 import { formatSize } from '../../lib/core/sizes.ts'
 import { formatAge } from '../../lib/core/time.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
-import { formatFields, formatTable } from '../../lib/report/tables.ts'
+import { formatTable } from '../../lib/report/tables.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/list.ts'
 import type { Call, Run } from './command.ts'
-import { describeDoor } from './door-text.ts'
 
 export const list: Run = async (call) => {
   const repo = await repositoryOf(call)
@@ -72,7 +71,7 @@ function formatList(workspaces: readonly WorkspaceResource[], { repo, dirty, siz
 }
 
 /** `1.2 GB: worktree 1.0 GB, layers 40 MB, volumes 120 MB` */
-function sizeWords(size: WorkspaceResource['size']): string {
+export function sizeWords(size: WorkspaceResource['size']): string {
   if (size === undefined) return '?'
   const { total, worktree, layers, volumes, state } = size
   const parts = Object.entries({ worktree, layers, volumes, state }).map(
@@ -83,28 +82,6 @@ function sizeWords(size: WorkspaceResource['size']): string {
 
 function dirtyWord(dirty: boolean | null | undefined): string {
   return dirty === true ? 'yes' : dirty === false ? 'no' : '?'
-}
-
-export const status: Run = async (call) => {
-  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
-  const resource = await describeWorkspace(call.app, record)
-  const state = resource.reason === '' ? resource.state : `${resource.state}: ${resource.reason}`
-  const fields = [
-    ['state', state] as const,
-    ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
-    ...outdated(resource),
-    ['id', resource.id] as const,
-    ['repository', resource.repo] as const,
-    ...describeDoor(resource),
-    ['backend', resource.backend] as const,
-    ['idle', `timeout ${resource.idleTimeout}`] as const,
-    ['created', `${resource.createdAt} (${formatAge(resource.createdAt)} ago)`] as const,
-  ]
-  return { data: resource, text: `${resource.name}\n${formatFields(fields)}` }
-}
-
-function outdated({ name, outdated: files = [] }: WorkspaceResource): readonly (readonly [string, string])[] {
-  return files.length === 0 ? [] : [['outdated', `${files.join(', ')} changed; \`nexus rebuild ${name}\` renews it`]]
 }
 
 export const ports: Run = async (call) => {

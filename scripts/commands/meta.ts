@@ -79,14 +79,22 @@ async function candidatesFor(call: Call, words: readonly string[]): Promise<read
   return completeArg(call, command, position)
 }
 
+async function workspaceNames(call: Call): Promise<readonly string[]> {
+  const repo = findRepository(call.cwd)?.root
+  const records = await call.app.records.list()
+  const here = records.filter((record) => record.repo === repo)
+  return (here.length > 0 ? here : records).map((record) => record.name)
+}
+
 async function completeArg(call: Call, command: Command, position: number): Promise<readonly string[]> {
-  switch (command.args[position]?.completes) {
-    case 'workspaces': {
-      const repo = findRepository(call.cwd)?.root
-      const records = await call.app.records.list()
-      const here = records.filter((record) => record.repo === repo)
-      return (here.length > 0 ? here : records).map((record) => record.name)
-    }
+  const last = command.args.at(-1)
+  const arg = command.args[position] ?? (last?.many === true ? last : undefined)
+  switch (arg?.completes) {
+    case 'workspaces':
+      return workspaceNames(call)
+    case 'places':
+      // where no name fits, the shell completes files
+      return (await workspaceNames(call)).map((name) => `${name}:`)
     case 'keys':
       return (await import('../../lib/config/describe.ts')).settingKeys()
     case 'shells':

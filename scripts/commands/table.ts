@@ -9,9 +9,15 @@ import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { EVENTS } from './table-events.ts'
 import { GIT } from './table-git.ts'
+import { INSIDE } from './table-inside.ts'
+import { KEYS } from './table-keys.ts'
 import { LIFECYCLE } from './table-lifecycle.ts'
+import { LOOK } from './table-look.ts'
 import { NETWORK } from './table-network.ts'
+import { OPEN } from './table-open.ts'
+import { SSH_CONFIG } from './table-ssh-config.ts'
 import { TRASH } from './table-trash.ts'
+import { WAKE } from './table-wake.ts'
 
 const look = () => import('./look.ts')
 const inside = () => import('./inside.ts')
@@ -40,14 +46,7 @@ export const COMMANDS: readonly Command[] = [
     example: 'nexus list --all',
     load: async () => (await look()).list,
   },
-  {
-    name: 'status',
-    summary: 'show one workspace',
-    args: [NAME],
-    options: [REPO],
-    example: 'nexus status feature-auth --json',
-    load: async () => (await look()).status,
-  },
+  ...LOOK,
   {
     name: 'ports',
     summary: 'show where the ports of a workspace are published',
@@ -57,23 +56,10 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await look()).ports,
   },
   {
-    name: 'logs',
-    summary: 'show the logs of a workspace',
-    args: [NAME, { name: 'service', text: 'only this service', optional: true }],
-    options: [
-      { flag: '-f, --follow', text: 'go on until interrupted' },
-      { flag: '--tail <lines>', text: 'only the last lines' },
-      REPO,
-    ],
-    example: 'nexus logs feature-auth --tail 20',
-    passesSignals: true,
-    load: async () => (await inside()).logs,
-  },
-  {
     name: 'ssh',
-    summary: 'open a shell in a workspace, or run a command as ssh would',
+    summary: 'open a shell in a workspace, or run a command as ssh would; one that does not run is started',
     args: [NAME],
-    options: [REPO],
+    options: [{ flag: '--no-wake', text: 'start nothing: fail where it does not run' }, REPO],
     takesCommand: true,
     example: 'nexus ssh feature-auth -- uname -a',
     passesSignals: true,
@@ -82,8 +68,11 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'exec',
     summary: 'run a command in a workspace: exact arguments, exit code, stdin, stdout and stderr',
-    args: [NAME],
+    args: [{ ...NAME, text: 'name, id or <repo>/<name> of a workspace; of several as a,b', optional: true }],
     options: [
+      { flag: '--all', text: 'in every running workspace of the repository, side by side' },
+      { flag: '--everywhere', text: 'the same in those of every repository' },
+      { flag: '--jobs <number>', text: 'in so many at a time; default: 8' },
       { flag: '-t, --tty', text: 'give the command a terminal' },
       { flag: '--cwd <folder>', text: 'folder inside; default: the worktree' },
       { flag: '--env <KEY=value>', text: 'set a variable; KEY alone takes its value from here', many: true },
@@ -94,6 +83,9 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
+  ...INSIDE,
+  ...OPEN,
+  ...WAKE,
   ...GIT,
   {
     name: 'trust',
@@ -195,6 +187,8 @@ export const COMMANDS: readonly Command[] = [
   },
   ...NETWORK,
   ...API,
+  ...SSH_CONFIG,
+  ...KEYS,
   {
     name: 'version',
     summary: 'print the version of Nexus and of what it works with',

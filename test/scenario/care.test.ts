@@ -109,7 +109,7 @@ async function collects(scene: Scene, demo: WorkspaceResource, home: string): Pr
   const cache = `nexus-cache-${instance}`
   await must(['docker', 'volume', 'create', ...own, ...label('cache', 'true'), ...label('repo', '/nowhere'), cache])
   const foreign = ['docker', 'network', 'create', '--subnet', '10.249.250.0/29']
-  const other = `f${instance.slice(1)}`
+  const other = `${instance.startsWith('f') ? 'e' : 'f'}${instance.slice(1)}`
   await must([...foreign, ...label('instance', other), ...label('workspace', demo.id), `nexus-foreign-${instance}`])
   try {
     await rm(join(home, 'workspaces', demo.id), { recursive: true })
@@ -124,8 +124,8 @@ async function collects(scene: Scene, demo: WorkspaceResource, home: string): Pr
     assert.equal(await planned(), [nowhere], 'it can be adopted')
     assert.equal(await troubles(scene), ['leases', 'subnets', 'worktrees'])
     await scene.repo.git('worktree', 'remove', '--force', demo.worktree ?? '')
-    const parts = ['container', 'network'].map((kind) => `${kind}: workspace ${demo.id} is gone`)
-    assert.equal(await planned(), [...parts, nowhere])
+    const parts = ['container', 'network', 'volume'].map((kind) => `${kind}: workspace ${demo.id} is gone`)
+    assert.equal(await planned(), [...parts, nowhere].sort())
     assert.equal(await listParts(scene.home), before, 'a dry run removes nothing')
     assert.equal(await troubles(scene), ['leases', 'subnets', 'leftovers'])
     await scene.ok(['gc'])

@@ -379,7 +379,8 @@ async function keepFiles(
   compose: (id: string, ...args: string[]) => Promise<{ code: number }>,
 ) {
   const label = `label=dev.nexus.workspace=${cell.id}`
-  const volumes = async () => (await must(['docker', 'volume', 'ls', '-q', '--filter', label])).trim()
+  const volumes = async () =>
+    (await must(['docker', 'volume', 'ls', '-q', '--filter', label, '--filter', 'name=-worktree-'])).trim()
   const name = await volumes()
   assert.match(name, /^nexus-cell-.*-worktree-/)
   assert.is((await compose(cell.id, 'down', '--volumes', '--timeout', '1')).code, 0)

@@ -93,6 +93,9 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
       throw new Error('this backend has no inside')
     },
     capture: unused,
+    begin: () => {
+      throw new Error('this backend has no inside')
+    },
     shell: unused,
     logs: unused,
     sshInfo: (record) => ({
@@ -102,6 +105,7 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,

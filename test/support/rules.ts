@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   door: ['core', 'system', 'tools'],
   backends: ['core', 'system', 'tools', 'ports', 'stack', 'door'],
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'door', 'backends'],
-  doctor: ['core', 'system', 'tools', 'config', 'ports', 'backends', 'workspace'],
+  doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
   report: ['core'],
 }
@@ -26,7 +26,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** What may be taken from node:fs outside the store: reading, and folders. Whatever is not known here counts as writing. */
 const HARMLESS =
   /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
-const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'number']
+const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'command', 'number']
 
 export function layerProblems({ path, text }: SourceFile): readonly string[] {
   const layer = layerOf(path) ?? ''

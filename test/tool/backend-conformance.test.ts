@@ -37,6 +37,7 @@ const CAPABILITIES: readonly Capability[] = [
   'ssh',
   'pause',
   'logs',
+  'services',
   'compose-file',
   'guards',
   'git',
@@ -247,6 +248,8 @@ for (const name of backendNames()) {
         for (const capability of w.backend.capabilities) assert.ok(CAPABILITIES.includes(capability), capability)
         assert.is(w.backend.capabilities.has('git'), w.backend.gitCommand !== undefined)
         assert.is(w.backend.capabilities.has('local-ports'), w.backend.portRange?.(RANGE) !== undefined)
+        for (const verb of ['listServices', 'measureLoads', 'listProcesses'] as const)
+          assert.is(w.backend.capabilities.has('services'), w.backend[verb] !== undefined, verb)
         assert.is(w.backend.capabilities.has('guards'), w.backend.applyNetwork !== undefined)
         assert.is(w.backend.capabilities.has('guards'), w.backend.listRefusals !== undefined)
       },
@@ -510,7 +513,8 @@ for (const name of backendNames()) {
         }
         if (lacking.includes('logs')) {
           await rejects(
-            () => w.backend.logs(record, { follow: false, tail: null, service: null, terminal: false }),
+            () =>
+              w.backend.logs(record, { follow: false, tail: null, since: '', services: [], isThere: async () => true }),
             'UNSUPPORTED',
           )
         }

@@ -2,20 +2,22 @@
  * The door of the API, each check by itself in its order, and then before real sockets: what is refused never reaches an
  * endpoint, on either entrance.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type Entrance, headOf, parsePort, requireAdmitted } from '../../lib/api/checks.ts'
 import { callSocket, isAnswering } from '../../lib/api/client.ts'
 import { Refusal } from '../../lib/api/failure.ts'
-import { socketPath } from '../../lib/api/places.ts'
+import { findServer, socketPath } from '../../lib/api/places.ts'
 import { type Serving, serve } from '../../lib/api/server.ts'
 import { createThrottle } from '../../lib/api/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
 import { homePaths } from '../../lib/core/paths.ts'
+import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
-import { tempDir } from '../support/temp.ts'
+import { tempDir, tempRepo } from '../support/temp.ts'
 
 const TOKEN = 'x'.repeat(43)
 const UNIX: Entrance = { kind: 'unix' }
@@ -249,13 +251,14 @@ interface Served extends AsyncDisposable {
   readonly env: NodeJS.ProcessEnv
 }
 
-async function served(port?: number, folder = '.nexus'): Promise<Served> {
+async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv = {}): Promise<Served> {
   const dir = await tempDir()
   const env = {
     PATH: process.env.PATH,
     HOME: dir.path,
     NEXUS_HOME: join(dir.path, folder),
     XDG_RUNTIME_DIR: join(dir.path, 'r'),
+    ...more,
   }
   const home = homePaths(env.NEXUS_HOME)
   const serving = await serve({ home, env, cwd: dir.path, version: '1.2.3', program: ['false'], port })
@@ -381,5 +384,33 @@ suite('the server', (test) => {
       'POST /api/v1/gc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
     assert.match(await sendRaw(socket, smuggled), /^HTTP\/1\.1 400 /)
     assert.is(await isAnswering(socket), true)
+  })
+
+  test('a server that ends undoes what runs, answers who waits, and takes its note and socket along', async () => {
+    await using repo = await tempRepo()
+    await using one = await served(undefined, '.nexus', { NEXUS_FAILPOINT: 'create.start:hang', NEXUS_BACKEND: 'mock' })
+    const { socket, context } = one.serving
+    const body = JSON.stringify({ name: 'one', repo: repo.path })
+    const asked = callSocket(socket, { method: 'POST', path: '/api/v1/workspaces', body })
+    const hangs = () => context.operations.list()[0]?.events.some(({ text }) => /hang before start/.test(String(text)))
+    await eventually(() => hangs() === true)
+    assert.is(await one.serving.stop(), 0)
+    const { status, text } = await asked
+    assert.equal([status, /"cancelled":true/.test(text)], [503, true])
+    assert.equal(await context.appFor().records.list(), [])
+    assert.equal([existsSync(socket), await findServer(one.home)], [false, undefined])
+  })
+
+  test('a client that goes away in the middle of a body is no bug, and no body is written anywhere', async () => {
+    await using one = await served()
+    const head =
+      'POST /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n'
+    const client = connect(one.serving.socket, () => client.write(`${head}\r\n{"name":"half`))
+    await eventually(() => client.bytesWritten > head.length)
+    client.destroy()
+    const log = () => readFile(join(one.home.logs, 'serve.log'), 'utf8')
+    await eventually(async () => (await log()).includes('"gone":true'))
+    assert.not.ok((await log()).includes('half'))
+    assert.equal(await readdir(one.home.logs), ['serve.log'])
   })
 })

@@ -8,8 +8,9 @@ import { createApi } from '../../lib/api/api.ts'
 import { createContext } from '../../lib/api/context.ts'
 import { ENDPOINTS, WITHOUT_ENDPOINT } from '../../lib/api/endpoints.ts'
 import { EXAMPLES } from '../../lib/api/examples.ts'
-import type { OperationResource } from '../../lib/api/operations.ts'
+import { createOperations, type OperationResource } from '../../lib/api/operations.ts'
 import type { ErrorBody } from '../../lib/core/errors.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { beginOperation } from '../../lib/workspace/operate.ts'
 import { COMMANDS } from '../../scripts/commands/table.ts'
@@ -148,7 +149,13 @@ suite('the REST API', (test) => {
     const said = await ok('POST', '/workspaces/one/exec', { command: ['sh', '-c', 'echo a; echo b >&2; exit 127'] })
     assert.equal([said.exitCode, said.stdout, said.stderr], [127, 'a\n', 'b\n'])
     assert.equal((await ok('GET', '/workspaces/one/ports')).ports, [])
-    assert.is((await ok('GET', '/workspaces/one/services')).services[0].main, true)
+    assert.equal((await ok('GET', '/workspaces/one/services')).services, [])
+    assert.equal((await ok('GET', '/top')).workspaces, [])
+    assert.equal((await ok('GET', '/keys')).workspaces, [])
+    assert.match((await ok('GET', '/ssh-config')).line, /Include/)
+    refused(await it.ask('GET', `/current?folder=${it.repo}`), 404, 'WORKSPACE_NOT_FOUND')
+    refused(await it.ask('GET', '/workspaces/current'), 400, 'INVALID_ARGUMENT')
+    refused(await it.ask('POST', '/copy', { places: ['a', 'one:/b'] }), 400, 'INVALID_ARGUMENT')
     assert.is((await ok('POST', '/workspaces/one/stop?dryRun=true')).dryRun, true)
     assert.is((await ok('GET', '/workspaces/one')).state, 'running')
     assert.is((await ok('POST', '/workspaces?dryRun=true', { name: 'other' })).plan[0].step, 'record')
@@ -276,6 +283,22 @@ suite('the REST API', (test) => {
     refused(late, 504, 'TIMEOUT')
   }, 20_000)
 
+  test('a create that is cancelled leaves nothing, and its name is free again', async () => {
+    await using it = await server({ NEXUS_FAILPOINT: 'create.start:hang' })
+    const begun = await it.ask('POST', '/workspaces', { name: 'one' }, { Prefer: 'respond-async' })
+    const steps = async () =>
+      (await it.ask('GET', `/operations/${begun.json.id}`)).json.events as OperationResource['events']
+    await eventually(async () => (await steps()).some(({ text }) => /hang before start/.test(String(text))))
+    const [record] = await it.context.appFor().records.list()
+    assert.is(record?.name, 'one')
+    const ended = (await it.ask('DELETE', `/operations/${begun.json.id}`)).json
+    assert.equal(
+      [ended.status, ended.error.code, ended.error.details],
+      ['cancelled', 'BACKEND_UNAVAILABLE', { cancelled: true }],
+    )
+    assert.equal((await it.ask('GET', '/workspaces')).json, { workspaces: [] })
+  })
+
   test('an operation that failed in a server that lives on is not taken for one at work', async () => {
     await using it = await server({ NEXUS_FAILPOINT: 'delete.forget:error' })
     await it.ask('POST', '/workspaces', { name: 'one' })
@@ -354,5 +377,46 @@ suite('the OpenAPI document', (test) => {
       Object.keys(WITHOUT_ENDPOINT).filter((name) => verbs.includes(name)),
       [],
     )
+  })
+})
+
+suite('operations', (test) => {
+  const begin = (operations: ReturnType<typeof createOperations>, result: unknown) =>
+    operations.begin('test', createInterruption(), async (self) => {
+      for (let i = 0; i < 300; i++) self.emit({ type: 'notice', text: `${i}${'x'.repeat(5_000)}` })
+      return { result }
+    })
+
+  test('are memory with an end: of number, of age, of what they say and of what they answered', async () => {
+    let now = Date.now()
+    const operations = createOperations(() => now)
+    for (let i = 0; i < 250; i++) await begin(operations, i).ended
+    const kept = operations.list()
+    assert.equal([kept.length, kept.at(-1)?.result], [200, 249])
+    assert.equal([kept[0]?.events.length, String(kept[0]?.events[0]?.text).length], [200, 2_000])
+    for (let i = 0; i < 5; i++) await begin(operations, 'y'.repeat(5 * 1024 * 1024)).ended
+    assert.is(operations.list().length, 3)
+    now += 61 * 60_000
+    assert.is(operations.list().length, 0)
+  })
+
+  test('tell listeners what happens, and end when they are cancelled', async () => {
+    const operations = createOperations()
+    const heard: string[] = []
+    const silence = operations.listen(({ status }, event) => heard.push(event === null ? status : event.type))
+    const running = operations.begin('test', createInterruption(), async (self) => {
+      self.emit({ type: 'notice', text: 'x' })
+      self.emit({ type: 'command', argv: ['a', 'secret'], ms: 1, code: 0 })
+      await new Promise<void>((done) => self.cancelled.addEventListener('abort', () => done()))
+      return { error: { code: 'TIMEOUT', message: '', hint: null, retryable: true, details: {} }, cancelled: true }
+    })
+    running.concerns('ws-1')
+    assert.is(operations.on('ws-1'), running.id)
+    assert.is((await operations.cancel(running.id))?.status, 'cancelled')
+    assert.is(operations.on('ws-1'), undefined)
+    silence()
+    await begin(operations, 1).ended
+    assert.equal(heard, ['notice', 'running', 'cancelled'])
+    assert.is(await operations.cancel('op-none'), undefined)
   })
 })

@@ -31,7 +31,7 @@ async function edit(text: string | undefined, ...changes: readonly (readonly [st
 suite('config edit', (test) => {
   test('a changed value leaves every other line as it was', async () => {
     assert.is(await edit(COMMENTED, ['defaults.backend', 'mock']), COMMENTED.replace('docker', 'mock'))
-    assert.is(await edit(COMMENTED, ['ssh.forward_agent', 'false']), COMMENTED.replace(': true', ': false'))
+    assert.is(await edit(COMMENTED, ['ssh.forward_agent', 'full']), COMMENTED.replace(': true', ': full'))
   })
 
   test('a new key keeps comments and order', async () => {
@@ -185,7 +185,7 @@ suite('config edit layout', (test) => {
       'line ends of Windows',
       'ssh:\r\n  # c\r\nsudo: true\r\n',
       ['ssh.forward_agent', 'false'],
-      'ssh:\r\n  forward_agent: false\r\n  # c\r\nsudo: true\r\n',
+      'ssh:\r\n  forward_agent: off\r\n  # c\r\nsudo: true\r\n',
     ],
     ['a byte order mark', '\uFEFFsudo: true\n', ['sudo', 'false'], '\uFEFFsudo: false\n'],
     [

@@ -69,14 +69,14 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', 'await import(name)'), file('lib/core/b.ts', 'const fs = require("fs")')],
     good: [file('lib/core/a.ts', "await import('./names.ts')"), file('lib/core/b.ts', 'requireValue(args)')],
   },
-  door(/^lib\/system\/(exec|capture)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
-    rule: 'only lib/system/exec.ts, with capture.ts behind it, starts processes',
+  door(/^lib\/system\/(exec|begin|capture|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
+    rule: 'only lib/system/exec.ts, with begin.ts and capture.ts behind it and detached.ts beside it, starts processes',
     why: 'argv arrays, time limits, groups that are killed whole and a clean environment are decided once',
     bad: [importing('zx/core', '{ $ }'), importing('node:child_process', '{ spawn }'), importing('child_process')],
   }),
-  door(/^lib\/system\/exec\.ts$/, /\/capture\.ts$/, {
-    rule: 'only lib/system/exec.ts loads capture.ts',
-    why: 'two files, one door: what is behind it is not reached around it',
+  door(/^lib\/system\/exec\.ts$/, /\/(begin|capture)\.ts$/, {
+    rule: 'only lib/system/exec.ts loads begin.ts and capture.ts',
+    why: 'three files, one door: what is behind it is not reached around it',
     bad: [importing('../system/capture.ts', '{ runCaptured }'), "await import('../system/capture.ts')"],
   }),
   {
@@ -92,9 +92,9 @@ const RULES: readonly Rule[] = [
     bad: [importing('proper-lockfile', 'lockfile')],
   }),
   {
-    rule: 'only lib/system/store.ts writes files; beside it within.ts copies them out of a workspace, and run-files.ts keeps those of a server',
+    rule: 'only lib/system/store.ts writes files, stamp.ts small notes, run-files.ts what a server keeps; within.ts, tree.ts and unpack.ts beside it open what lies in a workspace',
     why: 'a file is replaced in one step and a full disk is told as such, everywhere',
-    where: /^lib\/(?!system\/(store|within|run-files)\.ts$).*\.ts$/,
+    where: /^lib\/(?!system\/(store|within|tree|unpack|stamp|run-files)\.ts$).*\.ts$/,
     find: (source) => [...writingImports(source), ...openCalls(source)],
     bad: [
       file('lib/core/a.ts', importing('node:fs/promises', '{ readFile, writeFile }')),
@@ -125,8 +125,8 @@ const RULES: readonly Rule[] = [
     why: 'one probe alone is blind to some listeners; what counts as free is decided once',
     bad: [importing('tcp-port-used')],
   }),
-  door(/^lib\/system\/(net|lock)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
-    rule: 'only lib/system/net.ts opens sockets, and lib/system/lock.ts the one that is a lock',
+  door(/^lib\/system\/(net|lock|unix-socket|splice)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
+    rule: 'only lib/system/net.ts and unix-socket.ts open sockets, splice.ts those of ssh, and lock.ts beside them the one that is a lock',
     why: 'every socket has a time limit and an owner that closes it',
     bad: [importing('node:net', '{ connect }'), importing('net')],
   }),

@@ -3,6 +3,7 @@
 import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'
+import { agentModeOf } from '../../lib/core/agent-mode.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../lib/stack/gate.ts'
 import type { ComposeModel, ComposeService } from '../../lib/stack/model.ts'
@@ -25,10 +26,25 @@ function settings(values: Readonly<Record<string, unknown>>): Settings {
 suite('guards', (test) => {
   const own = settings({})
   test('agent: no sudo, no agent, a list of hosts, a git dir of its own, whatever else is configured', () => {
-    const agent = settings({ isolation: 'agent', sudo: true, 'ssh.forward_agent': true })
-    const expected = { isolation: 'agent', sudo: false, gitMode: 'private', network: 'allowlist', forwardAgent: false }
+    const agent = settings({ isolation: 'agent', sudo: true, 'ssh.forward_agent': 'full', 'ssh.agent_keys': ['k'] })
+    const forwarding = { forwardAgent: false, agentMode: 'off' }
+    const expected = { isolation: 'agent', sudo: false, gitMode: 'private', network: 'allowlist', ...forwarding }
     assert.equal(guardsOf(agent, agent), expected)
     assert.equal(guardsOf(agent, own), expected)
+  })
+
+  test('how far the agent is forwarded, and by which keys, is fixed with the record', () => {
+    const agentOf = (values: Parameters<typeof settings>[0]) => {
+      const { forwardAgent, agentMode, agentKeys } = guardsOf(settings(values), settings(values))
+      return [forwardAgent, agentMode, agentKeys]
+    }
+    assert.equal(agentOf({}), [true, 'proxy', undefined])
+    assert.equal(agentOf({ 'ssh.forward_agent': 'full', 'ssh.agent_keys': ['k'] }), [true, 'full', ['k']])
+    assert.equal(agentOf({ 'ssh.forward_agent': 'off', 'ssh.agent_keys': ['k'] }), [false, 'off', undefined])
+    assert.equal(
+      [true, false].map((forwardAgent) => agentModeOf({ forwardAgent })),
+      ['proxy', 'off'],
+    )
   })
 
   for (const [users, projects, holds] of [

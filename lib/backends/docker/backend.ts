@@ -8,6 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import { requireTellable } from '../../door/proxy-script.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
@@ -21,9 +22,11 @@ import {
   toolsFingerprint,
 } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
-import type { Ahead, Backend, Injection, LogsRequest, Provision, Resolution } from '../backend.ts'
+import type { Backend } from '../backend.ts'
+import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { createDoors, hasDoor } from './door.ts'
+import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
@@ -45,7 +48,9 @@ export function createDockerBackend(context: BackendContext): Backend {
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
   const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
+  const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
+  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
@@ -68,6 +73,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         details: { endpoint },
       })
     }
+    requireTellable(context.home)
     const looking = wish === undefined ? undefined : lookForImages(wish)
     const ahead = Promise.all([looking, loadRendering()])
     ahead.catch(() => undefined) // told below, where it is awaited
@@ -182,6 +188,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       'ssh',
       'pause',
       'logs',
+      'services',
       'compose-file',
       'git',
       'guards',
@@ -218,22 +225,24 @@ export function createDockerBackend(context: BackendContext): Backend {
       return watchEngine(context.runner, docker, `dev.nexus.instance=${context.instance}`, watcher, signal)
     },
     capture: sessions.capture,
+    begin: sessions.begin,
+    forward: sessions.forward,
     applyNetwork: async (record, cut) => (await gates()).applyNetwork(record, cut),
     listRefusals: async (record) => (await gates()).listRefusals(record),
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
-    logs: (record, request) => docker.attachLogs(target(record), logsArgs(request), request.terminal),
-    streamLogs: (record, request) => docker.pipeLogs(target(record), logsArgs(request)),
+    logs: async (record, request) => (await import('./log-stream.ts')).readLogs(await parts(), record, request),
+    listServices: async (record) => (await parts()).services(record),
+    measureLoads: async (records) => (await parts()).loads(records),
+    listProcesses: async (record) => (await parts()).processes(record),
     gitCommand: async (record, args, running) =>
       (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
     sshInfo: doors.sshInfo,
+    keyCare,
+    settleHostKey: async (record) =>
+      isSettled(workspacePaths(context.home, record.id).hostKey) ? undefined : (await keyCare()).settleHostKey(record),
     housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
-}
-
-function logsArgs({ follow, tail, service }: LogsRequest): readonly string[] {
-  const lines = tail === null ? [] : ['--tail', String(tail)]
-  return [...(follow ? ['--follow'] : []), ...lines, ...(service === null ? [] : ['--', service])]
 }
 
 type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>

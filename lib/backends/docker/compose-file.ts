@@ -23,12 +23,12 @@ import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../sy
 import { workspaceLabels } from './labels.ts'
 import {
   type ComposeFacts,
-  cacheDefinitions,
   inPlace,
   mainService,
   renderMain,
   requireStack,
   requireWorktree,
+  volumeDefinitions,
 } from './main-service.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'
@@ -109,7 +109,7 @@ function plainModel(facts: ComposeFacts): YamlMap {
   const model = renderMain(facts)
   const [subnet] = record.subnets ?? []
   const ready = placeReady(facts, ['default'])
-  const volumes = { ...ready.volumes, ...cacheDefinitions(record) }
+  const volumes = { ...ready.volumes, ...volumeDefinitions(facts) }
   return {
     ...model,
     services: hidden({ [MAIN_SERVICE]: mainService(model, facts), ...ready.services }, facts),
@@ -187,7 +187,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
   const all = hidden(withGitFile({ ...services, [stack.main]: main, ...ready.services }, facts), facts)
-  const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...cacheDefinitions(record) }
+  const volumes = { ...(override.volumes as YamlMap), ...ready.volumes, ...volumeDefinitions(facts) }
   if (stack.shared === undefined) return holdMounts({ ...override, volumes, services: all }, record, model)
   return { ...override, volumes, services: withoutShared(all, model, stack.shared.services) }
 }

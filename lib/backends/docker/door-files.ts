@@ -2,25 +2,30 @@
  * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever enter a container; Nexus's own key is always among them, so that readiness and exec never
  * depend on the user's agent or a passphrase.
  */
-import { readdir } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
-import sshConfigAll from '../../../templates/ssh_config_all.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
+import { agentModeOf } from '../../core/agent-mode.ts'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { agentSocketPath } from '../../door/agent-socket.ts'
+import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
+import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
-import { createSsh, parsePublicKeys } from '../../tools/ssh.ts'
-import type { Injection } from '../backend.ts'
+import { parsePublicKeys } from '../../tools/public-keys.ts'
+import type { Injection } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
+import { nextOf } from './key-pair.ts'
+
+/** What the aliases call, as it is now. */
+const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
 export function createDoorFiles(context: BackendContext) {
-  const { home, env } = context
-  const ssh = createSsh(context.runner)
+  const { home } = context
 
   /** Everything that the server inside and a client outside read; written only where it changed. */
   async function writeFiles(record: WorkspaceRecord, injection: Injection): Promise<void> {
@@ -31,46 +36,49 @@ export function createDoorFiles(context: BackendContext) {
       writeGenerated(paths.sshdConfig, generated('#', record) + renderTemplate(sshdConfig, sshdFacts(record)), 0o644),
       writeGenerated(
         join(paths.sshDir, 'gitconfig'),
-        generated('#', record) + renderTemplate(gitConfig, record.author),
+        generated('#', record) + renderTemplate(gitConfig, gitFacts(record)),
         0o644,
       ),
       writeGenerated(paths.authorizedKeys, generated('#', record) + keys.map((key) => `${key}\n`).join(''), 0o644),
       writeClientFiles(record),
+      ...(record.signing === undefined
+        ? []
+        : [writeGenerated(join(paths.sshDir, 'allowed_signers'), signersText(record), 0o644)]),
     ])
   }
 
   /** What a client outside reads. */
   async function writeClientFiles(record: WorkspaceRecord): Promise<void> {
     const paths = workspacePaths(home, record.id)
-    const hostKey = await readIfPresent(`${paths.hostKey}.pub`)
+    // during an exchange the server may show either
+    const all = [paths.hostKey, `${paths.hostKey}.old`, nextOf(paths.hostKey)]
+    const [hostKey, ...others] = await Promise.all(all.map((path) => readIfPresent(`${path}.pub`)))
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
+    const hostKeys = [hostKey, ...others.flatMap((text) => parsePublicKeys(text ?? ''))]
     const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
+    const knownHosts = knownHostsText(record, hostKeys)
     await Promise.all([
-      writeGenerated(paths.knownHosts, knownHostsText(record, hostKey), 0o644),
+      writeGenerated(paths.knownHosts, knownHosts, 0o644),
       writeGenerated(paths.sshConfig, text, 0o600),
-      writeGenerated(home.sshConfig, aliasFile(home.workspaces), 0o600),
+      writeAliasFile(home),
+      writeGenerated(home.sshProxy, proxyScript(home, PROGRAM), 0o700),
     ])
+    await updateKnownHosts(home, record.id, knownHosts)
+  }
+
+  /** Nexus's own, and the one that is about to take its place. */
+  async function ownKeys(): Promise<readonly string[]> {
+    const paths = [home.sshKey, nextOf(home.sshKey)]
+    const texts = await Promise.all(paths.map((path) => readIfPresent(`${path}.pub`)))
+    return parsePublicKeys(texts.filter((text) => text !== undefined).join('\n'))
   }
 
   async function authorizedKeys(injection: Injection): Promise<readonly string[]> {
-    const own = (await readIfPresent(`${home.sshKey}.pub`)) ?? ''
-    if (!injection.enabled) return parsePublicKeys(own)
-    const userDir = join(env.HOME ?? homedir(), '.ssh')
-    const files = (await listFolder(userDir)).filter((name) => name.endsWith('.pub')).map((name) => join(userDir, name))
-    const wantAgent = injection.includeAgentKeys && (env.SSH_AUTH_SOCK ?? '') !== ''
-    const [texts, agent] = await Promise.all([
-      Promise.all([...files, ...injection.sources].map(readKeyFile)),
-      wantAgent ? ssh.listAgentKeys() : [],
-    ])
-    return parsePublicKeys([own, ...texts, ...agent].join('\n'))
-  }
-
-  async function readKeyFile(path: string): Promise<string> {
-    const text = await readIfPresent(path)
-    if (text === undefined) {
-      context.emit({ type: 'warning', text: `the public key file ${path} of ssh.injection.sources does not exist` })
-    }
-    return text ?? ''
+    const own = await ownKeys()
+    if (!injection.enabled) return own
+    const { listUserKeys } = await import('./user-keys.ts')
+    const found = await listUserKeys(context, injection)
+    return parsePublicKeys([...own, ...found.map(({ text }) => text)].join('\n'))
   }
 
   function clientFacts(record: WorkspaceRecord, paths: WorkspacePaths) {
@@ -78,22 +86,29 @@ export function createDoorFiles(context: BackendContext) {
       aliases: aliasesOf(record),
       host: '127.0.0.1',
       port: sshPort(record),
-      identityFile: home.sshKey,
+      identityFile: withoutTokens(home.sshKey),
       hostKeyAlias: hostKeyAlias(record),
-      knownHosts: paths.knownHosts,
+      knownHosts: withoutTokens(paths.knownHosts),
+      proxyCommand: proxyCommand(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
+      agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
   }
 
-  return { writeFiles, writeClientFiles }
+  return { writeFiles, writeClientFiles, ownKeys }
+}
+
+/** ssh takes a `%` in a path for the beginning of a token. */
+function withoutTokens(path: string): string {
+  return path.replaceAll('%', '%%')
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */
-function knownHostsText(record: WorkspaceRecord, hostKey: string): string {
-  const [type = '', blob = ''] = hostKey.split(' ')
+function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): string {
+  const keys = [...new Set(hostKeys.map((key) => key.split(' ').slice(0, 2).join(' ')))]
   const port = sshPort(record)
   const names = [hostKeyAlias(record), `[localhost]:${port}`, `[127.0.0.1]:${port}`, `[::1]:${port}`]
-  return `${generated('#', record)}${names.map((name) => `${name} ${type} ${blob}\n`).join('')}`
+  return `${generated('#', record)}${keys.flatMap((key) => names.map((name) => `${name} ${key}\n`)).join('')}`
 }
 
 /** Root can log in by key only when the repository is root's: sshd looks at the uid, not at the name. */
@@ -104,21 +119,21 @@ function sshdFacts(record: WorkspaceRecord) {
   }
 }
 
-function aliasFile(workspaces: string): string {
-  return `# Generated by Nexus; it is written again by every \`nexus up\`.\n${renderTemplate(sshConfigAll, {
-    include: `${workspaces}/*/ssh_config`,
-  })}`
+/** Who signs can be told inside too: the one key is its author's. */
+function gitFacts({ author, signing }: WorkspaceRecord) {
+  if (signing === undefined) return author
+  return { ...author, signing: { ...signing, key: `key::${signing.key}`, signers: '/etc/nexus/ssh/allowed_signers' } }
+}
+
+function signersText(record: WorkspaceRecord): string {
+  const { author, signing } = record
+  const line =
+    signing === undefined || /[\s",*?!]/.test(author.email) || author.email === ''
+      ? ''
+      : `${author.email} ${signing.key}\n`
+  return generated('#', record) + line
 }
 
 function generated(comment: string, record: WorkspaceRecord): string {
   return `${comment} Generated by Nexus for workspace ${record.name} (${record.id}); it is written again when the workspace starts.\n`
-}
-
-async function listFolder(path: string): Promise<readonly string[]> {
-  try {
-    return (await readdir(path)).sort()
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
-    throw error
-  }
 }

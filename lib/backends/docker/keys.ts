@@ -2,12 +2,15 @@
  * Key pairs: the host key of each workspace, kept until it is deleted, and Nexus's own key. Private keys are made on this
  * machine and never enter a container, but for the host key, which its server reads.
  */
+import { existsSync } from 'node:fs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
 import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
-import { createSsh, fingerprint } from '../../tools/ssh.ts'
+import { fingerprint } from '../../tools/public-keys.ts'
+import { createSsh } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
+import { finishPair, nextOf } from './key-pair.ts'
 
 export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
   const ssh = createSsh(runner)
@@ -23,6 +26,7 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
   }
 
   async function ensureHostKey(record: WorkspaceRecord, paths: WorkspacePaths): Promise<string> {
+    await finishPair(paths.hostKey)
     const present = await readIfPresent(`${paths.hostKey}.pub`)
     if (present !== undefined) return present
     await ssh.makeKey(paths.hostKey, `nexus-${record.id}`)
@@ -30,8 +34,9 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
   }
 
   async function ensureOwnKey(): Promise<void> {
-    if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined) return
+    if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined && !existsSync(`${nextOf(home.sshKey)}.pub`)) return
     await withLock(home.sshKey, async () => {
+      await finishPair(home.sshKey)
       if ((await readIfPresent(`${home.sshKey}.pub`)) === undefined) await ssh.makeKey(home.sshKey, 'nexus')
     })
   }

@@ -8,8 +8,9 @@ import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import { GATE_SERVICE } from '../../stack/network.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ContainerFacts } from '../../tools/docker-objects.ts'
-import type { LostWorkspace } from '../backend.ts'
+import type { LostWorkspace } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
+import { EDITORS_FOLDER } from './main-service.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
 
 const SERVICE = 'com.docker.compose.service'
@@ -49,6 +50,7 @@ export function createLost(docker: Docker, context: BackendContext) {
       heldBy: door === undefined ? null : recordBeside(door),
       ports: all.flatMap((facts) => portsOf(facts, main)),
       password: /:\/\/[^:/]+:([0-9a-f]{30})@/.exec(env.DATABASE_URL ?? '')?.[1] ?? null,
+      editors: mounts.some(({ target }) => target === EDITORS_FOLDER),
     }
   }
 

@@ -39,6 +39,9 @@ export interface ComposeFacts {
 }
 
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
+/** Links in the home inside lead there (setup-user.sh). So short that what is mounted below such a link is mounted after it. */
+export const EDITORS_FOLDER = '/var/nexus-editors'
+const EDITORS_VOLUME = 'nexus-editors'
 /** Of processes, where a record of an older version says none. */
 const PIDS_LIMIT = 4096
 
@@ -152,6 +155,7 @@ function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
   return [
     ...workMounts(record, paths, alternates).map(bindOf),
     bindOf({ path: paths.sshDir, target: '/etc/nexus/ssh', readOnly: true }),
+    ...(record.editors ? [{ type: 'volume', source: EDITORS_VOLUME, target: EDITORS_FOLDER }] : []),
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }
@@ -160,9 +164,12 @@ function cachesOf(record: WorkspaceRecord): readonly CacheVolume[] {
   return record.caches ?? []
 }
 
-/** They are made beforehand and outlive every workspace. */
-export function cacheDefinitions(record: WorkspaceRecord): YamlMap {
-  return Object.fromEntries(cachesOf(record).map(({ name }) => [name, { external: true, name }]))
+/** Caches are made beforehand and outlive every workspace; what editors install goes with theirs. */
+export function volumeDefinitions({ record, instance }: ComposeFacts): YamlMap {
+  return {
+    ...(record.editors ? { [EDITORS_VOLUME]: { labels: { ...workspaceLabels(record, instance) } } } : {}),
+    ...Object.fromEntries(cachesOf(record).map(({ name }) => [name, { external: true, name }])),
+  }
 }
 
 export function requireStack(record: WorkspaceRecord): StackRecord {

@@ -5,6 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { updateKnownHosts } from '../../door/alias-file.ts'
 import { readIfPresent, removeTree } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
@@ -64,7 +65,9 @@ export function createRemoval(
     await (await imageCache(record))?.forgetLayers(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
-    if (hasDoor(record)) await removeTree(doors.doorOf(record).controlPath)
+    if (!hasDoor(record)) return
+    await removeTree(doors.doorOf(record).controlPath)
+    await updateKnownHosts(context.home, record.id, undefined)
   }
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */

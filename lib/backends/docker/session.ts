@@ -8,11 +8,22 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
+import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
 import { quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs } from '../../tools/ssh.ts'
-import type { Captured, CaptureRequest, ExecRequest, ShellRequest } from '../backend.ts'
+import type {
+  BeginRequest,
+  Captured,
+  CaptureRequest,
+  ExecRequest,
+  Forward,
+  Forwarding,
+  Session,
+  ShellRequest,
+} from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
 
@@ -21,6 +32,10 @@ const COMMAND_LINE_MAX = 128 * 1024 - 1
 export const SSH_FAILURE = 255
 /** Of what a command says that is captured: from its beginning, and as much from its end. */
 const KEPT_BYTES = 1024 * 1024
+/** Bytes of what ssh itself says. */
+const KEPT_SAID = 8 * 1024
+/** A connection that has not answered for 15 s is lost: the engine restarts, or the workspace is paused. */
+const ALIVE = ['ServerAliveInterval=5', 'ServerAliveCountMax=3']
 
 export function createSessions(context: BackendContext, doors: ReturnType<typeof createDoors>) {
   const { runner } = context
@@ -71,6 +86,54 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     })
   }
 
+  function begin(record: WorkspaceRecord, request: BeginRequest): Session {
+    const token = randomBytes(8).toString('hex')
+    const command = remoteCommand(record, { ...request, tty: false }, token)
+    const door = doors.doorOf(record)
+    const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
+    const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, { input: request.input })
+    const codeOf = async () => {
+      const code = await ended
+      return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
+    }
+    return {
+      stdin,
+      stdout,
+      stderr,
+      ended: codeOf(),
+      signal: (signal) => signalInside(record, token, signal),
+      cut: () => kill('SIGKILL'),
+    }
+  }
+
+  /**
+   * A connection of its own, whose end is the end of the forwarding. The command inside speaks when every port listens, and waits
+   * for the end of its stdin, which is a pipe of this process: however that ends, the whole connection is dropped.
+   */
+  async function forward(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding> {
+    const door = doors.doorOf(record)
+    const addresses = (await hasIpv6Loopback()) ? ['127.0.0.1', '[::1]'] : ['127.0.0.1']
+    const listen = forwards.flatMap(({ local, host, port }) =>
+      addresses.flatMap((address) => ['-L', `${address}:${local}:${host}:${port}`]),
+    )
+    const options = ['ControlPath=none', 'IdentityAgent=none', 'ExitOnForwardFailure=yes', ...ALIVE]
+    const words = [...doorArgs(door), ...options.flatMap((option) => ['-o', option]), ...listen]
+    const begun = runner.begin(['ssh', ...words, '-T', '--', door.host, 'echo; cat >/dev/null; kill "$PPID"'], {
+      input: true,
+    })
+    begun.stdin?.on('error', () => undefined) // the connection is gone, which `ended` tells
+    const kept = boundedPieces<Buffer>(KEPT_SAID)
+    begun.stderr.on('data', (piece: Buffer) => kept.push(piece))
+    const ended = begun.ended.then(() => Buffer.concat(kept).toString().trim())
+    const spoke = new Promise<boolean>((done) => begun.stdout.once('data', () => done(true)))
+    begun.stdout.resume()
+    return {
+      listening: Promise.race([spoke, ended.then(() => false)]),
+      ended,
+      end: () => begun.kill('SIGTERM'),
+    }
+  }
+
   /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
     const script = signalScript(token, signal)
@@ -81,11 +144,22 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
     const door = doors.doorOf(record)
     const command = request.argv.map(quoteWord).join(' ')
-    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...(request.forwardAgent ? ['-A'] : ['-a'])]
-    return runner.attach(['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])])
+    const agent = request.forwardAgent
+      ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
+      : undefined
+    // without one, ssh is kept from asking an agent that may hang
+    const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']
+    const terminal = request.tty === true ? ['-tt'] : []
+    const options = [...doorArgs(door), '-o', 'ControlPath=none', ...forwarding, ...terminal]
+    try {
+      const argv = ['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])]
+      return await runner.attach(argv, agent === undefined ? {} : { env: { SSH_AUTH_SOCK: agent.socketPath } })
+    } finally {
+      await agent?.close()
+    }
   }
 
-  return { exec, capture, shell }
+  return { exec, capture, begin, forward, shell }
 }
 
 /** Shell text: the process of the folder `$p` belongs to the command with this token. */

@@ -30,15 +30,20 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const first = request.size === undefined ? '' : `stty ${SANE} ${sizeOf(request.size)}; printf ${ready}; `
     const command = first + remoteCommand(record, request, token)
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
-    const child = runner.pipe(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
+    const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
       env: request.tty ? { TERM: TERMINAL } : {},
+      input: true,
     })
+    const { stdin } = child
+    if (stdin === null) throw new Error('its stdin was asked for')
+    stdin.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
     let over = false
     const { stdout, seen } =
       first === '' ? { stdout: child.stdout, seen: Promise.resolve() } : withoutMarker(child.stdout, Buffer.from(ready))
     const ended = child.ended.then(async (code) => {
       over = true
-      if (stdout !== child.stdout) await finished(stdout, { writable: false })
+      // what was said is not all read yet
+      await Promise.all([stdout, child.stderr].map((said) => finished(said, { writable: false })))
       return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
     })
     ended.catch(() => undefined) // told to whoever waits for it
@@ -51,7 +56,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const own = [...doorArgs(door), '-o', 'ControlPath=none', '-o', 'IdentityAgent=none']
     const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size), masterArgs(door)))
     return {
-      stdin: child.stdin,
+      stdin,
       stdout,
       stderr: child.stderr,
       ready: seen,

@@ -72,9 +72,14 @@ export function createMockBackend(context: BackendContext): Backend {
     },
     stream: (record, { argv, cwd, env }) => {
       const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const child = context.runner.pipe(argv, { cwd: cwd ?? folderOf(record.id), env: variables })
+      const child = context.runner.begin(argv, { cwd: cwd ?? folderOf(record.id), env: variables, input: true })
+      const { stdin, stdout, stderr } = child
+      if (stdin === null) throw new Error('its stdin was asked for')
+      stdin.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
       return {
-        ...child,
+        stdin,
+        stdout,
+        stderr,
         ready: Promise.resolve(),
         ended: orNotFound(child.ended),
         signal: async (signal) => child.kill(signal),
@@ -88,8 +93,20 @@ export function createMockBackend(context: BackendContext): Backend {
       const { code, stdout } = await context.runner.run(['sh', '-c', 'exec 2>&1; "$@"', 'sh', ...argv], options)
       return { code, output: stdout }
     },
+    begin: (record, { argv, cwd, env, input }) => {
+      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
+      const { kill, ...streams } = context.runner.begin(argv, {
+        cwd: cwd ?? folderOf(record.id),
+        env: variables,
+        input,
+      })
+      return { ...streams, signal: async (signal) => kill(signal), cut: () => kill('SIGKILL') }
+    },
     shell: async () => requireCapability(backend, 'ssh', 'ssh'),
-    logs: async () => requireCapability(backend, 'logs', 'logs'),
+    logs: async () => {
+      requireCapability(backend, 'logs', 'logs')
+      throw new Error('the mock prints nothing')
+    },
     sshInfo: (record) => ({
       workspaceId: record.id,
       enabled: false,
@@ -97,6 +114,7 @@ export function createMockBackend(context: BackendContext): Backend {
       port: null,
       user: 'nexus',
       forwardAgent: false,
+      agentMode: 'off',
       connectionCommand: null,
       verifiedCommand: null,
       alias: null,

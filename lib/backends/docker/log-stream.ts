@@ -1,0 +1,147 @@
+/**
+ * Logs of a workspace's services as one stream of entries. What was said is told in its order over all services; followed, it
+ * goes on over stops, restarts and rebuilds, and tells nothing twice. It ends when the workspace has no containers any more, or
+ * with whoever reads it: there is no process behind it.
+ */
+import { NexusError } from '../../core/errors.ts'
+import type { LogEntry } from '../../core/status.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { LogsQuery } from '../../tools/docker-api.ts'
+import { type LogLine, mergeByTime, sinceOf } from '../../tools/docker-log.ts'
+import type { LogsRequest } from '../backend.ts'
+import type { createParts, Part } from './parts.ts'
+
+type Parts = ReturnType<typeof createParts>
+
+export async function* readLogs(parts: Parts, record: WorkspaceRecord, request: LogsRequest) {
+  // whoever stops reading ends what is still being followed
+  const over = new AbortController()
+  try {
+    yield* entriesUntil(over.signal, parts, record, request)
+  } finally {
+    over.abort()
+  }
+}
+
+async function* entriesUntil(
+  over: AbortSignal,
+  parts: Parts,
+  record: WorkspaceRecord,
+  request: LogsRequest,
+): AsyncGenerator<LogEntry> {
+  const { api } = parts
+  const { services, tail, since } = request
+  const told = new Map<string, string>()
+  const wanted = async () =>
+    (await parts.list(record)).filter(({ service }) => services.length === 0 || services.includes(service))
+
+  const linesOf = async ({ id }: Part, query: Omit<LogsQuery, 'tty'>): Promise<AsyncIterable<LogLine>> => {
+    const tty = (await api.inspect(id))?.Config.Tty === true
+    return (await api.logs(id, { ...query, tty }, over)) ?? none()
+  }
+
+  // events first: what starts between the two looks is not missed
+  const events = request.follow
+    ? await api.events(`dev.nexus.workspace=${record.id}`, ['start', 'destroy'], over)
+    : undefined
+  const there = await wanted()
+  const names = labelsOf(there)
+  // of one that has said nothing that is asked for, what it says from now on
+  const begun = new Date(Date.now() - 1).toISOString().replace('Z', '000000Z')
+  for (const { id } of there) told.set(id, begun)
+  const past = await Promise.all(
+    there.map(async (part) => entriesOf(await linesOf(part, { follow: false, tail, since }), names, part)),
+  )
+  for await (const { id, ...entry } of mergeByTime(past)) {
+    told.set(id, entry.time)
+    yield entry
+  }
+  if (events === undefined) return
+
+  const queue = createQueue<LogEntry>()
+  /** True for one that has started again while the end of its former run was still being read. */
+  const attached = new Map<string, boolean>()
+  const attach = async (part: Part): Promise<void> => {
+    const last = told.get(part.id) ?? ''
+    const lines = await linesOf(part, { follow: true, tail: null, since: sinceOf(last) })
+    for await (const { id, ...entry } of entriesOf(lines, names, part)) {
+      if (entry.time <= last) continue
+      told.set(id, entry.time)
+      queue.put(entry)
+    }
+  }
+  const begin = async (part: Part): Promise<void> => {
+    if (attached.has(part.id)) return void attached.set(part.id, true)
+    do {
+      attached.set(part.id, false)
+      await attach(part)
+    } while (attached.get(part.id) === true)
+    attached.delete(part.id)
+  }
+  const follow = (some: readonly Part[]) => {
+    for (const part of some.filter(({ running }) => running)) begin(part).catch(queue.fail)
+  }
+  follow(there)
+  const watch = async () => {
+    for await (const { Action, Actor } of events) {
+      const now = await wanted()
+      if (Action === 'start') follow(now.filter(({ id }) => id === Actor.ID))
+      else if (now.length === 0 && !(await request.isThere())) return
+    }
+    throw new NexusError('BACKEND_UNAVAILABLE', 'The Docker engine ended the connection.', {
+      hint: `To go on when it runs again, run \`nexus logs ${record.name} --follow\``,
+    })
+  }
+  watch().then(queue.end, queue.fail)
+  yield* queue.read()
+}
+
+/** `web`, or `web-2` where a service has several containers. */
+function labelsOf(parts: readonly Part[]): ReadonlyMap<string, string> {
+  const count = (service: string) => parts.filter((part) => part.service === service).length
+  return new Map(
+    parts.map(({ id, service, container }) => {
+      const number = /-(\d+)$/.exec(container)?.[1] ?? '1'
+      return [id, count(service) > 1 ? `${service}-${number}` : service]
+    }),
+  )
+}
+
+async function* entriesOf(lines: AsyncIterable<LogLine>, names: ReadonlyMap<string, string>, { id, service }: Part) {
+  for await (const line of lines) yield { id, service: names.get(id) ?? service, ...line }
+}
+
+async function* none(): AsyncGenerator<LogLine> {}
+
+/** What is put in by many is read by one. */
+function createQueue<T>() {
+  const waiting: T[] = []
+  const state: { ended: boolean; error?: unknown; wake?: () => void } = { ended: false }
+  const wake = () => state.wake?.()
+  async function* read(): AsyncGenerator<T> {
+    while (true) {
+      yield* waiting.splice(0)
+      if (waiting.length > 0) continue
+      if (state.error !== undefined) throw state.error
+      if (state.ended) return
+      await new Promise<void>((done) => {
+        state.wake = done
+      })
+    }
+  }
+  return {
+    put: (item: T) => {
+      waiting.push(item)
+      wake()
+    },
+    end: () => {
+      state.ended = true
+      wake()
+    },
+    fail: (error: unknown) => {
+      state.error = error
+      wake()
+    },
+    read,
+  }
+}

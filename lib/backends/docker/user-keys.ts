@@ -1,0 +1,73 @@
+/**
+ * The user's own public keys, from wherever they are: `~/.ssh/*.pub`, the files of `ssh.injection.sources`, the agent. Whatever is
+ * wrong with one of them is told and left out; nobody is kept waiting by it.
+ */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { agentTrouble, lookAtAgent } from '../../door/agent-client.ts'
+import { keyLine } from '../../door/agent-protocol.ts'
+import { listFolder, statIfPresent } from '../../system/store.ts'
+import type { Injection } from '../making.ts'
+import type { BackendContext } from '../registry.ts'
+
+export interface UserKeys {
+  /** Such as `~/.ssh/id_ed25519.pub`, or `agent`. */
+  readonly source: string
+  readonly from: 'file' | 'sources' | 'agent'
+  readonly text: string
+}
+
+/** Far more than files with public keys have. */
+const KEY_FILE_MAX = 256 * 1024
+
+type Context = Pick<BackendContext, 'env' | 'emit'>
+
+export async function listUserKeys(context: Context, injection: Injection): Promise<readonly UserKeys[]> {
+  const { env } = context
+  const folder = join(env.HOME ?? homedir(), '.ssh')
+  const names = (await namesIn(context, folder)).filter((name) => name.endsWith('.pub'))
+  const files = names.sort().map((name): [string, UserKeys['from']] => [join(folder, name), 'file'])
+  const sources = injection.sources.map((path): [string, UserKeys['from']] => [path, 'sources'])
+  const [texts, agent] = await Promise.all([
+    Promise.all([...files, ...sources].map(([path, from]) => readKeyFile(context, path, from))),
+    injection.includeAgentKeys ? agentKeys(context) : [],
+  ])
+  return [...texts.flatMap((one) => one ?? []), ...agent]
+}
+
+async function namesIn({ emit }: Context, folder: string): Promise<readonly string[]> {
+  try {
+    return await listFolder(folder)
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error)
+    const hint = `To see it, run \`ls -ld ${folder}\``
+    emit({ type: 'warning', text: `no public keys are taken from ${folder}: it cannot be read (${why})`, hint })
+    return []
+  }
+}
+
+async function readKeyFile({ emit }: Context, path: string, from: UserKeys['from']): Promise<UserKeys | undefined> {
+  const leaveOut = (why: string) => {
+    const hint = `To see it, run \`ls -lL ${path}\``
+    emit({ type: 'warning', text: `the public key file ${path} is left out: it ${why}`, hint })
+    return undefined
+  }
+  try {
+    const stat = await statIfPresent(path)
+    if (stat === undefined) return from === 'file' ? undefined : leaveOut('does not exist')
+    if (!stat.isFile()) return leaveOut('is not a file')
+    if (stat.size > KEY_FILE_MAX) return leaveOut(`has ${stat.size} bytes, which no public key has`)
+    return { source: path, from, text: await readFile(path, 'utf8') }
+  } catch (error) {
+    return leaveOut(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
+  }
+}
+
+async function agentKeys({ env, emit }: Context): Promise<readonly UserKeys[]> {
+  const look = await lookAtAgent(env.SSH_AUTH_SOCK)
+  const trouble = agentTrouble(look)
+  if (trouble !== undefined)
+    emit({ type: 'warning', text: `${trouble.text}: its keys are not let in`, hint: trouble.hint })
+  return look.identities.map((identity) => ({ source: 'agent', from: 'agent', text: keyLine(identity) }))
+}

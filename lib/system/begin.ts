@@ -1,0 +1,87 @@
+/** Commands whose streams their caller has in hand, and programs that are started and left alone. Reached through `exec.ts`. */
+import { spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { Emit } from '../core/events.ts'
+import {
+  type BeginOptions,
+  type Begun,
+  cleanEnvironment,
+  codeOf,
+  kill,
+  liveGroups,
+  requireFolder,
+  toolMissing,
+} from './exec.ts'
+
+/** Reads our end of a pipe, which the kernel closes when we die, and ends the command then. */
+const LIFE_LINE =
+  'exec 3<&0; { read -r word <&3; [ "$word" = done ] || kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
+
+/** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
+export function beginStreams(
+  argv: readonly string[],
+  options: BeginOptions,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+): Begun {
+  requireFolder(options.cwd)
+  const bound = options.endsWithUs === true
+  const [program = '', ...args] = bound ? ['/bin/bash', '-c', LIFE_LINE, 'bash', ...argv] : argv
+  const began = performance.now()
+  const child = spawn(program, args, {
+    stdio: [options.input === true || bound ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: cleanEnvironment(environment, options.env),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  })
+  const { pid } = child
+  if (pid !== undefined) liveGroups.add(pid)
+  if (bound) {
+    child.stdin?.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
+    child.once('exit', () => child.stdin?.end('done\n'))
+  }
+  const ended = new Promise<number>((done, fail) => {
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
+    )
+    child.once('exit', (code, signal) => {
+      if (pid !== undefined) liveGroups.delete(pid)
+      emit({ type: 'command', argv, ms: performance.now() - began, code: codeOf(code, signal) })
+      done(codeOf(code, signal))
+    })
+  })
+  return {
+    stdin: bound ? null : child.stdin,
+    stdout: child.stdout as Readable,
+    stderr: child.stderr as Readable,
+    ended,
+    kill: (signal) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal)),
+  }
+}
+
+/** A program of the user's own with a life of its own: it has no terminal, and stays when we end. */
+export async function launch(
+  argv: readonly string[],
+  waitMs: number,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+): Promise<number | null> {
+  const [program = '', ...args] = argv
+  const began = performance.now()
+  // the user's own environment, all of it: what is started there later inherits it
+  const child = spawn(program, args, { stdio: 'ignore', detached: true, env: environment })
+  const code = await new Promise<number | null>((done, fail) => {
+    const timer = setTimeout(() => done(null), waitMs)
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer)
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error)
+    })
+    child.once('exit', (exitCode, signal) => {
+      clearTimeout(timer)
+      done(codeOf(exitCode, signal))
+    })
+  })
+  child.unref()
+  emit({ type: 'command', argv, ms: performance.now() - began, code: code ?? 0 })
+  return code
+}

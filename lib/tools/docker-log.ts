@@ -1,0 +1,94 @@
+/**
+ * The engine's log stream as lines: frames of eight bytes and a piece each (or plain bytes, of a container with a terminal),
+ * where every piece begins with a time. A line may come in several pieces, and a piece in several reads. Pure.
+ */
+
+export interface LogLine {
+  readonly stream: 'stdout' | 'stderr'
+  /** RFC 3339 with nanoseconds, as the engine writes it, so that it orders as text. */
+  readonly time: string
+  readonly text: string
+}
+
+const HEADER_BYTES = 8
+/** A line that goes on and on is told in parts. */
+const LINE_MAX_BYTES = 1024 * 1024
+
+export async function* readLogLines(chunks: AsyncIterable<Uint8Array>, tty: boolean): AsyncGenerator<LogLine> {
+  const splitters = { stdout: createSplitter('stdout'), stderr: createSplitter('stderr') }
+  if (tty) {
+    for await (const chunk of chunks) yield* splitters.stdout.add(Buffer.from(chunk))
+  } else {
+    let rest: Buffer = Buffer.alloc(0)
+    for await (const chunk of chunks) {
+      rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk])
+      for (let size = frameSize(rest); size !== undefined; size = frameSize(rest)) {
+        const name = rest[0] === 2 ? 'stderr' : 'stdout'
+        yield* splitters[name].add(rest.subarray(HEADER_BYTES, size))
+        rest = rest.subarray(size)
+      }
+    }
+  }
+  for (const { end } of Object.values(splitters)) yield* end()
+}
+
+/** Bytes of the first frame with its header; undefined while it is not whole. */
+function frameSize(bytes: Buffer): number | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined
+  const size = HEADER_BYTES + bytes.readUInt32BE(4)
+  return bytes.length < size ? undefined : size
+}
+
+function createSplitter(stream: 'stdout' | 'stderr') {
+  let rest: Buffer = Buffer.alloc(0)
+  const add = (piece: Buffer): readonly LogLine[] => {
+    rest = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    const lines: LogLine[] = []
+    for (let end = rest.indexOf(10); end !== -1; end = rest.indexOf(10)) {
+      lines.push(parseLine(stream, rest.subarray(0, end)))
+      rest = rest.subarray(end + 1)
+    }
+    if (rest.length > LINE_MAX_BYTES) lines.push(...end())
+    return lines
+  }
+  const end = (): readonly LogLine[] => {
+    const last = rest
+    rest = Buffer.alloc(0)
+    return last.length === 0 ? [] : [parseLine(stream, last)]
+  }
+  return { add, end }
+}
+
+function parseLine(stream: 'stdout' | 'stderr', bytes: Buffer): LogLine {
+  const text = bytes.toString('utf8').replace(/\r$/, '')
+  const space = text.indexOf(' ')
+  const time = space === -1 ? text : text.slice(0, space)
+  if (!/^\d{4}-\d\d-\d\dT/.test(time)) return { stream, time: '', text }
+  return { stream, time, text: space === -1 ? '' : text.slice(space + 1) }
+}
+
+/** `2026-11-26T20:14:26.619346047Z` as seconds with nanoseconds, which the engine takes as a beginning. */
+export function sinceOf(time: string): string {
+  const fraction = /\.(\d+)Z$/.exec(time)?.[1] ?? ''
+  const ms = Date.parse(time)
+  return Number.isNaN(ms) ? '' : `${Math.floor(ms / 1000)}.${fraction.padEnd(9, '0').slice(0, 9)}`
+}
+
+/** Lines of several streams, each in order, as one in order. */
+export async function* mergeByTime<T extends { readonly time: string }>(
+  streams: readonly AsyncIterable<T>[],
+): AsyncGenerator<T> {
+  const heads = await Promise.all(
+    streams.map(async (stream) => {
+      const iterator = stream[Symbol.asyncIterator]()
+      return { iterator, head: await iterator.next() }
+    }),
+  )
+  let open = heads.filter(({ head }) => head.done !== true)
+  while (open.length > 0) {
+    const first = open.reduce((least, one) => (one.head.value.time < least.head.value.time ? one : least))
+    yield first.head.value
+    first.head = await first.iterator.next()
+    if (first.head.done === true) open = open.filter((one) => one !== first)
+  }
+}
