@@ -71,7 +71,7 @@ export async function serveExec(
   const gone = new Promise<void>((done) => {
     leave = done
   })
-  socket.once('close', leave)
+  socket.once('close', () => leave())
   socket.on('error', () => socket.terminate()) // a broken frame, or a connection that broke: there is nothing to save
   const pinging = setInterval(() => socket.isPaused && socket.readyState === socket.OPEN && socket.ping(), PING_MS)
   const frames = createFrames(socket)
