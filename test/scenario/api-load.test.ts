@@ -1,0 +1,50 @@
+/** The server under load, in short: `make torture` has the long form. Clients who idle, leave or never finish cost it nothing that stays. */
+
+import { headFor, idle, load, openLoadServer } from '../support/api-load.ts'
+import { eventually } from '../support/eventually.ts'
+import { assert, suite } from '../support/suite.ts'
+
+const LISTENERS = 50
+const IDLE = 850
+
+suite('the API under load', (test) => {
+  test('answers while hundreds idle, listen and leave, and has no more open afterwards than before', async () => {
+    await using server = await openLoadServer(100)
+    await load(server, 100, 1)
+    await eventually(async () => (await server.resources()).descriptors > 0)
+    const before = await server.resources()
+    const listen = headFor(server, 'GET /api/v1/events HTTP/1.1')
+    const half = headFor(
+      server,
+      'POST /api/v1/workspaces HTTP/1.1',
+      'Content-Type: application/json',
+      'Content-Length: 500',
+    )
+    const giant = headFor(
+      server,
+      'POST /api/v1/workspaces HTTP/1.1',
+      'Content-Type: application/json',
+      'Content-Length: 5000000',
+    )
+    const open = async (count: number, text?: string) =>
+      Promise.all(Array.from({ length: count }, () => idle(server, text)))
+    const waiting = [...(await open(IDLE)), ...(await open(LISTENERS, listen)), ...(await open(20, `${half}{"name":`))]
+    const cut = await open(5, giant)
+    const figures = await load(server, 200, 3)
+    assert.is(figures.refused, 0)
+    assert.ok(figures.p50Ms < 20, JSON.stringify(figures))
+    for (const { ended } of cut) assert.ok((await ended) < 10_000, 'a giant body was waited for')
+    // gone in the middle
+    for (const { socket } of waiting) socket.destroy()
+    await eventually(
+      async () => {
+        const now = await server.resources()
+        assert.ok(now.descriptors <= before.descriptors + 3, `${JSON.stringify(before)} ${JSON.stringify(now)}`)
+      },
+      { timeoutMs: 8_000 },
+    )
+    const after = await server.resources()
+    assert.ok(after.rssMb < before.rssMb * 2 + 50, `${JSON.stringify(before)} ${JSON.stringify(after)}`)
+    assert.is((await load(server, 50, 0.2)).refused, 0)
+  }, 40_000)
+})
