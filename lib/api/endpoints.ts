@@ -6,6 +6,7 @@ import { DOORS } from './routes-doors.ts'
 import { INSIDE } from './routes-inside.ts'
 import { LOOK } from './routes-look.ts'
 import { OPERATIONS } from './routes-operations.ts'
+import { RUN } from './routes-run.ts'
 import { NETWORK, SETTINGS } from './routes-settings.ts'
 import { WORK } from './routes-work.ts'
 import { WORKSPACES } from './routes-workspaces.ts'
@@ -15,6 +16,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKSPACES,
   ...BY_HAND,
   ...INSIDE,
+  ...RUN,
   ...DOORS,
   ...WORK,
   ...NETWORK,
