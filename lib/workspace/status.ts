@@ -9,7 +9,6 @@ import type { OperationResource, ServiceResource, WorkspaceStatus } from '../cor
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
-import { findRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
 import { standingOf } from './git-standing.ts'
@@ -38,6 +37,7 @@ export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size
     lastActivity: last > 0 ? timestamp(new Date(last)) : null,
     connected: existsSync('/proc/net/tcp') ? (use?.connected ?? null) : null,
     operation: operationOf(record),
+    stopped: record.stopped ?? null,
     dirty: dirtyOf(standing),
     ...(size?.[0] === undefined ? {} : { size: size[0] }),
   }
@@ -71,10 +71,4 @@ function operationOf({ operation }: WorkspaceRecord): OperationResource | null {
   if (operation === null) return null
   const { kind, step, startedAt } = operation
   return { kind, step, startedAt, running: isAlive(operation) }
-}
-
-/** The workspace whose worktree the current folder is in; undefined in the main worktree and elsewhere. */
-export async function findCurrent(app: App): Promise<WorkspaceRecord | undefined> {
-  const worktree = findRepository(app.cwd)?.worktree
-  return worktree === undefined ? undefined : (await app.records.list()).find((one) => one.worktree === worktree)
 }
