@@ -1,4 +1,5 @@
-// What the floors of `bench.mjs` start: stacks that somebody would write by hand, made from what Nexus generated for the same.
+// What the floors of `bench.mjs` start: stacks that somebody would write by hand, made from what Nexus generated for the same; and a
+// home with many workspaces.
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -70,4 +71,21 @@ async function copyDoor(parts, dir, port) {
   await cp(join(parts, 'ssh'), join(dir, 'ssh'), { recursive: true })
   const [type, blob] = (await readFile(join(dir, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
   await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)
+}
+
+/** A home with 100 mock workspaces, as `nexus create --backend mock` would have made them one by one. */
+export async function makeCrowd(home, sample) {
+  const record = JSON.parse(await readFile(sample, 'utf8'))
+  const states = {}
+  for (let i = 0; i < 100; i++) {
+    const id = `ws-${[...String(i).padStart(8, '0')].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
+    states[id] = 'running'
+    await mkdir(join(home, 'workspaces', id), { recursive: true })
+    const mock = { ...record, id, name: `crowd-${i}`, backend: 'mock', worktree: null, gitDir: null, image: null }
+    await writeFile(join(home, 'workspaces', id, 'workspace.json'), JSON.stringify(mock))
+  }
+  await mkdir(join(home, 'state'), { recursive: true })
+  await writeFile(join(home, 'state', 'instance'), '0123456789abcdef\n')
+  await writeFile(join(home, 'state', 'mock.json'), JSON.stringify({ schema: 1, workspaces: states }))
+  return home
 }

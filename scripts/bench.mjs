@@ -9,9 +9,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { prepareFloor, prepareProject } from './bench-floor.mjs'
+import { makeCrowd, prepareFloor, prepareProject } from './bench-floor.mjs'
 import { prepareIgnored } from './bench-ignored.mjs'
 import { format, judge } from './bench-judge.mjs'
+import { SSH_CASES } from './bench-ssh.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NEXUS = join(ROOT, 'dist', 'nexus.js')
@@ -137,6 +138,7 @@ const CASES = [
     beforeNexus: (b) => b.nexus('start', 'standing'),
     beforeFloor: (b) => b.floor('start.sh'),
   },
+  ...SSH_CASES,
 ]
 
 const work = await realpath(await mkdtemp(join(tmpdir(), 'nexus-bench-')))
@@ -166,14 +168,21 @@ process.exitCode = missed.length === 0 ? 0 : 1
 async function measure(bench, one, rounds) {
   await bench.stand(one.standing === true)
   const { env = {} } = one.fixture === undefined ? {} : await bench.open(one.fixture)
+  await one.beforeAll?.(bench)
   const words = typeof one.nexus === 'function' ? one.nexus(bench) : one.nexus
   const home = one.crowd ? bench.crowdHome : bench.home
   const run = (args) => bench.run('node', [NEXUS, ...args], { NEXUS_HOME: home })
-  const runFloor = () => (Array.isArray(one.floor) ? run(one.floor) : bench.floor(one.floor, env))
+  const runNexus = () => (one.ssh === undefined ? run(words) : bench.ssh(...one.ssh(bench)))
+  const runFloor = () =>
+    typeof one.floor === 'function'
+      ? one.floor(bench)
+      : Array.isArray(one.floor)
+        ? run(one.floor)
+        : bench.floor(one.floor, env)
   const times = { nexus: [], floor: [] }
   for (let round = -1; round < rounds; round++) {
     await one.beforeNexus?.(bench)
-    const nexus = await timed(() => run(words))
+    const nexus = await timed(runNexus)
     await one.afterNexus?.(bench)
     await one.beforeFloor?.(bench)
     const floor = await timed(runFloor)
@@ -183,6 +192,7 @@ async function measure(bench, one, rounds) {
     times.nexus.push(nexus)
     times.floor.push(floor)
   }
+  await one.afterAll?.(bench)
   return judge(one, times)
 }
 
@@ -222,8 +232,10 @@ async function prepare() {
   let floorStands = false
   const bench = {
     home,
+    standing: parts,
     crowdHome,
     run,
+    ssh: (...args) => run('ssh', ['-F', join(home, 'ssh', 'config'), ...args]),
     nexus,
     floor,
     closeMaster: () =>
@@ -254,23 +266,6 @@ async function prepare() {
     },
   }
   return bench
-}
-
-/** A home with 100 mock workspaces, as `nexus create --backend mock` would have made them one by one. */
-async function makeCrowd(home, sample) {
-  const record = JSON.parse(await readFile(sample, 'utf8'))
-  const states = {}
-  for (let i = 0; i < 100; i++) {
-    const id = `ws-${[...String(i).padStart(8, '0')].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
-    states[id] = 'running'
-    await mkdir(join(home, 'workspaces', id), { recursive: true })
-    const mock = { ...record, id, name: `crowd-${i}`, backend: 'mock', worktree: null, gitDir: null, image: null }
-    await writeFile(join(home, 'workspaces', id, 'workspace.json'), JSON.stringify(mock))
-  }
-  await mkdir(join(home, 'state'), { recursive: true })
-  await writeFile(join(home, 'state', 'instance'), '0123456789abcdef\n')
-  await writeFile(join(home, 'state', 'mock.json'), JSON.stringify({ schema: 1, workspaces: states }))
-  return home
 }
 
 function runQuietly(program, args, { cwd, env }) {

@@ -35,6 +35,14 @@ exec "$node" "$proxy" "$1"
 `
 }
 
+/** What a script calls, from its text; undefined for one that is not ours. */
+export function programOf(script: string): Program | undefined {
+  const [node, proxy] = ['node', 'proxy'].map((name) => new RegExp(`^${name}='(.*)'$`, 'm').exec(script)?.[1])
+  if (node === undefined || proxy === undefined) return undefined
+  const plain = (quoted: string) => quoted.replaceAll("'\\''", "'")
+  return { node: plain(node), proxy: plain(proxy) }
+}
+
 /** The value of ssh's ProxyCommand. */
 export function proxyCommand(home: HomePaths, id: WorkspaceId): string {
   return `/bin/sh ${quoteForAnyShell(home.sshProxy).replaceAll('%', '%%')} ${id}`

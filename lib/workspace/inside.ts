@@ -17,7 +17,6 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
     })
   }
   const { record, backend } = await goInside(app, found)
-  noteUse(app.home, record.id)
   const code = await backend.exec(record, request)
   noteEnd(app.home, record.id)
   if (code === null) {
@@ -31,13 +30,14 @@ export async function exec(app: App, found: WorkspaceRecord, request: ExecReques
 }
 
 /**
- * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs.
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
  * @throws {NexusError} WORKSPACE_START_FAILED
  */
 export async function goInside(app: App, found: WorkspaceRecord) {
   const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
   if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
   return { record, backend }
 }
 
@@ -60,6 +60,7 @@ export async function bringBackCommits(app: App, record: WorkspaceRecord): Promi
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
 }
 
+/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
 export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
   await (await import('./wake.ts')).ensureRunning(app, record, false)
 }

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { NexusError } from '../../lib/core/errors.ts'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
-import { proxyCommand, proxyScript, quoteForAnyShell, requireTellable } from '../../lib/door/proxy-script.ts'
+import { programOf, proxyCommand, proxyScript, quoteForAnyShell, requireTellable } from '../../lib/door/proxy-script.ts'
 import { parseTarget } from '../../lib/door/target.ts'
 import { BY_HAND_MS, refusal, UNUSED_STARTS_MAX, type WakeFacts } from '../../lib/workspace/wake.ts'
 import { runProcess } from '../support/process.ts'
@@ -76,6 +76,7 @@ suite('the ProxyCommand', (test) => {
       await chmod(program.node, 0o755)
       await writeFile(program.proxy, '')
       await writeFile(home.sshProxy, proxyScript(home, program))
+      assert.equal(programOf(proxyScript(home, program)), program)
       const config = join(dir.path, 'config')
       await writeFile(config, `Host x\n  ProxyCommand ${proxyCommand(home, id)}\n`)
       // what ssh would run: `ssh -G` tells it with its tokens, which it then replaces

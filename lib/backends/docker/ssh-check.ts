@@ -1,8 +1,10 @@
-/** That ssh can read the configuration that Nexus generates, and that it knows all host keys; what is not so is written anew. */
+/** That ssh can read the configuration that Nexus generates, knows all host keys, and calls what is there; else it is written anew. */
 import { existsSync } from 'node:fs'
-import { type Check, failure, well } from '../../core/finding.ts'
+import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { programOf } from '../../door/proxy-script.ts'
+import { readIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../registry.ts'
 
 const TIMEOUT_MS = 5_000
@@ -11,7 +13,7 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
   const { home, runner } = context
   const made = records.filter(({ id }) => existsSync(`${workspacePaths(home, id).hostKey}.pub`))
 
-  async function run() {
+  async function run(): Promise<readonly Diagnosis[]> {
     if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
     if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
     // -G prints what would hold for a host and connects to none
@@ -22,7 +24,15 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
     for (const { id, name } of made) {
       if (!(await knowsHostKeys(home, id))) return [trouble(`${home.knownHosts} lacks the host key of ${name}.`)]
     }
+    const missing = made.length === 0 ? [] : await listMissing()
+    if (missing.length > 0) return [trouble(`What the aliases call is not there: ${missing.join(', ')}.`)]
     return [well(`ssh reads ${home.sshConfig}`)]
+  }
+
+  /** After another Node came, or the checkout was moved. */
+  async function listMissing(): Promise<readonly string[]> {
+    const program = programOf((await readIfPresent(home.sshProxy)) ?? '')
+    return program === undefined ? [home.sshProxy] : Object.values(program).filter((path) => !existsSync(path))
   }
 
   function trouble(message: string) {
