@@ -3,8 +3,7 @@
  * real worktrees and leases on the mock backend. `failpoints-engine.test.ts` has a few on the engine; `make torture` runs all of the
  * matrix, on the engine too.
  */
-import { join } from 'node:path'
-import { type Case, listCases, needsEngine, openBench, runCase, runCases } from '../support/failpoints.ts'
+import { type Case, createStages, listCases, needsEngine, playCase, runCases } from '../support/failpoints.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -27,8 +26,9 @@ suite('failpoints', (test) => {
       return !needsEngine(one) && isShort(one, pairs.get(pair) ?? 0)
     })
     const began = performance.now()
-    const failures = await runCases(cases, JOBS, async (one, turn) => {
-      await runCase(one, await openBench(join(dir.path, String(turn)), 'mock'), turn)
+    const stage = createStages(dir.path)
+    const failures = await runCases(cases, JOBS, async (one, turn, worker) => {
+      await playCase(one, await stage(one, worker), turn)
     })
     console.log(`\n${cases.length} cases, ${((performance.now() - began) / 1000).toFixed(0)} s`)
     assert.equal(failures, [], `${failures.length} of ${cases.length}:\n${failures.join('\n\n')}`)
