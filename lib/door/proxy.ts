@@ -38,7 +38,7 @@ export interface ProxyOptions {
   /** A person sits at a terminal, as far as can be told. Asked when it matters. */
   readonly atTerminal: () => boolean
   /** Waited for before ssh says its first word: what it may look for then is there. */
-  readonly ready: Promise<unknown>
+  readonly ready?: Promise<unknown>
   /** Called when the connection stands. */
   readonly onConnected: () => void
   readonly waker: Waker
