@@ -4,8 +4,10 @@
  */
 import { fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { isWorkspaceId } from '../lib/core/names.ts'
-import { homePaths } from '../lib/core/paths.ts'
+import type { Event } from '../lib/core/events.ts'
+import { isWorkspaceId, type WorkspaceId } from '../lib/core/names.ts'
+import { type HomePaths, homePaths } from '../lib/core/paths.ts'
+import type { OpenAgent } from '../lib/door/agent-place.ts'
 import { runProxy } from '../lib/door/proxy.ts'
 import { createWaker } from '../lib/door/waker.ts'
 
@@ -36,9 +38,11 @@ async function main(): Promise<boolean> {
     cwd: home,
     say,
   })
-  return runProxy({
+  const agent = openAgentOf(homePaths(home), id)
+  const connected = await runProxy({
     home: homePaths(home),
     id,
+    ready: agent,
     input: 0,
     output: 1,
     atTerminal: () => terminal() !== undefined,
@@ -46,6 +50,18 @@ async function main(): Promise<boolean> {
     waker,
     say,
   })
+  await (await agent)?.close()
+  return connected
+}
+
+/** The user's agent, as far as the workspace may have it, while this connection lasts. */
+async function openAgentOf(home: HomePaths, id: WorkspaceId): Promise<OpenAgent | undefined> {
+  if ((process.env.SSH_AUTH_SOCK ?? '') === '') return undefined
+  const { openAliasAgent } = await import('../lib/door/agent-place.ts')
+  const emit = (event: Event) => {
+    if (event.type === 'warning') say(event.text)
+  }
+  return openAliasAgent({ home, env: process.env, emit }, id)
 }
 
 /**

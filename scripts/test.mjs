@@ -5,7 +5,7 @@
 //
 // NEXUS_KEEP_FAILED=1 keeps the temporary folders of files that failed.
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, realpath, rm, rmdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,12 +23,15 @@ const KINDS = {
   scenario: { round: 2, deadlineMs: 600_000 },
   bench: { round: 3, deadlineMs: 600_000 },
 }
-const HEAVY_JOBS = 2
+/** More than the cores of a small machine: these files wait for the engine about half of their time. */
+const HEAVY_JOBS = Math.max(3, Math.ceil(availableParallelism() * 1.5))
 const SCRUBBED = /^(CI|NEXUS_.*|ZX_.*|GIT_.*|COMPOSE_.*|DOCKER_CONTEXT|SSH_AUTH_SOCK|NO_COLOR|FORCE_COLOR)$/
 /** For processes that are about to end, and for output that is on its way. */
 const GRACE_MS = 1_000
 const OUTPUT_MAX = 1_000_000
 const DOCKER_PATIENCE_MS = 2_000
+/** On a machine that has not timed them yet. */
+const LONG = ['projects', 'failpoints', 'image-cache', 'failpoints-engine', 'compose', 'services', 'main-job']
 
 const keepFailed = process.env.NEXUS_KEEP_FAILED === '1'
 /** Process groups of the running files. */
@@ -47,23 +50,32 @@ async function main(options) {
   const files = await findFiles(options)
   const cache = join(REPOSITORY, 'node_modules', '.cache', 'nexus-tests')
   await mkdir(cache, { recursive: true })
+  const times = await loadTimes(join(cache, 'seconds.json'))
   const bundles = await mkdtemp(join(cache, 'run-'))
   const temp = await realpath(await mkdtemp(join(tmpdir(), 'nxt-')))
   const count = { passed: 0, failed: 0 }
   try {
     const [engine, built] = await Promise.all([listDockerObjects(DOCKER_PATIENCE_MS), bundle(files, bundles)])
-    const runOne = async (file) => add(count, await runFile({ ...file, ...built.get(file) }, temp, options))
+    const runOne = async (file) => {
+      const { ms, ...counted } = await runFile({ ...file, ...built.get(file) }, temp, options)
+      add(count, counted)
+      if (counted.failed === 0) times.set(file.name, ms / 1000)
+    }
     for (const [round, jobs] of [
       [1, availableParallelism()],
       [2, HEAVY_JOBS],
       [3, 1],
     ]) {
-      const some = files.filter((file) => file.round === round)
+      const some = longestFirst(
+        files.filter((file) => file.round === round),
+        times,
+      )
       await pool(some, options.jobs ?? jobs, runOne)
     }
     if (files.length === 0) add(count, report('no test file', 0, 1, 0, ['nothing matches what was asked for']))
     if (interrupted) add(count, report('interrupted', 0, 1, 0, ['the files that did not run are not counted']))
     add(count, await checkEngine(engine, temp))
+    if (options.root === resolve(REPOSITORY)) await saveTimes(join(cache, 'seconds.json'), times)
   } finally {
     await rm(bundles, { recursive: true, force: true })
     await rmdir(temp).catch(() => {}) // not empty: kept on purpose
@@ -145,6 +157,29 @@ async function bundle(files, outdir) {
   }
 }
 
+/** Seconds that each file took when it passed last, so that no long one begins when the others are done. Only the order hangs on it. */
+async function loadTimes(file) {
+  try {
+    return new Map(Object.entries(JSON.parse(await readFile(file, 'utf8'))))
+  } catch {
+    return new Map() // the first run, or a damaged file
+  }
+}
+
+async function saveTimes(file, times) {
+  const rounded = [...times].sort().map(([name, seconds]) => [name, Math.round(seconds * 10) / 10])
+  await writeFile(`${file}.${process.pid}`, `${JSON.stringify(Object.fromEntries(rounded), null, 1)}\n`)
+  await rename(`${file}.${process.pid}`, file)
+}
+
+function longestFirst(files, times) {
+  const place = ({ name }) => {
+    const at = LONG.indexOf(/([^/]+)\.test\.ts$/.exec(name)?.[1])
+    return times.get(name) ?? (at === -1 ? 0 : 1000 - at)
+  }
+  return [...files].sort((a, b) => place(b) - place(a))
+}
+
 async function pool(items, jobs, work) {
   const queue = [...items]
   const worker = async () => {
@@ -154,7 +189,7 @@ async function pool(items, jobs, work) {
 }
 
 async function runFile(file, tempRoot, options) {
-  if (file.unbuilt !== undefined) return report(file.name, 0, 1, 0, ['it cannot be built'], file.unbuilt)
+  if (file.unbuilt !== undefined) return { ...report(file.name, 0, 1, 0, ['it cannot be built'], file.unbuilt), ms: 0 }
   const temp = await mkdtemp(`${tempRoot}/`)
   const began = performance.now()
   const deadlineMs = options.deadlineMs ?? file.deadlineMs
@@ -169,7 +204,7 @@ async function runFile(file, tempRoot, options) {
   if (keepFailed && problems.length > 0) problems.push(`its temporary folder is ${temp}`)
   else await rm(temp, { recursive: true, force: true, maxRetries: 2 }).catch(({ message }) => problems.push(message))
   const failed = problems.length === 0 ? 0 : Math.max(1, total - passed)
-  return report(file.name, passed, failed, ms, problems, ended.output)
+  return { ...report(file.name, passed, failed, ms, problems, ended.output), ms }
 }
 
 /** Runs one bundle in its own process group until it, and all that it started, is gone. */

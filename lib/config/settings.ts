@@ -138,8 +138,8 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
         sources: at('ssh.injection.sources'),
       },
       forwardAgent: at('ssh.forward_agent'),
-      wake: at('ssh.wake'),
       agentKeys: at('ssh.agent_keys'),
+      wake: at('ssh.wake'),
     },
     workspace: {
       name: at('workspace.name'),

@@ -15,10 +15,10 @@ export interface HomePaths {
   readonly sshDir: string
   readonly sshKey: string
   readonly sshConfig: string
-  /** The script that the aliases call. */
-  readonly sshProxy: string
   /** The host keys of all workspaces. */
   readonly knownHosts: string
+  /** The script that the aliases call. */
+  readonly sshProxy: string
   readonly run: string
   readonly logs: string
   readonly cache: string
@@ -45,8 +45,8 @@ export function homePaths(home: string): HomePaths {
     sshDir: join(home, 'ssh'),
     sshKey: join(home, 'ssh', 'id_ed25519'),
     sshConfig: join(home, 'ssh', 'config'),
-    sshProxy: join(home, 'ssh', 'proxy'),
     knownHosts: join(home, 'ssh', 'known_hosts'),
+    sshProxy: join(home, 'ssh', 'proxy'),
     run: join(home, 'run'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),

@@ -62,6 +62,8 @@ export interface WorkspaceStatus extends WorkspaceResource {
   /** Somebody has an SSH connection open; null where it cannot be seen. */
   readonly connected: boolean | null
   readonly operation: OperationResource | null
+  /** When and for whom it was stopped; null while it is not, and where that was never noted. */
+  readonly stopped: { readonly at: string; readonly by: 'user' | 'idle' } | null
 }
 
 /** What one container uses. Bytes; null where the engine does not tell. */

@@ -7,6 +7,8 @@
 export const BLOCK = 512
 /** Bytes of what pax records and long names may take together. */
 const RECORDS_MAX = 1024 * 1024
+/** Seconds since 1970; a file system may take no later time. */
+const LATEST = 2 ** 33
 
 export type EntryKind = 'file' | 'folder' | 'link' | 'other'
 
@@ -186,7 +188,7 @@ function entryOf(head: Buffer, type: string, said: ReadonlyMap<string, string>):
     kind,
     size,
     mode: numberAt(head, 100, 8) & 0o777,
-    mtime: Number.isFinite(mtime) ? mtime : 0,
+    mtime: Math.abs(mtime) <= LATEST ? mtime : 0,
     target,
   }
 }

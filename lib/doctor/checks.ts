@@ -7,6 +7,7 @@ import { checkClock, checkDisk, checkInotify, checkNames, checkPortRange } from 
 import { checkFolders, checkLeases, checkOperations, checkSubnets } from './records.ts'
 import type { Scan } from './scan.ts'
 import { checkInclude, checkUserSsh } from './ssh.ts'
+import { checkUserAgent } from './ssh-agent.ts'
 import { checkPorts, checkStates } from './states.ts'
 import { checkConfiguration, checkTools } from './tools.ts'
 import { checkWorktrees } from './worktrees.ts'
@@ -27,6 +28,7 @@ const CHECKS: readonly (readonly [string, (scan: Scan) => Promise<readonly Diagn
   ['worktrees', checkWorktrees],
   ['git-config', checkChangedGitConfig],
   ['ssh', checkUserSsh],
+  ['ssh-agent', checkUserAgent],
   ['ssh-include', checkInclude],
   ['names', checkNames],
   ['disk', checkDisk],

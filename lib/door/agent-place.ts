@@ -6,15 +6,17 @@ import { readdirSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type AgentMode, agentModeOf } from '../core/agent-mode.ts'
-import { sha256 } from '../core/digest.ts'
 import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { makePrivateFolder, SOCKET_PATH_MAX } from '../system/unix-socket.ts'
+import { connectTo, makePrivateFolder } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
 import { type AllowedKeys, isAllowed, resolveAgentKeys } from './agent-keys.ts'
+import { agentSocketPath } from './agent-socket.ts'
+
+const CONNECT_TIMEOUT_MS = 500
 
 type Whose = Pick<WorkspaceRecord, 'id' | 'name' | 'forwardAgent' | 'agentMode' | 'agentKeys'>
 
@@ -28,16 +30,6 @@ export interface OpenAgent {
   /** For SSH_AUTH_SOCK, or ssh's IdentityAgent. */
   readonly socketPath: string
   close(): Promise<void>
-}
-
-/** What a process adds to the name of its own socket. */
-const OWN_NAME_MAX = '.4194304.at'.length
-
-/** The path by which all connections over the alias reach the filter. It must be the same for whoever asks, so no variable decides. */
-export function agentSocketPath({ home, run }: AgentContext['home'], { id }: Pick<Whose, 'id'>): string {
-  const path = join(run, `${id}.agent`)
-  if (Buffer.byteLength(path) + OWN_NAME_MAX <= SOCKET_PATH_MAX) return path
-  return join('/tmp', `nexus-${process.getuid?.() ?? 0}-${sha256(home).slice(0, 8)}`, basename(path))
 }
 
 /** For a connection over the alias, of which only the workspace's id is known. A record that cannot be read brings none. */
@@ -89,6 +81,9 @@ async function openShared(
   upstream: string,
 ): Promise<OpenAgent | undefined> {
   if (mode !== 'proxy') return undefined
+  const answers = await connectTo(upstream, CONNECT_TIMEOUT_MS)
+  answers?.destroy()
+  if (answers === undefined) return undefined
   const allowed = await resolveAgentKeys(record.agentKeys ?? [], context.env)
   return openFilter(context, record, { upstream, allowed, shared: true })
 }

@@ -32,10 +32,10 @@ export function aliasFile(home: HomePaths): string {
 
 /**
  * For the user's own shell, whichever it is, inside double quotes of ssh's: a quote in the path becomes a pattern that any
- * character fits, because neither a backslash nor a double quote passes every version of ssh. `%` starts one of ssh's tokens.
+ * characters fit, because neither a backslash nor a double quote passes every version of ssh. `%` starts one of ssh's tokens.
  */
 function shellPath(path: string): string {
-  return `'${path.replaceAll("'", "'?'").replaceAll('%', '%%')}'`
+  return `'${path.replaceAll("'", "'*'").replaceAll('%', '%%')}'`
 }
 
 /**

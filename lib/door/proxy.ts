@@ -40,6 +40,8 @@ export interface ProxyOptions {
   readonly output: number
   /** A person sits at a terminal, as far as can be told. Asked when it matters. */
   readonly atTerminal: () => boolean
+  /** Waited for before ssh says its first word: what it may look for then is there. */
+  readonly ready: Promise<unknown>
   /** Called when the connection stands. */
   readonly onConnected: () => void
   readonly waker: Waker
@@ -53,6 +55,7 @@ export async function runProxy(options: ProxyOptions): Promise<boolean> {
   const opened = await reach(options)
   if (opened === undefined) return false
   waker.mute()
+  await options.ready
   options.onConnected()
   const atTerminal = options.atTerminal()
   const ending = splice(opened, options.input, options.output)

@@ -61,7 +61,8 @@ export async function runCaptured(
   const child = shell(argv, {
     detached: true,
     store: { ...said, stdall: boundedPieces(0) },
-    cwd: options.cwd,
+    // the caller's own folder may be gone, or be what the command removes
+    cwd: options.cwd ?? '/',
     env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
     ...(options.input === undefined || options.input === ''
       ? { stdio: ['ignore', 'pipe', 'pipe'] }

@@ -15,6 +15,7 @@ import type { Interruption } from '../core/interruption.ts'
 import { beginStreams, launch } from './begin.ts'
 
 export interface RunOptions {
+  /** Default: `/`. */
   readonly cwd?: string
   /** Added to the inherited environment; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>

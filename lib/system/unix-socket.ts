@@ -8,9 +8,6 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { NexusError } from '../core/errors.ts'
 import { makeFolder, restrict } from './store.ts'
 
-/** The kernel takes 107 bytes; whoever renames or appends needs some of them. */
-export const SOCKET_PATH_MAX = 100
-
 export type { Socket } from 'node:net'
 
 /**

@@ -16,6 +16,7 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import { type Entry, staysWithin } from '../core/tar.ts'
@@ -156,12 +157,16 @@ function writeAll(fd: number, chunk: Buffer): void {
   for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
 }
 
+/** Whatever the file system does not take is told with its own word for it: names and times come from a stranger. */
 function explainPlace(error: unknown, path: string): unknown {
-  const { code } = error as NodeJS.ErrnoException
-  if (!['ENOTDIR', 'ELOOP', 'EMLINK', 'EISDIR', 'ENOTEMPTY'].includes(code ?? '')) return explainWriteError(error, path)
-  const what = code === 'EISDIR' || code === 'ENOTEMPTY' ? 'is a folder' : 'does not lie in a folder, or is none'
-  return new NexusError('INVALID_ARGUMENT', `${path} ${what}, so that it is not written over.`, {
-    hint: `To see what is there, run \`ls -la ${shellWord(path)}\``,
+  const { code, syscall } = error as NodeJS.ErrnoException
+  const explained = explainWriteError(error, path)
+  if (explained !== error || code === undefined || syscall === undefined) return explained
+  const isFolder = code === 'EISDIR' || code === 'ENOTEMPTY'
+  const isAstray = ['ENOTDIR', 'ELOOP', 'EMLINK', 'ENOENT'].includes(code)
+  const what = isFolder ? 'is a folder' : isAstray ? 'does not lie in a folder, or is none' : `is refused with ${code}`
+  return new NexusError('INVALID_ARGUMENT', `${path} ${what}, so that it is not written.`, {
+    hint: `To see what is there, run \`ls -la ${shellWord(dirname(path))}\``,
     cause: error,
   })
 }

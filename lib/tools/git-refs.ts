@@ -31,8 +31,6 @@ export interface Tracking {
   /** Short; '' for none. */
   readonly upstream: string
   readonly counts: { readonly ahead: number; readonly behind: number } | undefined
-  /** Short name of the branch that the main worktree is on, '' when detached. */
-  readonly head: string
 }
 
 export function createRefCommands(git: GitCall, read: GitCall) {
@@ -113,24 +111,21 @@ export function createRefCommands(git: GitCall, read: GitCall) {
   }
 
   /**
-   * What a branch follows and how far apart they are, with the branch that the main worktree is on ('' when detached); undefined
-   * without such a branch. Without an upstream, or with one that is gone, there are no counts.
+   * What a branch follows and how far apart they are; undefined without such a branch. Without an upstream, or with one that is
+   * gone, there are no counts.
    */
   async function findTracking(repo: string, branch: string, timeoutMs: number): Promise<Tracking | undefined> {
     const format = '--format=%(refname)%00%(upstream:short)%00%(upstream:track)'
     const args = ['for-each-ref', format, '--', `refs/heads/${branch}`]
-    const [refs, head] = await Promise.all([
-      git(repo, args, { env: READ, timeoutMs }),
-      git(repo, ['symbolic-ref', '--quiet', '--short', 'HEAD'], { env: READ, timeoutMs, okCodes: [0, 1] }),
-    ])
-    const rows = refs.stdout.split('\n').map((line) => line.split('\0'))
+    const { stdout } = await git(repo, args, { env: READ, timeoutMs })
+    const rows = stdout.split('\n').map((line) => line.split('\0'))
     const found = rows.find(([name]) => name === `refs/heads/${branch}`)
     if (found === undefined) return undefined
     const [, upstream = '', track = ''] = found
     const count = (word: string) => Number(new RegExp(`${word} (\\d+)`).exec(track)?.[1] ?? 0)
     const counts =
       upstream === '' || track === '[gone]' ? undefined : { ahead: count('ahead'), behind: count('behind') }
-    return { upstream, counts, head: head.stdout.trim() }
+    return { upstream, counts }
   }
 
   return { listAllRefs, updateRefs, isAncestor, findTracking, countApart, countCommits, fetchFrom }

@@ -90,26 +90,33 @@ export async function* readInside(
   const session = streams.begin(record, ['sh', '-c', from.isFolder ? SEND_FOLDER : SEND_FILE, 'sh', from.path], false)
   const said = keep(session.stderr)
   const release = cutOnAbort(app, session)
+  /** Also of what goes wrong while a content is read by somebody else. */
+  const explain = async (error: unknown): Promise<unknown> => {
+    if (app.interruption.signal.aborted) return app.interruption.signal.reason
+    if (!(error instanceof BadArchive)) return error
+    session.cut()
+    const code = await session.ended
+    if (code === null || said().length > 0) await requireEnd(session, record, said)
+    return new NexusError('CONTAINER_ERROR', `What ${record.name} sent cannot be unpacked: ${error.message}.`, {
+      hint: `To look at it there, run \`nexus ssh ${record.name}\``,
+    })
+  }
   try {
     const source = byteSource(session.stdout)
+    let isEmpty = true
     for (let entry = await decodeEntry(source); entry !== undefined; entry = await decodeEntry(source)) {
+      isEmpty = false
       if (!from.isFolder && entry.kind !== 'file') throw new BadArchive('a file was asked for')
-      const content = createContent(source, entry.size)
+      const content = createContent(source, entry.size, explain)
       yield { entry: from.isFolder ? entry : { ...entry, names: [] }, content: content.read() }
       await content.skip()
       if (!from.isFolder) break
     }
     await source.drain(REST_MAX)
+    if (isEmpty) throw new BadArchive('there is nothing in it')
     await endReading(app, session, record, said, tell)
   } catch (error) {
-    app.interruption.signal.throwIfAborted()
-    if (!(error instanceof BadArchive)) throw error
-    session.cut()
-    const code = await session.ended
-    if (code === null || said().length > 0) await requireEnd(session, record, said)
-    throw new NexusError('CONTAINER_ERROR', `What ${record.name} sent cannot be unpacked: ${error.message}.`, {
-      hint: `To look at it there, run \`nexus ssh ${record.name}\``,
-    })
+    throw await explain(error)
   } finally {
     release()
     session.cut()
@@ -137,12 +144,14 @@ async function endReading(
   if (code === 2 && lines.length === 0) await requireEnd(session, record, said)
 }
 
-function createContent(source: ByteSource, size: number) {
+function createContent(source: ByteSource, size: number, explain: (error: unknown) => Promise<unknown>) {
   let left = size
   let isAtEnd = false
   async function* read(): AsyncGenerator<Buffer> {
     while (left > 0) {
-      const chunk = await source.some(Math.min(left, CHUNK))
+      const chunk = await source.some(Math.min(left, CHUNK)).catch(async (error: unknown) => {
+        throw await explain(error)
+      })
       left -= chunk.length
       yield chunk
     }

@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import type { Counterpart, GitStanding } from '../core/status.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { countPrivateStashes, readPrivateBranches } from '../tools/private-refs.ts'
-import { findAdminDir, listUnfinished, listUnfinishedIn } from '../tools/repository.ts'
+import { findAdminDir, listUnfinished, listUnfinishedIn, readHeadBranch } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { privateHead, privatePlace } from './current-branch.ts'
 import { lookWithGit } from './git-look.ts'
@@ -74,10 +74,10 @@ async function apartOf(app: App, record: WorkspaceRecord, branch: string): Promi
   if (tracking === undefined) return null
   if (tracking.counts !== undefined)
     return { against: { name: tracking.upstream, kind: 'upstream' }, ...tracking.counts }
-  const { head } = tracking
+  const head = readHeadBranch(record.gitDir ?? '')
   if (head === branch) return null
   const [behind, ahead] = await app.git.countApart(record.repo, 'HEAD', `refs/heads/${branch}`)
-  return { against: { name: head === '' ? 'HEAD' : head, kind: 'main-worktree' }, ahead, behind }
+  return { against: { name: head ?? 'HEAD', kind: 'main-worktree' }, ahead, behind }
 }
 
 /** Commits that were made inside and that the repository's branch does not have. */

@@ -7,13 +7,13 @@ import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import type { PortResource, WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
 import { EDITORS, type Editor, editorCalled, findProgram, type Place, requireEditor } from '../door/editors.ts'
+import { resolveHost } from '../door/resolved.ts'
 import type { App } from './app.ts'
 import { resourceOf } from './list.ts'
 import { start } from './up.ts'
 
 /** A program that cannot open anything says so at once; one that goes on is at work. */
 const LAUNCH_WAIT_MS = 2_000
-const SSH_TIMEOUT_MS = 5_000
 
 export interface Opening {
   readonly workspace: WorkspaceResource
@@ -96,15 +96,14 @@ function placeOf({ name, worktree, ssh }: WorkspaceResource): Place {
 
 /** Without the include an editor would look for a host of that name in the net. */
 async function tellMissingInclude(app: App, id: string, alias: string): Promise<void> {
-  const { code, stdout } = await app.runner.run(['ssh', '-G', '--', alias], {
-    okCodes: 'any',
-    timeoutMs: SSH_TIMEOUT_MS,
-  })
-  if (code === 0 && stdout.split('\n').includes(`hostkeyalias nexus-${id}`)) return
-  app.emit({
-    type: 'warning',
-    text: `your ~/.ssh/config does not lead to ${alias} yet, so the editor cannot find it: run \`nexus ssh-config install\``,
-  })
+  const { values, refusal } = await resolveHost(app.runner, [], alias)
+  if (values.get('hostkeyalias')?.[0] === `nexus-${id}`) return
+  const why =
+    refusal === undefined
+      ? `your ~/.ssh/config does not lead to ${alias} yet`
+      : `ssh refuses your configuration (${refusal})`
+  const text = `${why}, so the editor cannot find the workspace: run \`nexus ssh-config install\``
+  app.emit({ type: 'warning', text })
 }
 
 async function launch(app: App, argv: readonly string[]): Promise<boolean> {

@@ -113,14 +113,3 @@ export async function inspectInclude(app: App, file?: string): Promise<Inspectio
   const said = found.flatMap((one) => explainPlace(path, one))[0]
   return { ...nothing, path, state: said === undefined ? 'absent' : 'conditional', said }
 }
-
-/** Whether plain `ssh <alias>` finds the aliases, from one look at the user's own file; cheap enough for every answer. */
-export async function opensByAlias(app: App): Promise<boolean> {
-  try {
-    const { text = '' } = await readUserConfig(userConfigPath())
-    return findIncludes(text, app.home.sshConfig, userHome()).some(({ below }) => below === undefined)
-  } catch (error) {
-    if (error instanceof NexusError) return false // whatever is wrong with that file, `ssh -F` works without it
-    throw error
-  }
-}

@@ -2,14 +2,13 @@
  * All that is worth knowing of one workspace: its resource, its services one by one, how its branch and files stand, when it was
  * last used. All looks run side by side, each with a time limit; what cannot be told is null.
  */
-import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { OperationResource, ServiceResource, WorkspaceStatus } from '../core/status.ts'
 import { timestamp } from '../core/time.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { lastActivity } from '../door/activity.ts'
 import { isAlive } from '../system/process.ts'
-import { findRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
 import { standingOf } from './git-standing.ts'
@@ -30,7 +29,7 @@ export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size
     wanted.size ? (await import('./size.ts')).measureAll(app, [record]) : undefined,
   ])
   const use = orderByIdleness(app, [record])[0]
-  const last = Math.max(use?.lastUsed ?? 0, stampOf(app, record))
+  const last = Math.max(use?.lastUsed ?? 0, lastActivity(app.home, record.id)?.getTime() ?? 0)
   return {
     ...resource,
     services: listed,
@@ -38,6 +37,7 @@ export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size
     lastActivity: last > 0 ? timestamp(new Date(last)) : null,
     connected: existsSync('/proc/net/tcp') ? (use?.connected ?? null) : null,
     operation: operationOf(record),
+    stopped: record.stopped ?? null,
     dirty: dirtyOf(standing),
     ...(size?.[0] === undefined ? {} : { size: size[0] }),
   }
@@ -62,19 +62,8 @@ function mainRuns({ stack }: WorkspaceRecord, services: readonly ServiceResource
   return services?.some(({ name, state }) => mains.includes(name) && state === 'running') === true
 }
 
-/** When a command or a connection last went in; 0 when that was never noted. */
-function stampOf(app: App, { id }: WorkspaceRecord): number {
-  return statSync(join(app.home.run, 'activity', id), { throwIfNoEntry: false })?.mtimeMs ?? 0
-}
-
 function operationOf({ operation }: WorkspaceRecord): OperationResource | null {
   if (operation === null) return null
   const { kind, step, startedAt } = operation
   return { kind, step, startedAt, running: isAlive(operation) }
-}
-
-/** The workspace whose worktree the current folder is in; undefined in the main worktree and elsewhere. */
-export async function findCurrent(app: App): Promise<WorkspaceRecord | undefined> {
-  const worktree = findRepository(app.cwd)?.worktree
-  return worktree === undefined ? undefined : (await app.records.list()).find((one) => one.worktree === worktree)
 }

@@ -1,8 +1,9 @@
 import type { GitStanding, ServiceResource, WorkspaceStatus } from '../../lib/core/status.ts'
 import { formatAge } from '../../lib/core/time.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
+import { findCurrent } from '../../lib/workspace/current.ts'
 import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { findCurrent, statusOf } from '../../lib/workspace/status.ts'
+import { statusOf } from '../../lib/workspace/status.ts'
 import type { Run } from './command.ts'
 import { byAlias, describeDoor } from './door-text.ts'
 import { list, sizeWords } from './look.ts'
@@ -38,11 +39,13 @@ function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
   ]
 }
 
-/** `, for 3h` */
-function sinceWords({ state, services }: WorkspaceStatus): string {
-  const main = services?.[0]
-  if (main?.since == null || !['running', 'stopped', 'paused'].includes(state)) return ''
-  return ` (${state === 'stopped' ? 'since' : 'up'} ${formatAge(main.since)}${state === 'stopped' ? ' ago' : ''})`
+/** ` (up 3h)`, ` (since 5m ago, by the idle timeout)` */
+function sinceWords({ state, services, stopped }: WorkspaceStatus): string {
+  const since = state === 'stopped' ? (stopped?.at ?? services?.[0]?.since) : services?.[0]?.since
+  if (since == null) return ''
+  if (state === 'running' || state === 'paused') return ` (up ${formatAge(since)})`
+  const who = stopped === null ? '' : stopped.by === 'idle' ? ', by the idle timeout' : ', by hand'
+  return state === 'stopped' ? ` (since ${formatAge(since)} ago${who})` : ''
 }
 
 /** `   2 ahead of main, 1 behind it` */

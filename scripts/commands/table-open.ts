@@ -1,6 +1,6 @@
 /** The command that opens a workspace in other programs, as data; see `table.ts`. */
 import type { Command } from './command.ts'
-import { DRY_RUN, NAME, REPO } from './options.ts'
+import { DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 
 export const OPEN: readonly Command[] = [
   {
@@ -13,6 +13,7 @@ export const OPEN: readonly Command[] = [
         text: 'code, cursor, windsurf, codium, zed, idea, ...; default: the key editor, or what is there',
       },
       { flag: '--web', text: 'open the URL of a port in a browser' },
+      NO_HOOKS,
       REPO,
       DRY_RUN,
     ],

@@ -80,9 +80,9 @@ export const COMMANDS: readonly Command[] = [
     passesSignals: true,
     load: async () => (await inside()).exec,
   },
-  ...WAKE,
   ...INSIDE,
   ...OPEN,
+  ...WAKE,
   ...GIT,
   {
     name: 'trust',

@@ -10,7 +10,7 @@ import { startAgent, startSilent, type TestAgent } from '../support/agent.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { must, openScene, type Scene } from './scene.ts'
+import { must, openScene, type Scene, startProcess } from './scene.ts'
 
 const LIMIT_MS = 90_000
 const FIXED = '/run/nexus/agent.sock'
@@ -96,38 +96,41 @@ async function hasOneFixedPath({ ssh, alias, scene, agent }: Play): Promise<void
   assert.match(files.stdout, /\/etc\/nexus\/ssh/)
 }
 
+/** A command inside that waits for a line before each look at the agent. */
+const LOOKS = 'echo begun >&2; while read -r line; do bash -ic true 2>/dev/null; ssh-add -l; done'
+
 async function keepsTheLinkThatLives({ scene, agent, ssh, alias }: Play): Promise<void> {
-  const waiting = 'echo begun >&2; read -r line; ssh-add -l; read -r line; bash -ic true 2>/dev/null; ssh-add -l'
-  const argv = [process.execPath, join(process.cwd(), 'dist', 'nexus.js'), 'ssh', 'demo', '--', 'bash', '-c', waiting]
-  const { spawn } = await import('node:child_process')
   const env = {
     ...process.env,
     HOME: scene.home,
     NEXUS_HOME: join(scene.home, '.nexus'),
     SSH_AUTH_SOCK: agent.socketPath,
   }
-  const child = spawn(argv[0] ?? '', argv.slice(1), { cwd: scene.repo.path, env, stdio: 'pipe' })
-  const said = { out: '', err: '' }
-  child.stdout.on('data', (text) => {
-    said.out += text
-  })
-  child.stderr.on('data', (text) => {
-    said.err += text
-  })
-  await eventually(() => said.err.includes('begun'), { timeoutMs: 20_000 })
+  const nexus = [process.execPath, join(process.cwd(), 'dist', 'nexus.js')]
+  const first = startProcess([...nexus, 'ssh', 'demo', '--', 'bash', '-c', LOOKS], { env, input: 'pipe' })
+  await eventually(() => first.stderr().includes('begun'), { timeoutMs: 20_000 })
   // one without an agent leaves it, and so does a command with one
   assert.match((await alias('ssh-add -l', '')).stdout, /SHA256/)
   assert.is((await ssh('true')).code, 0)
-  child.stdin.write('list\n')
-  const lists = () => said.out.match(/key-29/g)?.length ?? 0
-  await eventually(() => lists() === 1, { timeoutMs: 20_000 })
   // a terminal takes it and ends; the next shell in the first login finds that again
   const config = join(scene.home, '.nexus', 'ssh', 'config')
-  assert.is((await runProcess(['ssh', '-tt', '-F', config, 'demo.nexus', 'true'], { env })).code, 0)
-  const ended = new Promise((done) => child.once('close', done))
-  child.stdin.end('list\n')
-  await ended
-  assert.is(lists(), 2, `${said.out}${said.err}`)
+  const terminal = ['ssh', '-tt', '-F', config, 'demo.nexus', 'readlink -f $SSH_AUTH_SOCK']
+  const theirs = (await runProcess(terminal, { env })).stdout.trim()
+  assert.match(theirs, /agent/)
+  first.child.stdin?.end('list\n')
+  const { stdout, stderr } = await first.ended
+  assert.is(stdout.match(/key-29/g)?.length, 1, stdout + stderr)
+
+  // connections over the alias share a path outside, which the one that lives on serves alone
+  const both = [1, 2].map(() => startProcess(['ssh', '-T', '-F', config, 'demo.nexus', LOOKS], { env, input: 'pipe' }))
+  for (const { stderr } of both) await eventually(() => stderr().includes('begun'), { timeoutMs: 20_000 })
+  for (const { child, ended } of both) {
+    child.stdin?.end('list\n')
+    const said = await ended
+    assert.is(said.stdout.match(/key-29/g)?.length, 1, said.stdout + said.stderr)
+  }
+  const left = readdirSync(join(scene.home, '.nexus', 'run')).filter((name) => name.includes('.agent'))
+  assert.equal(left, [])
 
   for (const socket of ['', '/nowhere']) {
     const { code, stderr } = await scene.run(['ssh', 'demo', '--', 'ssh-add', '-l'], { env: { SSH_AUTH_SOCK: socket } })

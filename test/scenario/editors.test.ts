@@ -263,7 +263,8 @@ async function staysOneWorkspaces(scene: Scene): Promise<void> {
   const [demo] = (await scene.list()).filter(({ name }) => name === 'demo') as WorkspaceResource[]
   const filter = ['volume', 'ls', '-q', '--filter', `label=dev.nexus.workspace=${demo?.id}`]
   assert.match(await must(['docker', ...filter]), /^nexus-demo-\w+_nexus-editors\n$/)
-  await scene.ok(['delete', 'demo'])
+  // from a shell that stands in what is removed
+  await scene.ok(['delete', 'demo'], { cwd: join(scene.repo.path, '.worktree', 'demo') })
   assert.is(await must(['docker', ...filter]), '')
   await scene.ok(['delete', 'guarded'])
   assert.match(

@@ -4,7 +4,7 @@
  */
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, openDemo } from './scene.ts'
+import { LIMIT_MS, openDemo, shareScene } from './scene.ts'
 
 const WORDS = [
   'plain',
@@ -30,10 +30,12 @@ const WORDS = [
 const AT_ONCE = 8
 
 suite('exec', (test) => {
+  const shared = shareScene(openDemo)
+
   test(
     'arguments arrive exactly as given',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       const got = await scene.inside('demo', 'printf', '%s\\0', ...WORDS)
       assert.equal(got.split('\0').slice(0, -1), WORDS)
     },
@@ -43,7 +45,7 @@ suite('exec', (test) => {
   test(
     'stdin, stdout and stderr are streams of their own',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       const input = 'line\n'.repeat(50_000)
       assert.is((await scene.run(['exec', 'demo', '--', 'cat'], { input })).stdout, input)
       const apart = await scene.run(['exec', 'demo', '--', 'bash', '-c', 'printf out; printf err >&2; exit 3'])
@@ -54,7 +56,7 @@ suite('exec', (test) => {
   )
 
   test('every exit code from 0 to 255 comes back', async () => {
-    await using scene = await openDemo()
+    const scene = await shared.get()
     const codes = Array.from({ length: 256 }, (_, code) => code)
     const got = new Map<number, number>()
     const worker = async () => {
@@ -73,7 +75,7 @@ suite('exec', (test) => {
   test(
     'a command ended by a signal gives 128 and the signal; a missing one 127',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       const killed = await scene.run(['exec', 'demo', '--', 'bash', '-c', 'kill -9 $$'])
       assert.equal(killed, { code: 137, stdout: '', stderr: '' })
       assert.is((await scene.run(['exec', 'demo', '--', 'bash', '-c', 'kill -TERM $$'])).code, 143)
@@ -85,7 +87,7 @@ suite('exec', (test) => {
   test(
     'SIGINT to nexus ends the command inside',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       const running = scene.start(['exec', 'demo', '--', 'sleep', '4711'])
       const isThere = async () => (await scene.run(['exec', 'demo', '--', 'pgrep', '-x', 'sleep'])).code === 0
       await eventually(isThere, { timeoutMs: 10_000 })
@@ -99,7 +101,7 @@ suite('exec', (test) => {
   test(
     '-t gives a terminal, without it there is none',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       const tty = await scene.run(['exec', '-t', 'demo', '--', 'tty'])
       assert.match(tty.stdout, /^\/dev\/pts\/\d+\r?\n$/)
       assert.is((await scene.run(['exec', 'demo', '--', 'tty'])).code, 1)
@@ -111,7 +113,7 @@ suite('exec', (test) => {
   test(
     '--cwd and --env; the worktree is where a command starts',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       assert.is(await scene.inside('demo', 'pwd'), `${scene.repo.path}/.worktree/demo\n`)
       assert.is(await scene.ok(['exec', 'demo', '--cwd', '/usr/lib', '--', 'pwd']), '/usr/lib\n')
       await scene.refused(['exec', 'demo', '--cwd', 'usr', '--', 'pwd'], 2, 'INVALID_ARGUMENT')
@@ -127,7 +129,7 @@ suite('exec', (test) => {
   test(
     'a stopped workspace is told apart from a failing command: 125 and how to start it',
     async () => {
-      await using scene = await openDemo()
+      const scene = await shared.get()
       await scene.ok(['stop', 'demo'])
       const error = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
       assert.match(error.hint ?? '', /nexus start demo/)
@@ -140,4 +142,5 @@ suite('exec', (test) => {
     },
     LIMIT_MS,
   )
+  test('and nothing is left', shared.close, LIMIT_MS)
 })

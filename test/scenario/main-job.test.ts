@@ -3,14 +3,23 @@
  * space and a quote and thousands of files. Real engine, real git, real OpenSSH.
  */
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openDemo, openScene, type Scene, type SceneOptions, startProcess } from './scene.ts'
+import {
+  LIMIT_MS,
+  must,
+  openDemo,
+  openScene,
+  type Scene,
+  type SceneOptions,
+  shareScene,
+  startProcess,
+} from './scene.ts'
 
 const FOLDER = `it's a "project"`
 const MANY = Object.fromEntries(
@@ -20,11 +29,16 @@ const MANY = Object.fromEntries(
 const OWN = /^(HOME|USER|LOGNAME|SHELL|PWD|OLDPWD|SHLVL|MAIL|TERM|_|SSH_.*|BASH_.*)=/
 
 suite('main job', (test) => {
+  const shared = shareScene(async () => {
+    const scene = await openAwkward({ files: { 'README.md': '# A project\n', ...MANY } })
+    await makeUserKey(scene)
+    return scene
+  })
+
   test(
     'up gives branch, worktree, container and door; ssh by the printed line and by the verified one',
     async () => {
-      await using scene = await openAwkward({ files: { 'README.md': '# A project\n', ...MANY } })
-      await makeUserKey(scene)
+      const scene = await shared.get()
       const demo = await scene.up('demo')
       const worktree = join(scene.repo.path, '.worktree', 'demo')
       assert.is(demo.state, 'running')
@@ -48,7 +62,7 @@ suite('main job', (test) => {
   test(
     'the host key that ssh meets is the one that was printed',
     async () => {
-      await using scene = await openScene()
+      const scene = await shared.get()
       const demo = await scene.up('demo')
       const scanned = await must(['ssh-keyscan', '-t', 'ed25519', '-p', String(demo.ssh.port), '127.0.0.1'])
       const file = join(scene.root, 'scanned')
@@ -91,8 +105,8 @@ suite('main job', (test) => {
   test(
     'scp and sftp carry files there and back',
     async () => {
-      await using scene = await openAwkward()
-      const config = await makeUserKey(scene)
+      const scene = await shared.get()
+      const config = await userConfig(scene)
       const { ssh } = await scene.up('demo')
       const [sent, back] = [join(scene.root, 'sent'), join(scene.root, 'back')]
       await writeFile(sent, Buffer.from(Array.from({ length: 70_000 }, (_, n) => n % 256)))
@@ -103,7 +117,9 @@ suite('main job', (test) => {
       const sftp = ['sftp', '-q', '-F', config, '-P', String(ssh.port), '-b', '-', 'nexus@localhost']
       await must(sftp, { input: `put ${sent} /workspace/by-sftp\nget /workspace/by-sftp ${back}2\n` })
       assert.ok((await readFile(`${back}2`)).equals(await readFile(sent)))
-      assert.ok((await readFile(join(scene.repo.path, '.worktree/demo/by-sftp'))).equals(await readFile(sent)))
+      const there = join(scene.repo.path, '.worktree/demo/by-sftp')
+      assert.ok((await readFile(there)).equals(await readFile(sent)))
+      await rm(there)
     },
     LIMIT_MS,
   )
@@ -111,8 +127,7 @@ suite('main job', (test) => {
   test(
     'a port of the inside is forwarded with -L',
     async () => {
-      await using scene = await openAwkward()
-      await makeUserKey(scene)
+      const scene = await shared.get()
       const demo = await scene.up('demo')
       const port = await freePort()
       const argv = await lineArgs(scene, demo)
@@ -132,7 +147,7 @@ suite('main job', (test) => {
   test(
     'a commit made on one side is there on the other, and files have one owner',
     async () => {
-      await using scene = await openDemo({ folder: FOLDER })
+      const scene = await shared.get()
       const worktree = join(scene.repo.path, '.worktree', 'demo')
       await scene.inside('demo', 'bash', '-c', 'echo inside > in.txt && git add in.txt && git commit -qm "from inside"')
       assert.is(await scene.repo.git('log', '-1', '--format=%s %an', 'nexus/demo'), 'from inside Test')
@@ -157,7 +172,7 @@ suite('main job', (test) => {
   test(
     'a second workspace stands beside the first',
     async () => {
-      await using scene = await openDemo({ folder: FOLDER })
+      const scene = await shared.get()
       const other = await scene.up('other', '--from', 'main', '--port', 'web=3000')
       const [one, two] = await scene.list()
       assert.equal([one?.state, two?.state], ['running', 'running'])
@@ -173,6 +188,8 @@ suite('main job', (test) => {
     },
     LIMIT_MS,
   )
+
+  test('what these workspaces were made of goes with them', shared.close, LIMIT_MS)
 
   test(
     'a session has the environment of the container; sudo and UTF-8 work',
@@ -270,7 +287,11 @@ async function makeUserKey(scene: Scene): Promise<string> {
   await mkdir(folder, { recursive: true })
   await chmod(folder, 0o700)
   await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'user', '-f', join(folder, 'id_ed25519')])
-  return writeSshConfig(scene, [`IdentityFile "${folder}/id_ed25519"`])
+  return userConfig(scene)
+}
+
+function userConfig(scene: Scene): Promise<string> {
+  return writeSshConfig(scene, [`IdentityFile "${scene.home}/.ssh/id_ed25519"`])
 }
 
 async function writeSshConfig(scene: Scene, lines: readonly string[]): Promise<string> {
@@ -283,7 +304,7 @@ async function writeSshConfig(scene: Scene, lines: readonly string[]): Promise<s
 /** The printed line, word by word, with the scene's ssh configuration. */
 async function lineArgs(scene: Scene, demo: WorkspaceResource): Promise<readonly string[]> {
   const [program = '', ...words] = demo.ssh.connectionCommand?.split(' ') ?? []
-  const config = await writeSshConfig(scene, [`IdentityFile "${scene.home}/.ssh/id_ed25519"`])
+  const config = await userConfig(scene)
   return [program, '-F', config, ...words]
 }
 

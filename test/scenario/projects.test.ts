@@ -93,7 +93,7 @@ async function livesAndGoes({ scene, a, b }: Stage, services: readonly string[],
 
 suite('sample projects side by side', (test) => {
   test(
-    'shop: two whole stacks, each with a database, a cache, a worker and a page of its own',
+    'shop: two whole stacks, each with a database, a cache, a worker and a page of its own; and its own test',
     () =>
       play('shop', async (stage) => {
         const { scene, a, b } = stage
@@ -126,36 +126,19 @@ suite('sample projects side by side', (test) => {
         const services = ['web', 'api', 'worker', 'db', 'redis', 'workspace']
         await livesAndGoes(stage, services, async () => JSON.stringify(await notes(a)))
         assert.equal(await notes(b), ['worker did job of b'])
+
+        // paused and resumed, it answers again
+        await scene.ok(['pause', 'b'])
+        await scene.ok(['resume', 'b'])
+        assert.match(await eventually(() => httpGet(b.port('web', 3000), '/api/notes')), 'did job of b')
+
+        // the project's own test says the same in a workspace and by `nexus run`, which leaves nothing
+        const limit = { timeoutMs: BUILD_LIMIT_MS }
+        const inside = await scene.ok(['exec', 'b', '--', 'make', 'test'], limit)
+        const before = await scene.made()
+        assert.is(await scene.ok(['run', '--', 'make', 'test'], limit), inside)
+        assert.equal(await scene.made(), before)
       }),
-    BUILD_LIMIT_MS,
-  )
-
-  test(
-    'shop: make test says the same in a workspace and by nexus run, which leaves nothing',
-    async () => {
-      await using project = await openProject('shop')
-      await using scene = await openScene({ repo: project.repo })
-      const limit = { timeoutMs: BUILD_LIMIT_MS }
-      await raise(scene, 'a')
-      const inside = await scene.ok(['exec', 'a', '--', 'make', 'test'], limit)
-      const before = await scene.made()
-      assert.is(await scene.ok(['run', '--', 'make', 'test'], limit), inside)
-      assert.equal(await scene.made(), before)
-    },
-    BUILD_LIMIT_MS,
-  )
-
-  test(
-    'shop: paused and resumed, it answers again',
-    async () => {
-      await using project = await openProject('shop')
-      await using scene = await openScene({ repo: project.repo })
-      const a = await raise(scene, 'a')
-      await httpPost(a.port('api', 8000), '/notes', 'a note')
-      await scene.ok(['pause', 'a'])
-      await scene.ok(['resume', 'a'])
-      assert.match(await eventually(() => httpGet(a.port('web', 3000), '/api/notes')), 'a note')
-    },
     BUILD_LIMIT_MS,
   )
 
@@ -215,6 +198,8 @@ suite('sample projects side by side', (test) => {
       assert.is(await httpGet(a.port('web', 8080)), 'note of a')
       assert.is(await httpGet(b.port('web', 8080)), 'nothing')
       assert.match(await scene.inside('a', 'curl', '-s', 'http://web:8080'), 'note of a')
+      // its worker asks by the name of a container, http://myapp_web:8080/, which is the user's own container's name too
+      await eventually(async () => assert.is(await httpGet(a.port('web', 8080), '/heard'), 'note of a'))
       await livesAndGoes({ scene, a, b }, ['web', 'worker', 'workspace'], () => httpGet(a.port('web', 8080)))
       await scene.ok(['delete', 'b', '--force'])
       assert.is(await httpGet(ownPort), "the user's own note")
@@ -223,19 +208,6 @@ suite('sample projects side by side', (test) => {
         const names = (await must(['docker', kind, 'ls', '--format', '{{.Name}}'])).split('\n')
         assert.ok(names.includes(kind === 'volume' ? 'myapp_db' : 'myapp_net'), `${kind}: ${names.join(' ')}`)
       }
-    },
-    BUILD_LIMIT_MS,
-  )
-
-  test(
-    "fixed: the name of a container leads to the workspace's own, as it does without Nexus",
-    async () => {
-      await using project = await openProject('fixed')
-      await using scene = await openScene({ repo: project.repo })
-      const a = await raise(scene, 'a')
-      await httpPost(a.port('web', 8080), '/', 'note of a')
-      // the worker asks http://myapp_web:8080/
-      await eventually(async () => assert.is(await httpGet(a.port('web', 8080), '/heard'), 'note of a'))
     },
     BUILD_LIMIT_MS,
   )

@@ -294,3 +294,18 @@ export async function openDemo(options: SceneOptions & { readonly args?: readonl
     throw error
   }
 }
+
+/**
+ * One scene for tests of a file that do not get into each other's way: to make a workspace costs more than most of what is asked
+ * of it. The first one opens it; `close` is the last test, so that what is left is found as ever.
+ */
+export function shareScene(open: () => Promise<Scene>) {
+  let opened: Promise<Scene> | undefined
+  return {
+    get: (): Promise<Scene> => {
+      opened ??= open()
+      return opened
+    },
+    close: async (): Promise<void> => (await opened)?.[Symbol.asyncDispose](),
+  }
+}

@@ -99,7 +99,7 @@ function type(user: User, line: string, env: Readonly<Record<string, string>> = 
 
 const SILENT = { code: 0, stdout: 'nexus\n', stderr: '' }
 
-/** Without a key of one's own, with a stale key of that port, and with an agent full of keys. */
+/** Without a key of one's own, with one behind a passphrase, a stale key of that port, and an agent full of keys. */
 async function playDoors(scene: Scene, user: User, port: number): Promise<void> {
   assert.equal(await type(user, 'ssh demo.nexus id -un'), SILENT)
   const key = join(user.folder, 'key')
@@ -107,6 +107,8 @@ async function playDoors(scene: Scene, user: User, port: number): Promise<void> 
   const stale = (await readFile(`${key}.pub`, 'utf8')).split(' ').slice(0, 2).join(' ')
   const known = join(user.folder, '.ssh', 'known_hosts')
   await writeFile(known, ['localhost', '127.0.0.1', '::1'].map((host) => `[${host}]:${port} ${stale}\n`).join(''))
+  await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', 'secret', '-f', join(user.folder, '.ssh', 'id_ed25519')])
+  await user.own(join(user.folder, '.ssh'))
   const full = [
     `cd ${user.folder} && mkdir -p keys && i=0`,
     `while [ $i -lt ${KEYS} ]; do ssh-keygen -q -t ed25519 -N '' -f keys/$i && ssh-add -q keys/$i || exit; i=$((i+1)); done`,

@@ -3,7 +3,7 @@
  * workspace to where the step is part of the plan, has it fail there, has one ordinary command repair it, and checks the invariants.
  */
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Operation } from '../../lib/core/workspace.ts'
 import { FAILURES, type Failure, type Moment } from '../../lib/workspace/failpoint.ts'
@@ -85,8 +85,10 @@ export async function openBench(
     string,
     string,
   ]
-  await makeRepository(repo, { ...FILES, ...files })
-  await makeRepository(dotfiles, { '.nexus-testrc': 'x\n' })
+  await Promise.all([
+    makeRepository(repo, { ...FILES, ...files }),
+    makeRepository(dotfiles, { '.nexus-testrc': 'x\n' }),
+  ])
   await writeFiles(repo, { 'README.md': 'changed, not committed\n', 'notes.txt': 'untracked\n', ignored: 'ignored\n' })
   await mkdir(join(home, '.nexus'), { recursive: true, mode: 0o700 })
   await writeFiles(join(home, '.nexus'), { 'config.yaml': USER_CONFIG(dotfiles) })
@@ -101,17 +103,14 @@ export async function openBench(
   }
 }
 
+const SETTINGS = '[user]\n\tname = Test\n\temail = t@example.invalid\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n'
+
 async function makeRepository(path: string, files: Readonly<Record<string, string>>): Promise<void> {
   await writeFiles(path, files)
   const git = (...args: string[]) => must(['git', '-C', path, ...args])
   await git('init', '--quiet', '--initial-branch=main')
-  const settings = {
-    'user.name': 'Test',
-    'user.email': 't@example.invalid',
-    'gc.auto': '0',
-    'maintenance.auto': 'false',
-  }
-  for (const [key, value] of Object.entries(settings)) await git('config', key, value)
+  // at once: a hundred benches are made
+  await appendFile(join(path, '.git', 'config'), SETTINGS)
   await git('add', '--all')
   await git('commit', '--quiet', '--message', 'first')
 }
@@ -121,36 +120,69 @@ async function must(argv: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`)
 }
 
-/** The commands that make a step part of the plan, and the one that fails. */
-async function prepare(one: Case, bench: Bench): Promise<readonly string[]> {
-  const ok = async (...args: string[]) => {
+/** The commands before which a step would be no part of the plan. */
+function preparation({ operation, step }: Case): readonly (readonly string[])[] {
+  switch (operation) {
+    case 'create':
+      return []
+    case 'start':
+      return [['up', 'x', ...(step === 'dotfiles' || step === 'post-create' ? ['--no-start'] : [])]]
+    case 'rebuild':
+      // only where nobody inside is trusted is it stopped first
+      return [['up', 'x', ...(step === 'stop' ? ['--isolation', 'agent'] : ['--no-start'])]]
+    case 'resume':
+      return [
+        ['up', 'x'],
+        ['pause', 'x'],
+      ]
+    case 'stop':
+    case 'pause':
+      return [['up', 'x', ...(step === 'bring-back' ? ['--git-mode', 'private'] : [])]]
+    case 'delete':
+      return [['up', 'x']]
+  }
+}
+
+async function prepare(one: Case, bench: Bench): Promise<void> {
+  for (const args of preparation(one)) {
     const { code, stderr } = await bench.run(args)
     if (code !== 0) throw new Error(`nexus ${args.join(' ')} ended with ${code}: ${stderr}`)
   }
-  const { operation, step } = one
-  switch (operation) {
-    case 'create':
-      return ['up', 'x']
-    case 'start':
-      await ok('up', 'x', ...(step === 'dotfiles' || step === 'post-create' ? ['--no-start'] : []))
-      if (losesWorktree(one)) await rm(join(bench.repo, '.worktree', 'x'), { recursive: true })
-      else await removeParts(bench)
-      return ['start', 'x']
-    case 'rebuild':
-      // only where nobody inside is trusted is it stopped first
-      await ok('up', 'x', ...(step === 'stop' ? ['--isolation', 'agent'] : ['--no-start']))
-      return ['rebuild', 'x']
-    case 'resume':
-      await ok('up', 'x')
-      await ok('pause', 'x')
-      return ['resume', 'x']
-    case 'stop':
-    case 'pause':
-      await ok('up', 'x', ...(step === 'bring-back' ? ['--git-mode', 'private'] : []))
-      return [operation, 'x']
-    case 'delete':
-      await ok('up', 'x')
-      return ['delete', 'x', '--force']
+}
+
+/** What the user does meanwhile, and the command that fails. */
+async function begin(one: Case, bench: Bench): Promise<readonly string[]> {
+  const { operation } = one
+  if (operation === 'create') return ['up', 'x']
+  if (operation === 'start') {
+    if (losesWorktree(one)) await rm(join(bench.repo, '.worktree', 'x'), { recursive: true })
+    else await removeParts(bench)
+  }
+  return operation === 'delete' ? ['delete', 'x', '--force'] : [operation, 'x']
+}
+
+/**
+ * Benches on the mock backend that stand prepared for their case. What a preparation leaves is kept, and put back at the same
+ * paths for the next case that needs it: to make it anew each time was most of what the matrix cost.
+ */
+export function createStages(dir: string) {
+  const kept = new Map<string, { readonly bench: Bench; readonly copy: string }>()
+  let copies = 0
+  return async (one: Case, worker: number): Promise<Bench> => {
+    const folder = join(dir, `bench-${worker}`)
+    const key = `${worker} ${JSON.stringify(preparation(one))}`
+    await rm(folder, { recursive: true, force: true })
+    const there = kept.get(key)
+    if (there !== undefined) {
+      await must(['cp', '--archive', there.copy, folder])
+      return there.bench
+    }
+    const bench = await openBench(folder, 'mock')
+    await prepare(one, bench)
+    const copy = join(dir, `kept-${copies++}`)
+    await must(['cp', '--archive', folder, copy])
+    kept.set(key, { bench, copy })
+    return bench
   }
 }
 
@@ -183,7 +215,13 @@ const ENDS: Readonly<Record<Failure, readonly number[]>> = {
 
 /** @param turn which command repairs */
 export async function runCase(one: Case, bench: Bench, turn: number): Promise<void> {
-  const command = await prepare(one, bench)
+  await prepare(one, bench)
+  await playCase(one, bench, turn)
+}
+
+/** On a bench that is prepared for it. */
+export async function playCase(one: Case, bench: Bench, turn: number): Promise<void> {
+  const command = await begin(one, bench)
   const worktree = join(bench.repo, '.worktree', 'x')
   const keeps = one.operation !== 'delete' && existsSync(worktree)
   if (keeps) await writeFiles(worktree, { 'work.txt': 'of days' })
@@ -223,23 +261,23 @@ async function confirmNothingMore(bench: Bench, story: string): Promise<void> {
   if (after !== before) throw new Error(`a second repair changed something:\n${before}\n${after}\n${story}`)
 }
 
-/** Runs cases side by side, each with a bench of its own making; returns what failed. */
+/** Runs cases side by side; `worker` is never at two at once. Returns what failed. */
 export async function runCases(
   cases: readonly Case[],
   jobs: number,
-  play: (one: Case, turn: number) => Promise<void>,
+  play: (one: Case, turn: number, worker: number) => Promise<void>,
 ): Promise<readonly string[]> {
   const queue = cases.map((one, turn) => ({ one, turn }))
   const failures: string[] = []
-  const worker = async () => {
+  const work = async (_: unknown, worker: number) => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       try {
-        await play(next.one, next.turn)
+        await play(next.one, next.turn, worker)
       } catch (error) {
         failures.push(`${nameOf(next.one)}: ${(error as Error).message}`)
       }
     }
   }
-  await Promise.all(Array.from({ length: jobs }, worker))
+  await Promise.all(Array.from({ length: jobs }, work))
   return failures
 }

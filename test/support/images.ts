@@ -1,5 +1,5 @@
 /**
- * Images of databases, of a registry and of an editor's server for tests, built from Debian's packages and npm's
+ * Images of databases, of a registry, of an editor's server and of a base for tests, built from Debian's packages and npm's
  * (test/fixtures/images): there need be no registry of images. The databases follow the official images' variables and paths as
  * far as the ready services use them.
  *
@@ -16,6 +16,7 @@ import { tempDir } from './temp.ts'
 
 /** With Debian bookworm's versions. */
 const TAGS = {
+  base: 'nexus-test-base:12',
   postgres: 'nexus-test-postgres:15',
   mariadb: 'nexus-test-mariadb:10.11',
   redis: 'nexus-test-redis:7.0',

@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   door: ['core', 'system', 'tools'],
   backends: ['core', 'system', 'tools', 'ports', 'stack', 'door'],
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'door', 'backends'],
-  doctor: ['core', 'system', 'tools', 'config', 'ports', 'backends', 'workspace'],
+  doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
   report: ['core'],
 }

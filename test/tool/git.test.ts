@@ -302,6 +302,22 @@ suite('looks', (test) => {
     assert.equal(await git.identity(repo.path), { name: '', email: '' })
   })
 
+  test('how commits are signed is told for SSH keys alone, and a command only from the user’s own configuration', async () => {
+    await using repo = await tempRepo()
+    const signing = async () => (await git.identity(repo.path)).signing
+    for (const [key, value] of [
+      ['user.signingkey', '~/.ssh/id.pub'],
+      ['commit.gpgsign', 'yes'],
+      ['gpg.ssh.defaultKeyCommand', 'touch /tmp/never'],
+    ] as const) {
+      await repo.git('config', key, value)
+    }
+    assert.is(await signing(), undefined)
+    await repo.git('config', 'gpg.format', 'ssh')
+    const told = { key: '~/.ssh/id.pub', command: '', commits: true, tags: false, local: true }
+    assert.equal(await signing(), told)
+  })
+
   test('listChanges names all that would be lost, and only that', async () => {
     await using repo = await tempRepo({
       files: { 'a.txt': 'a', 'b.txt': 'b', 'c.txt': 'c', '.gitignore': 'ignored\n' },

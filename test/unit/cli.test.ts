@@ -142,11 +142,11 @@ suite('verbs on the mock backend', (test) => {
     assert.is(resource.ssh.enabled, false)
     for (const key of ['host', 'port', 'user', 'forwardAgent', 'connectionCommand']) assert.ok(key in resource.ssh, key)
     // it looks closer, beside what every answer has
-    const { services, git, connected, operation, dirty, lastActivity, ...status } = ok(
+    const { services, git, connected, operation, stopped, dirty, lastActivity, ...status } = ok(
       await cli('status', 'feature/Auth', '--json'),
     ).json
     assert.equal(status, resource)
-    assert.equal([services, git, operation, dirty], [null, null, null, null])
+    assert.equal([services, git, operation, stopped, dirty], Array(5).fill(null))
     assert.type(connected, 'boolean')
     assert.ok(Date.parse(lastActivity) > 0)
     assert.equal(ok(await cli('list', '--json')).json, { workspaces: [resource] })

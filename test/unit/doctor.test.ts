@@ -409,6 +409,12 @@ suite('doctor', (test) => {
     assert.match(finding.message, /\.ssh\/config can be written by others\.$/)
     assert.is(finding.fixable, false)
   })
+
+  test('ssh-agent: one that is gone is named', async () => {
+    await using world = await appWorld()
+    world.app.env.SSH_AUTH_SOCK = join(world.folder, 'gone')
+    assert.match((await only(world, 'ssh-agent')).message, /^Nobody listens at SSH_AUTH_SOCK\.$/)
+  })
 })
 
 suite('doctor on the machine', (test) => {

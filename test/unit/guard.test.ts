@@ -92,7 +92,7 @@ const RULES: readonly Rule[] = [
     bad: [importing('proper-lockfile', 'lockfile')],
   }),
   {
-    rule: 'only lib/system/store.ts writes files, and within.ts, tree.ts and unpack.ts beside it open what lies in a workspace; stamp.ts makes small notes',
+    rule: 'only lib/system/store.ts writes files, and stamp.ts small notes; within.ts, tree.ts and unpack.ts beside it open what lies in a workspace',
     why: 'a file is replaced in one step and a full disk is told as such, everywhere',
     where: /^lib\/(?!system\/(store|within|tree|unpack|stamp)\.ts$).*\.ts$/,
     find: (source) => [...writingImports(source), ...openCalls(source)],
@@ -125,8 +125,8 @@ const RULES: readonly Rule[] = [
     why: 'one probe alone is blind to some listeners; what counts as free is decided once',
     bad: [importing('tcp-port-used')],
   }),
-  door(/^lib\/system\/(net|lock|splice|unix-socket)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
-    rule: 'only lib/system/net.ts, splice.ts and unix-socket.ts open sockets, and lock.ts beside them the one that is a lock',
+  door(/^lib\/system\/(net|lock|unix-socket|splice)\.ts$/, /^(node:)?(net|tls|dgram)$/, {
+    rule: 'only lib/system/net.ts and unix-socket.ts open sockets, splice.ts those of ssh, and lock.ts beside them the one that is a lock',
     why: 'every socket has a time limit and an owner that closes it',
     bad: [importing('node:net', '{ connect }'), importing('net')],
   }),

@@ -6,7 +6,7 @@ import { createDockerApi, type UsageSample } from '../../lib/tools/docker-api.ts
 import { type LogLine, mergeByTime, readLogLines, sinceOf } from '../../lib/tools/docker-log.ts'
 import { countChanges, standingOf } from '../../lib/workspace/git-standing.ts'
 import { parseSince, readHookLogs } from '../../lib/workspace/logs.ts'
-import { findCurrent, statusOf } from '../../lib/workspace/status.ts'
+import { statusOf } from '../../lib/workspace/status.ts'
 import { appWorld } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
@@ -147,10 +147,6 @@ suite('status', (test) => {
     assert.equal([second?.against, second?.ahead, second?.behind], [{ name: 'origin/up', kind: 'upstream' }, 1, 0])
     await repo.git('update-ref', '-d', 'refs/remotes/origin/up')
     assert.is((await standingOf(app, record, branch, false))?.against?.kind, 'main-worktree')
-
-    const inside = { ...app, cwd: join(worktree) }
-    assert.is((await findCurrent(inside))?.id, record.id)
-    assert.is(await findCurrent(app), undefined)
   })
 
   test('sorts changes by kind, and reads what hooks have said', async () => {

@@ -7,8 +7,10 @@ import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
+import { agentModeOf } from '../../core/agent-mode.ts'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { agentSocketPath } from '../../door/agent-socket.ts'
 import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
 import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
@@ -52,7 +54,7 @@ export function createDoorFiles(context: BackendContext) {
     const all = [paths.hostKey, `${paths.hostKey}.old`, nextOf(paths.hostKey)]
     const [hostKey, ...others] = await Promise.all(all.map((path) => readIfPresent(`${path}.pub`)))
     if (hostKey === undefined) throw new Error(`${paths.hostKey}.pub is missing`)
-    const hostKeys = [hostKey, ...others.filter((key) => key !== undefined)]
+    const hostKeys = [hostKey, ...others.flatMap((text) => parsePublicKeys(text ?? ''))]
     const text = generated('#', record) + renderTemplate(sshConfig, clientFacts(record, paths))
     const knownHosts = knownHostsText(record, hostKeys)
     await Promise.all([
@@ -89,6 +91,7 @@ export function createDoorFiles(context: BackendContext) {
       knownHosts: withoutTokens(paths.knownHosts),
       proxyCommand: proxyCommand(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
+      agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
   }
 

@@ -2,7 +2,7 @@
  * The SSH door of a workspace, seen from outside: its address, its names, the control socket, and the real login that
  * proves readiness. What the door is made of is in `door-files.ts`.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { agentModeOf } from '../../core/agent-mode.ts'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
@@ -13,6 +13,7 @@ import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteDoorThere } from '../../door/activity.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
+import { makePrivateFolder } from '../../system/unix-socket.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
 import type { BackendContext } from '../registry.ts'
 
@@ -66,7 +67,9 @@ export function createDoors(context: BackendContext) {
   async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
     const door = doorOf(record)
     noteDoorThere(home, record.id)
-    await makeFolder(join(door.controlPath, '..'))
+    const folder = dirname(door.controlPath)
+    // in a place where others can make folders, too
+    await (folder === home.run ? makeFolder(folder) : makePrivateFolder(folder))
     const deadline = performance.now() + READY_TIMEOUT_MS
     let said = ''
     // short waits first, then patient ones: a connection that came too early hangs in Docker's proxy for a second

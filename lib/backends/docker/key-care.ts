@@ -50,8 +50,9 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
   async function rotateHostKey(record: WorkspaceRecord, running: boolean): Promise<string> {
     const { hostKey } = workspacePaths(home, record.id)
     await makeNext(ssh, hostKey, `nexus-${record.id}`)
-    const old = await readIfPresent(`${hostKey}.pub`)
-    if (old !== undefined) await writeFileAtomic(`${hostKey}.old.pub`, old)
+    // after an exchange that was cut off, too: a server that has run since then shows a key before this one
+    const old = await Promise.all([`${hostKey}.old.pub`, `${hostKey}.pub`].map(readIfPresent))
+    await writeFileAtomic(`${hostKey}.old.pub`, parsePublicKeys(old.join('\n')).join('\n'))
     await files.writeClientFiles(record)
     if (record.isolation === 'agent') await giveTo(nextOf(hostKey), record)
     await takeNext(hostKey)

@@ -35,7 +35,7 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
     return found
       .filter(({ Labels }) => Labels[ROLE_LABEL] !== HELPER_ROLE)
       .map(toPart)
-      .sort(byPlace(record))
+      .sort((a, b) => byPlace(record)({ ...a, name: a.service }, { ...b, name: b.service }))
   }
 
   async function services(record: WorkspaceRecord): Promise<readonly ServiceResource[]> {
@@ -65,8 +65,7 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
       const load = toLoad(toPart(summary), before, now, details[i]?.State.StartedAt)
       loads.get(summary.Labels['dev.nexus.workspace'] ?? '')?.push(load)
     })
-    for (const record of records)
-      loads.get(record.id)?.sort((a, b) => placeOf(record, a.name) - placeOf(record, b.name))
+    for (const record of records) loads.get(record.id)?.sort(byPlace(record))
     return loads
   }
 
@@ -98,12 +97,15 @@ function placeOf({ stack }: WorkspaceRecord, service: string): number {
   return service === (stack?.main ?? MAIN_SERVICE) || service === MAIN_SERVICE ? 0 : 1
 }
 
-function byPlace(record: WorkspaceRecord): (a: Part, b: Part) => number {
+/** The workspace's own container first, then by name. */
+function byPlace(record: WorkspaceRecord): (a: Placed, b: Placed) => number {
   return (a, b) =>
-    placeOf(record, a.service) - placeOf(record, b.service) ||
-    a.service.localeCompare(b.service, 'en') ||
+    placeOf(record, a.name) - placeOf(record, b.name) ||
+    a.name.localeCompare(b.name, 'en') ||
     a.container.localeCompare(b.container, 'en', { numeric: true })
 }
+
+type Placed = Pick<ServiceLoad, 'name' | 'container'>
 
 function describe(part: Part, { State, RestartCount }: ContainerDetails, record: WorkspaceRecord): ServiceResource {
   const up = ['running', 'paused'].includes(State.Status)

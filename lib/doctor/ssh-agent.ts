@@ -1,0 +1,17 @@
+/** The user's ssh agent: whether it would be there for those who forward it. */
+import { type Diagnosis, warning, well } from '../core/finding.ts'
+import type { Scan } from './scan.ts'
+
+export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[]> {
+  const { agentTrouble, lookAtAgent } = await import('../door/agent-client.ts')
+  const look = await lookAtAgent(app.env.SSH_AUTH_SOCK)
+  const trouble = agentTrouble(look)
+  if (trouble !== undefined) {
+    const message = `${trouble.text[0]?.toUpperCase()}${trouble.text.slice(1)}.`
+    const why = 'nothing is forwarded into workspaces, and its keys open none.'
+    return [warning({ message, why, hint: trouble.hint })]
+  }
+  const count = look.identities.length
+  const held = `the ssh agent holds ${count} key${count === 1 ? '' : 's'}`
+  return [well(look.state === 'none' ? 'there is no ssh agent' : held)]
+}

@@ -1,0 +1,46 @@
+/** A key pair that is exchanged, cut off at each of its moments: what is found afterwards is one pair, the old one or the new. */
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { finishPair, isSettled, makeNext, takeNext } from '../../lib/backends/docker/key-pair.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
+import { createRunner } from '../../lib/system/exec.ts'
+import { createSsh } from '../../lib/tools/ssh.ts'
+import { runProcess } from '../support/process.ts'
+import { assert, suite } from '../support/suite.ts'
+import { tempDir } from '../support/temp.ts'
+
+/** What a kill leaves, of the pair and its successor, and whose it is then. */
+const MOMENTS: readonly (readonly [string, (key: string) => void, 'old' | 'new'])[] = [
+  ['before the public half is written', (key) => rmSync(`${key}.next.pub`), 'old'],
+  ['when both are there', () => undefined, 'old'],
+  ['between the two renames', (key) => renameSync(`${key}.next`, key), 'new'],
+]
+
+suite('a key pair that is exchanged', (test) => {
+  test('is one pair whenever it was cut off', async () => {
+    await using dir = await tempDir()
+    const ssh = createSsh(createRunner(() => undefined, process.env, createInterruption()))
+    const key = join(dir.path, 'key')
+    await ssh.makeKey(key, 'old')
+    copyFileSync(key, join(dir.path, 'kept'))
+    copyFileSync(`${key}.pub`, join(dir.path, 'kept.pub'))
+    for (const [moment, cut, whose] of MOMENTS) {
+      copyFileSync(join(dir.path, 'kept'), key)
+      copyFileSync(join(dir.path, 'kept.pub'), `${key}.pub`)
+      await makeNext(ssh, key, 'new')
+      const next = readFileSync(`${key}.next.pub`, 'utf8')
+      cut(key)
+      assert.not(isSettled(key), moment)
+      await finishPair(key)
+      assert.ok(isSettled(key), moment)
+      const pub = readFileSync(`${key}.pub`, 'utf8')
+      assert.is(pub, whose === 'new' ? next : readFileSync(join(dir.path, 'kept.pub'), 'utf8'), moment)
+      const { stdout } = await runProcess(['ssh-keygen', '-y', '-f', key])
+      assert.is(stdout.split(' ')[1], pub.split(' ')[1], moment)
+    }
+    await makeNext(ssh, key, 'newest')
+    await takeNext(key)
+    assert.match(readFileSync(`${key}.pub`, 'utf8'), / newest\n$/)
+    assert.equal(readdirSync(dir.path).sort(), ['kept', 'kept.pub', 'key', 'key.pub'])
+  })
+})
