@@ -126,6 +126,8 @@ async function writeCodeCache(dist) {
     nexus('up', 'tour', '--backend', 'mock')
     nexus('create', 'tour-docker', '--no-start')
     nexus('list')
+    nexus('pause', 'tour')
+    nexus('wake', 'tour')
     nexus('delete', 'tour-docker', '--force')
   } finally {
     await rm(home, { recursive: true, force: true })

@@ -12,8 +12,11 @@ import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } fro
 import { type DoorTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'
 
-/** A running workspace that takes longer than this to say hello may not be running: it is looked after beside the waiting. */
-const QUIET_MS = 150
+/**
+ * A running workspace that takes longer than this to say hello may not be running: it is looked after beside the waiting. Much longer than
+ * it takes, as a busy machine is slow and looking makes it busier.
+ */
+const QUIET_MS = 500
 /** For a connection that somebody will answer, be it late. */
 const LONG_PATIENCE_MS = 2_000
 /** A connection that came before the server inside is lost: short waits first, then patient ones. */
