@@ -56,8 +56,8 @@ bench: setup build ## measure each verb beside its floor
 schema: node_modules/.installed ## write schema/config.schema.json
 	@node scripts/generate.mjs schema
 
-docs: node_modules/.installed ## write docs/cli.md
-	@node scripts/generate.mjs docs
+docs: node_modules/.installed ## write docs/cli.md and docs/openapi.json
+	@node scripts/generate.mjs docs openapi
 
 golden: node_modules/.installed ## write the expected files of test/golden anew
 	@UPDATE_GOLDEN=1 node scripts/test.mjs --kind unit golden

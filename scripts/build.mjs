@@ -1,8 +1,12 @@
-// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), program.cjs.cache (V8's code cache of
-// it, for this Node version) and ssh-proxy.js (what ssh runs for an alias). Templates and container files are embedded as text; only compose/base-image.sh stays a file.
+// Makes dist/: nexus.js (the entry), program.cjs (everything else, in one file), serve.cjs (the same with the server in it), V8's
+// code cache of both for this Node version, and ssh-proxy.js (what ssh runs for an alias). Templates and
+// container files are embedded as text; only compose/base-image.sh stays a file.
 // `settings` is shared with the test runner, so that the tests run what ships.
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -38,6 +42,24 @@ const commonJs = {
   supported: { 'dynamic-import': false },
 }
 
+const program = {
+  ...commonJs,
+  banner: { js: '(function (exports, require, module, __url) {' },
+  footer: { js: '})' },
+  define: { ...settings.define, 'import.meta.url': '__url' },
+  outExtension: { '.js': '.cjs' },
+}
+
+/** `serve` is in a file of its own: its libraries would double the time that every other command takes to load. */
+const withoutServer = {
+  name: 'without-server',
+  setup({ onLoad }) {
+    onLoad({ filter: /scripts\/commands\/serve\.ts$/ }, () => ({
+      contents: "export const serve = () => { throw new Error('the server is in serve.cjs') }",
+    }))
+  },
+}
+
 /** Parts of Node are loaded only where something of them is called: each costs every connection through an alias its time. */
 const onlyWhatIsUsed = {
   name: 'only-what-is-used',
@@ -67,14 +89,12 @@ async function bundle(dist) {
       outdir: dist,
     }),
     build({
-      ...commonJs,
-      banner: { js: '(function (exports, require, module, __url) {' },
-      footer: { js: '})' },
-      define: { ...settings.define, 'import.meta.url': '__url' },
-      entryPoints: { program: 'scripts/main.ts' },
+      ...program,
       outdir: dist,
-      outExtension: { '.js': '.cjs' },
+      entryPoints: { program: 'scripts/main.ts' },
+      plugins: [...settings.plugins, withoutServer],
     }),
+    build({ ...program, outdir: dist, entryPoints: { serve: 'scripts/main.ts' } }),
   ])
   await writeFile(join(dist, 'package.json'), '{ "type": "commonjs" }\n')
   await chmod(join(dist, 'nexus.js'), 0o755)
@@ -129,9 +149,34 @@ async function writeCodeCache(dist) {
     nexus('pause', 'tour')
     nexus('wake', 'tour')
     nexus('delete', 'tour-docker', '--force')
+    await serveOnce(dist, { ...env, NEXUS_CODE_CACHE: join(dist, 'serve.cjs.cache') })
   } finally {
     await rm(home, { recursive: true, force: true })
   }
+}
+
+/** The server starts, answers and ends. */
+async function serveOnce(dist, env) {
+  const server = spawn(process.execPath, [join(dist, 'nexus.js'), 'serve'], { cwd: env.HOME, env, stdio: 'pipe' })
+  let said = ''
+  server.stdout.resume()
+  const ended = once(server, 'exit')
+  for await (const piece of server.stderr.iterator({ destroyOnReturn: false })) {
+    said += piece
+    if (said.includes('Ctrl-C')) break // it serves
+  }
+  server.stderr.resume()
+  if (server.exitCode === null) {
+    const socketPath = join(env.NEXUS_HOME, 'run', 'api.sock')
+    const [answer] = await once(
+      get({ socketPath, path: '/api/v1/workspaces', headers: { host: 'localhost' } }),
+      'response',
+    )
+    answer.resume()
+    server.kill('SIGTERM')
+  }
+  await ended
+  if (!existsSync(env.NEXUS_CODE_CACHE)) throw new Error(`the server did not start:\n${said}`)
 }
 
 /** As much of Docker and OpenSSH as a `create --no-start` and a `delete` ask for. */

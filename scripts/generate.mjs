@@ -1,6 +1,6 @@
-// Writes what is made from the source and kept in git: `node scripts/generate.mjs [schema] [docs] [--check]`
+// Writes what is made from the source and kept in git: `node scripts/generate.mjs [schema] [docs] [openapi] [--check]`
 // `schema` is schema/config.schema.json (from the table of configuration keys), `docs` is docs/cli.md (from the table of
-// commands); without a word both. `--check` writes nothing and fails when a file is not what it would become.
+// commands), `openapi` is docs/openapi.json (from the tables of endpoints); without a word all. `--check` writes nothing and fails when a file is not what it would become.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -8,12 +8,17 @@ import { build } from 'esbuild'
 import { settings } from './build.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const { version: VERSION } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
 const FILES = {
   schema: {
     path: 'schema/config.schema.json',
     make: ({ configSchema }) => `${JSON.stringify(configSchema(), null, 2)}\n`,
   },
   docs: { path: 'docs/cli.md', make: commandReference },
+  openapi: {
+    path: 'docs/openapi.json',
+    make: ({ ENDPOINTS, apiDocument }) => `${JSON.stringify(apiDocument(ENDPOINTS, VERSION), null, 2)}\n`,
+  },
 }
 const EXIT_CODES = [
   ['0', 'done'],
@@ -45,7 +50,7 @@ async function main(args) {
     if ((await readFile(file, 'utf8').catch(() => undefined)) === text) continue
     if (check) {
       stale++
-      console.error(`error: ${path} is stale; to write it, run \`make ${word}\``)
+      console.error(`error: ${path} is stale; to write it, run \`make ${word === 'schema' ? word : 'docs'}\``)
       continue
     }
     await mkdir(dirname(file), { recursive: true })
@@ -60,7 +65,10 @@ async function loadSource() {
   const cache = join(ROOT, 'node_modules', '.cache')
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'nexus-generate-'))
-  const contents = ['lib/config/describe.ts', 'scripts/commands/table.ts', 'scripts/commands/help.ts']
+  const contents = [
+    ...['lib/config/describe.ts', 'scripts/commands/table.ts', 'scripts/commands/help.ts'],
+    ...['lib/api/endpoints.ts', 'lib/api/openapi.ts'],
+  ]
     .map((path) => `export * from './${path}'`)
     .join('\n')
   try {

@@ -111,6 +111,7 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     json: parsed.options.json !== undefined,
     version,
     cwd: process.cwd(),
+    program: process.argv.slice(0, 2),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,

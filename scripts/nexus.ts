@@ -17,7 +17,8 @@ interface Program {
 }
 
 function load(): { readonly program: Program; readonly script: Script } {
-  const file = join(__dirname, 'program.cjs')
+  // the same program with the server in it, which nobody else should wait for
+  const file = join(__dirname, process.argv.includes('serve') ? 'serve.cjs' : 'program.cjs')
   const script = new Script(readFileSync(file, 'utf8'), { filename: file, cachedData: readCache(`${file}.cache`) })
   const program = { exports: {} as Program }
   script.runInThisContext()(program.exports, require, program, pathToFileURL(file).href)

@@ -109,6 +109,8 @@ export interface Operation {
   /** Start time of the process in clock ticks since boot (field 22 of /proc/<pid>/stat), '' where unknown. */
   readonly pidStart: string
   readonly bootId: string
+  /** Network namespace of the process; absent in older records. */
+  readonly network?: string
 }
 
 /** A public key, of which the forwarded agent has the other half; and what is signed without being asked. */

@@ -86,7 +86,7 @@ export async function runCaptured(
   emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
   if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
   if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
-  return accept(argv, result, options.okCodes ?? [0])
+  return options.anyEnd === true ? result : accept(argv, result, options.okCodes ?? [0])
 }
 
 function collect({ keepBytes }: RunOptions): (Buffer | string)[] {

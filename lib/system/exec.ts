@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly input?: string
   /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
+  /** Any end is an answer, also those codes by which a shell says that the program is missing: it may be one inside a workspace. */
+  readonly anyEnd?: boolean
   /** Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines; default: all. */
   readonly keepBytes?: number
 }
@@ -68,6 +70,14 @@ export interface Guard {
   dismiss(): void
 }
 
+/** A command that outlives us. */
+export interface Daemon {
+  /** It has ended, or could not be started, already. */
+  hasEnded(): boolean
+}
+
+export type Attach = (argv: readonly string[], options?: AttachOptions) => Promise<number>
+
 export interface Runner {
   /**
    * Runs a command and captures its output.
@@ -75,7 +85,7 @@ export interface Runner {
    */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
-  attach(argv: readonly string[], options?: AttachOptions): Promise<number>
+  readonly attach: Attach
   /**
    * Starts a command and hands its streams over, of which nothing is kept: what is not read holds it up.
    * @throws {NexusError} TOOL_MISSING, from `ended`
@@ -88,6 +98,8 @@ export interface Runner {
   launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
+  /** Starts a command that outlives us, in `/` and in a session of its own; what it says replaces what is in `logFile`. */
+  daemon(argv: readonly string[], logFile: string): Daemon
 }
 
 /** A command ended with a code that its caller does not accept. */
@@ -127,7 +139,13 @@ export function killChildren(signal: NodeJS.Signals): void {
   for (const pid of liveGroups) kill(-pid, signal)
 }
 
-export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interruption: Interruption): Runner {
+/** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
+export function createRunner(
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+  interruption: Interruption,
+  attach?: Attach,
+): Runner {
   return {
     run: async (argv, options = {}) => {
       interruption.signal.throwIfAborted()
@@ -135,10 +153,11 @@ export function createRunner(emit: Emit, environment: NodeJS.ProcessEnv, interru
       const { runCaptured } = await import('./capture.ts')
       return runCaptured(argv, options, emit, environment, interruption.signal)
     },
-    attach: (argv, options = {}) => runAttached(argv, options, emit, environment),
+    attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
     begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
     launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
     guard: (argv, logFile) => startGuard(argv, logFile, environment),
+    daemon: (argv, logFile) => startDaemon(argv, logFile, environment),
   }
 }
 
@@ -162,6 +181,23 @@ function startGuard(argv: readonly string[], logFile: string, environment: NodeJ
   child.unref()
   child.stdin.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
   return { dismiss: () => child.stdin.end('done\n') }
+}
+
+function startDaemon(argv: readonly string[], logFile: string, environment: NodeJS.ProcessEnv): Daemon {
+  let ended = false
+  const end = () => {
+    ended = true
+  }
+  const child = spawn('/bin/bash', ['-c', 'exec "$@" > "$0" 2>&1', logFile, ...argv], {
+    stdio: 'ignore',
+    detached: true,
+    cwd: '/',
+    env: cleanEnvironment(environment),
+  })
+  child.once('error', end)
+  child.once('exit', end)
+  child.unref()
+  return { hasEnded: () => ended }
 }
 
 /**

@@ -2,17 +2,43 @@
  * Who a process is, so that a record can name its worker and a later command can tell whether that one still lives: the
  * pid alone may have been given to another process. Reads only.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessIdentity {
   readonly pid: number
   /** Clock ticks since boot (field 22 of /proc/<pid>/stat); '' where there is no /proc. */
   readonly pidStart: string
   readonly bootId: string
+  /** Network namespace, in which locks are known by their names; absent where there is none, and in older records. */
+  readonly network?: string
 }
 
 export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, pidStart: startOf(process.pid) ?? '', bootId: bootId() }
+  const network = networkNamespace()
+  return {
+    pid: process.pid,
+    pidStart: startOf(process.pid) ?? '',
+    bootId: bootId(),
+    ...(network === undefined ? {} : { network }),
+  }
+}
+
+/** Of work that no process does any more, though the one that did it may live on: a server's that failed. */
+export function nobody(): ProcessIdentity {
+  return { pid: 0, pidStart: 'ended', bootId: bootId() }
+}
+
+/** True where a lock that we hold keeps this process out. */
+export function sharesLocks({ network }: ProcessIdentity): boolean {
+  return network !== undefined && network === networkNamespace()
+}
+
+function networkNamespace(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/ns/net')
+  } catch {
+    return undefined // not Linux
+  }
 }
 
 /** True for the record of this very process. */

@@ -1,6 +1,6 @@
 /**
  * What every use case works with: the home, the tools, the records, the configuration and the backends, made once per
- * command (or per server). Nothing is loaded or started before it is asked for.
+ * command (and per request of a server). Nothing is loaded or started before it is asked for.
  */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
@@ -12,7 +12,7 @@ import type { Interruption } from '../core/interruption.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { Subnets } from '../ports/subnets.ts'
-import { createRunner, type Runner } from '../system/exec.ts'
+import { type Attach, createRunner, type Runner } from '../system/exec.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
 import { createInertGit, type InertGit } from '../tools/git-inert.ts'
@@ -29,6 +29,8 @@ export interface AppOptions {
   readonly flagNames?: Readonly<Record<string, string>>
   /** `--no-hooks`: this command runs no hooks and installs no dotfiles. */
   readonly noHooks?: boolean
+  /** Where commands run that have the caller's streams; default: on those of this process. */
+  readonly attach?: Attach
 }
 
 export interface App extends AppOptions {
@@ -57,7 +59,7 @@ export function homeFolder(env: NodeJS.ProcessEnv, cwd: string): string {
 export function createApp(options: AppOptions): App {
   const { cwd, env, emit, interruption } = options
   const home = homePaths(homeFolder(env, cwd))
-  const runner = createRunner(emit, env, interruption)
+  const runner = createRunner(emit, env, interruption, options.attach)
   const warn = (text: string) => emit({ type: 'warning', text })
   const records = createRecords(home, warn)
   const rebuild = async () => (await records.list()).flatMap(leasesOf)

@@ -11,7 +11,7 @@ import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { type Inputs, readInputs } from '../project/inputs.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
-import { isAlive, ownIdentity } from '../system/process.ts'
+import { isAlive, nobody, ownIdentity } from '../system/process.ts'
 import type { App } from './app.ts'
 import { type Actions, type ApplyContext, apply } from './apply.ts'
 import type { Fire } from './failpoint.ts'
@@ -70,7 +70,7 @@ export function busy(record: WorkspaceRecord, operation: Operation): NexusError 
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(operation.startedAt)) / 1000))
   return new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy for ${seconds} s: ${describe(record)}.`, {
     hint: `To see when it is done, run \`nexus status ${record.name}\``,
-    details: { operation, seconds },
+    details: { workspaceId: record.id, operation, seconds },
   })
 }
 
@@ -177,10 +177,11 @@ async function fireOf(app: App, kind: Operation['kind']): Promise<Fire | undefin
  */
 async function closeFailed(app: App, { record }: Working): Promise<void> {
   const { operation } = record
-  if (operation === null || operation.kind === 'create') return
-  if (operation.kind === 'delete' && operation.done.length > 0) return
+  if (operation === null) return
+  const stays = operation.kind === 'create' || (operation.kind === 'delete' && operation.done.length > 0)
   try {
-    await app.records.save({ ...record, operation: null })
+    // of nobody, as the process may be a server that lives on
+    await app.records.save({ ...record, operation: stays ? { ...operation, ...nobody() } : null })
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     app.emit({ type: 'warning', text: error.message, hint: error.hint })

@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import { workspacePaths } from '../core/paths.ts'
 import type { Operation, WorkspaceRecord } from '../core/workspace.ts'
 import { endOrphans } from '../system/orphans.ts'
-import { isAlive, isOwn } from '../system/process.ts'
+import { isAlive, isOwn, sharesLocks } from '../system/process.ts'
 import { removeAbandoned } from '../system/temporary.ts'
 import type { App } from './app.ts'
 import { deleteLocked } from './delete.ts'
@@ -32,9 +32,11 @@ const UNREACHABLE: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'TOOL_M
 export async function recover(app: App, record: WorkspaceRecord, next?: Kind): Promise<WorkspaceRecord | undefined> {
   const { operation } = record
   if (operation === null) return record
-  // in another network namespace the lock does not keep it out; our own was left by an operation of this server that failed
-  if (isAlive(operation) && !isOwn(operation)) throw busy(record, operation)
-  await endOrphans(operation)
+  // in another network namespace the lock does not keep it out; else it was left by an operation of a server that lives on
+  const lives = isAlive(operation)
+  if (lives && !isOwn(operation) && !sharesLocks(operation)) throw busy(record, operation)
+  // that server's commands are those of its other operations
+  if (!lives) await endOrphans(operation)
   for (const folder of writtenFolders(app, record)) removeAbandoned(folder)
   const where = operation.step === '' ? '' : ` at ${operation.step}`
   const found = `the ${operation.kind} of ${record.name} was cut off${where}`

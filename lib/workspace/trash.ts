@@ -71,6 +71,14 @@ export async function expiryOf(app: App, { deletedAt }: TrashEntry): Promise<str
   return keepMs === undefined ? undefined : timestamp(new Date(Date.parse(deletedAt) + keepMs))
 }
 
+/** An entry as answers show it. */
+export async function describeEntry(app: App, entry: TrashEntry) {
+  const { key, deletedAt, record, files, branch, head, lost } = entry
+  const until = (await expiryOf(app, entry)) ?? null
+  const { id, name, repo } = record
+  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length }
+}
+
 /** An entry that a delete of this workspace began and did not finish. */
 export async function findUnfinished(app: App, { id, worktree }: WorkspaceRecord): Promise<TrashEntry | undefined> {
   const mine = (await listTrash(app)).filter((entry) => entry.record.id === id && entry.restoring === undefined)

@@ -56,6 +56,8 @@ export interface Call {
   readonly json: boolean
   readonly version: string
   readonly cwd: string
+  /** How this very program is started. */
+  readonly program: readonly string[]
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean

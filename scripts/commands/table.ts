@@ -4,6 +4,7 @@
  */
 import type { Command } from './command.ts'
 import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
+import { API } from './table-api.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
 import { GIT } from './table-git.ts'
@@ -183,6 +184,7 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await config()).unset,
   },
   ...NETWORK,
+  ...API,
   ...SSH_CONFIG,
   ...KEYS,
   {

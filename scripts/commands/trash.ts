@@ -3,9 +3,8 @@ import { types } from '../../lib/config/types.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { formatAge, parseDuration } from '../../lib/core/time.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
-import type { App } from '../../lib/workspace/app.ts'
 import { findRepo } from '../../lib/workspace/find.ts'
-import { emptyTrash, expiryOf, listTrash, type TrashEntry } from '../../lib/workspace/trash.ts'
+import { describeEntry, emptyTrash, listTrash } from '../../lib/workspace/trash.ts'
 import { restoreTrash } from '../../lib/workspace/trash-restore.ts'
 import type { Call, Run } from './command.ts'
 
@@ -17,14 +16,6 @@ export const list: Run = async ({ app }) => {
   })
   const text = formatTable(['NAME', 'KEY', 'DELETED', 'KEPT UNTIL', 'CHANGES', 'REPOSITORY'], rows)
   return { data: { trash: entries }, text: rows.length === 0 ? 'the trash is empty' : text }
-}
-
-/** An entry as answers show it. */
-export async function describeEntry(app: App, entry: TrashEntry) {
-  const { key, deletedAt, record, files, branch, head, lost } = entry
-  const until = (await expiryOf(app, entry)) ?? null
-  const { id, name, repo } = record
-  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length }
 }
 
 export const restore: Run = async (call) => {

@@ -1,9 +1,9 @@
 /** trust, trust approve, trust revoke: what projects ask for beyond the ordinary, and the user's answer. Asks nothing back. */
-import { NexusError } from '../../lib/core/errors.ts'
 import { formatAge } from '../../lib/core/time.ts'
-import { type Approval, createApprovals, formatFindings, unknownHash } from '../../lib/project/approvals.ts'
+import { type Approval, createApprovals, formatFindings } from '../../lib/project/approvals.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
 import { findRepo } from '../../lib/workspace/find.ts'
+import { changeTrust } from '../../lib/workspace/trust.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 export const show: Run = async (call) => {
@@ -24,27 +24,18 @@ function describe(one: Approval, state: string, repo: string | undefined): strin
   return [`${one.hash}  ${state}${where}, ${formatAge(one.since)} ago`, ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
-export const approve: Run = async (call) => {
-  const approvals = createApprovals(call.app)
-  const { pending, approved } = await approvals.list()
-  const chosen = await choose(call, pending, approved)
-  if (!call.flag('dry-run')) {
-    for (const repo of new Set(chosen.map((one) => one.repo))) {
-      await approvals.approve(
-        repo,
-        chosen.filter((one) => one.repo === repo).map((one) => one.hash),
-      )
-    }
-  }
-  return answer(call, 'approved', chosen, 'nothing is asked for that is not approved')
-}
+export const approve: Run = (call) => change(call, 'approve', 'nothing is asked for that is not approved')
+export const revoke: Run = (call) => change(call, 'revoke', 'nothing is approved')
 
-export const revoke: Run = async (call) => {
-  const approvals = createApprovals(call.app)
-  const { pending, approved } = await approvals.list()
-  const chosen = await choose(call, [...approved, ...pending], [])
-  if (!call.flag('dry-run')) for (const { repo, hash } of chosen) await approvals.revoke(repo, hash)
-  return answer(call, 'revoked', chosen, 'nothing is approved')
+async function change(call: Call, verb: 'approve' | 'revoke', nothing: string): Promise<Answer> {
+  const chosen = await changeTrust(call.app, {
+    verb,
+    words: call.args,
+    repo: await repositoryOf(call),
+    named: call.value('repo') !== undefined,
+    dryRun: call.flag('dry-run'),
+  })
+  return answer(call, verb === 'approve' ? 'approved' : 'revoked', chosen, nothing)
 }
 
 function answer(call: Call, done: 'approved' | 'revoked', chosen: readonly Approval[], nothing: string): Answer {
@@ -55,43 +46,6 @@ function answer(call: Call, done: 'approved' | 'revoked', chosen: readonly Appro
 
 function indent(text: string): string {
   return text.replace(/^/gm, '  ')
-}
-
-/** Of `among`, what the hashes name. What is among `done` needs no doing. */
-async function choose(call: Call, among: readonly Approval[], done: readonly Approval[]): Promise<readonly Approval[]> {
-  const repo = await repositoryOf(call)
-  if (call.args.includes('all')) {
-    if (repo !== undefined) return among.filter((one) => one.repo === repo)
-    throw new NexusError('INVALID_ARGUMENT', '`all` means all of one repository, and this folder is in none.', {
-      hint: 'To see those of every repository, run `nexus trust --all`',
-    })
-  }
-  return [...new Set(call.args)].flatMap((hash) => chooseOne(call, hash, repo, among, done))
-}
-
-/** In this repository, else, as a hash can be copied from anywhere, in the only one that it is known of. */
-function chooseOne(
-  call: Call,
-  hash: string,
-  repo: string | undefined,
-  among: readonly Approval[],
-  done: readonly Approval[],
-): readonly Approval[] {
-  const known = (list: readonly Approval[]) => list.filter((one) => one.hash === hash)
-  const here = known(among).filter((one) => one.repo === repo)
-  if (here.length > 0) return here
-  if (known(done).some((one) => one.repo === repo)) return []
-  const elsewhere = call.value('repo') === undefined ? known(among) : []
-  if (elsewhere.length === 1) return elsewhere
-  if (elsewhere.length === 0) {
-    if (call.value('repo') === undefined && known(done).length > 0) return []
-    throw unknownHash(repo ?? 'any repository', hash, among)
-  }
-  throw new NexusError('NAME_AMBIGUOUS', `${hash} is known of ${elsewhere.length} repositories.`, {
-    output: elsewhere.map((one) => one.repo).join('\n'),
-    details: { candidates: elsewhere.map((one) => one.repo) },
-    hint: `To name one, add \`--repo ${elsewhere[0]?.repo}\``,
-  })
 }
 
 async function repositoryOf(call: Call): Promise<string | undefined> {

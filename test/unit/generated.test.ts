@@ -8,7 +8,7 @@ import { assert, suite } from '../support/suite.ts'
 const generate = (...args: string[]) => runProcess([process.execPath, 'scripts/generate.mjs', ...args], {})
 
 suite('generated files', (test) => {
-  for (const word of ['schema', 'docs']) {
+  for (const word of ['schema', 'docs', 'openapi']) {
     test(`${word} are not stale`, async () => {
       const { code, stderr } = await generate(word, '--check')
       assert.is(code, 0, stderr)

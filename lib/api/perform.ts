@@ -1,0 +1,121 @@
+/**
+ * One request on one endpoint: what came in is checked, the use case runs in an app of its own, and the answer, or an
+ * operation to ask for it, goes out. A client that goes away in the middle ends nothing: the use case goes on to its end.
+ */
+import type { Event } from '../core/events.ts'
+import { createInterruption } from '../core/interruption.ts'
+import { check, queryOf, readBody } from './body.ts'
+import type { ApiContext } from './context.ts'
+import { type Endpoint, isOperation } from './endpoint.ts'
+import { type Failure, failureOf, Refusal } from './failure.ts'
+import type { Idempotency } from './idempotency.ts'
+import type { Outcome, Running } from './operations.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+}
+
+export interface Performing {
+  readonly api: ApiContext
+  readonly idempotency: Idempotency
+  readonly logOf: (error: unknown) => string
+  /** For tests: what is answered is checked too. */
+  readonly checkAnswers: boolean
+}
+
+export async function perform(
+  host: Performing,
+  endpoint: Endpoint,
+  request: Request,
+  params: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  try {
+    const asked = {
+      params: check(endpoint.params, params, 'path'),
+      query: check(endpoint.query, queryOf(request.url), 'query'),
+      body: await bodyOf(endpoint, request),
+    }
+    const key = endpoint.idempotent ? request.headers.get('idempotency-key') : null
+    const run = () => runAsked(host, endpoint, request, asked)
+    return key === null ? await run() : await host.idempotency.once(key, [endpoint.operationId, asked], run)
+  } catch (error) {
+    return failureOf(error, host.logOf)
+  }
+}
+
+async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unknown> {
+  if (method === 'get') return undefined
+  const given = await readBody(request)
+  if (body !== undefined) return check(body, given ?? {}, 'body')
+  if (given === undefined || (typeof given === 'object' && given !== null && Object.keys(given).length === 0)) return {}
+  throw new Refusal(400, 'The body has to be empty here.')
+}
+
+const NEVER = new AbortController().signal
+
+interface Parts {
+  readonly params: unknown
+  readonly query: unknown
+  readonly body: unknown
+}
+
+async function runAsked(host: Performing, endpoint: Endpoint, request: Request, asked: Parts): Promise<Answer> {
+  if (!isOperation(endpoint)) return runNow(host, endpoint, asked, () => {})
+  const { api } = host
+  const later = /(^|,)\s*respond-async\s*(,|;|$)/i.test(request.headers.get('prefer') ?? '')
+  let answer: Answer | undefined
+  const running = api.operations.begin(endpoint.operationId, createInterruption(), async (self): Promise<Outcome> => {
+    answer = await runNow(host, endpoint, asked, self.emit, self)
+    if (answer.status < 400) return { result: later ? answer.body : null }
+    const { error } = (answer as Failure).body
+    return { error, cancelled: error.details.cancelled === true }
+  })
+  const headers = { 'Nexus-Operation': running.id }
+  if (later) {
+    const location = `/api/v1/operations/${running.id}`
+    const applied = { 'Preference-Applied': 'respond-async' }
+    return {
+      status: 202,
+      headers: { ...headers, ...applied, Location: location },
+      body: api.operations.find(running.id),
+    }
+  }
+  await running.ended
+  if (answer === undefined) throw new Error('an operation ends with an answer')
+  return { ...answer, headers: { ...headers, ...answer.headers } }
+}
+
+async function runNow(
+  host: Performing,
+  endpoint: Endpoint,
+  { params, query, body }: Parts,
+  emit: (event: Event) => void,
+  running?: Running,
+): Promise<Answer> {
+  const { api } = host
+  try {
+    const settings = endpoint.settings(body)
+    const interruption = running?.interruption ?? createInterruption()
+    const app = api.appFor({ emit, interruption, settings })
+    const { concerns = () => {}, cancelled = NEVER } = running ?? {}
+    const result = await endpoint.run({ app, api, params, query, body, concerns, cancelled })
+    if (host.checkAnswers) check(endpoint.answer, result, 'body')
+    const planned = typeof result === 'object' && result !== null && 'dryRun' in result && result.dryRun === true
+    const status = planned ? 200 : (endpoint.status ?? 200)
+    const location = status === 201 ? endpoint.location?.(result) : undefined
+    return { status, headers: location === undefined ? {} : { Location: `/api/v1${location}` }, body: result }
+  } catch (error) {
+    return withOperation(failureOf(error, host.logOf), api)
+  }
+}
+
+/** Who is told that a workspace is busy can look at what works on it, or end it, where that is an operation of ours. */
+function withOperation(failure: Failure, api: ApiContext): Failure {
+  const { error } = failure.body
+  const workspaceId = error.code === 'WORKSPACE_BUSY' ? error.details.workspaceId : undefined
+  const operationId = typeof workspaceId === 'string' ? api.operations.on(workspaceId) : undefined
+  if (operationId === undefined) return failure
+  return { ...failure, body: { error: { ...error, details: { ...error.details, operationId } } } }
+}

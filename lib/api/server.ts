@@ -1,0 +1,167 @@
+/**
+ * `nexus serve`: the one background process of a user. It listens on a unix socket and, where asked, on the loopback
+ * address, and holds no state of its own: it may be killed at any moment. Timed work of later days moves in as a service.
+ *
+ * Every request and every upgrade passes `checks.ts` before anything else sees it.
+ */
+import { lstatSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { NexusError } from '../core/errors.ts'
+import type { HomePaths } from '../core/paths.ts'
+import { timestamp } from '../core/time.ts'
+import { withLock } from '../system/lock.ts'
+import { ownIdentity } from '../system/process.ts'
+import { restrict, writeCrashLog } from '../system/store.ts'
+import { createApi } from './api.ts'
+import type { Door, Entrance } from './checks.ts'
+import { isAnswering } from './client.ts'
+import { type ApiContext, createContext } from './context.ts'
+import { createListener, type Listener } from './listener.ts'
+import { findServer, noteFile, requirePrivateFolder, socketPath, writeNote } from './places.ts'
+import { createRequestLog } from './request-log.ts'
+import { createThrottle } from './throttle.ts'
+import { createTokenCheck } from './token.ts'
+
+/** For operations that are interrupted to undo what they began. */
+const UNDO_PATIENCE_MS = 90_000
+const START_WAIT_MS = 5_000
+const PORT_ATTEMPTS = 10
+
+/** Something that works while the server runs: watching, idling, proxying. */
+export interface Service {
+  readonly name: string
+  start(context: ApiContext): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Takes over a connection that asks for another protocol, once it was let in; false when it is not for this one. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
+
+export interface ServeOptions {
+  readonly home: HomePaths
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly version: string
+  readonly program: readonly string[]
+  /** Undefined: the unix socket alone; 0: any. */
+  readonly port?: number | undefined
+  readonly services?: readonly Service[]
+  readonly upgrade?: Upgrade
+}
+
+export interface Serving {
+  readonly socket: string
+  readonly port: number | null
+  readonly context: ApiContext
+  /** Takes nothing new, interrupts what runs and waits for its undoing; how many operations were let go of. */
+  stop(): Promise<number>
+}
+
+/** @throws {NexusError} WORKSPACE_BUSY when this home has a server; PORT_CONFLICT */
+export function serve(options: ServeOptions): Promise<Serving> {
+  const { home } = options
+  return withLock(join(home.run, 'serve'), () => start(options), { waitMs: START_WAIT_MS })
+}
+
+async function start(options: ServeOptions): Promise<Serving> {
+  const { home, env, services = [] } = options
+  const socket = socketPath(home, env)
+  await requirePrivateFolder(socket)
+  await requireAlone(home, socket)
+  const context = createContext(options)
+  const log = createRequestLog(join(home.logs, 'serve.log'))
+  const logOf = (error: unknown) => writeCrashLog(home.logs, error)
+  const api = createApi(context, { logOf })
+  const token = await createTokenCheck(home)
+  const door: Door = { throttle: createThrottle(), isToken: token.isToken }
+  const listen = (entrance: Entrance, where: object) =>
+    createListener({ entrance, where, api, door, refresh: token.refresh, log, logOf, upgrade: options.upgrade })
+  const listeners = [await listen({ kind: 'unix' }, { path: socket })]
+  try {
+    await restrict(socket, 0o600)
+    const port = options.port === undefined ? null : await listenOnLoopback(options.port, listeners, listen)
+    for (const service of services) await service.start(context)
+    await writeNote(home, { ...ownIdentity(), socket, port, startedAt: timestamp(), version: options.version })
+    log({ event: 'started', socket, port })
+    return { socket, port, context, stop: () => stop(home, context, listeners, services, log) }
+  } catch (error) {
+    for (const listener of listeners) await listener.close(0)
+    throw error
+  }
+}
+
+/** What is left of a server that was killed is taken away. */
+async function requireAlone(home: HomePaths, socket: string): Promise<void> {
+  if (await isAnswering(socket)) {
+    const other = await findServer(home)
+    throw new NexusError(
+      'WORKSPACE_BUSY',
+      `This home is served already${other === undefined ? '' : ` by process ${other.pid}`}.`,
+      {
+        hint: 'To end that server, run `nexus serve stop`',
+        details: { ...(other === undefined ? {} : { pid: other.pid }), socket },
+      },
+    )
+  }
+  const stat = lstatSync(socket, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  if (!stat.isSocket()) {
+    throw new NexusError('INVALID_ARGUMENT', `${socket} is there and is not a socket.`, {
+      hint: `To see what it is, run \`ls -l ${socket}\``,
+    })
+  }
+  await rm(socket)
+}
+
+/** The same port on both loopback addresses, where there are both. */
+async function listenOnLoopback(
+  wanted: number,
+  listeners: Listener[],
+  listen: (entrance: Entrance, where: object) => Promise<Listener>,
+): Promise<number> {
+  for (let attempt = 1; ; attempt++) {
+    const entrance = { kind: 'tcp' as const, port: wanted }
+    const v4 = await listen(entrance, { host: '127.0.0.1', port: wanted }).catch((error) => portTaken(error, wanted))
+    const port = v4.port
+    entrance.port = port
+    try {
+      const v6 = await listen(entrance, { host: '::1', port, ipv6Only: true }).catch(withoutIpv6)
+      listeners.push(v4, ...(v6 === undefined ? [] : [v6]))
+      return port
+    } catch (error) {
+      await v4.close(0)
+      if (wanted !== 0 || attempt === PORT_ATTEMPTS) portTaken(error, port)
+    }
+  }
+}
+
+function withoutIpv6(error: NodeJS.ErrnoException): undefined {
+  if (!['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL'].includes(error.code ?? '')) throw error
+}
+
+function portTaken(error: unknown, port: number): never {
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+  throw new NexusError('PORT_CONFLICT', `Port ${port} of this machine is taken.`, {
+    hint: 'To have a free one chosen, run `nexus serve --port 0`',
+    details: { port },
+  })
+}
+
+async function stop(
+  home: HomePaths,
+  context: ApiContext,
+  listeners: readonly Listener[],
+  services: readonly Service[],
+  log: (line: Record<string, unknown>) => void,
+): Promise<number> {
+  const closed = listeners.map((listener) => listener.close(UNDO_PATIENCE_MS))
+  const left = await context.operations.cancelAll(UNDO_PATIENCE_MS)
+  for (const service of [...services].reverse()) await service.stop()
+  await Promise.all(closed)
+  await rm(noteFile(home), { force: true })
+  log({ event: 'stopped', left })
+  return left
+}

@@ -1,0 +1,78 @@
+/** Starts a home's server when nobody serves, and ends it: the side of those who use it. Loads nothing of the server. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { lastLines, NexusError } from '../core/errors.ts'
+import { isAlive } from '../system/process.ts'
+import { makeFolder, readIfPresent } from '../system/store.ts'
+import type { App } from '../workspace/app.ts'
+import { isAnswering } from './client.ts'
+import { findServer, type ServerNote, socketPath } from './places.ts'
+
+const START_TIMEOUT_MS = 15_000
+/** More than the server itself gives to what has to be undone. */
+const STOP_TIMEOUT_MS = 120_000
+const POLL_MS = 20
+
+/**
+ * The socket of a server that answers, started with `program` when there is none.
+ * @throws {NexusError} TIMEOUT with what it said
+ */
+export async function requireServer(app: App, program: readonly string[], version: string): Promise<string> {
+  const socket = socketPath(app.home, app.env)
+  if (existsSync(socket) && (await isAnswering(socket))) {
+    const { version: served = version } = (await findServer(app.home)) ?? {}
+    if (served !== version) {
+      const text = `the server is of version ${served}, this is ${version}`
+      app.emit({ type: 'warning', text, hint: 'To have this one serve, run `nexus serve stop` and ask again' })
+    }
+    return socket
+  }
+  app.emit({ type: 'notice', text: 'starting the server; `nexus serve stop` ends it' })
+  await makeFolder(app.home.logs)
+  const log = join(app.home.logs, 'serve.out')
+  const server = app.runner.daemon([...program, 'serve'], log)
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < deadline) {
+    app.interruption.signal.throwIfAborted()
+    if (existsSync(socket) && (await isAnswering(socket))) return socket
+    // of two that start at once one finds the other there, and ends
+    if (server.hasEnded() && (await findServer(app.home)) === undefined) break
+    await new Promise((wake) => setTimeout(wake, POLL_MS))
+  }
+  const output = lastLines((await readIfPresent(log)) ?? '')
+  if (server.hasEnded()) {
+    throw new NexusError('BACKEND_UNAVAILABLE', 'The server could not be started.', {
+      hint: 'To see what it says, run it here: `nexus serve`',
+      output,
+    })
+  }
+  throw new NexusError('TIMEOUT', `The server did not answer within ${START_TIMEOUT_MS / 1000} s.`, {
+    hint: 'To see what it says, run it here: `nexus serve`',
+    output,
+  })
+}
+
+/**
+ * Asks the server to end and waits until it has; undefined when there is none.
+ * @throws {NexusError} TIMEOUT when it does not end
+ */
+export async function stopServer(app: App): Promise<ServerNote | undefined> {
+  const server = await findServer(app.home)
+  if (server === undefined) return undefined
+  process.kill(server.pid, 'SIGTERM')
+  const deadline = performance.now() + STOP_TIMEOUT_MS
+  while (isAlive(server)) {
+    app.interruption.signal.throwIfAborted()
+    if (performance.now() > deadline) {
+      throw new NexusError(
+        'TIMEOUT',
+        `The server (process ${server.pid}) did not end within ${STOP_TIMEOUT_MS / 1000} s.`,
+        {
+          hint: `To end it at once, run \`kill -9 ${server.pid}\`; the next command repairs what it was doing`,
+        },
+      )
+    }
+    await new Promise((wake) => setTimeout(wake, POLL_MS))
+  }
+  return server
+}

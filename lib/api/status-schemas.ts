@@ -1,0 +1,85 @@
+/** Shapes of what `status`, `top` and `logs` tell, as `core/status.ts` has them; documented, and held to by tests. */
+import { z } from '@hono/zod-openapi'
+import { portSchema, workspaceSchema } from './schemas.ts'
+
+const count = z.int().nullable()
+
+export const serviceSchema = z
+  .object({
+    name: z.string(),
+    container: z.string(),
+    state: z.string().openapi({ description: 'created, running, paused, restarting, removing, exited or dead' }),
+    health: z.enum(['healthy', 'unhealthy', 'starting']).nullable(),
+    since: z.string().nullable(),
+    exitCode: z.int().nullable(),
+    restarts: z.int(),
+    outOfMemory: z.boolean(),
+    ports: z.array(portSchema),
+  })
+  .openapi('Service')
+
+const gitSchema = z.object({
+  upstream: z.string().nullable(),
+  against: z.object({ name: z.string(), kind: z.enum(['upstream', 'main-worktree']) }).nullable(),
+  ahead: count,
+  behind: count,
+  modified: count,
+  untracked: count,
+  conflicts: count,
+  notBroughtBack: count,
+  stashes: count,
+  unfinished: z.array(z.string()),
+})
+
+export const statusSchema = workspaceSchema
+  .extend({
+    services: z.array(serviceSchema).nullable().openapi({ description: 'Null where they cannot be told' }),
+    git: gitSchema.nullable().openapi({ description: 'Null for a workspace without local files' }),
+    lastActivity: z.string().nullable(),
+    connected: z.boolean().nullable().openapi({ description: 'Somebody has an SSH connection open' }),
+    operation: z.object({ kind: z.string(), step: z.string(), startedAt: z.string(), running: z.boolean() }).nullable(),
+  })
+  .openapi('WorkspaceStatus')
+
+const amount = z.number().nullable()
+
+export const loadSchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    repo: z.string(),
+    cpu: amount.openapi({ description: 'Percent of one processor' }),
+    memory: amount,
+    processes: amount,
+    received: amount,
+    sent: amount,
+    since: z.string().nullable(),
+    services: z.array(
+      z.object({
+        name: z.string(),
+        container: z.string(),
+        cpu: amount,
+        memory: amount,
+        memoryLimit: amount,
+        processes: amount,
+        received: amount,
+        sent: amount,
+        since: z.string().nullable(),
+      }),
+    ),
+  })
+  .openapi('Load')
+
+export const processSchema = z.object({
+  service: z.string(),
+  pid: z.int(),
+  user: z.string(),
+  cpu: z.number(),
+  memory: z.number(),
+  elapsed: z.string(),
+  command: z.string(),
+})
+
+export const logEntrySchema = z
+  .object({ service: z.string(), stream: z.enum(['stdout', 'stderr']), time: z.string(), text: z.string() })
+  .openapi('LogEntry')

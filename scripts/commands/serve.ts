@@ -1,0 +1,22 @@
+/** serve: runs the server until it is interrupted. The only command that loads it; see scripts/build.mjs. */
+import { parsePort } from '../../lib/api/checks.ts'
+import { serve as listen } from '../../lib/api/server.ts'
+import type { Run } from './command.ts'
+
+export const serve: Run = async (call) => {
+  const { app, version, cwd, program } = call
+  const given = call.value('port')
+  const port = given === undefined ? undefined : parsePort(given)
+  const { home, env } = app
+  const serving = await listen({ home, env, cwd, version, program, port })
+  const tell = (text: string) => app.emit({ type: 'notice', text })
+  tell(`serving at ${serving.socket}; Ctrl-C ends it`)
+  if (serving.port !== null) {
+    tell(`serving at http://127.0.0.1:${serving.port}; \`nexus api token show\` prints the token for it`)
+  }
+  const { signal } = app.interruption
+  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+  const left = await serving.stop()
+  if (left > 0) tell(`${left} operations did not end in time; the next command repairs what they left`)
+  throw signal.reason
+}

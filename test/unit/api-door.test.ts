@@ -1,0 +1,416 @@
+/**
+ * The door of the API, each check by itself in its order, and then before real sockets: what is refused never reaches an
+ * endpoint, on either entrance.
+ */
+import { existsSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { type Entrance, headOf, parsePort, requireAdmitted } from '../../lib/api/checks.ts'
+import { callSocket, isAnswering } from '../../lib/api/client.ts'
+import { Refusal } from '../../lib/api/failure.ts'
+import { findServer, socketPath } from '../../lib/api/places.ts'
+import { type Serving, serve } from '../../lib/api/server.ts'
+import { createThrottle } from '../../lib/api/throttle.ts'
+import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
+import { homePaths } from '../../lib/core/paths.ts'
+import { eventually } from '../support/eventually.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
+import { tempDir, tempRepo } from '../support/temp.ts'
+
+const TOKEN = 'x'.repeat(43)
+const UNIX: Entrance = { kind: 'unix' }
+const TCP: Entrance = { kind: 'tcp', port: 4711 }
+
+type Asked = { entrance?: Entrance; method?: string; target?: string; headers?: readonly (readonly [string, string])[] }
+
+/** The status that a request is refused with; undefined when it is let in. */
+function ask({
+  entrance = UNIX,
+  method = 'GET',
+  target = '/api/v1/workspaces',
+  headers = [],
+}: Asked): number | undefined {
+  const own =
+    entrance.kind === 'unix'
+      ? [['host', 'localhost']]
+      : [
+          ['host', '127.0.0.1:4711'],
+          ['authorization', `Bearer ${TOKEN}`],
+        ]
+  const left = own.filter(([name]) => !headers.some((given) => given[0] === name))
+  const all = [...left, ...headers.filter(([, value]) => value !== 'none given')]
+  const rawHeaders = all.flatMap(([name = '', value = '']) => [name, value])
+  try {
+    requireAdmitted(headOf({ method, url: target, rawHeaders }), entrance, {
+      throttle: createThrottle(),
+      isToken: (given) => given === TOKEN,
+    })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    return error.status
+  }
+}
+
+suite('the door', (test) => {
+  test('Host: exactly its own names; a name that leads here and a missing one are refused', () => {
+    assert.is(ask({}), undefined)
+    for (const host of ['127.0.0.1:4711', 'localhost:4711', '[::1]:4711', 'LOCALHOST:4711']) {
+      assert.is(ask({ entrance: TCP, headers: [['host', host]] }), undefined, host)
+    }
+    const bad = [
+      'evil.com',
+      '127.0.0.1',
+      '127.0.0.1:4712',
+      '127.evil.com:4711',
+      'localhost.evil.com:4711',
+      'localhost:4711@evil.com',
+      '0.0.0.0:4711',
+      '[::]:4711',
+      '127.1:4711',
+      '2130706433:4711',
+      '',
+      'none given',
+    ]
+    for (const host of bad) assert.is(ask({ entrance: TCP, headers: [['host', host]] }), 403, host)
+    for (const host of ['localhost:80', 'evil.com', '127.0.0.1', 'none given'])
+      assert.is(ask({ headers: [['host', host]] }), 403, host)
+    assert.is(
+      ask({
+        headers: [
+          ['host', 'localhost'],
+          ['host', 'localhost'],
+        ],
+      }),
+      400,
+    )
+  })
+
+  test('Origin and Sec-Fetch-Site: no web page, from wherever', () => {
+    for (const entrance of [UNIX, TCP]) {
+      for (const origin of [
+        'https://evil.com',
+        'null',
+        'http://127.0.0.1:4711',
+        'http://localhost:4711',
+        'vscode-webview://x',
+        '',
+      ]) {
+        assert.is(ask({ entrance, headers: [['origin', origin]] }), 403, origin)
+      }
+      for (const site of ['cross-site', 'same-site', 'none, cross-site', 'x']) {
+        assert.is(ask({ entrance, headers: [['sec-fetch-site', site]] }), 403, site)
+      }
+      for (const site of ['none', 'same-origin'])
+        assert.is(ask({ entrance, headers: [['sec-fetch-site', site]] }), undefined, site)
+    }
+  })
+
+  test('OPTIONS is refused, and so is what is not known', () => {
+    assert.is(ask({ method: 'OPTIONS' }), 403)
+    for (const method of ['TRACE', 'CONNECT', 'PROPFIND', 'get', 'QUERY']) assert.is(ask({ method }), 405, method)
+  })
+
+  test('the token: needed over TCP, and a wrong one is wrong everywhere', () => {
+    const given = (entrance: Entrance, authorization: string) =>
+      ask({ entrance, headers: [['authorization', authorization]] })
+    assert.is(given(UNIX, 'none given'), undefined)
+    assert.is(given(UNIX, `bearer ${TOKEN}`), undefined)
+    for (const wrong of [
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+      'Bearer ',
+      'Bearer',
+      '',
+    ]) {
+      assert.is(given(UNIX, wrong), 401, wrong)
+      assert.is(given(TCP, wrong), 401, wrong)
+    }
+    assert.is(given(TCP, 'none given'), 401)
+    assert.is(
+      ask({ entrance: TCP, target: `/api/v1/workspaces?token=${TOKEN}`, headers: [['authorization', 'none given']] }),
+      401,
+    )
+    assert.is(
+      ask({
+        entrance: TCP,
+        headers: [
+          ['authorization', `Bearer ${TOKEN}`],
+          ['authorization', 'Bearer y'],
+        ],
+      }),
+      400,
+    )
+  })
+
+  test('Content-Type: JSON and nothing that a form can send', () => {
+    const post = (type: string, length = '2') =>
+      ask({
+        method: 'POST',
+        headers: [
+          ['content-type', type],
+          ['content-length', length],
+        ],
+      })
+    for (const type of [
+      'application/json',
+      'Application/JSON',
+      'application/json; charset=utf-8',
+      'application/json;charset="UTF-8"',
+    ]) {
+      assert.is(post(type), undefined, type)
+    }
+    for (const type of [
+      'text/plain',
+      'text/plain; application/json',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+      'application/jsonp',
+      'application/json; charset=utf-16',
+      'application/json, text/plain',
+      '',
+      'none given',
+    ]) {
+      assert.is(post(type), 415, type)
+    }
+    assert.is(ask({ method: 'POST', headers: [['transfer-encoding', 'chunked']] }), 415)
+    assert.is(ask({ method: 'POST' }), undefined)
+    assert.is(post('none given', '0'), undefined)
+    assert.is(post('text/plain', '0'), 415)
+    assert.is(post('application/json', String(1024 * 1024 + 1)), 413)
+    assert.is(post('application/json', String(1024 * 1024)), undefined)
+  })
+
+  test('paths: no way up, no second root, no end of text', () => {
+    const bad = [
+      '',
+      '*',
+      'http://evil.com/',
+      '/api/v1/../x',
+      '/api/v1/%2e%2e/x',
+      '/api/v1/..%2fx',
+      '/a/%2E/b',
+      '/x%5c..%5cy',
+      '//evil.com',
+      '/a//b',
+      '/a%00b',
+      '/a%0ab',
+      '/a\\b',
+      '/%',
+      '/%zz',
+      '/%ff',
+      '/ä',
+      '/a b',
+      '/<x>',
+    ]
+    for (const target of bad) assert.is(ask({ target }), 400, target)
+    assert.is(ask({ target: `/${'x'.repeat(5_000)}` }), 414)
+    for (const target of ['/api/v1/workspaces/app%2Ffeature', '/x?repo=%2Fhome%2Fu%2F..%2Fv', '/%C3%A4', '/a/...']) {
+      assert.is(ask({ target }), undefined, target)
+    }
+  })
+
+  test('guessing gets slower, without end and without memory; knowing does not', () => {
+    let now = 1_000_000
+    const throttle = createThrottle(() => now)
+    const waits = Array.from({ length: 40 }, () => throttle.failed().waitMs)
+    assert.equal(waits.slice(0, 10), Array(10).fill(0))
+    assert.equal(waits.slice(10, 14), [500, 1_000, 2_000, 4_000])
+    assert.is(Math.max(...waits), 60_000)
+    now += 6 * 60_000
+    assert.is(throttle.failed().waitMs, 0)
+    const door = { throttle: createThrottle(), isToken: (given: string) => given === TOKEN }
+    const login = (token: string) =>
+      headOf({ method: 'GET', url: '/', rawHeaders: ['Host', '127.0.0.1:4711', 'Authorization', `Bearer ${token}`] })
+    let status = 0
+    for (let i = 0; i < 30; i++) {
+      try {
+        requireAdmitted(login('guess'), TCP, door)
+      } catch (error) {
+        status = (error as Refusal).status
+      }
+    }
+    assert.is(status, 429)
+    requireAdmitted(login(TOKEN), TCP, door)
+  })
+
+  test('only a port of an ordinary user is one to listen on', async () => {
+    assert.equal(['0', '1024', '65535'].map(parsePort), [0, 1024, 65535])
+    for (const text of ['', '80', '65536', '-1', '1e4', '0.0.0.0:8080', '[::]:80'])
+      await rejects(() => parsePort(text), 'INVALID_ARGUMENT')
+  })
+})
+
+interface Served extends AsyncDisposable {
+  readonly home: ReturnType<typeof homePaths>
+  readonly serving: Serving
+  readonly env: NodeJS.ProcessEnv
+}
+
+async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv = {}): Promise<Served> {
+  const dir = await tempDir()
+  const env = {
+    PATH: process.env.PATH,
+    HOME: dir.path,
+    NEXUS_HOME: join(dir.path, folder),
+    XDG_RUNTIME_DIR: join(dir.path, 'r'),
+    ...more,
+  }
+  const home = homePaths(env.NEXUS_HOME)
+  const serving = await serve({ home, env, cwd: dir.path, version: '1.2.3', program: ['false'], port })
+  return {
+    home,
+    serving,
+    env,
+    [Symbol.asyncDispose]: async () => {
+      await serving.stop()
+      await dir[Symbol.asyncDispose]()
+    },
+  }
+}
+
+interface Raw {
+  readonly host?: string
+  readonly method?: string
+  readonly path?: string
+  readonly headers?: Record<string, string>
+}
+
+function askPort(
+  port: number,
+  { host = '127.0.0.1', method = 'GET', path = '/api/v1/workspaces', headers = {} }: Raw = {},
+) {
+  return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; json: unknown }>((done, fail) => {
+    const outgoing = request({ host, port, method, path, headers, agent: false }, (incoming) => {
+      let text = ''
+      incoming.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece
+      })
+      incoming.on('end', () =>
+        done({ status: incoming.statusCode ?? 0, headers: incoming.headers, json: JSON.parse(text) }),
+      )
+    })
+    outgoing.on('error', fail).end()
+  })
+}
+
+/** What comes back for bytes as they are. */
+function sendRaw(path: string, bytes: string): Promise<string> {
+  return new Promise((done, fail) => {
+    let text = ''
+    const socket = connect(path, () => socket.write(bytes))
+    socket.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece
+    })
+    socket.on('error', fail).on('close', () => done(text))
+  })
+}
+
+suite('the server', (test) => {
+  test('the socket is its owner’s alone; a second server is refused; what a killed one left is replaced', async () => {
+    await using one = await served()
+    const { socket } = one.serving
+    assert.is(socket, join(one.home.run, 'api.sock'))
+    assert.is((await stat(socket)).mode & 0o777, 0o600)
+    assert.is((await stat(dirname(socket))).mode & 0o777, 0o700)
+    assert.is((await callSocket(socket, { method: 'GET', path: '/healthz' })).status, 200)
+    const options = { home: one.home, env: one.env, cwd: '/', version: '1', program: [] }
+    const second = await rejects(() => serve(options), 'WORKSPACE_BUSY')
+    assert.equal([second.details?.pid, /`nexus serve stop`/.test(second.hint ?? '')], [process.pid, true])
+    await one.serving.stop()
+    assert.is(await isAnswering(socket), false)
+    await writeFile(socket, 'a file of somebody')
+    await rejects(() => serve(options), 'INVALID_ARGUMENT')
+  })
+
+  test('a long home has its socket in a short private folder', async () => {
+    await using one = await served(undefined, 'x'.repeat(120))
+    assert.ok(Buffer.byteLength(one.serving.socket) <= 107)
+    assert.is(one.serving.socket, socketPath(one.home, one.env))
+    assert.is((await stat(dirname(one.serving.socket))).mode & 0o777, 0o700)
+    assert.is(await isAnswering(one.serving.socket), true)
+  })
+
+  test('TCP is on both loopback addresses, asks for the token, and a rotation holds at once', async () => {
+    await using one = await served(0)
+    const port = one.serving.port ?? 0
+    const token = await loadToken(one.home)
+    assert.match(token, /^[\w-]{43}$/)
+    assert.is((await stat(tokenFile(one.home))).mode & 0o777, 0o600)
+    const Authorization = `Bearer ${token}`
+    assert.is((await askPort(port, { headers: { Authorization } })).status, 200)
+    assert.is((await askPort(port, { host: '::1', headers: { Authorization } })).status, 200)
+    const refused = await askPort(port)
+    assert.equal([refused.status, refused.headers['www-authenticate']], [401, 'Bearer realm="nexus"'])
+    assert.is((await askPort(port, { headers: { Authorization, Host: 'evil.com' } })).status, 403)
+    assert.is((await askPort(port, { headers: { Authorization, Origin: 'http://evil.com' } })).status, 403)
+    const preflight = await askPort(port, { method: 'OPTIONS', headers: { Authorization } })
+    assert.is(preflight.status, 403)
+    assert.not.ok(Object.keys(preflight.headers).some((name) => name.startsWith('access-control')))
+    const next = await rotateToken(one.home)
+    assert.is((await askPort(port, { headers: { Authorization } })).status, 401)
+    assert.is((await askPort(port, { headers: { Authorization: `Bearer ${next}` } })).status, 200)
+    const log = await readFile(join(one.home.logs, 'serve.log'), 'utf8')
+    assert.ok(log.includes('"status":401'))
+    for (const secret of [token, next]) assert.not.ok(log.includes(secret))
+    const taken = {
+      home: homePaths(join(one.home.home, 'other')),
+      env: one.env,
+      cwd: '/',
+      version: '1',
+      program: [],
+      port,
+    }
+    await rejects(() => serve(taken), 'PORT_CONFLICT')
+  })
+
+  test('what is not HTTP, or another protocol, is refused in words, and the server goes on', async () => {
+    await using one = await served()
+    const { socket } = one.serving
+    assert.match(await sendRaw(socket, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 [\s\S]*"INVALID_ARGUMENT"/)
+    assert.match(
+      await sendRaw(socket, `GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`),
+      /^HTTP\/1\.1 431 /,
+    )
+    const upgrade = 'GET /api/v1/exec HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
+    assert.match(await sendRaw(socket, `${upgrade}\r\n`), /^HTTP\/1\.1 404 /)
+    assert.match(await sendRaw(socket, `${upgrade}Origin: https://evil.com\r\n\r\n`), /^HTTP\/1\.1 403 /)
+    assert.match(await sendRaw(socket, 'GET /healthz HTTP/1.1\r\n\r\n'), /^HTTP\/1\.1 403 /)
+    const smuggled =
+      'POST /api/v1/gc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+    assert.match(await sendRaw(socket, smuggled), /^HTTP\/1\.1 400 /)
+    assert.is(await isAnswering(socket), true)
+  })
+
+  test('a server that ends undoes what runs, answers who waits, and takes its note and socket along', async () => {
+    await using repo = await tempRepo()
+    await using one = await served(undefined, '.nexus', { NEXUS_FAILPOINT: 'create.start:hang', NEXUS_BACKEND: 'mock' })
+    const { socket, context } = one.serving
+    const body = JSON.stringify({ name: 'one', repo: repo.path })
+    const asked = callSocket(socket, { method: 'POST', path: '/api/v1/workspaces', body })
+    const hangs = () => context.operations.list()[0]?.events.some(({ text }) => /hang before start/.test(String(text)))
+    await eventually(() => hangs() === true)
+    assert.is(await one.serving.stop(), 0)
+    const { status, text } = await asked
+    assert.equal([status, /"cancelled":true/.test(text)], [503, true])
+    assert.equal(await context.appFor().records.list(), [])
+    assert.equal([existsSync(socket), await findServer(one.home)], [false, undefined])
+  })
+
+  test('a client that goes away in the middle of a body is no bug, and no body is written anywhere', async () => {
+    await using one = await served()
+    const head =
+      'POST /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n'
+    const client = connect(one.serving.socket, () => client.write(`${head}\r\n{"name":"half`))
+    await eventually(() => client.bytesWritten > head.length)
+    client.destroy()
+    const log = () => readFile(join(one.home.logs, 'serve.log'), 'utf8')
+    await eventually(async () => (await log()).includes('"gone":true'))
+    assert.not.ok((await log()).includes('half'))
+    assert.equal(await readdir(one.home.logs), ['serve.log'])
+  })
+})
