@@ -3,6 +3,7 @@
  * turns answers into JSON. Who may come in is decided before it, by `checks.ts`.
  */
 import { type Context, Hono } from 'hono'
+import { JsonText, Streamed } from './answers.ts'
 import type { ApiContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ENDPOINTS } from './endpoints.ts'
@@ -64,7 +65,14 @@ function ok(body: unknown): Answer {
 
 /** JSON in one piece: who is gone by then costs nothing. */
 function send(_: Context, { status, headers, body }: Answer): Response {
-  return new Response(`${JSON.stringify(body)}\n`, { status, headers: { ...JSON_HEADERS, ...headers } })
+  if (body instanceof Streamed) {
+    return new Response(body.body, {
+      status,
+      headers: { ...JSON_HEADERS, ...headers, 'Content-Type': body.contentType },
+    })
+  }
+  const text = body instanceof JsonText ? body.text : JSON.stringify(body)
+  return new Response(`${text}\n`, { status, headers: { ...JSON_HEADERS, ...headers } })
 }
 
 type Methods = readonly (readonly [pattern: RegExp, methods: readonly string[]])[]

@@ -11,11 +11,12 @@ import type { Attach } from '../system/exec.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import { type App, createApp } from '../workspace/app.ts'
 import { findRepo } from '../workspace/find.ts'
-import { type ListRequest, listWorkspaces } from '../workspace/list.ts'
+import type { ListRequest } from '../workspace/list.ts'
 import type { Settings } from './endpoint.ts'
+import { createLive, type Live } from './live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
-/** Where lists of workspaces come from; see `directSnapshot` for the plainest kind. */
+/** Where lists of workspaces come from. */
 export interface Snapshot {
   list(request: ListRequest): Promise<readonly WorkspaceResource[]>
 }
@@ -30,6 +31,7 @@ export interface ApiContext {
   readonly program: readonly string[]
   readonly snapshot: Snapshot
   readonly operations: Operations
+  readonly live: Live
   /** An app for one request. */
   appFor(options?: AppRequest): App
 }
@@ -66,13 +68,15 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
       noHooks: settings?.noHooks === true,
       attach,
     })
+  const live = createLive(appFor)
   return {
     version,
     env,
     program,
     cwd,
     startedAt: Date.now(),
-    snapshot: snapshot ?? directSnapshot(appFor),
+    snapshot: snapshot ?? live,
+    live,
     operations: createOperations(),
     appFor,
   }
@@ -81,11 +85,6 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
 /** A server's own streams are nobody's to talk to. */
 const refuseStreams: Attach = async () => {
   throw new Error('a request has no terminal')
-}
-
-/** Looks anew for every list. */
-function directSnapshot(appFor: () => App): Snapshot {
-  return { list: (request) => listWorkspaces(appFor(), request) }
 }
 
 export interface KnownRepository {

@@ -28,6 +28,8 @@ export interface Asked<P, Q, B> {
   readonly params: P
   readonly query: Q
   readonly body: B
+  /** The value of a header. */
+  readonly header: (name: string) => string | undefined
   /** Says which workspace the operation works on, once that is known. */
   readonly concerns: (workspaceId: string) => void
   /** Ends when the request is cancelled, whatever the app's own interruption is used for. */
@@ -47,6 +49,8 @@ interface About {
   /** 201 for what makes something, unless it is a plan. */
   readonly status?: 200 | 201
   readonly answer: z.ZodType
+  /** What it answers, where that is not JSON alone. */
+  readonly media?: readonly string[]
   /** Answers in milliseconds and is never an operation of its own, though it changes something. */
   readonly quick?: true
   /** Takes `Idempotency-Key`. */
@@ -58,6 +62,8 @@ interface About {
 export interface Spec<P extends Fields, Q extends Fields, B extends z.ZodType> extends About {
   readonly params?: P
   readonly query?: Q
+  /** Headers that it reads, for the document. */
+  readonly headers?: z.ZodObject
   readonly body?: B
   /** What the body gives in place of options that stand for configuration keys. */
   readonly settings?: (body: z.output<B>) => Settings
@@ -76,6 +82,7 @@ export interface Settings {
 export interface Endpoint extends About {
   readonly params: Fields
   readonly query: Fields
+  readonly headers: Fields
   readonly body: z.ZodType | undefined
   readonly settings: (body: unknown) => Settings
   readonly run: (asked: Asked<unknown, unknown, unknown>) => Promise<unknown>
@@ -90,6 +97,7 @@ export function endpoint<P extends Fields, Q extends Fields, B extends z.ZodType
     ...spec,
     params: spec.params ?? NOTHING,
     query: spec.query ?? NOTHING,
+    headers: spec.headers ?? NOTHING,
     body: spec.body,
     settings: (body) => settings?.(body as z.output<B>) ?? NO_SETTINGS,
     run: (asked) => run(asked as Asked<z.output<P>, z.output<Q>, z.output<B>>),

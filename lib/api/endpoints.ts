@@ -3,6 +3,7 @@ import type { Endpoint } from './endpoint.ts'
 import { BY_HAND } from './routes-by-hand.ts'
 import { CARE, TRASH } from './routes-care.ts'
 import { DOORS } from './routes-doors.ts'
+import { EVENTS } from './routes-events.ts'
 import { INSIDE } from './routes-inside.ts'
 import { LOOK } from './routes-look.ts'
 import { OPERATIONS } from './routes-operations.ts'
@@ -24,6 +25,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...SETTINGS,
   ...CARE,
   ...OPERATIONS,
+  ...EVENTS,
 ]
 
 /** Verbs of the command line without an endpoint, each with the reason why. */

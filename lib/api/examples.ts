@@ -115,6 +115,11 @@ const SETTING = { key: 'defaults.idle_timeout', value: '1h' }
 const EDITED = { ...SETTING, file: '/home/u/.nexus/config.yaml' }
 const PRUNED = { ...ID, branch: PLACE.branch, reason: 'merged into main', lastUsed: '2026-10-01T08:00:00Z' }
 
+const EVENT = {
+  ...{ id: '3f9ac012-17', time: '2026-11-23T10:15:00.012Z', type: 'workspace.changed' },
+  workspace: STOPPED,
+}
+
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
   listWorkspaces: { workspaces: [WORKSPACE] },
   getWorkspace: {
@@ -166,6 +171,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   uninstallSshConfig: INCLUDED,
   getSshInfo: SSH,
   listPorts: { ports: PORTS },
+  followEvents: `id: ${EVENT.id}\nevent: ${EVENT.type}\ndata: ${JSON.stringify(EVENT)}\n\n`,
   listRepositories: { repositories: [{ path: PLACE.repo, aliases: ['app'], workspaces: 1 }] },
   createWorkspace: WORKSPACE,
   startWorkspace: WORKSPACE,

@@ -32,7 +32,11 @@ export interface Failure {
 export function failureOf(error: unknown, logOf: (error: unknown) => string): Failure {
   if (error instanceof Refusal) return { status: error.status, headers: error.headers, body: errorBody(error) }
   const known =
-    error instanceof NexusError ? error : error instanceof Interrupted ? cancelled() : internal(error, logOf)
+    error instanceof NexusError
+      ? error
+      : error instanceof Interrupted
+        ? cancelled()
+        : (tooLongName(error) ?? internal(error, logOf))
   return { status: ERROR_TABLE[known.code].http, headers: {}, body: errorBody(known) }
 }
 
@@ -40,6 +44,14 @@ function cancelled(): NexusError {
   return new NexusError('BACKEND_UNAVAILABLE', 'The operation was cancelled; what was begun is undone.', {
     hint: 'To see what there is now, run `nexus list --all`',
     details: { cancelled: true },
+  })
+}
+
+/** What is asked for may be a path, and what a path may be long is the file system's to say. */
+function tooLongName(error: unknown): NexusError | undefined {
+  if ((error as NodeJS.ErrnoException | null)?.code !== 'ENAMETOOLONG') return undefined
+  return new NexusError('INVALID_ARGUMENT', 'A path that was given is longer than the file system takes.', {
+    hint: SEE_DOCUMENT,
   })
 }
 

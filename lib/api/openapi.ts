@@ -55,10 +55,19 @@ export function apiDocument(endpoints: readonly Endpoint[], version: string): un
   })
 }
 
+const JSON_MEDIA = 'application/json'
+
 function routeOf(endpoint: Endpoint) {
   const { method, path, operationId, tag, summary, description, params, query, body, answer, status = 200 } = endpoint
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
-  const done = { description: 'Done', content: { 'application/json': { schema: answer, ...exampleOf(endpoint) } } }
+  const content = { schema: answer, ...exampleOf(endpoint) }
+  const media = Object.fromEntries(
+    (endpoint.media ?? [JSON_MEDIA]).map((type) => [
+      type,
+      type === JSON_MEDIA || endpoint.media?.length === 1 ? content : { schema: z.string() },
+    ]),
+  )
+  const done = { description: 'Done', content: media }
   const later = {
     description: 'It runs; `Location` leads to the operation',
     content: json(operationSchema),
@@ -74,7 +83,7 @@ function routeOf(endpoint: Endpoint) {
     request: {
       params,
       query,
-      ...(method === 'get' ? {} : { headers: headersOf(endpoint) }),
+      headers: method === 'get' ? endpoint.headers : headersOf(endpoint),
       ...(body === undefined ? {} : { body: { content: json(body), required: !body.safeParse({}).success } }),
     },
     responses: {

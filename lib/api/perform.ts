@@ -4,6 +4,7 @@
  */
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
+import { JsonText, Streamed } from './answers.ts'
 import { check, queryOf, readBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
@@ -37,8 +38,9 @@ export async function perform(
       query: check(endpoint.query, queryOf(request.url), 'query'),
       body: await bodyOf(endpoint, request),
     }
+    const header = (name: string) => request.headers.get(name) ?? undefined
     const key = endpoint.idempotent ? request.headers.get('idempotency-key') : null
-    const run = () => runAsked(host, endpoint, request, asked)
+    const run = () => runAsked(host, endpoint, request, { ...asked, header })
     return key === null ? await run() : await host.idempotency.once(key, [endpoint.operationId, asked], run)
   } catch (error) {
     return failureOf(error, host.logOf)
@@ -48,7 +50,7 @@ export async function perform(
 async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unknown> {
   if (method === 'get') return undefined
   const given = await readBody(request)
-  if (body !== undefined) return check(body, given ?? {}, 'body')
+  if (body !== undefined) return check(body, given === undefined ? {} : given, 'body')
   if (given === undefined || (typeof given === 'object' && given !== null && Object.keys(given).length === 0)) return {}
   throw new Refusal(400, 'The body has to be empty here.')
 }
@@ -56,6 +58,7 @@ async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unk
 const NEVER = new AbortController().signal
 
 interface Parts {
+  readonly header: (name: string) => string | undefined
   readonly params: unknown
   readonly query: unknown
   readonly body: unknown
@@ -90,7 +93,7 @@ async function runAsked(host: Performing, endpoint: Endpoint, request: Request, 
 async function runNow(
   host: Performing,
   endpoint: Endpoint,
-  { params, query, body }: Parts,
+  { params, query, body, header }: Parts,
   emit: (event: Event) => void,
   running?: Running,
 ): Promise<Answer> {
@@ -100,14 +103,18 @@ async function runNow(
     const interruption = running?.interruption ?? createInterruption()
     const app = api.appFor({ emit, interruption, settings })
     const { concerns = () => {}, cancelled = NEVER } = running ?? {}
-    const result = await endpoint.run({ app, api, params, query, body, concerns, cancelled })
-    if (host.checkAnswers) check(endpoint.answer, result, 'body')
+    const result = await endpoint.run({ app, api, params, query, body, header, concerns, cancelled })
+    if (host.checkAnswers && !(result instanceof Streamed)) {
+      check(endpoint.answer, result instanceof JsonText ? JSON.parse(result.text) : result, 'body')
+    }
     const planned = typeof result === 'object' && result !== null && 'dryRun' in result && result.dryRun === true
     const status = planned ? 200 : (endpoint.status ?? 200)
     const location = status === 201 ? endpoint.location?.(result) : undefined
     return { status, headers: location === undefined ? {} : { Location: `/api/v1${location}` }, body: result }
   } catch (error) {
     return withOperation(failureOf(error, host.logOf), api)
+  } finally {
+    if (endpoint.method !== 'get') api.live.changed()
   }
 }
 

@@ -6,9 +6,11 @@ import type { LogEntry } from '../core/status.ts'
 import { copy } from '../workspace/copy.ts'
 import { exec } from '../workspace/inside.ts'
 import { readHookLogs, readLogs } from '../workspace/logs.ts'
+import { Streamed } from './answers.ts'
 import { collecting } from './collect.ts'
 import { checkedRepo } from './context.ts'
 import { type Endpoint, endpoint } from './endpoint.ts'
+import { logsStream } from './logs-stream.ts'
 import { workspaceOf } from './routes-workspaces.ts'
 import { DRY_RUN, flag, idParams, REPO, scopedQuery, text, variables } from './schemas.ts'
 import { logEntrySchema, serviceSchema } from './status-schemas.ts'
@@ -90,7 +92,8 @@ const showLogs = endpoint({
   path: '/workspaces/{id}/logs',
   operationId: 'getLogs',
   tag: 'inside',
-  summary: 'Show the last lines that a workspace logged',
+  summary: 'Show the last lines that a workspace logged, or follow them',
+  description: 'With `follow=true` the answer is text that goes on until the client goes, or nothing more can come.',
   verbs: ['logs'],
   params: idParams,
   query: z.strictObject({
@@ -108,7 +111,9 @@ const showLogs = endpoint({
       }),
     since: text('Only what was said since: `10m`, or a time', 40).optional(),
     hooks: flag('What hooks have said instead'),
+    follow: flag('Go on with what is logged from now on'),
   }),
+  media: ['application/json', 'application/x-ndjson'],
   answer: z
     .object({
       logs: z.array(logEntrySchema),
@@ -121,6 +126,10 @@ const showLogs = endpoint({
     const tail = query.tail ?? String(DEFAULT_TAIL)
     if (query.hooks === true) return { logs: await readHookLogs(app, record, tail), truncated: false }
     const services = query.service === undefined ? [] : [query.service]
+    if (query.follow === true) {
+      const entries = await readLogs(app, record, { services, follow: true, tail, since: query.since })
+      return new Streamed('application/x-ndjson', logsStream(entries))
+    }
     return collectLogs(await readLogs(app, record, { services, follow: false, tail, since: query.since }))
   },
 })

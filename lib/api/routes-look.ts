@@ -26,6 +26,7 @@ const list = endpoint({
   answer: z.object({ workspaces: z.array(workspaceSchema) }).openapi('Workspaces'),
   run: async ({ app, api, query }) => {
     const repo = query.repo === undefined ? undefined : (await findRepo(app, await checkedRepo(app, query.repo))).root
+    if (query.dirty !== true && query.size !== true) return api.live.listText(repo)
     const workspaces = await api.snapshot.list({ repo, dirty: query.dirty === true, size: query.size === true })
     return { workspaces }
   },

@@ -15,15 +15,19 @@ import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { ownIdentity } from '../system/process.ts'
 import { restrict, writeCrashLog } from '../system/store.ts'
+import { requireWorkspace } from '../workspace/find.ts'
 import { createApi } from './api.ts'
 import type { Door, Entrance } from './checks.ts'
 import { isAnswering } from './client.ts'
 import { type ApiContext, createContext } from './context.ts'
+import { failureOf } from './failure.ts'
 import { createListener, type Listener } from './listener.ts'
+import type { Live } from './live.ts'
 import { findServer, noteFile, requirePrivateFolder, socketPath, writeNote } from './places.ts'
 import { createRequestLog } from './request-log.ts'
 import { createThrottle } from './throttle.ts'
 import { createTokenCheck } from './token.ts'
+import { createUpgrade } from './upgrade.ts'
 
 /** For operations that are interrupted to undo what they began. */
 const UNDO_PATIENCE_MS = 90_000
@@ -67,7 +71,7 @@ export function serve(options: ServeOptions): Promise<Serving> {
 }
 
 async function start(options: ServeOptions): Promise<Serving> {
-  const { home, env, services = [] } = options
+  const { home, env } = options
   const socket = socketPath(home, env)
   await requirePrivateFolder(socket)
   await requireAlone(home, socket)
@@ -75,10 +79,19 @@ async function start(options: ServeOptions): Promise<Serving> {
   const log = createRequestLog(join(home.logs, 'serve.log'))
   const logOf = (error: unknown) => writeCrashLog(home.logs, error)
   const api = createApi(context, { logOf })
+  const sockets = createUpgrade({
+    find: async (reference) => {
+      const app = context.appFor()
+      return { app, record: await requireWorkspace(app, reference) }
+    },
+    refusalOf: (error) => failureOf(error, logOf),
+  })
+  const upgrade = options.upgrade ?? sockets.handle
+  const services = [liveService(context.live), closing('exec', sockets.close), ...(options.services ?? [])]
   const token = await createTokenCheck(home)
   const door: Door = { throttle: createThrottle(), isToken: token.isToken }
   const listen = (entrance: Entrance, where: object) =>
-    createListener({ entrance, where, api, door, refresh: token.refresh, log, logOf, upgrade: options.upgrade })
+    createListener({ entrance, where, api, door, refresh: token.refresh, log, logOf, upgrade })
   const listeners = [await listen({ kind: 'unix' }, { path: socket })]
   try {
     await restrict(socket, 0o600)
@@ -91,6 +104,14 @@ async function start(options: ServeOptions): Promise<Serving> {
     for (const listener of listeners) await listener.close(0)
     throw error
   }
+}
+
+function liveService(live: Live): Service {
+  return { name: 'live', start: ({ operations }) => live.start(operations), stop: live.stop }
+}
+
+function closing(name: string, stop: () => Promise<void>): Service {
+  return { name, start: async () => {}, stop }
 }
 
 /** What is left of a server that was killed is taken away. */

@@ -57,6 +57,40 @@ export interface Captured {
   readonly output: string
 }
 
+export interface StreamRequest extends ExecRequest {
+  /** Size of the terminal inside; only with `tty`. */
+  readonly size?: TerminalSize
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
+}
+
+/** A command that runs inside, on streams that the caller has in hand. */
+export interface Stream {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /** From then on it can be written to and read: a terminal is as it should be. */
+  readonly ready: Promise<void>
+  /** Its exit code once all output was read; null when the connection failed. */
+  readonly ended: Promise<number | null>
+  /** To the command inside and what it started. */
+  signal(signal: NodeJS.Signals): Promise<void>
+  resize(size: TerminalSize): Promise<void>
+  /** Ends it inside, then here: the one who wanted its output is gone. */
+  end(): Promise<void>
+}
+
+/** What a backend tells while it is watched. */
+export interface Watcher {
+  /** Something of this instance's workspaces is not as it was. */
+  readonly onChange: () => void
+  /** It can be asked (null), or cannot, and why. Told at first and whenever that changes. */
+  readonly onReach: (trouble: string | null) => void
+}
+
 /** A command inside, on streams of the caller's. */
 export interface Session {
   /** Closed already unless it was asked for. */
@@ -202,6 +236,10 @@ export interface Backend {
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /** Runs a command on the caller's stdin, stdout and stderr; returns its exit code, null when the connection failed. */
   exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null>
+  /** Starts a command on streams of the caller's. @throws {NexusError} INVALID_ARGUMENT */
+  stream(record: WorkspaceRecord, request: StreamRequest): Stream
+  /** Tells of changes that others make until `signal` is aborted; absent where all is in files of the home. */
+  watch?(watcher: Watcher, signal: AbortSignal): Promise<void>
   /**
    * Runs a command inside and returns what it printed; ends it after the time limit.
    * @throws {NexusError} TIMEOUT; CONTAINER_ERROR when the connection failed

@@ -63,6 +63,8 @@ export interface BeginOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Its stdin is a pipe of ours; else it is closed. */
   readonly input?: boolean
+  /** It ends with us, however we end; only without `input`. */
+  readonly endsWithUs?: boolean
 }
 
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */

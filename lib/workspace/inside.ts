@@ -1,5 +1,11 @@
 /** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
-import { type ExecRequest, requireCapability, type ShellRequest } from '../backends/backend.ts'
+import {
+  type ExecRequest,
+  requireCapability,
+  type ShellRequest,
+  type Stream,
+  type StreamRequest,
+} from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteEnd, noteUse } from '../door/activity.ts'
@@ -11,13 +17,35 @@ import { repaired, requireThere } from './repaired.ts'
  * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
  */
 export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
-  if (request.argv.length === 0) {
-    throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
-      hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
-    })
-  }
+  requireCommand(found, request)
   const { record, backend } = await goInside(app, found)
-  const code = await backend.exec(record, request)
+  return afterwards(app, record, await backend.exec(record, request))
+}
+
+/**
+ * The same on streams that the caller reads and writes; `ended` throws what `exec` throws at the end.
+ * @throws {NexusError} as `exec` does before the command runs
+ */
+export async function stream(
+  app: App,
+  found: WorkspaceRecord,
+  request: StreamRequest,
+): Promise<Omit<Stream, 'ended'> & { readonly ended: Promise<number> }> {
+  requireCommand(found, request)
+  const { record, backend } = await goInside(app, found)
+  const running = backend.stream(record, request)
+  return { ...running, ended: running.ended.then((code) => afterwards(app, record, code)) }
+}
+
+function requireCommand(found: WorkspaceRecord, { argv }: ExecRequest): void {
+  if (argv.length > 0) return
+  throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
+    hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
+  })
+}
+
+/** What is to be done when a command inside has ended, or could not be reached any more (null). */
+async function afterwards(app: App, record: WorkspaceRecord, code: number | null): Promise<number> {
   noteEnd(app.home, record.id)
   if (code === null) {
     await requireRunning(app, record)

@@ -7,6 +7,7 @@ import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from './options.ts'
 import { API } from './table-api.ts'
 import { BY_HAND } from './table-by-hand.ts'
 import { CARE } from './table-care.ts'
+import { EVENTS } from './table-events.ts'
 import { GIT } from './table-git.ts'
 import { INSIDE } from './table-inside.ts'
 import { KEYS } from './table-keys.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...LIFECYCLE,
   ...TRASH,
   ...BY_HAND,
+  ...EVENTS,
   {
     name: 'list',
     aliases: ['ls'],

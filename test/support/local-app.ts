@@ -89,6 +89,9 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
     dismantle: async ({ id }) => void running.delete(id),
     isReachable: async () => false,
     exec: unused,
+    stream: () => {
+      throw new Error('this backend has no inside')
+    },
     capture: unused,
     begin: () => {
       throw new Error('this backend has no inside')

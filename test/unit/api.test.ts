@@ -332,14 +332,14 @@ suite('the OpenAPI document', (test) => {
     assert.match(document.openapi, /^3\.1/)
     const ids = ENDPOINTS.map(({ operationId }) => operationId)
     assert.equal(ids, [...new Set(ids)])
-    for (const { operationId, answer, path, method, status = 200 } of ENDPOINTS) {
+    for (const { operationId, answer, path, method, status = 200, media = ['application/json'] } of ENDPOINTS) {
       assert.ok(Object.hasOwn(EXAMPLES, operationId), `no example of ${operationId}`)
       const { error } = answer.safeParse(EXAMPLES[operationId])
       assert.is(error, undefined, `${operationId}: ${error?.message}`)
       const documented = document.paths[path][method]
       assert.is(documented.operationId, operationId)
       assert.ok(documented.summary.length > 10, operationId)
-      assert.equal(documented.responses[status].content['application/json'].example, EXAMPLES[operationId])
+      assert.equal(documented.responses[status].content[media[0] ?? ''].example, EXAMPLES[operationId])
     }
     assert.equal(Object.keys(EXAMPLES).sort(), [...ids].sort())
   })

@@ -32,6 +32,7 @@ import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { readStarted, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
+import { createStreams } from './stream.ts'
 import { hasProjectFiles, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
@@ -218,6 +219,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     isReachable: async (record) =>
       hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
     exec: sessions.exec,
+    stream: createStreams(context, doors).stream,
+    watch: async (watcher, signal) => {
+      const { watchEngine } = await import('../../tools/docker-events.ts')
+      return watchEngine(context.runner, docker, `dev.nexus.instance=${context.instance}`, watcher, signal)
+    },
     capture: sessions.capture,
     begin: sessions.begin,
     forward: sessions.forward,

@@ -29,7 +29,7 @@ import type { createDoors } from './door.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
-const SSH_FAILURE = 255
+export const SSH_FAILURE = 255
 /** Of what a command says that is captured: from its beginning, and as much from its end. */
 const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
@@ -136,7 +136,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
 
   /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
-    const script = `for p in /proc/[0-9]*; do grep -qzx NEXUS_WS_EXEC=${token} "$p/environ" && kill -s ${signal.slice(3)} "\${p#/proc/}"; done 2>/dev/null; true`
+    const script = signalScript(token, signal)
     const door = doors.doorOf(record)
     await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, script], { okCodes: 'any', timeoutMs: 10_000 })
   }
@@ -162,13 +162,24 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   return { exec, capture, begin, forward, shell }
 }
 
+/** Shell text: the process of the folder `$p` belongs to the command with this token. */
+export function isWithToken(token: string): string {
+  return `grep -qzx NEXUS_WS_EXEC=${token} "$p/environ"`
+}
+
+export function signalScript(token: string, signal: NodeJS.Signals): string {
+  const kill = `kill -s ${signal.slice(3)} "\${p#/proc/}"`
+  return `for p in /proc/[0-9]*; do ${isWithToken(token)} && ${kill}; done 2>/dev/null; true`
+}
+
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, token: string): string {
   const cwd = request.cwd ?? record.worktree ?? '/'
   const exports = Object.entries(request.env).map(([name, value]) => `export ${name}=${quoteWord(value)}; `)
   const words = request.argv.map(quoteWord).join(' ')
   const streams = request.tty ? '' : ' 2>&3 3>&-'
-  const quiet = request.tty ? '' : 'exec 3>&2 2>/dev/null; '
+  // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
+  const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
   const line = `cd ${quoteWord(cwd)} || exit 125; ${exports.join('')}${quiet}NEXUS_WS_EXEC=${token} ${words}${streams}; exit $?`
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(

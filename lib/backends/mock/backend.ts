@@ -70,6 +70,23 @@ export function createMockBackend(context: BackendContext): Backend {
       const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
       return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record.id), env }))
     },
+    stream: (record, { argv, cwd, env }) => {
+      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
+      const child = context.runner.begin(argv, { cwd: cwd ?? folderOf(record.id), env: variables, input: true })
+      const { stdin, stdout, stderr } = child
+      if (stdin === null) throw new Error('its stdin was asked for')
+      stdin.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
+      return {
+        stdin,
+        stdout,
+        stderr,
+        ready: Promise.resolve(),
+        ended: orNotFound(child.ended),
+        signal: async (signal) => child.kill(signal),
+        resize: async () => {},
+        end: async () => child.kill('SIGKILL'),
+      }
+    },
     capture: async (record, { argv, cwd, env, ...limits }) => {
       const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
       const options = { cwd: cwd ?? folderOf(record.id), env: variables, ...limits, okCodes: 'any' as const }

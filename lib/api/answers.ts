@@ -1,0 +1,19 @@
+/** Answers that are not data to be made into JSON: a text that is JSON already, and a stream that goes on. */
+
+/** JSON made before, for an answer that many get. */
+export class JsonText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** Goes on until it ends by itself or the client goes; nothing is made before the client has taken what was. */
+export class Streamed {
+  readonly contentType: string
+  readonly body: ReadableStream<Uint8Array>
+  constructor(contentType: string, body: ReadableStream<Uint8Array>) {
+    this.contentType = contentType
+    this.body = body
+  }
+}

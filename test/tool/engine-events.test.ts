@@ -1,0 +1,49 @@
+/** The watch over an engine that goes away and comes back, with a stand-in for the docker CLI that does as a file says. */
+import { chmod, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterruption } from '../../lib/core/interruption.ts'
+import { createRunner } from '../../lib/system/exec.ts'
+import { createDocker } from '../../lib/tools/docker.ts'
+import { watchEngine } from '../../lib/tools/docker-events.ts'
+import { eventually } from '../support/eventually.ts'
+import { assert, suite } from '../support/suite.ts'
+import { tempDir } from '../support/temp.ts'
+
+/** Answers while the file `up` is there; the follower ends when it is not, and tells each change of `events`. */
+const STAND_IN = `#!/bin/bash
+cd "$(dirname "$0")"
+case "$1" in
+  info) if [ -e up ]; then printf '26.1\\t[]\\n'; else echo 'Cannot connect to the Docker daemon' >&2; exit 1; fi ;;
+  events) echo "$$" >> followers; tail -n +1 -F events 2>/dev/null & while [ -e up ]; do sleep 0.02; done; kill %1; exit 1 ;;
+esac
+`
+
+suite('engine events', (test) => {
+  test('told once that it is gone and once that it is back, with new followers; nothing is left at the end', async () => {
+    await using dir = await tempDir()
+    const file = (name: string) => join(dir.path, name)
+    await writeFile(file('docker'), STAND_IN)
+    await chmod(file('docker'), 0o755)
+    await writeFile(file('up'), '')
+    const env = { ...process.env, PATH: `${dir.path}:${process.env.PATH}` }
+    const runner = createRunner(() => {}, env, createInterruption())
+    const reach: (string | null)[] = []
+    let changes = 0
+    const ending = new AbortController()
+    const watcher = { onChange: () => void changes++, onReach: (trouble: string | null) => void reach.push(trouble) }
+    const watching = watchEngine(runner, createDocker(runner, env), 'a=b', watcher, ending.signal)
+    await eventually(() => reach.length === 1)
+    await writeFile(file('events'), 'start\n')
+    await eventually(() => changes === 1)
+    await rm(file('up'))
+    await eventually(() => reach.length === 2)
+    await writeFile(file('up'), '')
+    await eventually(() => reach.length === 3)
+    assert.is(reach[0], null)
+    assert.match(reach[1] ?? '', /Docker/)
+    assert.is(reach[2], null)
+    await eventually(() => changes > 1)
+    ending.abort()
+    await watching
+  })
+})
