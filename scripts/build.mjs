@@ -146,6 +146,8 @@ async function writeCodeCache(dist) {
     nexus('up', 'tour', '--backend', 'mock')
     nexus('create', 'tour-docker', '--no-start')
     nexus('list')
+    nexus('pause', 'tour')
+    nexus('wake', 'tour')
     nexus('delete', 'tour-docker', '--force')
     await serveOnce(dist, { ...env, NEXUS_CODE_CACHE: join(dist, 'serve.cjs.cache') })
   } finally {

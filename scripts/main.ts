@@ -60,7 +60,8 @@ async function call(
   version: string,
 ): Promise<number> {
   const interruption = createInterruption()
-  const release = command.passesSignals === true ? () => {} : onSignals(process, interruption.abort)
+  const release =
+    command.passesSignals === true ? () => {} : onSignals(process, command.endless === true, interruption.abort)
   try {
     const app = createApp({
       cwd: process.cwd(),
@@ -78,8 +79,8 @@ async function call(
   }
 }
 
-/** The first signal interrupts and lets what was begun be undone; the second ends at once. */
-function onSignals(process: CliProcess, abort: (reason: Error) => void): () => void {
+/** The first signal interrupts and lets what was begun be undone; the second ends at once. For what has no other end it is no interruption. */
+function onSignals(process: CliProcess, isEnd: boolean, abort: (reason: Error) => void): () => void {
   let seen = false
   const listener = (signal: NodeJS.Signals) => {
     const reason = new Interrupted(signal as (typeof SIGNALS)[number])
@@ -88,7 +89,7 @@ function onSignals(process: CliProcess, abort: (reason: Error) => void): () => v
       globalThis.process.exit(reason.exitCode)
     }
     seen = true
-    process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
+    if (!isEnd) process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
     abort(reason)
   }
   for (const signal of SIGNALS) process.on(signal, listener)

@@ -3,7 +3,8 @@
  * long is ended inside the workspace first, as ending the connection alone would let it run on there.
  */
 import { Interrupted, NexusError } from '../core/errors.ts'
-import type { Interruption } from '../core/interruption.ts'
+import { createInterruption, type Interruption } from '../core/interruption.ts'
+import { createRunner } from '../system/exec.ts'
 import type { App } from '../workspace/app.ts'
 import type { ApiContext } from './context.ts'
 import type { Settings } from './endpoint.ts'
@@ -33,6 +34,9 @@ export interface CollectOptions {
 /** An app whose attached command is collected. */
 export function collecting(options: CollectOptions): { readonly app: App; said(): Said } {
   const { api, interruption, settings, timeoutMs, cancelled, input } = options
+  // ended alone, as what signals the command inside has to get there still
+  const own = createInterruption()
+  const runner = createRunner(options.app.emit, api.env, own)
   let said: Said = { stdout: '', stderr: '', truncated: false }
   const app: App = api.appFor({
     emit: options.app.emit,
@@ -40,9 +44,9 @@ export function collecting(options: CollectOptions): { readonly app: App; said()
     ...(settings === undefined ? {} : { settings }),
     attach: async (argv, { cwd, env, onSignal } = {}) => {
       if (cancelled.aborted) throw new Interrupted('SIGINT')
-      const watch = watchOver({ timeoutMs, cancelled, interruption, signal: onSignal })
+      const watch = watchOver({ timeoutMs, cancelled, interruption: own, signal: onSignal })
       try {
-        const result = await app.runner.run(argv, {
+        const result = await runner.run(argv, {
           ...(cwd === undefined ? {} : { cwd }),
           ...(input === undefined ? {} : { input }),
           env: { LC_ALL: app.env.LC_ALL, ...env },

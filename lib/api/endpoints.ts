@@ -7,6 +7,7 @@ import { EVENTS } from './routes-events.ts'
 import { INSIDE } from './routes-inside.ts'
 import { LOOK } from './routes-look.ts'
 import { OPERATIONS } from './routes-operations.ts'
+import { RUN } from './routes-run.ts'
 import { NETWORK, SETTINGS } from './routes-settings.ts'
 import { WORK } from './routes-work.ts'
 import { WORKSPACES } from './routes-workspaces.ts'
@@ -16,6 +17,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...WORKSPACES,
   ...BY_HAND,
   ...INSIDE,
+  ...RUN,
   ...DOORS,
   ...WORK,
   ...NETWORK,

@@ -191,6 +191,9 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     truncated: false,
   },
   listServices: { services: [SERVICE] },
+  execInWorkspaces: {
+    results: [{ ...ID, repo: PLACE.repo, state: 'running', ...SAID, why: null, ms: 120 }],
+  },
   runOnce: { ...SAID, kept: null },
   getDiff: REVIEW,
   getLog: { workspace: ID.name, branch: PLACE.branch, base: REVIEW.base, commits: [COMMIT] },

@@ -1,4 +1,4 @@
-/** Endpoints that go inside a workspace: commands, logs, services, throw-away runs. */
+/** Endpoints that go inside a workspace: commands, logs, services. */
 import { z } from '@hono/zod-openapi'
 import { NexusError } from '../core/errors.ts'
 import { createInterruption } from '../core/interruption.ts'
@@ -6,36 +6,35 @@ import type { LogEntry } from '../core/status.ts'
 import { copy } from '../workspace/copy.ts'
 import { exec } from '../workspace/inside.ts'
 import { readHookLogs, readLogs } from '../workspace/logs.ts'
-import { runOnce } from '../workspace/run.ts'
 import { Streamed } from './answers.ts'
 import { collecting } from './collect.ts'
-import { checkedRepo, chooseRepository } from './context.ts'
+import { checkedRepo } from './context.ts'
 import { type Endpoint, endpoint } from './endpoint.ts'
 import { logsStream } from './logs-stream.ts'
 import { workspaceOf } from './routes-workspaces.ts'
-import { DRY_RUN, flag, idParams, NO_HOOKS, REPO, scopedQuery, text, variables } from './schemas.ts'
+import { DRY_RUN, flag, idParams, REPO, scopedQuery, text, variables } from './schemas.ts'
 import { logEntrySchema, serviceSchema } from './status-schemas.ts'
 
-const DEFAULT_TIMEOUT_S = 600
+export const DEFAULT_TIMEOUT_S = 600
 const TIMEOUT_MAX_S = 24 * 60 * 60
 /** Characters of one answer. */
 const LOGS_MAX = 4 * 1024 * 1024
 const DEFAULT_TAIL = 1_000
 
-const argv = z
+export const argv = z
   .array(z.string().max(100_000))
   .min(1)
   .max(1_000)
   .openapi({ description: 'The command and its arguments; no shell reads them' })
 
-const timeoutSeconds = z
+export const timeoutSeconds = z
   .int()
   .min(1)
   .max(TIMEOUT_MAX_S)
   .optional()
   .openapi({ description: `It is ended after so long; default ${DEFAULT_TIMEOUT_S}` })
 
-const said = {
+export const said = {
   exitCode: z.int(),
   stdout: z.string(),
   stderr: z.string(),
@@ -224,62 +223,4 @@ function requireAbsolute(place: string): void {
   )
 }
 
-const runOnceIn = endpoint({
-  method: 'post',
-  path: '/run',
-  operationId: 'runOnce',
-  tag: 'inside',
-  summary: 'Run a command in a throw-away workspace, as CI does; everything is removed afterwards',
-  verbs: ['run'],
-  body: z
-    .strictObject({
-      command: argv,
-      repo: REPO,
-      name: text('Name of the workspace; default: run- and eight letters', 200).optional(),
-      from: text('Of this commit or branch instead of HEAD', 1_000).optional(),
-      env: variables('Variables for it'),
-      artifacts: z.array(text('A path in the worktree')).max(100).optional(),
-      folder: z
-        .string()
-        .regex(/^\//)
-        .max(4_096)
-        .optional()
-        .openapi({ description: 'Absolute folder that artifacts are copied to' }),
-      keepOnFailure: z.boolean().optional(),
-      imageCache: text('Folder or registry that keeps images and built layers between machines').optional(),
-      noHooks: NO_HOOKS,
-      approve: z.array(text('A hash', 200)).max(100).optional(),
-      timeoutSeconds,
-    })
-    .openapi('Run', { example: { command: ['make', 'test'], from: 'main' } }),
-  settings: ({ approve, noHooks }) => ({
-    flags: approve === undefined ? {} : { 'trust.approve': approve.join(',') },
-    names: { 'trust.approve': 'approve' },
-    noHooks: noHooks === true,
-  }),
-  answer: z.object({ ...said, kept: z.object({ id: z.string(), name: z.string() }).nullable() }).openapi('RunResult'),
-  run: async ({ api, app, cancelled, body }) => {
-    const { command, repo, name, from, env = {}, artifacts = [], folder, keepOnFailure = false, imageCache } = body
-    if (artifacts.length > 0 && folder === undefined) {
-      throw new NexusError(
-        'INVALID_ARGUMENT',
-        'The field folder is needed: it says where the artifacts are copied to.',
-        {
-          hint: 'To have them in the current folder, use `nexus run --artifact <path> -- <command>`',
-        },
-      )
-    }
-    const timeoutMs = (body.timeoutSeconds ?? DEFAULT_TIMEOUT_S) * 1_000
-    const settings = { flags: app.flags ?? {}, names: app.flagNames ?? {}, noHooks: app.noHooks === true }
-    const collected = collecting({ api, app, interruption: app.interruption, settings, timeoutMs, cancelled })
-    const { exitCode, kept } = await runOnce(collected.app, {
-      ...{ argv: command, name, from, artifacts, keepOnFailure, imageCache, self: api.program },
-      repo: await chooseRepository(api, app, repo),
-      env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
-      folder: folder ?? '/',
-    })
-    return { exitCode, ...collected.said(), kept: kept && { id: kept.id, name: kept.name } }
-  },
-})
-
-export const INSIDE: readonly Endpoint[] = [run, showLogs, services, copyFiles, runOnceIn]
+export const INSIDE: readonly Endpoint[] = [run, showLogs, services, copyFiles]

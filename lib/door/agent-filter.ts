@@ -42,6 +42,8 @@ const SIGN_TIMEOUT_MS = 5 * 60_000
 const ANSWER_TIMEOUT_MS = 2_000
 /** Milliseconds from the first byte of a message to its last, and for an answer to be taken. */
 const MESSAGE_TIMEOUT_MS = 30_000
+/** For so long after it. */
+const SILENCE_MS = 5_000
 const CONNECTIONS_MAX = 64
 /** What ssh tells an agent about a connection, and the question which of that it knows. */
 const EXTENSIONS = new Set(['session-bind@openssh.com', 'query'])
@@ -50,12 +52,13 @@ const EXTENSIONS = new Set(['session-bind@openssh.com', 'query'])
 export async function hostAgentFilter(options: FilterOptions): Promise<AgentFilter> {
   const { socketPath, sharedPath } = options
   const open = new Set<Socket>()
+  const health = { silentUntil: 0 }
   const server = await listenAt(socketPath, (socket) => {
     if (open.size >= CONNECTIONS_MAX) return void socket.destroy()
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     socket.unref()
-    void serve(socket, options).finally(() => socket.destroy())
+    void serve(socket, options, health).finally(() => socket.destroy())
   })
   const path = await keepPath(socketPath, sharedPath ?? socketPath)
   return {
@@ -67,10 +70,15 @@ export async function hostAgentFilter(options: FilterOptions): Promise<AgentFilt
   }
 }
 
-async function serve(socket: Socket, { upstream, allowed }: FilterOptions): Promise<void> {
+/** An agent that did not answer a moment ago is not waited for again by everybody. */
+interface Health {
+  silentUntil: number
+}
+
+async function serve(socket: Socket, { upstream, allowed }: FilterOptions, health: Health): Promise<void> {
   const agent = createAgentClient(upstream)
   const cutter = createCutter()
-  const answer = createAnswers(agent, allowed)
+  const answer = createAnswers(agent, allowed, health)
   let timer: NodeJS.Timeout | undefined
   const limit = () => {
     timer = setTimeout(() => socket.destroy(), MESSAGE_TIMEOUT_MS).unref()
@@ -107,13 +115,19 @@ function taken(socket: Socket, answer: Buffer): Promise<void> {
 }
 
 /** What is said to each message; undefined to end the connection, because the agent did. */
-function createAnswers(agent: AgentClient, allowed: AllowedKeys | undefined) {
+function createAnswers(agent: AgentClient, allowed: AllowedKeys | undefined, health: Health) {
   /** Of keys allowed by their comment, which a request to sign does not tell. */
   const known = new Set<string>()
 
   async function list(): Promise<Buffer | undefined> {
+    const now = performance.now()
+    if (now < health.silentUntil) return undefined
     const answer = await agent.ask(Buffer.from([ASK.identities]), ANSWER_TIMEOUT_MS)
-    if (answer === undefined) return undefined
+    if (answer === undefined) {
+      const waited = performance.now() - now
+      if (waited >= ANSWER_TIMEOUT_MS) health.silentUntil = now + waited + SILENCE_MS
+      return undefined
+    }
     const all = parseIdentities(answer)
     if (all === undefined) return FAILURE
     const some = allowed === undefined ? all : all.filter((identity) => isAllowed(allowed, identity))

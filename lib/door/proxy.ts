@@ -12,8 +12,11 @@ import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } fro
 import { type DoorTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'
 
-/** A running workspace that takes longer than this to say hello may not be running: it is looked after beside the waiting. */
-const QUIET_MS = 150
+/**
+ * A running workspace that takes longer than this to say hello may not be running: it is looked after beside the waiting. Much longer than
+ * it takes, as a busy machine is slow and looking makes it busier.
+ */
+const QUIET_MS = 500
 /** For a connection that somebody will answer, be it late. */
 const LONG_PATIENCE_MS = 2_000
 /** A connection that came before the server inside is lost: short waits first, then patient ones. */
@@ -38,7 +41,7 @@ export interface ProxyOptions {
   /** A person sits at a terminal, as far as can be told. Asked when it matters. */
   readonly atTerminal: () => boolean
   /** Waited for before ssh says its first word: what it may look for then is there. */
-  readonly ready: Promise<unknown>
+  readonly ready?: Promise<unknown>
   /** Called when the connection stands. */
   readonly onConnected: () => void
   readonly waker: Waker

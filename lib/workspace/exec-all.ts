@@ -29,6 +29,8 @@ export interface ExecAllRequest {
   readonly env: Readonly<Record<string, string>>
   /** How many at a time. */
   readonly jobs: number
+  /** Ends all of them, as a signal would. */
+  readonly cancelled?: AbortSignal
   /** Called with what one says, null at the end of the stream; false when nobody reads any more. Without it, the output is kept. */
   readonly onOutput?: (index: number, stream: StreamName, chunk: Buffer | null) => Promise<boolean>
 }
@@ -67,6 +69,8 @@ export async function execAll(app: App, request: ExecAllRequest): Promise<ExecAl
   const waiting = ran.flatMap(({ state }, index) => (state === 'running' ? [index] : []))
   const crew = createCrew()
   const release = catchSignals(crew.onSignal)
+  const onCancel = () => crew.onSignal('SIGINT')
+  request.cancelled?.addEventListener('abort', onCancel, { once: true })
   const worker = async () => {
     for (let index = waiting.shift(); index !== undefined; index = waiting.shift()) {
       const one = ran[index]
@@ -78,6 +82,7 @@ export async function execAll(app: App, request: ExecAllRequest): Promise<ExecAl
     await Promise.all(Array.from({ length: request.jobs }, worker))
   } finally {
     release()
+    request.cancelled?.removeEventListener('abort', onCancel)
     crew.dismiss()
   }
   return { ran, interrupted: crew.interrupted() }

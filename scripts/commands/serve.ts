@@ -1,6 +1,7 @@
 /** serve: runs the server until it is interrupted. The only command that loads it; see scripts/build.mjs. */
 import { parsePort } from '../../lib/api/checks.ts'
 import { serve as listen } from '../../lib/api/server.ts'
+import { writeCrashLog } from '../../lib/system/store.ts'
 import type { Run } from './command.ts'
 
 export const serve: Run = async (call) => {
@@ -14,6 +15,8 @@ export const serve: Run = async (call) => {
   if (serving.port !== null) {
     tell(`serving at http://127.0.0.1:${serving.port}; \`nexus api token show\` prints the token for it`)
   }
+  // a bug beside one request is kept for whoever reports it, and ends nobody else's
+  process.on('unhandledRejection', (error) => writeCrashLog(home.logs, error))
   const { signal } = app.interruption
   await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
   const left = await serving.stop()

@@ -5,7 +5,7 @@ import { type Client, wake as wakeWorkspace } from '../../lib/workspace/wake.ts'
 import type { Run } from './command.ts'
 
 export const wake: Run = async (call) => {
-  const record = await requireWorkspace(call.app, call.args[0] ?? '')
+  const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
   const result = await wakeWorkspace(call.app, record, parseClient(call.value('client') ?? 'program'))
   return { data: { id: result.record.id, changed: result.changed }, text: '' }
 }

@@ -46,7 +46,7 @@ async function play(): Promise<void> {
   }
   assert.equal(
     checks.findings.filter(({ check }) => /^ssh/.test(check)).map(({ status }) => status),
-    ['ok', 'ok', 'ok'],
+    ['ok', 'ok', 'ok', 'ok'],
   )
 
   await scene.ok(['delete', 'demo', '--force', '--delete-branch'])

@@ -136,6 +136,12 @@ suite('the filter before the agent', (test) => {
     assert.equal([(await lookAtAgent(join(dir.path, 'mute'))).state, (await lookAtAgent('')).state], ['silent', 'none'])
     assert.match(agentTrouble(await lookAtAgent(join(dir.path, 'nothing')))?.text ?? '', /nobody listens/)
 
+    const mute = await hostAgentFilter({ socketPath: join(dir.path, 'f2'), upstream: join(dir.path, 'mute') })
+    const began = performance.now()
+    for (let i = 0; i < 4; i++) assert.is((await agent.add(['-l'], join(dir.path, 'f2'))).code, 1)
+    assert.ok(performance.now() - began < 4_000, 'each of them waited')
+    await mute.close()
+
     await using filter = await hosted(agent, dir.path)
     const idle = Array.from({ length: 80 }, () => connect(filter.socketPath))
     for (const socket of idle) socket.on('error', () => undefined)
