@@ -1,4 +1,4 @@
-// The long tests: `node scripts/torture.mjs [--only mock,engine,kill,many,storm] [--seed N] [--rounds N] [--seconds N] [--count N] [--cases TEXT]`
+// The long tests: `node scripts/torture.mjs [--only mock,engine,kill,many,storm,api,fuzz] [--seed N] [--rounds N] [--seconds N] [--count N] [--cases TEXT]`
 // Bundles test/torture/torture.ts and runs it in a fresh TMPDIR, with a clean environment. docs/reliability.md has its figures.
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'

@@ -9,10 +9,13 @@ import { join } from 'node:path'
 import { createUpgrade } from '../../lib/api/upgrade.ts'
 import { errorBody, NexusError } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
+import { masterArgs } from '../../lib/tools/ssh.ts'
 import { createApp } from '../../lib/workspace/app.ts'
 import { requireWorkspace } from '../../lib/workspace/find.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ExecOptions, type ExecStart, openExec } from '../support/exec-client.ts'
+import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 import { openDemo, type Scene } from './scene.ts'
 
@@ -64,6 +67,7 @@ suite('exec over WebSocket', (test) => {
     await checkTerminal(served)
     await checkGone(scene, served)
     await checkMemory(served)
+    await checkOverhead(scene, served)
     await checkRefusals(scene, served)
   }, 90_000)
 })
@@ -141,6 +145,29 @@ async function checkMemory(served: Served): Promise<void> {
   clearInterval(watch)
   const grown = Math.round((most - before) / MEGABYTE)
   assert.ok(grown < 80, `200 MB went through and memory grew by ${grown} MB`)
+}
+
+/** Beside the same over ssh and the same open connection, one after the other in turn. */
+async function checkOverhead(scene: Scene, served: Served): Promise<void> {
+  const { id, ports } = await served.record()
+  const home = homePaths(join(scene.home, '.nexus'))
+  const door = {
+    ...{ host: '127.0.0.1', user: 'nexus', identityFile: home.sshKey, hostKeyAlias: `nexus-${id}` },
+    port: ports.find(({ name }) => name === 'ssh')?.host ?? 0,
+    knownHosts: workspacePaths(home, id).knownHosts,
+    controlPath: join(home.run, `${id}.ssh`),
+  }
+  const ssh = ['ssh', ...masterArgs(door), '-T', '--', door.host, 'cd / && true']
+  const more: number[] = []
+  for (let n = 0; n < 21; n++) {
+    const began = performance.now()
+    assert.is((await runProcess(ssh)).code, 0)
+    const between = performance.now()
+    assert.is((await run(served, ['true'])).end?.code, 0)
+    more.push(performance.now() - between - (between - began))
+  }
+  const median = more.sort((a, b) => a - b)[10] ?? Number.NaN
+  assert.ok(median <= 30, `${median.toFixed(1)} ms more than over ssh`)
 }
 
 async function checkRefusals(scene: Scene, served: Served): Promise<void> {

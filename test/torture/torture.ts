@@ -18,13 +18,14 @@ import {
   STACK,
 } from '../support/failpoints.ts'
 import { tempDir } from '../support/temp.ts'
+import { fuzzLong, soakApi } from './api.ts'
 import { killRounds } from './kill.ts'
 import { createRandom } from './random.ts'
 import { createMany, storm } from './storm.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'mock,engine,kill,many,storm' },
+    only: { type: 'string', default: 'mock,engine,kill,many,storm,api,fuzz' },
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '300' },
@@ -119,6 +120,14 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
       const slowest = `${(slowestMs / 1_000).toFixed(1)} s`
       tell('storm', { seed, seconds: values.seconds, commands, slowest, codes: said.join(' ') }, broken)
     }),
+  api: async () => {
+    const { figures, failures: broken } = await soakApi(2 * Number(values.seconds))
+    tell('API, soak', figures, broken)
+  },
+  fuzz: async () => {
+    const { figures, failures: broken } = await fuzzLong(seed, Number(values.seconds))
+    tell('API, fuzzed', figures, broken)
+  },
 }
 
 for (const part of values.only.split(',')) {
