@@ -159,11 +159,6 @@ async function firstFrame(frames: ReturnType<typeof createFrames>, gone: Promise
 
 function parseStart(frame: Frame) {
   const { command: argv, cwd = null, env = {}, tty = false, columns, rows } = parse(Start, frame)
-  if ([...argv, cwd ?? '', ...Object.values(env)].some((text) => text.includes('\0'))) {
-    throw new NexusError('INVALID_ARGUMENT', 'A word of command, a value of env or cwd holds a NUL character.', {
-      hint: HINT,
-    })
-  }
   return { argv, cwd, env, tty, ...(tty ? { size: { columns: columns ?? 80, rows: rows ?? 24 } } : {}) }
 }
 

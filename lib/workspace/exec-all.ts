@@ -9,7 +9,7 @@ import { Interrupted, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord, WorkspaceState } from '../core/workspace.ts'
 import { catchSignals } from '../system/exec.ts'
 import type { App } from './app.ts'
-import { bringBackCommits, goInside } from './inside.ts'
+import { bringBackCommits, goInside, requireCommand } from './inside.ts'
 import { observeAll } from './observe.ts'
 
 export const STREAMS = ['stdout', 'stderr'] as const
@@ -56,11 +56,7 @@ export interface ExecAllOutcome {
 }
 
 export async function execAll(app: App, request: ExecAllRequest): Promise<ExecAllOutcome> {
-  if (request.argv.length === 0) {
-    throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
-      hint: 'To run one everywhere, use `nexus exec --all -- <command>`',
-    })
-  }
+  requireCommand(request, '--all')
   const seen = await observeAll(app, request.records)
   const ran: Ran[] = seen.map(({ record, state, reason }) => ({
     ...{ record, state, exitCode: null, ms: 0, stdout: '', stderr: '', cut: false },

@@ -17,7 +17,7 @@ import { repaired, requireThere } from './repaired.ts'
  * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
  */
 export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
-  requireCommand(found, request)
+  requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
   return afterwards(app, record, await backend.exec(record, request))
 }
@@ -31,17 +31,20 @@ export async function stream(
   found: WorkspaceRecord,
   request: StreamRequest,
 ): Promise<Omit<Stream, 'ended'> & { readonly ended: Promise<number> }> {
-  requireCommand(found, request)
+  requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
   const running = backend.stream(record, request)
   return { ...running, ended: running.ended.then((code) => afterwards(app, record, code)) }
 }
 
-function requireCommand(found: WorkspaceRecord, { argv }: ExecRequest): void {
-  if (argv.length > 0) return
-  throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', {
-    hint: `To run one, use \`nexus exec ${found.name} -- <command>\``,
-  })
+/** @throws {NexusError} INVALID_ARGUMENT for no command, and for what no program can be given */
+export function requireCommand({ argv, cwd, env }: Pick<ExecRequest, 'argv' | 'cwd' | 'env'>, name = '<name>'): void {
+  const hint = `To run one, use \`nexus exec ${name} -- <command>\``
+  if (argv.length === 0) throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', { hint })
+  if (argv[0] === '') throw new NexusError('INVALID_ARGUMENT', "The command to run is '', an empty word.", { hint })
+  const odd = [...argv, cwd ?? '', ...Object.values(env)].find((text) => text.includes('\0'))
+  if (odd === undefined) return
+  throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(odd.slice(0, 100))} holds a NUL character.`, { hint })
 }
 
 /** What is to be done when a command inside has ended, or could not be reached any more (null). */

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { startProcess } from '../scenario/scene.ts'
 import { eventually } from './eventually.ts'
 import { ensurePrograms } from './packages.ts'
@@ -65,14 +65,24 @@ export async function fuzzApi({ seed, examples, seconds, phases }: FuzzOptions):
     })
     const token = (await readFile(join(home.path, '.nexus', 'run', 'api.token'), 'utf8')).trim()
     const words = [
-      ...['--config-file', 'test/fuzz/schemathesis.toml', 'run', 'docs/openapi.json', '--url', `${url}/api/v1`],
+      ...[
+        '--config-file',
+        resolve('test/fuzz/schemathesis.toml'),
+        'run',
+        resolve('docs/openapi.json'),
+        '--url',
+        `${url}/api/v1`,
+      ],
       ...['-H', `Authorization: Bearer ${token}`, '--checks', 'all', '--phases', phases],
       ...['--seed', String(seed), '--generation-database', 'none'],
       ...['-n', String(examples), '--max-time', String(seconds), '--request-timeout', '30', '--continue-on-failure'],
       // an answer that goes on until one leaves
       ...['--exclude-operation-id', 'followEvents', '--no-color'],
     ]
-    const result = await runProcess([program, ...words], { timeoutMs: seconds * 1_000 + 60_000 })
+    const result = await runProcess([program, ...words], {
+      cwd: home.path,
+      timeoutMs: seconds * 1_000 + 60_000,
+    })
     const logs = join(home.path, '.nexus', 'logs')
     const crashes = (await readdir(logs)).filter((name) => name.startsWith('crash-'))
     const texts = crashes.map(async (name) => (await readFile(join(logs, name), 'utf8')).slice(0, 2_000))
