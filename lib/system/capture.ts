@@ -68,6 +68,8 @@ export async function runCaptured(
       ? { stdio: ['ignore', 'pipe', 'pipe'] }
       : { input: Readable.from([options.input]) }),
   })
+  // it ended, or closed its stdin, before all was written: its exit code says how it went
+  if (options.input !== undefined && options.input !== '') child.stdin.on('error', () => undefined)
   const ending = superviseGroup({
     pid: child.pid,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,

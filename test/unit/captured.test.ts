@@ -30,6 +30,13 @@ suite('what a command said', (test) => {
     for (const line of stdout.split('\n')) assert.match(line, /^(line \d+|\[what .*\]|)$/)
   })
 
+  test('a command that ends before it has read its input is no end of ours', async () => {
+    for (let i = 0; i < 5; i++) {
+      const { code } = await runner.run(['sh', '-c', 'exit 3'], { input: 'x'.repeat(4_000_000), okCodes: 'any' })
+      assert.is(code, 3)
+    }
+  })
+
   test('pieces that fit are all there, in their order', () => {
     const pieces = boundedPieces<string>(10)
     for (let i = 0; i < 5; i++) pieces.push(`${i}\n`)
