@@ -137,6 +137,7 @@ const CASES = [
     standing: true,
     beforeNexus: (b) => b.nexus('start', 'standing'),
     beforeFloor: (b) => b.floor('start.sh'),
+    afterAll: (b) => b.nexus('start', 'standing'),
   },
   ...SSH_CASES,
 ]

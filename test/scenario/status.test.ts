@@ -6,7 +6,8 @@ import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 import { LIMIT_MS, openDemo, type Scene, startProcess } from './scene.ts'
 
-const SAY = 'trap "exit 0" TERM; echo $$1 says hello; echo to stderr >&2; while :; do sleep 60 & wait; done'
+// the engine reads both streams at once: what comes too close together it may note in another order
+const SAY = 'trap "exit 0" TERM; echo $$1 says hello; sleep 0.2; echo to stderr >&2; while :; do sleep 60 & wait; done'
 const service = (name: string, check: string) => ({
   image: 'debian:bookworm-slim',
   command: ['bash', '-c', SAY, 'bash', name],
