@@ -137,7 +137,7 @@ const CASES = [
     standing: true,
     beforeNexus: (b) => b.nexus('start', 'standing'),
     beforeFloor: (b) => b.floor('start.sh'),
-    afterAll: (b) => b.nexus('start', 'standing'),
+    afterAll: (b) => Promise.all([b.nexus('start', 'standing'), b.floor('start.sh')]),
   },
   ...SSH_CASES,
 ]

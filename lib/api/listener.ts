@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_MS = 5_000
 const CHECK_EVERY_MS = 2_000
 const HEAD_MAX_BYTES = 16 * 1024
-const CONNECTIONS_MAX = 1_024
+const CONNECTIONS_MAX = 2_048
 
 export interface ListenerOptions {
   readonly entrance: Entrance

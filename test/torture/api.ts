@@ -3,7 +3,7 @@ import { headFor, idle, load, openLoadServer } from '../support/api-load.ts'
 import { fuzzApi } from '../support/schemathesis.ts'
 
 const LISTENERS = 50
-const IDLE = 900
+const IDLE = 1_000
 /** Memory and descriptors may end so far above where they were after the first minute; memory that was given back is no leak. */
 const DRIFT = 0.05
 const P99_MAX_MS = 20

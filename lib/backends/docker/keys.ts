@@ -20,8 +20,9 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
     const paths = workspacePaths(home, record.id)
     await Promise.all([makeFolder(paths.sshDir), makeFolder(home.sshDir)])
     const [hostKey] = await Promise.all([ensureHostKey(record, paths), ensureOwnKey()])
-    // its server runs as the user inside, who may be another than we are
-    if (record.isolation === 'agent') for (const path of [paths.sshDir, paths.hostKey]) await giveTo(path, record)
+    // its server reads them as the user inside, who may be another than we are; where it is that user's own, the host key too
+    await giveTo(paths.sshDir, record)
+    if (record.isolation === 'agent') await giveTo(paths.hostKey, record)
     return fingerprint(hostKey)
   }
 
