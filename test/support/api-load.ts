@@ -62,7 +62,11 @@ function ask(server: LoadServer, agent: Agent, path: string, due: number): Promi
       response.once('end', () => done({ status: response.statusCode ?? 0, ms: performance.now() - due }))
       response.once('error', fail)
     })
-    asked.once('error', fail)
+    asked.once('error', (error: NodeJS.ErrnoException) => {
+      // the server closed the connection, long idle, in the very moment in which it was used again: asked once more, as clients do
+      if (asked.reusedSocket && error.code === 'ECONNRESET') ask(server, agent, path, due).then(done, fail)
+      else fail(error)
+    })
     asked.end()
   })
 }
