@@ -8,7 +8,10 @@ const INSTALL_MS = 400_000
 /** Program -> Debian package. */
 export async function ensurePrograms(programs: Readonly<Record<string, string>>): Promise<void> {
   const missing = Object.entries(programs).flatMap(([program, name]) => (isInstalled(program) ? [] : [name]))
-  if (missing.length === 0) return
+  if (missing.length > 0) await installPackages(missing)
+}
+
+export async function installPackages(missing: readonly string[]): Promise<void> {
   const as = process.getuid?.() === 0 ? [] : ['sudo', '-n']
   const apt = async (...words: string[]) => {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }

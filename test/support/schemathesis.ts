@@ -9,7 +9,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { startProcess } from '../scenario/scene.ts'
 import { eventually } from './eventually.ts'
-import { ensurePrograms } from './packages.ts'
+import { ensurePrograms, installPackages } from './packages.ts'
 import { type ProcessResult, runProcess } from './process.ts'
 import { tempDir, tempRepo } from './temp.ts'
 
@@ -23,6 +23,8 @@ export async function ensureSchemathesis(): Promise<string> {
   const program = join(folder, 'bin', 'schemathesis')
   if (existsSync(join(folder, 'whole'))) return program
   await ensurePrograms({ python3: 'python3' })
+  // Debian has what venv brings pip in with in a package of its own
+  if ((await runProcess(['python3', '-c', 'import ensurepip'])).code !== 0) await installPackages(['python3-venv'])
   await mkdir(cache, { recursive: true })
   // put in place whole: two who need it at once do not get half of each other's
   const must = async (...argv: string[]) => {
