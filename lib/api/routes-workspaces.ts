@@ -87,23 +87,11 @@ const create = endpoint({
   },
 })
 
-const startIt = endpoint({
-  method: 'post',
-  path: '/workspaces/{id}/start',
-  operationId: 'startWorkspace',
-  tag: 'workspaces',
-  summary: 'Start a stopped or broken workspace; one that runs stays as it is',
-  verbs: ['start'],
-  params: idParams,
-  query: changeQuery,
-  body: z.strictObject({ noHooks: NO_HOOKS }),
-  settings: withoutHooks,
-  answer: changed,
-  run: async (asked) => {
-    const dryRun = asked.query.dryRun === true
-    return answerUp(asked.app, await start(asked.app, await workspaceOf(asked), { start: true, dryRun }), dryRun)
-  },
-})
+const startIt = change(
+  'start',
+  'Start a stopped or broken workspace; one that runs stays as it is',
+  (app, record, dryRun) => start(app, record, { start: true, dryRun }),
+)
 
 function withoutHooks(body: { noHooks?: boolean | undefined }) {
   return { flags: {}, names: {}, noHooks: body.noHooks === true }

@@ -46,6 +46,19 @@ export function requireEngine(seen: Seen): void {
   throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
 }
 
+/** For what needs a workspace that runs: that this one does not, and the command that changes it. */
+export function notRunning({ record, state, reason }: Pick<Seen, 'record' | 'state' | 'reason'>): NexusError {
+  const verb = state === 'paused' ? 'resume' : 'start'
+  return new NexusError(
+    'WORKSPACE_START_FAILED',
+    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
+    {
+      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
+      details: { state },
+    },
+  )
+}
+
 type View = ReadonlyMap<WorkspaceId, Observation> | Observation
 
 async function viewOf(app: App, name: string): Promise<View> {

@@ -7,7 +7,7 @@ import { NexusError } from '../core/errors.ts'
 import type { ProcessResource, ServiceLoad } from '../core/status.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
-import { observeOne } from './observe.ts'
+import { notRunning, observeOne } from './observe.ts'
 
 export interface WorkspaceLoad {
   readonly id: string
@@ -62,17 +62,8 @@ export async function topOne(app: App, record: WorkspaceRecord): Promise<Top> {
 }
 
 async function refuseStill(app: App, record: WorkspaceRecord): Promise<void> {
-  const { state, reason } = await observeOne(app, record)
-  if (state === 'running') return // it ended, or began, between the looks
-  const verb = state === 'paused' ? 'resume' : 'start'
-  throw new NexusError(
-    'WORKSPACE_START_FAILED',
-    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
-    {
-      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
-      details: { state },
-    },
-  )
+  const seen = await observeOne(app, record)
+  if (seen.state !== 'running') throw notRunning(seen) // else it ended, or began, between the looks
 }
 
 function sumUp({ id, name, repo }: WorkspaceRecord, services: readonly ServiceLoad[]): WorkspaceLoad {

@@ -9,7 +9,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../door/activity.ts'
 import type { App } from './app.ts'
 import { changeLocked } from './down.ts'
-import { observeOne } from './observe.ts'
+import { notRunning, observeOne, requireEngine } from './observe.ts'
 import { exclusively } from './operate.ts'
 import { requireThere } from './repaired.ts'
 import { projectOf, start, startThere, type UpResult } from './up.ts'
@@ -96,21 +96,11 @@ async function bringBack(app: App, record: WorkspaceRecord, runs: boolean): Prom
 
 /** For a verb of ours that goes in; `wanted` false: it only looks whether it can. */
 export async function ensureRunning(app: App, record: WorkspaceRecord, wanted: boolean): Promise<WorkspaceRecord> {
-  const { state, reason } = await observeOne(app, record)
-  if (state === 'running') return record
-  if (state === 'unknown') {
-    throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
-  }
+  const seen = await observeOne(app, record)
+  if (seen.state === 'running') return record
+  requireEngine(seen)
   if (wanted && (await isWanted(app, record))) return (await start(app, record, { dryRun: false, start: true })).record
-  const verb = state === 'paused' ? 'resume' : 'start'
-  throw new NexusError(
-    'WORKSPACE_START_FAILED',
-    `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
-    {
-      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
-      details: { state },
-    },
-  )
+  throw notRunning(seen)
 }
 
 async function isWanted(app: App, record: WorkspaceRecord): Promise<boolean> {
