@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
+import { httpGet } from '../support/projects.ts'
 import { assert, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
 import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
@@ -55,8 +56,7 @@ const portOf = (workspace: WorkspaceResource, name: string): number => {
   return port?.host ?? 0
 }
 
-const answer = (port: number) =>
-  eventually(async () => (await fetch(`http://127.0.0.1:${port}/`)).text(), { timeoutMs: 20_000, everyMs: 100 })
+const answer = (port: number) => eventually(() => httpGet(port), { timeoutMs: 20_000, everyMs: 100 })
 
 const container = async (scene: Scene, service: string, name: string) => {
   const filters = [`label=dev.nexus.repo=${scene.repo.path}`, `label=dev.nexus.name=${name}`]

@@ -10,6 +10,7 @@ import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
 import { BUILD_LIMIT_MS, requireTestImage } from '../support/images.ts'
 import { runProcess } from '../support/process.ts'
+import { httpGet } from '../support/projects.ts'
 import { assert, suite } from '../support/suite.ts'
 import { openWindow } from '../support/vscode-server.ts'
 import { LIMIT_MS, must, openScene, type Scene, startProcess } from './scene.ts'
@@ -239,16 +240,15 @@ async function serves(scene: Scene): Promise<void> {
   const port = await freePort()
   const server = startProcess(sshTo(scene, '-tt', '-L', `${port}:127.0.0.1:${SERVER_PORT}`, 'demo.nexus', run))
   try {
-    const get = async (path: string) => (await fetch(new URL(path, `http://127.0.0.1:${port}/`))).text()
-    const commit = await eventually(() => get('/version'), { timeoutMs: 20_000 }).catch(() => {
+    const commit = await eventually(() => httpGet(port, '/version'), { timeoutMs: 20_000 }).catch(() => {
       throw new Error(`the server does not answer: ${server.stderr()}`)
     })
     assert.match(commit, /^[0-9a-f]{40}$/)
-    const page = await get(`/?folder=${encodeURIComponent(worktree)}`)
+    const page = await httpGet(port, `/?folder=${encodeURIComponent(worktree)}`)
     assert.match(page, /id="vscode-workbench-web-configuration"/)
     assert.match(page, /&quot;codeServerVersion&quot;:&quot;4\.99\.4&quot;/)
     const script = /src="([^"]*workbench\.js)"/.exec(page)?.[1] ?? 'no script'
-    assert.match(await get(script), /vscode-remote/)
+    assert.match(await httpGet(port, script), /vscode-remote/)
     assert.equal(await openWindow(port, commit), { type: 'ok' })
     assert.is((await openWindow(port, commit.replace(/./g, '0'))).type, 'error', 'of another version')
   } finally {

@@ -7,6 +7,8 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { eventually } from '../support/eventually.ts'
 import { BUILD_LIMIT_MS, requireTestImage } from '../support/images.ts'
+import { runProcess } from '../support/process.ts'
+import { httpGet } from '../support/projects.ts'
 import { assert, suite } from '../support/suite.ts'
 import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 
@@ -163,12 +165,13 @@ async function startRegistry() {
   const labels = ['--label', 'dev.nexus.test=1']
   const id = (await must(['docker', 'run', '--detach', ...labels, '--publish', '127.0.0.1::5000', image])).trim()
   const published = (await must(['docker', 'port', id, '5000/tcp'])).trim()
-  const host = `localhost:${published.split(':').at(-1)}`
+  const port = Number(published.split(':').at(-1))
   const stop = async () => void (await must(['docker', 'rm', '--force', '--volumes', id]))
-  const answers = async () => (await fetch(`http://${host}/v2/`).catch(() => undefined))?.ok === true
-  await eventually(answers, { timeoutMs: LIMIT_MS }).catch(async (error) => {
+  await eventually(() => httpGet(port, '/v2/'), { timeoutMs: LIMIT_MS }).catch(async (error) => {
+    const { stdout, stderr } = await runProcess(['docker', 'logs', id])
     await stop()
-    throw error
+    throw new Error(`the registry does not answer: ${stdout}${stderr}`, { cause: error })
   })
-  return { host, [Symbol.asyncDispose]: stop }
+  // not `localhost`: on ::1 another may listen at the same port
+  return { host: `127.0.0.1:${port}`, [Symbol.asyncDispose]: stop }
 }

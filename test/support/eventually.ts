@@ -21,7 +21,7 @@ export async function eventually<T>(check: () => T | Promise<T>, options: Eventu
   let last: unknown
   do {
     try {
-      const value = await within(check, deadline - performance.now())
+      const value = await within(check, deadline - performance.now(), last)
       if (value !== false) return value
       last = undefined
     } catch (error) {
@@ -33,10 +33,13 @@ export async function eventually<T>(check: () => T | Promise<T>, options: Eventu
 }
 
 /** A look that hangs must not outlast the deadline. */
-async function within<T>(check: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+async function within<T>(check: () => T | Promise<T>, timeoutMs: number, last: unknown): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Error('the check itself did not end')), timeoutMs)
+    timer = setTimeout(
+      () => fail(new Error(`the check itself did not end${last === undefined ? '' : `; before: ${last}`}`)),
+      timeoutMs,
+    )
   })
   try {
     return await Promise.race([(async () => check())(), limit])

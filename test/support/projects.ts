@@ -116,7 +116,7 @@ export function httpPost(port: number, path: string, body: string): Promise<stri
 }
 
 async function request(port: number, path: string, options: RequestInit): Promise<string> {
-  const url = `http://127.0.0.1:${port}${path}`
+  const url = new URL(path, `http://127.0.0.1:${port}/`)
   const answer = await fetch(url, { ...options, signal: AbortSignal.timeout(ANSWER_MS) })
   const text = await answer.text()
   if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${text}`)

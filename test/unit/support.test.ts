@@ -31,6 +31,11 @@ suite('eventually', (test) => {
   test('does not wait for a check that hangs', async () => {
     const check = () => new Promise<void>(() => {})
     assert.match(await failureOf(() => eventually(check, { timeoutMs: 30 })), 'the check itself did not end')
+    const answers = [() => Promise.reject(new Error('still closed')), check]
+    assert.match(
+      await failureOf(() => eventually(() => answers.shift()?.(), { timeoutMs: 30, everyMs: 1 })),
+      'still closed',
+    )
   })
 })
 
