@@ -2,6 +2,7 @@
  * What a look at the health of the machine, of a backend or of our own state is made of: checks with a name, and what each
  * of them says. Types, and the one way to write them. Pure.
  */
+import { printable } from './errors.ts'
 
 export type FindingStatus = 'ok' | 'warning' | 'error'
 
@@ -52,12 +53,8 @@ export function failure(trouble: Trouble): Diagnosis {
   return { ...warning(trouble), status: 'error' }
 }
 
+/** Names of files and branches in it may come from inside a workspace, and must not command a terminal. */
 export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): Finding {
   const [said, reason, help] = [message, why, hint].map((text) => (text === undefined ? null : printable(text)))
   return { check, status, message: said ?? '', why: reason ?? null, hint: help ?? null, fixable: fix !== undefined }
-}
-
-/** Names of files and branches in it may come from inside a workspace, and must not command a terminal. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?')
 }

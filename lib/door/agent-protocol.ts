@@ -2,7 +2,7 @@
  * The messages that ssh agents are asked with, as far as a filter has to understand them (draft-miller-ssh-agent): frames of a length
  * and a type, lists of keys, and whose signature is asked for. Pure; every length that a peer tells is checked before it is used.
  */
-import { createHash } from 'node:crypto'
+import { keyFingerprint } from '../core/digest.ts'
 
 /** As OpenSSH has it. */
 export const FRAME_MAX = 256 * 1024
@@ -130,7 +130,7 @@ export function plainKey(blob: Buffer): Buffer {
 
 /** `SHA256:...` as `ssh-add -l` shows it, for a certificate too. */
 export function fingerprintOf(blob: Buffer): string {
-  return `SHA256:${createHash('sha256').update(plainKey(blob)).digest('base64').replace(/=+$/, '')}`
+  return keyFingerprint(plainKey(blob))
 }
 
 /** As `ssh-add -L` prints it. */

@@ -1,5 +1,5 @@
 /** Lines of public key files: which of them are plain keys, and what each is. Pure. */
-import { createHash } from 'node:crypto'
+import { keyFingerprint } from '../core/digest.ts'
 
 const KEY_TYPES = new Set([
   'ssh-ed25519',
@@ -38,7 +38,7 @@ export function parsePublicKeys(text: string): readonly string[] {
 /** `SHA256:...` as ssh-keygen -l prints it, of a public key line. */
 export function fingerprint(publicKey: string): string {
   const blob = publicKey.trim().split(' ')[1] ?? ''
-  return `SHA256:${createHash('sha256').update(Buffer.from(blob, 'base64')).digest('base64').replace(/=+$/, '')}`
+  return keyFingerprint(Buffer.from(blob, 'base64'))
 }
 
 export interface PublicKey {
