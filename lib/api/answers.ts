@@ -1,4 +1,10 @@
-/** Answers that are not data to be made into JSON: a text that is JSON already, and a stream that goes on. */
+/** What a request is answered with; its body may be other than data to be made into JSON: a text that is JSON already, or a stream that goes on. */
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: unknown
+}
 
 /** JSON made before, for an answer that many get. */
 export class JsonText {

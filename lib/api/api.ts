@@ -3,6 +3,7 @@
  * turns answers into JSON. Who may come in is decided before it, by `checks.ts`.
  */
 import { type Context, Hono } from 'hono'
+import type { Answer } from './answers.ts'
 import { JsonText, Streamed } from './answers.ts'
 import type { ApiContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -10,7 +11,7 @@ import { ENDPOINTS } from './endpoints.ts'
 import { failureOf, Refusal } from './failure.ts'
 import { createIdempotency } from './idempotency.ts'
 import { apiDocument } from './openapi.ts'
-import { type Answer, type Performing, perform } from './perform.ts'
+import { type Performing, perform } from './perform.ts'
 
 export const BASE = '/api/v1'
 

@@ -4,10 +4,9 @@
  */
 import { Interrupted, NexusError } from '../core/errors.ts'
 import { createInterruption, type Interruption } from '../core/interruption.ts'
-import { createRunner } from '../system/exec.ts'
+import { createRunner } from '../system/runner.ts'
 import type { App } from '../workspace/app.ts'
-import type { ApiContext } from './context.ts'
-import type { Settings } from './endpoint.ts'
+import type { ApiContext, Settings } from './context.ts'
 
 /** Of stdout and of stderr. */
 const KEPT_BYTES = 1024 * 1024

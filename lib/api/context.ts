@@ -12,7 +12,6 @@ import { findRepository, type Repository, requireRepository } from '../tools/rep
 import { type App, createApp } from '../workspace/app.ts'
 import { findRepo } from '../workspace/find.ts'
 import type { ListRequest } from '../workspace/list.ts'
-import type { Settings } from './endpoint.ts'
 import { createLive, type Live } from './live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
@@ -34,6 +33,15 @@ export interface ApiContext {
   readonly live: Live
   /** An app for one request. */
   appFor(options?: AppRequest): App
+}
+
+/** What a request gives in place of options that stand for configuration keys. */
+export interface Settings {
+  /** Dotted key -> text as on the command line. */
+  readonly flags: Readonly<Record<string, string>>
+  /** Dotted key -> field of the body. */
+  readonly names: Readonly<Record<string, string>>
+  readonly noHooks?: boolean
 }
 
 export interface AppRequest {

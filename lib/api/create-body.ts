@@ -1,7 +1,7 @@
 /** The body of a create: what the options of `nexus create` give, and which of them stand for configuration keys. Pure. */
 import { z } from '@hono/zod-openapi'
 import { GIVEN_MAX_LENGTH } from '../core/names.ts'
-import type { Settings } from './endpoint.ts'
+import type { Settings } from './context.ts'
 import { NO_HOOKS, REPO, text, variables } from './schemas.ts'
 
 const port = z.int().min(1).max(65535)

@@ -4,7 +4,7 @@
  */
 import { z } from '@hono/zod-openapi'
 import type { App } from '../workspace/app.ts'
-import type { ApiContext } from './context.ts'
+import type { ApiContext, Settings } from './context.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'delete'
 export type Tag =
@@ -68,14 +68,6 @@ export interface Spec<P extends Fields, Q extends Fields, B extends z.ZodType> e
   /** What the body gives in place of options that stand for configuration keys. */
   readonly settings?: (body: z.output<B>) => Settings
   readonly run: (asked: Asked<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>
-}
-
-export interface Settings {
-  /** Dotted key -> text as on the command line. */
-  readonly flags: Readonly<Record<string, string>>
-  /** Dotted key -> field of the body. */
-  readonly names: Readonly<Record<string, string>>
-  readonly noHooks?: boolean
 }
 
 /** A row without its types, as the tables hold it. */

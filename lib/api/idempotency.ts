@@ -3,8 +3,8 @@
  * the first still runs waits for it. Memory of the server only; after a restart the names of workspaces still guard.
  */
 import { sha256 } from '../core/digest.ts'
+import type { Answer } from './answers.ts'
 import { Refusal } from './failure.ts'
-import type { Answer } from './perform.ts'
 
 const KEPT_MS = 24 * 60 * 60_000
 const KEYS_MAX = 1_000

@@ -8,7 +8,6 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { type Door, type Entrance, headOf, requireAdmitted } from './checks.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
-import type { Upgrade } from './server.ts'
 
 /** Until the head of a request is here, and until all of it is. */
 const HEAD_TIMEOUT_MS = 10_000
@@ -17,6 +16,9 @@ const KEEP_ALIVE_MS = 5_000
 const CHECK_EVERY_MS = 2_000
 const HEAD_MAX_BYTES = 16 * 1024
 const CONNECTIONS_MAX = 2_048
+
+/** Takes over a connection that asks for another protocol, once it was let in; false when it is not for this one. */
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
 export interface ListenerOptions {
   readonly entrance: Entrance

@@ -4,19 +4,13 @@
  */
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
-import { JsonText, Streamed } from './answers.ts'
+import { type Answer, JsonText, Streamed } from './answers.ts'
 import { check, queryOf, readBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
 import type { Idempotency } from './idempotency.ts'
 import type { Outcome, Running } from './operations.ts'
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: unknown
-}
 
 export interface Performing {
   readonly api: ApiContext

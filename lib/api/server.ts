@@ -6,9 +6,7 @@
  */
 import { lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { timestamp } from '../core/time.ts'
@@ -21,7 +19,7 @@ import type { Door, Entrance } from './checks.ts'
 import { isAnswering } from './client.ts'
 import { type ApiContext, createContext } from './context.ts'
 import { failureOf } from './failure.ts'
-import { createListener, type Listener } from './listener.ts'
+import { createListener, type Listener, type Upgrade } from './listener.ts'
 import type { Live } from './live.ts'
 import { findServer, noteFile, requirePrivateFolder, socketPath, writeNote } from './places.ts'
 import { createRequestLog } from './request-log.ts'
@@ -40,9 +38,6 @@ export interface Service {
   start(context: ApiContext): Promise<void>
   stop(): Promise<void>
 }
-
-/** Takes over a connection that asks for another protocol, once it was let in; false when it is not for this one. */
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
 export interface ServeOptions {
   readonly home: HomePaths

@@ -40,6 +40,28 @@ export function layerProblems({ path, text }: SourceFile): readonly string[] {
     .map((target) => `imports ${target}`)
 }
 
+/** Files that import each other, types too, in a circle: `a.ts -> b.ts -> a.ts`. What is loaded late closes none. */
+export function importCircles(files: readonly SourceFile[]): readonly string[] {
+  const imports = new Map(files.map(({ path, text }) => [path, staticTargets(path, text)]))
+  const done = new Set<string>()
+  const circles: string[] = []
+  const walk = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path)
+    if (at >= 0) circles.push([...trail.slice(at), path].join(' -> '))
+    if (at >= 0 || done.has(path)) return
+    for (const target of imports.get(path) ?? []) walk(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of imports.keys()) walk(path, [])
+  return circles
+}
+
+function staticTargets(path: string, text: string): readonly string[] {
+  return listImports(text)
+    .filter(({ from, clause }) => from.startsWith('.') && clause !== '*')
+    .map(({ from }) => posix.join(posix.dirname(path), from))
+}
+
 function layerOf(path: string): string | undefined {
   return /^lib\/([^/]+)\//.exec(path)?.[1]
 }

@@ -2,7 +2,7 @@
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { createDocker } from '../../lib/tools/docker.ts'
 import { watchEngine } from '../../lib/tools/docker-events.ts'
 import { eventually } from '../support/eventually.ts'

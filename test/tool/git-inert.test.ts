@@ -7,7 +7,7 @@ import { chmod, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { createInertGit } from '../../lib/tools/git-inert.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

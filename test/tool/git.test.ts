@@ -7,7 +7,7 @@ import { mkdir, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
 import { parseStatus } from '../../lib/tools/git-failures.ts'
 import { createInertGit } from '../../lib/tools/git-inert.ts'

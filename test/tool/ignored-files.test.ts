@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createIgnoredFiles } from '../../lib/project/ignored-files.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempRepo, writeFiles } from '../support/temp.ts'
 

@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync } from 'nod
 import { join } from 'node:path'
 import { finishPair, isSettled, makeNext, takeNext } from '../../lib/backends/docker/key-pair.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { createSsh } from '../../lib/tools/ssh.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

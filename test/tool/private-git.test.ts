@@ -7,7 +7,7 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
 import { createPrivateGit } from '../../lib/tools/private-git.ts'
 import { readPrivateBranches } from '../../lib/tools/private-refs.ts'

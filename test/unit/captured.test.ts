@@ -1,7 +1,7 @@
 /** What a command said, of whatever length: whole letters, and of too much the beginning and the end. */
 import { boundedPieces, isCut, wholeLines } from '../../lib/core/bounded.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const runner = createRunner(() => {}, process.env, createInterruption())

@@ -12,7 +12,7 @@ import type { BackendContext } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { createRunner } from '../../lib/system/exec.ts'
+import { createRunner } from '../../lib/system/runner.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 

@@ -3,7 +3,15 @@
  * from below, no registry named, templates that only quote. Each rule stands in a table with its reason and with samples
  * that break it; a rule that does not find its own samples fails.
  */
-import { isBarrel, layerProblems, linesWith, openCalls, templateProblems, writingImports } from '../support/rules.ts'
+import {
+  importCircles,
+  isBarrel,
+  layerProblems,
+  linesWith,
+  openCalls,
+  templateProblems,
+  writingImports,
+} from '../support/rules.ts'
 import { listImports, listSourceFiles, type SourceFile } from '../support/source.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -69,22 +77,22 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', 'await import(name)'), file('lib/core/b.ts', 'const fs = require("fs")')],
     good: [file('lib/core/a.ts', "await import('./names.ts')"), file('lib/core/b.ts', 'requireValue(args)')],
   },
-  door(/^lib\/system\/(exec|begin|capture|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
-    rule: 'only lib/system/exec.ts, with begin.ts and capture.ts behind it and detached.ts beside it, starts processes',
+  door(/^lib\/system\/(runner|begin|capture|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
+    rule: 'only lib/system/runner.ts, with begin.ts and capture.ts behind it and detached.ts beside it, starts processes',
     why: 'argv arrays, time limits, groups that are killed whole and a clean environment are decided once',
     bad: [importing('zx/core', '{ $ }'), importing('node:child_process', '{ spawn }'), importing('child_process')],
   }),
-  door(/^lib\/system\/exec\.ts$/, /\/(begin|capture)\.ts$/, {
-    rule: 'only lib/system/exec.ts loads begin.ts and capture.ts',
+  door(/^lib\/system\/runner\.ts$/, /\/(begin|capture)\.ts$/, {
+    rule: 'only lib/system/runner.ts loads begin.ts and capture.ts',
     why: 'three files, one door: what is behind it is not reached around it',
     bad: [importing('../system/capture.ts', '{ runCaptured }'), "await import('../system/capture.ts')"],
   }),
   {
     rule: "zx's json(), text() and lines() are not called",
     why: 'they read stdout and stderr mixed, so that a warning of the tool breaks the answer',
-    where: /^lib\/system\/(exec|capture)\.ts$/,
+    where: /^lib\/system\/(runner|capture)\.ts$/,
     find: (source) => linesWith(source, /\.(json|text|lines)\(/),
-    bad: [file('lib/system/exec.ts', 'return (await child).json()')],
+    bad: [file('lib/system/runner.ts', 'return (await child).json()')],
   },
   door(/^lib\/system\/lock\.ts$/, /^proper-lockfile$/, {
     rule: 'only lib/system/lock.ts locks',
@@ -284,6 +292,15 @@ suite('guard', (test) => {
       if (broken.length > 0) throw new Error(`${why}\n    ${broken.join('\n    ')}`)
     })
   }
+
+  test('no files import each other in a circle', async () => {
+    tree ??= listSourceFiles(process.cwd())
+    assert.equal(importCircles((await tree).filter(({ path }) => PRODUCT.test(path))), [])
+    const circle = [file('lib/a.ts', importing('./b.ts')), file('lib/b.ts', importing('./c/d.ts', 'type { D }'))]
+    assert.equal(importCircles([...circle, file('lib/c/d.ts', "await import('../a.ts')")]), [])
+    const found = importCircles([...circle, file('lib/c/d.ts', importing('../a.ts'))])
+    assert.equal(found, ['lib/a.ts -> lib/b.ts -> lib/c/d.ts -> lib/a.ts'])
+  })
 })
 
 suite('guard finds what it should', (test) => {

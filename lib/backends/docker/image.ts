@@ -18,7 +18,6 @@ import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../registry.ts'
-import type { createImageCache } from './image-cache.ts'
 
 const BASE_IMAGE = 'debian:bookworm-slim'
 const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000
@@ -47,7 +46,12 @@ export interface OwnImage {
   readonly files: Readonly<Record<string, string>>
 }
 
-type ImageCache = ReturnType<typeof createImageCache>
+/** Where one may be taken from instead of being built, and is left for the next machine. */
+export interface ImageKeep {
+  /** True when the image is there now. */
+  restore(image: OwnImage): Promise<boolean>
+  save(image: OwnImage): Promise<void>
+}
 
 /** What decides about a workspace's image beside what it stands on. */
 export type ImageWish = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'caches'>>
@@ -106,7 +110,7 @@ export function createImages(docker: Docker, context: BackendContext) {
    * Makes sure that there is an image and returns its reference: the one in use while it exists, else the current one,
    * which is built once, however many ask at the same time.
    */
-  async function ensure(image: OwnImage, inUse: string | null, cache?: ImageCache): Promise<string> {
+  async function ensure(image: OwnImage, inUse: string | null, cache?: ImageKeep): Promise<string> {
     if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
     if (await has(image.reference)) return image.reference
     const lock = join(context.home.locks, `image-${image.hash}`)

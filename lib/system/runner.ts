@@ -1,0 +1,132 @@
+/**
+ * The one door through which processes start, together with `begin.ts` and with `capture.ts`, which is loaded only when something
+ * is captured.
+ *
+ * argv arrays only, never shell text. `ZX_*`, `COMPOSE_*` and git's redirecting variables are dropped, so that the caller's
+ * environment cannot change what runs.
+ */
+import { spawn } from 'node:child_process'
+import type { Emit } from '../core/events.ts'
+import type { Interruption } from '../core/interruption.ts'
+import { beginStreams, launch } from './begin.ts'
+import {
+  type Attach,
+  type AttachOptions,
+  cleanEnvironment,
+  codeOf,
+  type Daemon,
+  type Guard,
+  kill,
+  liveGroups,
+  type Runner,
+  requireFolder,
+  toolMissing,
+} from './exec.ts'
+
+/** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
+export function createRunner(
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+  interruption: Interruption,
+  attach?: Attach,
+): Runner {
+  return {
+    run: async (argv, options = {}) => {
+      interruption.signal.throwIfAborted()
+      requireFolder(options.cwd)
+      const { runCaptured } = await import('./capture.ts')
+      return runCaptured(argv, options, emit, environment, interruption.signal)
+    },
+    attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
+    begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
+    launch: (argv, waitMs) => launch(argv, waitMs, emit, environment),
+    guard: (argv, logFile) => startGuard(argv, logFile, environment),
+    daemon: (argv, logFile) => startDaemon(argv, logFile, environment),
+  }
+}
+
+/** Calls `handler` for each signal that would end us, until it is released. */
+export function catchSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+  const signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  for (const signal of signals) process.on(signal, handler)
+  return () => {
+    for (const signal of signals) process.off(signal, handler)
+  }
+}
+
+/** The pipe to it is ours alone: the kernel closes it when we die. */
+function startGuard(argv: readonly string[], logFile: string, environment: NodeJS.ProcessEnv): Guard {
+  const script = 'read -r word; [ "$word" = done ] || exec "$@" >> "$0" 2>&1'
+  const child = spawn('/bin/bash', ['-c', script, logFile, ...argv], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    env: cleanEnvironment(environment),
+  })
+  child.unref()
+  child.stdin.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
+  return { dismiss: () => child.stdin.end('done\n') }
+}
+
+function startDaemon(argv: readonly string[], logFile: string, environment: NodeJS.ProcessEnv): Daemon {
+  let ended = false
+  const end = () => {
+    ended = true
+  }
+  const child = spawn('/bin/bash', ['-c', 'exec "$@" > "$0" 2>&1', logFile, ...argv], {
+    stdio: 'ignore',
+    detached: true,
+    cwd: '/',
+    env: cleanEnvironment(environment),
+  })
+  child.once('error', end)
+  child.once('exit', end)
+  child.unref()
+  return { hasEnded: () => ended }
+}
+
+/**
+ * Runs a command on the caller's own terminal or pipes. Not through zx: there is nothing to capture, and a shell between
+ * would only stand in the way of signals and cost every `exec` its start.
+ */
+async function runAttached(
+  argv: readonly string[],
+  options: AttachOptions,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  requireFolder(options.cwd)
+  const began = performance.now()
+  const release = catchSignals((signal) => options.onSignal?.(signal))
+  try {
+    const code = await spawnAttached(argv, options, environment)
+    emit({ type: 'command', argv, ms: performance.now() - began, code })
+    return code
+  } finally {
+    release()
+  }
+}
+
+function spawnAttached(
+  argv: readonly string[],
+  options: AttachOptions,
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const [program = '', ...args] = argv
+  const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env })
+  return new Promise((done, fail) => {
+    const child = spawn(program, args, {
+      stdio: 'inherit',
+      env,
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    })
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
+    )
+    child.once('exit', (code, signal) => done(codeOf(code, signal)))
+  })
+}
+
+/** Sends a signal to every running child's process group. */
+export function killChildren(signal: NodeJS.Signals): void {
+  for (const pid of liveGroups) kill(-pid, signal)
+}
