@@ -21,6 +21,8 @@ export const KEYS: readonly KeySpec[] = TABLE.map((spec) => {
   return variable === undefined ? spec : { ...spec, variable }
 })
 
+const SPECS = KEYS.map((spec) => ({ spec, wanted: spec.key.split('.') }))
+
 /** Names of aliases and ports. */
 export const CHOSEN_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 export const CHOSEN_NAME_MAX = 30
@@ -36,29 +38,32 @@ export function chosenNameProblem(parent: string, word: string): string | undefi
 
 /** The spec of a key as written, such as `ports.web.host`. */
 export function findKey(key: string): KeySpec | undefined {
-  return KEYS.find((spec) => matches(spec.key, key))
+  const words = wordsOf(key)
+  return SPECS.find(({ wanted }) => wanted.length === words.length && beginsWith(wanted, words))?.spec
 }
 
-function matches(pattern: string, key: string): boolean {
-  const wanted = pattern.split('.')
-  const words = key.split('.')
-  return words.length === wanted.length && wanted.every((word, i) => word === '*' || word === words[i])
+/** The specs whose keys lie below `words`. */
+function specsBelow(words: readonly string[]) {
+  return SPECS.filter(({ wanted }) => wanted.length > words.length && beginsWith(wanted, words))
+}
+
+function beginsWith(wanted: readonly string[], words: readonly string[]): boolean {
+  return words.every((word, i) => wanted[i] === '*' || wanted[i] === word)
+}
+
+function wordsOf(key: string): readonly string[] {
+  return key === '' ? [] : key.split('.')
 }
 
 /** True when keys lie below this one, so that a map belongs here. */
 export function isSection(key: string): boolean {
-  const depth = key === '' ? 0 : key.split('.').length
-  return KEYS.some((spec) => {
-    const words = spec.key.split('.')
-    return words.length > depth && (depth === 0 || matches(words.slice(0, depth).join('.'), key))
-  })
+  return specsBelow(wordsOf(key)).length > 0
 }
 
 /** The next words that may stand below a section; `*` where the user chooses. */
 export function wordsBelow(key: string): readonly string[] {
-  const depth = key === '' ? 0 : key.split('.').length
-  const below = KEYS.filter((spec) => depth === 0 || matches(spec.key.split('.').slice(0, depth).join('.'), key))
-  return [...new Set(below.map((spec) => spec.key.split('.')[depth] ?? ''))].filter((word) => word !== '')
+  const words = wordsOf(key)
+  return [...new Set(specsBelow(words).flatMap(({ wanted }) => wanted[words.length] ?? []))]
 }
 
 /** `ports.web` of `ports.web.host`: what the user named, with all that it holds; undefined for other keys. */
