@@ -28,7 +28,8 @@ async function play(): Promise<void> {
   await using scene = await openScene({ user, env: { HOME: user.folder } })
   const folder = join(user.folder, '.ssh')
   const config = join(folder, 'config')
-  const before = 'Host work\r\n  Port 2222\r\n\r\nHost *\r\n  ProxyJump work\r\n  HashKnownHosts no'
+  const before =
+    'Host work\r\n  Port 2222\r\n\r\nHost *\r\n  ProxyJump work\r\n  PubkeyAuthentication no\r\n  PreferredAuthentications password\r\n  AddressFamily inet6'
   await mkdir(folder, { mode: 0o700 })
   await writeFile(config, before, { mode: 0o640 })
   await user.own(folder)
