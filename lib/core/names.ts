@@ -119,6 +119,17 @@ export function repoLabel(text: string): string {
   return slug === '' ? `repo-${shortHash(text)}` : slug
 }
 
+/** What stands for the repository in a workspace's long alias, `<name>.<label>.nexus`. */
+export function labelInAlias({ project, aliasLabel }: { project: string; aliasLabel?: string }): string {
+  return aliasLabel ?? repoLabel(project)
+}
+
+/** What a repository would be called there, then what tells it from others of its name. */
+export function aliasLabels(project: string, repo: string): readonly string[] {
+  const plain = repoLabel(project)
+  return [plain, `${plain}-${shortHash(repo)}`]
+}
+
 /** The candidate closest to `text` by edit distance, when it is close enough to be a typing error. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined

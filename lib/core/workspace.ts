@@ -176,6 +176,8 @@ export interface WorkspaceRecord {
   readonly agentKeys?: readonly string[]
   /** No other workspace had the name first, so `<name>.nexus` leads here. */
   readonly shortAlias: boolean
+  /** The repository in the long alias, where another repository has the name that it would have; see `labelInAlias`. */
+  readonly aliasLabel?: string
   /** Name and address for commits made inside; '' where git on this machine has none. */
   readonly author: { readonly name: string; readonly email: string }
   /** The key that signs commits made inside; absent for none. */

@@ -17,8 +17,16 @@ export interface Found {
   readonly ours: boolean
 }
 
-/** What ssh cannot carry in a quoted word, expands on its own, or takes for a pattern. */
-const UNFIT = /[\p{Cc}"\\%*?[\]]|\$\{/u
+/** What ssh cannot carry in a quoted word, or expands on its own. */
+const UNFIT = /[\p{Cc}"]|\$\{/u
+
+/**
+ * A path as a pattern of Include's. What one version of ssh or the other takes for a token, an escape or a wildcard is written `?`, any one
+ * character, which all of them read alike.
+ */
+export function includePattern(path: string): string {
+  return path.replace(/[%\\*?[\]]/g, '?')
+}
 
 /**
  * The line, without its end.
@@ -35,7 +43,8 @@ export function includeLine(configFile: string): string {
       },
     )
   }
-  return /^[\w./@:+,-]+$/.test(configFile) ? `Include ${configFile}` : `Include "${configFile}"`
+  const pattern = includePattern(configFile)
+  return /^[\w./@:+,-]+$/.test(pattern) ? `Include ${pattern}` : `Include "${pattern}"`
 }
 
 /** `undefined` for a file that does not exist: it becomes the line alone, so that removing it knows that nothing was there. */

@@ -31,6 +31,9 @@ lost() {
 }
 [ -r "$proxy" ] || lost "$proxy"
 [ -x "$node" ] || node=$(command -v node) || lost ${quoteWord(node)}
+# docker and git are looked for there too: what a desktop, cron or \`env -i\` starts may have less in PATH, or none
+PATH=\${PATH:+$PATH:}/usr/local/bin:/usr/bin:/bin
+export PATH
 exec "$node" "$proxy" "$1"
 `
 }

@@ -2,8 +2,9 @@
  * What ssh makes of a host name, asked of ssh itself (`ssh -G`, which connects to nothing): whether it reads the user's configuration at
  * all, whether that brings Nexus's file in, and where the user's own settings change what a door needs.
  */
+import type { HomePaths } from '../core/paths.ts'
 import type { Runner } from '../system/exec.ts'
-import { PROBE_HOST, PROBE_KEY } from './alias-file.ts'
+import { PROBE_KEY, probeHost } from './alias-file.ts'
 import { type Section, sectionsOf } from './include-line.ts'
 
 const TIMEOUT_MS = 10_000
@@ -28,8 +29,13 @@ export async function resolveHost(runner: Runner, words: SshWords, host: string)
     const [, key = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? []
     if (key !== '') values.set(key, [...(values.get(key) ?? []), value])
   }
+  return { values, refusal: code === 0 ? undefined : firstWord(stderr, code) }
+}
+
+/** Without what ssh says of its own streams. */
+function firstWord(stderr: string, code: number): string {
   const said = stderr.split('\n').find((line) => /\S/.test(line) && !line.startsWith('Pseudo-terminal'))
-  return { values, refusal: code === 0 ? undefined : (said ?? `ssh ended with code ${code}`).trim() }
+  return (said ?? `ssh ended with code ${code}`).trim()
 }
 
 export interface Probe {
@@ -37,8 +43,9 @@ export interface Probe {
   readonly included: boolean
 }
 
-export async function probe(runner: Runner, words: SshWords): Promise<Probe> {
-  const { values, refusal } = await resolveHost(runner, words, PROBE_HOST)
+export async function probe(runner: Runner, words: SshWords, home: HomePaths): Promise<Probe> {
+  // a name that no server knows is no fault of the configuration, where that looks names up
+  const { values, refusal } = await resolveHost(runner, ['-o', 'CanonicalizeHostname=no', ...words], probeHost(home))
   return { refusal, included: values.get('hostkeyalias')?.[0] === PROBE_KEY }
 }
 
@@ -65,8 +72,10 @@ const NEEDED = [
     'stricthostkeychecking',
   ],
   ...['hostkeyalgorithms', 'identityfile', 'proxycommand', 'proxyjump', 'pubkeyauthentication', 'addressfamily'],
-  ...['remotecommand', 'sessiontype', 'updatehostkeys', 'addkeystoagent'],
+  ...['remotecommand', 'sessiontype', 'updatehostkeys', 'addkeystoagent', 'knownhostscommand'],
 ]
+/** What a setting was called before OpenSSH 8.5, which every version still takes. */
+const OLD_NAMES: Readonly<Record<string, string>> = { pubkeyacceptedalgorithms: 'pubkeyacceptedkeytypes' }
 /** Lists from which one word is needed; not set, ssh's own list has it. */
 const NEEDED_IN = [
   ['preferredauthentications', 'publickey'],
@@ -97,7 +106,7 @@ export async function findClashes(
   const sections = sectionsOf(files.text).filter((section) => applies(section, target.host))
   const clash = (key: string, is: readonly string[], should: string): Clash => {
     const source = sections.flatMap((section) => section.sets.map((set) => ({ ...set, section })))
-    const found = source.find((set) => set.key === key)
+    const found = source.find((set) => set.key === key || set.key === OLD_NAMES[key])
     const section = found?.section.line === 0 ? undefined : found?.section.text
     return { host: target.name, key, actual: is.join(' ') || 'not set', needed: should, line: found?.line, section }
   }

@@ -7,7 +7,7 @@
  */
 import { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
-import { $ } from 'zx/core'
+import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
@@ -35,6 +35,8 @@ const LINE_MAX = 64 * 1024
 function shell(argv: readonly string[], options: Record<string, unknown>) {
   const pinned = $({
     shell: '/bin/bash',
+    // zx's own choice needs bash in PATH
+    quote,
     prefix: 'exec ',
     postfix: '',
     quiet: true,

@@ -271,7 +271,7 @@ export async function listFolder(path: string): Promise<readonly string[]> {
     return await readdir(path)
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return []
-    throw error
+    throw explainReadError(error, path)
   }
 }
 

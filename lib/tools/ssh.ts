@@ -22,12 +22,14 @@ const LOGIN_TIMEOUT_MS = 20_000
 /** ssh arguments that reach a door verified, without the user's configuration. */
 export function doorArgs(door: Door): readonly string[] {
   return [
-    ...['-F', 'none', '-p', String(door.port), '-l', door.user, '-i', door.identityFile],
+    ...['-F', 'none', '-p', String(door.port), '-l', door.user],
     ...options({
+      // not by `-i`, which looks for the file before it reads the tokens
+      IdentityFile: `"${withoutTokens(door.identityFile)}"`,
       IdentitiesOnly: 'yes',
       BatchMode: 'yes',
       HostKeyAlias: door.hostKeyAlias,
-      UserKnownHostsFile: `"${door.knownHosts}"`,
+      UserKnownHostsFile: `"${withoutTokens(door.knownHosts)}"`,
       GlobalKnownHostsFile: '/dev/null',
       StrictHostKeyChecking: 'yes',
       UpdateHostKeys: 'no',
@@ -59,9 +61,14 @@ function options(values: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(values).flatMap(([key, value]) => ['-o', `${key}=${value}`])
 }
 
-/** In quotes, because the path may hold spaces; `%` starts one of ssh's tokens. */
+/** A path in a setting of ssh's that takes a `%` for the beginning of a token. */
+export function withoutTokens(path: string): string {
+  return path.replaceAll('%', '%%')
+}
+
+/** In quotes, because the path may hold spaces. */
 function controlPathValue({ controlPath }: Door): string {
-  return `"${controlPath.replaceAll('%', '%%')}"`
+  return `"${withoutTokens(controlPath)}"`
 }
 
 export function createSsh(runner: Runner) {

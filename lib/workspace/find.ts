@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
-import { isWorkspaceId, nearest, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
+import { isWorkspaceId, labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import type { App } from './app.ts'
@@ -106,7 +106,7 @@ function inProject(records: readonly WorkspaceRecord[], project: string, name: s
   return records.filter(
     (record) =>
       record.name === nameOrUndefined(name) &&
-      [record.project, repoLabel(record.project), basename(record.repo)].includes(project),
+      [record.project, repoLabel(record.project), labelInAlias(record), basename(record.repo)].includes(project),
   )
 }
 

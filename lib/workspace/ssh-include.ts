@@ -2,7 +2,7 @@
  * Where the user's ssh configuration is, and a look at how it stands with Nexus's file: not there, there, in the wrong place, or with settings of
  * the user's that change what a door needs. Changes nothing.
  */
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
@@ -27,14 +27,21 @@ export function placeOf(app: App, file: string | undefined): Place {
   }
   const foreign = foreignHome(app)
   if (foreign === undefined) return { path: userConfigPath(), words: [] }
-  const [own, home] = [shellWord(userHome()), shellWord(app.home.home)]
   throw new NexusError(
     'INVALID_ARGUMENT',
     `HOME is ${foreign}, but ssh reads ~/.ssh/config of ${userHome()} whatever HOME says.`,
-    {
-      hint: `To change that one, run \`HOME=${own} NEXUS_HOME=${home} nexus ssh-config install\`; to use no file of yours, run \`ssh -F ${shellWord(app.home.sshConfig)} <name>.nexus\``,
-    },
+    { hint: hintForForeignHome(app) },
   )
+}
+
+function hintForForeignHome({ home }: App): string {
+  const [own, theirs] = [shellWord(userHome()), shellWord(home.home)]
+  // as in a `sudo` that keeps HOME: ssh refuses to read what is another user's
+  const { uid } = statSync(home.home, { throwIfNoEntry: false }) ?? {}
+  if (uid !== undefined && uid !== process.getuid?.()) {
+    return `${home.home} belongs to another user: to make its aliases work, run \`nexus ssh-config install\` as that user, without \`sudo\``
+  }
+  return `To change that one, run \`HOME=${own} NEXUS_HOME=${theirs} nexus ssh-config install\`; to use no file of yours, run \`ssh -F ${shellWord(home.sshConfig)} <name>.nexus\``
 }
 
 /** HOME, where it is another folder than ssh's. */
@@ -104,7 +111,7 @@ export async function inspectInclude(app: App, file?: string): Promise<Inspectio
   const nothing = { clashes: [], named: [], said: undefined }
   if (foreign !== undefined) return { ...nothing, path: userConfigPath(), state: 'foreign-home', said: foreign }
   const { path, words } = placeOf(app, file)
-  const { refusal, included } = await probe(app.runner, words)
+  const { refusal, included } = await probe(app.runner, words, app.home)
   if (refusal !== undefined) return { ...nothing, path, state: 'refused', said: refusal }
   const config = await readUserConfig(path)
   const found = findIncludes(config.text ?? '', app.home.sshConfig, userHome())

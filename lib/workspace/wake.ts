@@ -4,7 +4,7 @@
  * what was stopped by hand a moment ago, and not a fourth time when three starts were of no use. `ssh.wake: false` is for
  * those who want no start at all. Whoever is refused is told why, and which command starts it.
  */
-import { NexusError } from '../core/errors.ts'
+import { type ErrorCode, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../door/activity.ts'
 import type { App } from './app.ts'
@@ -21,6 +21,13 @@ export type Client = 'terminal' | 'program'
 export const BY_HAND_MS = 10 * 60_000
 /** Starts that nobody used; then clients without a terminal start nothing more. */
 export const UNUSED_STARTS_MAX = 3
+/** What keeps a start from beginning: a client that comes while the engine is down has not had anything started. */
+const BEFORE_ANY_START = new Set<ErrorCode>([
+  'BACKEND_UNAVAILABLE',
+  'TOOL_MISSING',
+  'APPROVAL_REQUIRED',
+  'CONFIG_INVALID',
+])
 /** A workspace that is being made, or started for somebody else, is waited for. */
 const WAIT_MS = 60_000
 
@@ -74,12 +81,21 @@ async function wakeLocked(app: App, record: WorkspaceRecord, client: Client): Pr
   })
   // it may run all the same, started by hand or only slow to answer
   const runs = refused !== undefined && (await observeOne(app, record)).state === 'running'
-  if (refused !== undefined && !runs) throw notStarted(record, refused)
+  if (refused !== undefined && !runs) throw notStarted(record, refused, await wordFor(app, record))
   // noted before it is of use to anybody
-  if (client === 'program' && !runs) noteUnusedStart(app.home, record.id)
-  const result = await bringBack(app, record, runs)
-  if (client === 'program' && !runs && !result.changed) takeBackUnusedStart(app.home, record.id)
-  return result
+  const isCounted = client === 'program' && !runs
+  if (isCounted) noteUnusedStart(app.home, record.id)
+  let isStarted = true
+  try {
+    const result = await bringBack(app, record, runs)
+    isStarted = result.changed
+    return result
+  } catch (error) {
+    isStarted = !(error instanceof NexusError && BEFORE_ANY_START.has(error.code))
+    throw error
+  } finally {
+    if (isCounted && !isStarted) takeBackUnusedStart(app.home, record.id)
+  }
 }
 
 /** What is only paused goes on as it is; for all else there is the start. */
@@ -107,9 +123,15 @@ async function isWanted(app: App, record: WorkspaceRecord): Promise<boolean> {
   return (await app.config(projectOf(record))).settings.ssh.wake
 }
 
-function notStarted(record: WorkspaceRecord, why: string): NexusError {
+/** Its name, or its id where others have the name too: whoever connects may be in any folder. */
+async function wordFor(app: App, { id, name }: WorkspaceRecord): Promise<string> {
+  const twins = (await app.records.list()).filter((other) => other.name === name)
+  return twins.length > 1 ? id : name
+}
+
+function notStarted(record: WorkspaceRecord, why: string, word: string): NexusError {
   return new NexusError('WORKSPACE_START_FAILED', `Workspace ${record.name} ${why}.`, {
-    hint: `To start it, run \`nexus start ${record.name}\``,
+    hint: `To start it, run \`nexus start ${word}\``,
     details: { desired: record.desired },
   })
 }

@@ -139,7 +139,13 @@ function refuseUnknown(words: readonly string[]): never {
     COMMANDS.flatMap(({ name, aliases = [], hidden }) => (hidden ? [] : [name, ...aliases])),
   )
   throw new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
-    hint:
-      near === undefined ? 'To see the commands, run `nexus help`' : `To run the nearest one, use \`nexus ${near}\``,
+    hint: near === undefined ? hintFor(first) : `To run the nearest one, use \`nexus ${near}\``,
   })
+}
+
+/** For what is no command, but may be the first word of some. */
+export function hintFor(word: string): string {
+  const members = COMMANDS.filter(({ name, hidden }) => !hidden && name.startsWith(`${word} `))
+  if (members.length === 0) return 'To see the commands, run `nexus help`'
+  return `To use it, name one of ${members.map(({ name }) => `\`nexus ${name}\``).join(', ')}`
 }

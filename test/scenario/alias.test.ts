@@ -184,6 +184,10 @@ async function backsOff(scene: Scene, door: Door): Promise<void> {
   // twice before, as far as anybody knows
   await writeFile(door.starts, '2\n')
   await stopForIdle(scene, door)
+  // an editor that asks again and again while the engine is down
+  const down = await door.ssh(['demo.nexus', 'true'], { env: { DOCKER_HOST: 'unix:///nowhere' } })
+  assert.match(down.stderr, /nexus: error: The Docker engine does not answer/)
+  assert.is(await readFile(door.starts, 'utf8'), '2\n', 'what could not begin is no start')
   const hanging = door.hold()
   await eventually(async () => (await door.record()).desired === 'running' && hanging.child.exitCode === null, {
     timeoutMs: 20_000,

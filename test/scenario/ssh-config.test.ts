@@ -28,7 +28,8 @@ async function play(): Promise<void> {
   await using scene = await openScene({ user, env: { HOME: user.folder } })
   const folder = join(user.folder, '.ssh')
   const config = join(folder, 'config')
-  const before = 'Host work\r\n  Port 2222\r\n\r\nHost *\r\n  ProxyJump work\r\n  HashKnownHosts no'
+  const before =
+    'Host work\r\n  Port 2222\r\n\r\nHost *\r\n  ProxyJump work\r\n  PubkeyAuthentication no\r\n  PreferredAuthentications password\r\n  AddressFamily inet6'
   await mkdir(folder, { mode: 0o700 })
   await writeFile(config, before, { mode: 0o640 })
   await user.own(folder)
@@ -40,7 +41,7 @@ async function play(): Promise<void> {
   const port = ssh.port ?? 0
   await playDoors(scene, user, port)
   await playWrongKeys(scene, user, port)
-  await playRoot(port)
+  await playRoot(user, scene, port)
   const checks = JSON.parse(await scene.ok(['doctor', '--json'])) as {
     findings: { check: string; status: string; message: string }[]
   }
@@ -151,7 +152,7 @@ async function playWrongKeys(scene: Scene, user: User, port: number): Promise<vo
 }
 
 /** Root's own include knows nothing of the user's workspaces. */
-async function playRoot(port: number): Promise<void> {
+async function playRoot(user: User, scene: Scene, port: number): Promise<void> {
   await using root = await openScene()
   const file = join(root.home, 'config')
   await root.ok(['ssh-config', 'install', '--yes', '--file', file])
@@ -164,4 +165,14 @@ async function playRoot(port: number): Promise<void> {
   )
   const error = await refuse(root, 2, 'INVALID_ARGUMENT')
   assert.match(error.message, /^HOME is .* ssh reads ~\/\.ssh\/config of /)
+  assert.match(error.hint ?? '', /`HOME=\S+ NEXUS_HOME=\S+ nexus ssh-config install`/)
+
+  // whoever works with another user's folders is told so
+  const env = { HOME: user.folder, NEXUS_HOME: join(root.home, '.nexus') }
+  const list = [...user.program, 'list', '--all', '--json']
+  const { stdout } = await runProcess(list, { env, cwd: user.folder })
+  assert.is((JSON.parse(stdout) as ErrorBody).error.code, 'PERMISSION_DENIED', stdout)
+  const asRoot = [process.execPath, 'dist/nexus.js', 'ssh-config', 'install', '--json']
+  const kept = await runProcess(asRoot, { env: { ...env, NEXUS_HOME: join(scene.home, '.nexus') } })
+  assert.match((JSON.parse(kept.stdout) as ErrorBody).error.hint ?? '', /another user.* as that user, without `sudo`$/)
 }

@@ -1,8 +1,11 @@
 /** From what was typed to a workspace: ids, names here and elsewhere, `<repo>/<name>`, and what is said when it is not one. */
+
+import { aliasesOf } from '../../lib/backends/docker/door.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { pickWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
+import { withAliases } from '../../lib/workspace/naming.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const record = (id: string, name: string, repo: string, project = repo.slice(1)) =>
@@ -116,4 +119,31 @@ suite('splitAlias', (test) => {
   ] as const) {
     test(String(text), async () => assert.equal(await splitAlias(known, text), expected))
   }
+})
+
+suite('aliases', (test) => {
+  const made = (id: string, name: string, repo: string, others: readonly WorkspaceRecord[], before?: WorkspaceRecord) =>
+    withAliases(record(id, name, repo, repo.split('/').at(-1)), others, before)
+  const namesOf = (all: readonly WorkspaceRecord[]) => all.flatMap(aliasesOf)
+
+  test('two repositories of one name never share one, and each keeps to one label', () => {
+    const one = made('ws-aaaaaaaa', 'one', '/x/app', [])
+    const two = made('ws-bbbbbbbb', 'one', '/y/app', [one])
+    const three = made('ws-cccccccc', 'three', '/y/app', [one, two])
+    const four = made('ws-dddddddd', 'three', '/x/app', [one, two, three])
+    assert.equal(aliasesOf(one), ['one.nexus', 'one.app.nexus'])
+    assert.match(aliasesOf(two).join(), /^one\.app-[a-z2-7]{4}\.nexus$/)
+    assert.equal(aliasesOf(three), ['three.nexus', (aliasesOf(two)[0] ?? '').replace('one', 'three')])
+    assert.equal(aliasesOf(four), ['three.app.nexus'])
+    assert.is(new Set(namesOf([one, two, three, four])).size, 6)
+    assert.is(pickWorkspace([one, two], `${two.aliasLabel}/one`, undefined), two)
+  })
+
+  test('a repository that moves and a workspace that is renamed keep theirs', () => {
+    const one = made('ws-aaaaaaaa', 'one', '/x/app', [])
+    const two = made('ws-bbbbbbbb', 'two', '/x/app', [one])
+    const later = made('ws-cccccccc', 'one', '/y/site', [one, two])
+    assert.equal(aliasesOf(made('ws-aaaaaaaa', 'one', '/z/app', [two, later], one)), aliasesOf(one))
+    assert.equal(aliasesOf(made('ws-aaaaaaaa', 'uno', '/x/app', [two, later], one)), ['uno.nexus', 'uno.app.nexus'])
+  })
 })

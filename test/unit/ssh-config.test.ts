@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
-import { knowsHostKeys, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
+import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/ssh-include.ts'
@@ -63,7 +63,7 @@ suite('ssh-config', (test) => {
         assert.is(await text(), `${line}\n`)
         assert.is((await stat(file)).mode & 0o7777, 0o600)
         assert.is((await stat(dirname(file))).mode & 0o7777, 0o700)
-        assert.is((await ask('include_check.nexus')).hostkeyalias, 'nexus-included')
+        assert.is((await ask(probeHost(app.home))).hostkeyalias, 'nexus-included')
         assert.is((await install()).changed, false)
         assert.is((await inspectInclude(app, file)).state, 'installed')
         await rm(app.home.home, { recursive: true })
@@ -83,11 +83,11 @@ suite('ssh-config', (test) => {
     'bytes that are no text': '# \xff\xfe\x80\nHost a\n Port 3\n#\0\x01\n',
   })) {
     test(`${what}: obeyed in front of it, and the same bytes afterwards`, () =>
-      openPlace(async ({ put, text, install, uninstall, ask, line }) => {
+      openPlace(async ({ put, text, install, uninstall, ask, line, app }) => {
         await put(before)
         await install()
         assert.is((await text()).replace(/\r/g, ''), `${line}\n\n${before}`.replace(/\r/g, ''))
-        assert.is((await ask('include_check.nexus')).hostkeyalias, 'nexus-included')
+        assert.is((await ask(probeHost(app.home))).hostkeyalias, 'nexus-included')
         if (before.includes('Port')) assert.is((await ask('a')).port, '3')
         await uninstall()
         assert.is(await text(), before)
@@ -117,8 +117,22 @@ suite('ssh-config', (test) => {
         await uninstall()
         assert.is(await text(), 'Host *\n  ProxyJump bastion\n  StrictHostKeyChecking no\n')
       },
-      `o'brien é "x`.replace('"', '$#~'),
+      `o'brien é "x %h [a]*?\\b`.replace('"', '$#~'),
     ))
+
+  test('two homes of one user, each by its own line; a configuration that looks every name up is no broken one', () =>
+    openPlace(async ({ app, file, put, install, line, text }) => {
+      await install()
+      const other = { ...app, home: homePaths(join(app.home.home, 'other')) }
+      assert.is((await inspectInclude(other, file)).state, 'absent')
+      assert.is((await installInclude(other, { file, dryRun: false, consent: async () => {} })).changed, true)
+      for (const one of [app, other]) assert.is((await inspectInclude(one, file)).state, 'installed')
+      assert.ok((await text()).endsWith(`\n\n${line}\n`))
+      await put(
+        'CanonicalizeHostname always\nCanonicalDomains invalid\nCanonicalizeMaxDots 3\nCanonicalizeFallbackLocal no\n',
+      )
+      assert.is((await install()).changed, true)
+    }))
 
   test(
     'links are followed, dangling ones too; mode and the other names are kept or told',
@@ -260,11 +274,7 @@ suite('ssh-config', (test) => {
           `${hand}Host *\n  ControlMaster auto\n  ControlPath ~/m-%h\n  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
         )
         const keys = (await inspectInclude(app, file)).clashes.map(({ key, line }) => `${key} ${line}`)
-        assert.equal(keys.slice(2), [
-          'preferredauthentications 10',
-          'pubkeyacceptedalgorithms undefined',
-          'controlpath 9',
-        ])
+        assert.equal(keys.slice(2), ['preferredauthentications 10', 'pubkeyacceptedalgorithms 11', 'controlpath 9'])
         await put(hand)
         const [first] = describeInclude(await inspectInclude(app, file))
         assert.equal([first?.status, /`ssh -G demo.nexus`$/.test(first?.hint ?? '')], ['warning', true])

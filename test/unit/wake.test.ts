@@ -8,9 +8,10 @@ import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { programOf, proxyCommand, proxyScript, quoteForAnyShell, requireTellable } from '../../lib/door/proxy-script.ts'
 import { parseTarget } from '../../lib/door/target.ts'
-import { BY_HAND_MS, refusal, UNUSED_STARTS_MAX, type WakeFacts } from '../../lib/workspace/wake.ts'
+import { BY_HAND_MS, refusal, UNUSED_STARTS_MAX, type WakeFacts, wake } from '../../lib/workspace/wake.ts'
+import { appWorld } from '../support/app.ts'
 import { runProcess } from '../support/process.ts'
-import { assert, suite } from '../support/suite.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
 const NOW = Date.parse('2026-11-26T20:00:00Z')
@@ -50,6 +51,18 @@ suite('who gets it started', (test) => {
   })
 })
 
+suite('a refusal', (test) => {
+  test('names the workspace in a way that is understood in any folder', async () => {
+    await using world = await appWorld()
+    const stopped = { at: new Date().toISOString(), by: 'user' } as const
+    const one = await world.record('demo', { stopped })
+    const hint = async () => (await rejects(() => wake(world.app, one, 'program'), 'WORKSPACE_START_FAILED')).hint ?? ''
+    assert.match(await hint(), /`nexus start demo`$/)
+    await world.record('demo', { repo: '/elsewhere', stopped })
+    assert.match(await hint(), new RegExp(`\`nexus start ${one.id}\`$`))
+  })
+})
+
 /** Characters that mean something to some shell, to ssh, or to nobody. */
 const CHARACTERS = [...' \\\'"$`!#&*()[]{}<>|;?~^=%,@:+-_./aZ0', 'ü', '日', '🎉', 'é']
 const homes = fc.string({ unit: fc.constantFrom(...CHARACTERS), minLength: 1, maxLength: 12 })
@@ -72,7 +85,7 @@ suite('the ProxyCommand', (test) => {
       const home = homePaths(join(dir.path, name))
       const program = { node: join(home.home, 'no de'), proxy: join(home.home, "pro'xy.js") }
       await mkdir(home.sshDir, { recursive: true })
-      await writeFile(program.node, '#!/bin/sh\nprintf "%s\\n" "$@" "$NEXUS_HOME" "${NODE_OPTIONS-unset}"\n')
+      await writeFile(program.node, '#!/bin/sh\nprintf "%s\\n" "$@" "$NEXUS_HOME" "${NODE_OPTIONS-unset}" "$PATH"\n')
       await chmod(program.node, 0o755)
       await writeFile(program.proxy, '')
       await writeFile(home.sshProxy, proxyScript(home, program))
@@ -82,8 +95,11 @@ suite('the ProxyCommand', (test) => {
       // what ssh would run: `ssh -G` tells it with its tokens, which it then replaces
       const { stdout } = await runProcess(['ssh', '-G', '-F', config, 'x'])
       const command = /^proxycommand (.*)$/m.exec(stdout)?.[1]?.replaceAll('%%', '%') ?? ''
-      const ran = await runProcess(['bash', '-c', `exec ${command}`], { env: { NODE_OPTIONS: '--inspect' } })
-      assert.equal(ran.stdout.split('\n').slice(0, -1), [program.proxy, id, home.home, 'unset'], ran.stderr)
+      const ran = await runProcess(['bash', '-c', `exec ${command}`], {
+        env: { NODE_OPTIONS: '--inspect', PATH: '/bin' },
+      })
+      const path = '/bin:/usr/local/bin:/usr/bin:/bin'
+      assert.equal(ran.stdout.split('\n').slice(0, -1), [program.proxy, id, home.home, 'unset', path], ran.stderr)
     }
   })
 

@@ -16,6 +16,7 @@ import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
+import { withoutTokens } from '../../tools/ssh.ts'
 import type { Injection } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
@@ -96,11 +97,6 @@ export function createDoorFiles(context: BackendContext) {
   }
 
   return { writeFiles, writeClientFiles, ownKeys }
-}
-
-/** ssh takes a `%` in a path for the beginning of a token. */
-function withoutTokens(path: string): string {
-  return path.replaceAll('%', '%%')
 }
 
 /** For the alias, and for the raw line by each name of loopback that a user may type. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { agentModeOf } from '../../core/agent-mode.ts'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
-import { repoLabel } from '../../core/names.ts'
+import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
@@ -113,9 +113,9 @@ export function createDoors(context: BackendContext) {
   return { ssh, doorOf, awaitLogin, sshInfo }
 }
 
-/** `<name>.<project>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */
+/** `<name>.<repository>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */
 export function aliasesOf(record: WorkspaceRecord): readonly string[] {
-  const long = `${record.name}.${repoLabel(record.project)}.nexus`
+  const long = `${record.name}.${labelInAlias(record)}.nexus`
   return record.shortAlias ? [`${record.name}.nexus`, long] : [long]
 }
 

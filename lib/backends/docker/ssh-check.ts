@@ -7,8 +7,6 @@ import { programOf } from '../../door/proxy-script.ts'
 import { readIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../registry.ts'
 
-const TIMEOUT_MS = 5_000
-
 export function sshConfigCheck(context: BackendContext, records: readonly WorkspaceRecord[]): Check {
   const { home, runner } = context
   const made = records.filter(({ id }) => existsSync(`${workspacePaths(home, id).hostKey}.pub`))
@@ -16,10 +14,9 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
   async function run(): Promise<readonly Diagnosis[]> {
     if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
     if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
-    // -G prints what would hold for a host and connects to none
-    const argv = ['ssh', '-G', '-F', home.sshConfig, '--', 'nexus-doctor.invalid']
-    const { code, stderr } = await runner.run(argv, { okCodes: 'any', timeoutMs: TIMEOUT_MS })
-    if (code !== 0) return [trouble(`ssh cannot read ${home.sshConfig}: ${stderr.trim().split('\n')[0] ?? ''}.`)]
+    const { resolveHost } = await import('../../door/resolved.ts')
+    const { refusal } = await resolveHost(runner, ['-F', home.sshConfig], 'nexus-doctor.invalid')
+    if (refusal !== undefined) return [trouble(`ssh cannot read ${home.sshConfig}: ${refusal.replace(/\.$/, '')}.`)]
     const { knowsHostKeys } = await import('../../door/alias-file.ts')
     for (const { id, name } of made) {
       if (!(await knowsHostKeys(home, id))) return [trouble(`${home.knownHosts} lacks the host key of ${name}.`)]
