@@ -28,6 +28,8 @@ export interface Command {
   readonly options: readonly OptionSpec[]
   /** Words after `--` are a command of the user's. */
   readonly takesCommand?: boolean
+  /** What follows the name, where the words above do not tell it. */
+  readonly usage?: string
   /** Executed by a test. */
   readonly example: string
   readonly hidden?: boolean
