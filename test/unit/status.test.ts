@@ -4,6 +4,7 @@ import { toLoad } from '../../lib/backends/docker/parts.ts'
 import { parseName } from '../../lib/core/names.ts'
 import { createDockerApi, type UsageSample } from '../../lib/tools/docker-api.ts'
 import { type LogLine, mergeByTime, readLogLines, sinceOf } from '../../lib/tools/docker-log.ts'
+import { findDrift } from '../../lib/workspace/drift.ts'
 import { countChanges, standingOf } from '../../lib/workspace/git-standing.ts'
 import { parseSince, readHookLogs } from '../../lib/workspace/logs.ts'
 import { statusOf } from '../../lib/workspace/status.ts'
@@ -147,6 +148,23 @@ suite('status', (test) => {
     assert.equal([second?.against, second?.ahead, second?.behind], [{ name: 'origin/up', kind: 'upstream' }, 1, 0])
     await repo.git('update-ref', '-d', 'refs/remotes/origin/up')
     assert.is((await standingOf(app, record, branch, false))?.against?.kind, 'main-worktree')
+
+    // on no branch it is what is checked out that counts; in the midst of a rebase git has only lent the branch
+    await repo.git('-C', worktree, 'checkout', '--quiet', '--detach', 'HEAD~1')
+    const detached = (await statusOf(app, record, { size: false })).git
+    assert.equal([detached?.against?.name, detached?.ahead, detached?.behind], [main, 1, 1])
+    assert.is(findDrift(record)?.kind, 'branch')
+    await repo.git('-C', worktree, 'checkout', '--quiet', branch)
+    await writeFiles(worktree, { clash: 'a' })
+    await writeFiles(repo.path, { clash: 'b' })
+    for (const folder of [worktree, repo.path]) {
+      await repo.git('-C', folder, 'add', 'clash')
+      await commit(folder, 'clash')
+    }
+    await repo.git('-C', worktree, 'rebase', '--quiet', main).catch(() => undefined)
+    assert.equal((await standingOf(app, record, null, false))?.unfinished, ['rebase'])
+    assert.is(findDrift(record), undefined)
+    assert.is(findDrift({ ...record, branch: main })?.kind, 'branch')
   })
 
   test('sorts changes by kind, and reads what hooks have said', async () => {
