@@ -21,7 +21,11 @@ export interface CliProcess {
   readonly env: NodeJS.ProcessEnv
   cwd(): string
   readonly stdin: { readonly isTTY?: boolean }
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & {
+    readonly isTTY?: boolean
+    readonly columns?: number
+    readonly rows?: number
+  }
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
   on(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
   off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
@@ -127,6 +131,10 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     program: process.argv.slice(0, 2),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    stdoutSize: () => {
+      const { columns, rows } = process.stdout
+      return { columns: columns || Number.POSITIVE_INFINITY, rows: rows || Number.POSITIVE_INFINITY }
+    },
     stderrIsTerminal: process.stderr.isTTY === true,
   }
 }

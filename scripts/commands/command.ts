@@ -62,7 +62,14 @@ export interface Call {
   readonly program: readonly string[]
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
+  /** As it is now; without limits where it is no terminal. */
+  stdoutSize(): TerminalSize
   readonly stderrIsTerminal: boolean
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

@@ -8,6 +8,7 @@ import { findDrift } from '../../lib/workspace/drift.ts'
 import { countChanges, standingOf } from '../../lib/workspace/git-standing.ts'
 import { parseSince, readHookLogs } from '../../lib/workspace/logs.ts'
 import { statusOf } from '../../lib/workspace/status.ts'
+import { fitted } from '../../scripts/commands/top.ts'
 import { appWorld } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
@@ -91,6 +92,8 @@ suite('what a container uses', (test) => {
     const load = toLoad(part, before, sample('2026-11-26T08:00:00.500Z', 1_750_000_000), '2026-11-26T07:00:00.123Z')
     assert.equal([load.cpu, load.memory, load.memoryLimit, load.processes], [150, 600, 5000, 3])
     assert.equal([load.received, load.since], [null, '2026-11-26T07:00:00Z'])
+    assert.is(fitted('title\nlong line ü\nthird\nfourth', { columns: 11, rows: 3 }), 'title\nlong line ü')
+    assert.is(fitted('a\nbcd', { columns: 2, rows: Number.POSITIVE_INFINITY }), 'a\nbc')
     // one that ended in between is told with zeros by the engine
     const ended = sample('0001-01-01T00:00:00Z', 0, { memory_stats: {}, pids_stats: {} })
     assert.equal([toLoad(part, before, ended).cpu, toLoad(part, before, ended).memory], [null, null])
