@@ -21,7 +21,11 @@ export interface CliProcess {
   readonly env: NodeJS.ProcessEnv
   cwd(): string
   readonly stdin: { readonly isTTY?: boolean }
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean }
+  readonly stdout: NodeJS.WritableStream & {
+    readonly isTTY?: boolean
+    readonly columns?: number
+    readonly rows?: number
+  }
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
   on(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
   off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
@@ -59,12 +63,13 @@ async function call(
   reporter: Reporter,
   version: string,
 ): Promise<number> {
+  const cwd = folderOf(process)
   const interruption = createInterruption()
   const release =
     command.passesSignals === true ? () => {} : onSignals(process, command.endless === true, interruption.abort)
   try {
     const app = createApp({
-      cwd: process.cwd(),
+      cwd,
       env: process.env,
       emit: reporter.emit,
       interruption,
@@ -76,6 +81,18 @@ async function call(
     return reporter.answer(answer)
   } finally {
     release()
+  }
+}
+
+/** @throws {NexusError} REPOSITORY_NOT_FOUND where it was removed under the shell, as a worktree is together with its workspace */
+function folderOf(process: CliProcess): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new NexusError('REPOSITORY_NOT_FOUND', 'The current folder is not there any more.', {
+      hint: 'To go to one that is, run `cd`',
+    })
   }
 }
 
@@ -110,10 +127,14 @@ function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], versi
     print: (stream, text) => print(process[stream], text),
     json: parsed.options.json !== undefined,
     version,
-    cwd: process.cwd(),
+    cwd: app.cwd,
     program: process.argv.slice(0, 2),
     stdinIsTerminal: process.stdin.isTTY === true,
     stdoutIsTerminal: process.stdout.isTTY === true,
+    stdoutSize: () => {
+      const { columns, rows } = process.stdout
+      return { columns: columns || Number.POSITIVE_INFINITY, rows: rows || Number.POSITIVE_INFINITY }
+    },
     stderrIsTerminal: process.stderr.isTTY === true,
   }
 }
@@ -163,7 +184,7 @@ function fail(process: CliProcess, error: unknown, command: Command | undefined,
 
 /** Anything else is a bug of ours: the stack goes to a file, its path to the user. */
 function internalError(process: CliProcess, error: unknown): NexusError {
-  const logs = homePaths(homeFolder(process.env, process.cwd())).logs
+  const logs = homePaths(homeFolder(process.env, folderOf(process))).logs
   const file = writeCrashLog(logs, error)
   const said = error instanceof Error ? error.message : String(error)
   return new NexusError('INTERNAL', `Internal error: ${said}.`, {

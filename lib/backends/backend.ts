@@ -247,8 +247,8 @@ export interface Backend {
   capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured>
   /** Runs a command inside and hands its streams over; what is not read holds it up. */
   begin(record: WorkspaceRecord, request: BeginRequest): Session
-  /** Only with the capability `ssh`. */
-  forward?(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding>
+  /** `onRefused` hears why a connection was not taken inside. Only with the capability `ssh`. */
+  forward?(record: WorkspaceRecord, forwards: readonly Forward[], onRefused: (why: string) => void): Promise<Forwarding>
   /**
    * Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. Only with the
    * capability `guards`.

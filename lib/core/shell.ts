@@ -5,6 +5,11 @@ export function quoteWord(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
 
+/** The same for a shell that may be any: bash, zsh and fish read it as this word. In fish, a backslash means something in quotes too. */
+export function quoteForAnyShell(word: string): string {
+  return `'${word.replaceAll(/['\\]/g, "'\\$&'")}'`
+}
+
 /**
  * As it stands where that is safe, else quoted: names of branches, files and keys may come from inside a workspace, and a
  * hint must not run what they say.

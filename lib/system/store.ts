@@ -8,6 +8,7 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -167,6 +168,9 @@ export async function appendLineOnce(path: string, line: string): Promise<void> 
   await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
 }
 
+/** Of what fails again and again, for years perhaps, the newest say enough. */
+const CRASH_LOGS_MAX = 20
+
 /** Writes an internal error's stack to a file of its own in `folder` and returns its path, or the stack where that fails. */
 export function writeCrashLog(folder: string, error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
@@ -174,6 +178,8 @@ export function writeCrashLog(folder: string, error: unknown): string {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     writeFileSync(file, `${stack}\n`, { mode: 0o600 })
+    const logs = readdirSync(folder).filter((name) => name.startsWith('crash-'))
+    for (const name of logs.sort().slice(0, -CRASH_LOGS_MAX)) rmSync(join(folder, name), { force: true })
     return file
   } catch {
     return stack // the stack itself is the best that can be shown then

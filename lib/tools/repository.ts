@@ -188,6 +188,15 @@ export function readBranch(worktree: string): string | null | undefined {
   return head === undefined ? undefined : branchOf(head)
 }
 
+/** The branch that a rebase or bisect which is under way has left, and will come back to. */
+export function readBranchInWork(worktree: string): string | undefined {
+  const gitDir = linkOf(worktree)
+  if (gitDir === undefined) return undefined
+  const names = ['rebase-merge/head-name', 'rebase-apply/head-name', 'BISECT_START']
+  const name = names.map((file) => readLine(join(gitDir, file))).find((line) => line !== undefined)
+  return name?.replace(/^refs\/heads\//, '')
+}
+
 /** The branch that a main worktree is on; null when detached. */
 export function readHeadBranch(gitDir: string): string | null {
   return branchOf(readLine(join(gitDir, 'HEAD')))

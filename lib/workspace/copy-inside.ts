@@ -21,7 +21,7 @@ import type { Item, Tell } from '../system/tree.ts'
 import type { Unpacker } from '../system/unpack.ts'
 import type { App } from './app.ts'
 import type { PlaceKind } from './copy-places.ts'
-import { goInside } from './inside.ts'
+import { connectionLost, goInside } from './inside.ts'
 
 const CHUNK = 256 * 1024
 const SAID_MAX = 64 * 1024
@@ -43,7 +43,7 @@ export async function streamsOf(app: App, records: readonly WorkspaceRecord[]): 
     if (door === undefined) throw new Error(`${found.id} was not entered`)
     return door.backend.begin(door.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, input })
   }
-  return { begin, look: (record, path) => look(begin, record, path) }
+  return { begin, look: (record, path) => look(app, begin, record, path) }
 }
 
 const LOOK = `case $1 in
@@ -63,12 +63,12 @@ elif [ -d "\${above:-/}" ]; then kind=missing
 else kind=nowhere; fi
 printf '%s\\0%s\\0' "$kind" "$q"`
 
-async function look(begin: Streams['begin'], record: WorkspaceRecord, path: string) {
+async function look(app: App, begin: Streams['begin'], record: WorkspaceRecord, path: string) {
   const session = begin(record, ['sh', '-c', LOOK, 'sh', path], false)
   const said = keep(session.stderr)
   const pieces: Buffer[] = []
   for await (const piece of session.stdout) pieces.push(piece as Buffer)
-  await requireEnd(session, record, said)
+  await requireEnd(app, session, record, said)
   const [kind = '', real = ''] = Buffer.concat(pieces).toString().split('\0')
   const known = ['folder', 'file', 'special', 'missing', 'nowhere'] as const
   return { kind: known.find((one) => one === kind) ?? 'nowhere', path: real.startsWith('/') ? real : `/${real}` }
@@ -96,7 +96,7 @@ export async function* readInside(
     if (!(error instanceof BadArchive)) return error
     session.cut()
     const code = await session.ended
-    if (code === null || said().length > 0) await requireEnd(session, record, said)
+    if (code === null || said().length > 0) await requireEnd(app, session, record, said)
     return new NexusError('CONTAINER_ERROR', `What ${record.name} sent cannot be unpacked: ${error.message}.`, {
       hint: `To look at it there, run \`nexus ssh ${record.name}\``,
     })
@@ -120,6 +120,8 @@ export async function* readInside(
   } finally {
     release()
     session.cut()
+    // what nobody reads would hold the connection's end of it open, and so this process
+    session.stdout.destroy()
   }
 }
 
@@ -136,12 +138,12 @@ async function endReading(
   const lines = said()
     .split('\n')
     .filter((line) => line !== '' && !/Exiting with failure status/.test(line))
-  if (code !== 0 && code !== 1 && code !== 2) return requireEnd(session, record, said)
+  if (code !== 0 && code !== 1 && code !== 2) return requireEnd(app, session, record, said)
   for (const line of lines) {
     const text = `${record.name}: ${line.replace(/^tar: (\.\/)?/, '')}`
     tell({ text, fatal: !/ignored$/.test(line) })
   }
-  if (code === 2 && lines.length === 0) await requireEnd(session, record, said)
+  if (code === 2 && lines.length === 0) await requireEnd(app, session, record, said)
 }
 
 function createContent(source: ByteSource, size: number, explain: (error: unknown) => Promise<unknown>) {
@@ -189,7 +191,7 @@ export async function writeInside(
     })
   const finish = async () => {
     app.interruption.signal.throwIfAborted()
-    await requireEnd(session, record, said, base)
+    await requireEnd(app, session, record, said, base)
   }
   const put = async (names: readonly string[], item: Item) => {
     const entry: Entry = { ...item.entry, names }
@@ -235,18 +237,20 @@ function keep(stream: NodeJS.ReadableStream): () => string {
 }
 
 /** @throws {NexusError} for a session that did not end well, by what it said */
-async function requireEnd(session: Session, record: WorkspaceRecord, said: () => string, path?: string): Promise<void> {
+async function requireEnd(
+  app: App,
+  session: Session,
+  record: WorkspaceRecord,
+  said: () => string,
+  path?: string,
+): Promise<void> {
   const code = await session.ended
   if (code === 0) return
   const { name } = record
   const output = said()
   const hint = `To look at it there, run \`nexus ssh ${name}\``
   const where = path === undefined ? '' : ` to write ${path}`
-  if (code === null) {
-    throw new NexusError('CONTAINER_ERROR', `The connection to ${name} was lost.`, {
-      hint: `To see what happened, run \`nexus logs ${name}\``,
-    })
-  }
+  if (code === null) return connectionLost(app, record)
   if (NO_SPACE.test(output)) {
     throw new NexusError('DISK_FULL', `There is no space left in ${name}${where}.`, {
       hint: `To see what uses it, run \`nexus exec ${name} -- df -h\``,

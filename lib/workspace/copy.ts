@@ -46,7 +46,7 @@ export async function copy(app: App, request: CopyRequest): Promise<CopyOutcome>
     })
   }
   const named = await Promise.all(places.map((text) => whose(app, text, request.repo)))
-  requireSide(named)
+  requireSide(app, named)
   const streams = await streamsOf(
     app,
     named.flatMap(({ record }) => record ?? []),
@@ -70,6 +70,11 @@ async function whose(app: App, text: string, repo: string | undefined): Promise<
   if (text === '') {
     throw new NexusError('INVALID_ARGUMENT', '"" is not a path.', { hint: 'To mean this folder, use `.`' })
   }
+  if (text === '-') {
+    throw new NexusError('INVALID_ARGUMENT', '"-" is not a path: files and folders are copied, no streams.', {
+      hint: "To send what is read, run `nexus exec <name> -- sh -c 'cat > <path>'`; to mean a file of this name, use `./-`",
+    })
+  }
   const { name, path } = splitPlace(text)
   const here = { text, record: undefined, path: text }
   if (name === undefined || (name.includes('/') && existsSync(resolve(app.cwd, text)))) return here
@@ -83,8 +88,18 @@ async function whose(app: App, text: string, repo: string | undefined): Promise<
   }
 }
 
-function requireSide(named: readonly Named[]): void {
+function requireSide(app: App, named: readonly Named[]): void {
   if (named.some(({ record }) => record !== undefined)) return
+  const meant = named.find(({ text }) => splitPlace(text).name?.includes('/') && !existsSync(resolve(app.cwd, text)))
+  if (meant !== undefined) {
+    throw new NexusError(
+      'WORKSPACE_NOT_FOUND',
+      `There is no workspace ${JSON.stringify(splitPlace(meant.text).name)}.`,
+      {
+        hint: 'To see what there is, run `nexus list --all`',
+      },
+    )
+  }
   throw new NexusError('INVALID_ARGUMENT', 'None of these paths is in a workspace.', {
     hint: `To name one that is, use \`nexus cp ${named[0]?.text.startsWith('-') ? '-- ' : ''}<file> <name>:<path>\``,
   })

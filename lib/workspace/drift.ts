@@ -6,7 +6,14 @@ import { existsSync, readdirSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { type AdminDir, isLinked, listAdminDirs, type Repository, readBranch } from '../tools/repository.ts'
+import {
+  type AdminDir,
+  isLinked,
+  listAdminDirs,
+  type Repository,
+  readBranch,
+  readBranchInWork,
+} from '../tools/repository.ts'
 
 export interface Drift {
   readonly kind: 'repository-gone' | 'worktree-gone' | 'worktree-moved' | 'worktree-unlinked' | 'branch'
@@ -62,6 +69,7 @@ export function isEmpty(folder: string): boolean {
 function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
   const now = readBranch(worktree)
   if (now === branch || now === undefined) return undefined
+  if (now === null && readBranchInWork(worktree) === branch) return undefined
   const text = `its worktree is on ${now === null ? 'no branch' : `branch ${now}`}, not on ${branch}`
   return { kind: 'branch', text, command, broken: false }
 }

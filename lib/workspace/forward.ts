@@ -12,11 +12,13 @@ import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
 import { ownIdentity } from '../system/process.ts'
 import type { App } from './app.ts'
-import { goInside, requireRunning } from './inside.ts'
+import { connectionLost, goInside } from './inside.ts'
+import { observeOne } from './observe.ts'
 
 const LOWEST_PORT = 1024
 /** How often a port may be taken between the look at it and ssh's own bind. */
 const ATTEMPTS = 5
+const REFUSALS_APART_MS = 10_000
 const TAKEN = /Address already in use|cannot listen to port/
 
 /** What was asked for; `local` is null where any port of this machine will do. */
@@ -39,6 +41,11 @@ export interface ForwardRequest {
 export function parseForward(text: string): WantedForward {
   const match = /^(?:(\d{1,5}):)?(?:(?=[\w.-]*[A-Za-z.])(\w[\w.-]*):)?(\d{1,5})$/.exec(text)
   const [, local, host = 'localhost', port] = match ?? []
+  if (/\budp\b/i.test(text) && match === null) {
+    throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(text)} is not forwarded: SSH carries TCP alone.`, {
+      hint: 'To reach a UDP port of a service, publish it in the compose file: `ports: ["5353/udp"]`',
+    })
+  }
   const numbers = [Number(port ?? 0), Number(local ?? 1)]
   if (numbers.some((number) => number < 1 || number > 65_535)) {
     throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(text)} is not a port to forward.`, {
@@ -75,12 +82,12 @@ export async function forwardPorts(app: App, found: WorkspaceRecord, request: Fo
     const { forwards, forwarding } = await listen(app, record, backend, wanted, leases)
     try {
       await onListening(record, forwards)
-      await untilEnd(app, forwarding)
+      await untilEnd(app, record, backend, forwarding)
     } finally {
       forwarding.end()
     }
     app.interruption.signal.throwIfAborted()
-    return await lost(app, record, await forwarding.ended)
+    return await connectionLost(app, record, await forwarding.ended)
   } finally {
     await leases.release()
   }
@@ -110,7 +117,7 @@ async function requireHosts(
     session.stderr.resume()
     if ((await session.ended) !== 2) continue
     throw new NexusError('INVALID_ARGUMENT', `Nothing is called ${JSON.stringify(host)} inside ${record.name}.`, {
-      hint: `To see its services, run \`docker compose -p ${`nexus-${record.madeAs ?? record.name}-${record.id.slice(3)}`} ps\``,
+      hint: `To see its services, run \`nexus status ${record.name}\``,
       details: { host },
     })
   }
@@ -179,7 +186,7 @@ async function listen(
     const lacking = chosen.filter((port) => port === null).length
     const more = lacking === 0 ? [] : [...(await blocks.take(lacking, refused))]
     const forwards = wanted.map(({ host, port }, i) => ({ local: chosen[i] ?? more.shift() ?? 0, host, port }))
-    const forwarding = await backend.forward?.(record, forwards)
+    const forwarding = await backend.forward?.(record, forwards, tellRefused(app, record))
     if (forwarding === undefined) throw new Error(`backend ${backend.name} has the capability ssh and forwards nothing`)
     const onAbort = () => forwarding.end()
     app.interruption.signal.addEventListener('abort', onAbort, { once: true })
@@ -188,28 +195,47 @@ async function listen(
     if (isListening) return { forwards, forwarding }
     const said = await forwarding.ended
     app.interruption.signal.throwIfAborted()
-    if (!TAKEN.test(said) || attempt === ATTEMPTS) return lost(app, record, said)
+    if (!TAKEN.test(said) || attempt === ATTEMPTS) return connectionLost(app, record, said)
     refused = said
   }
 }
 
-/** Resolves when the connection is lost or the operation is interrupted. */
-async function untilEnd(app: App, forwarding: Forwarding): Promise<void> {
-  const { signal } = app.interruption
-  let onAbort = () => {}
-  const aborted = new Promise<void>((done) => {
-    onAbort = done
-  })
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort, { once: true })
-  await Promise.race([forwarding.ended, aborted])
-  signal.removeEventListener('abort', onAbort)
+/** A browser alone makes many connections: they are told of once in a while. */
+function tellRefused(app: App, { name }: WorkspaceRecord): (why: string) => void {
+  let quietUntil = 0
+  return (why) => {
+    if (Date.now() < quietUntil) return
+    quietUntil = Date.now() + REFUSALS_APART_MS
+    const hint = `To see what listens there, run \`nexus exec ${name} -- ss -ltn\``
+    app.emit({ type: 'warning', text: `a connection was not taken inside ${name}: ${why}`, hint })
+  }
 }
 
-async function lost(app: App, record: WorkspaceRecord, said: string): Promise<never> {
-  await requireRunning(app, record)
-  throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
-    hint: `To see how it is, run \`nexus status ${record.name}\``,
-    ...(said === '' ? {} : { output: said }),
+/** Resolves when the connection is lost, the workspace is paused, or the operation is interrupted. */
+async function untilEnd(app: App, record: WorkspaceRecord, backend: Backend, forwarding: Forwarding): Promise<void> {
+  const { signal } = app.interruption
+  const over = new AbortController()
+  const aborted = new Promise<void>((done) => {
+    if (signal.aborted) done()
+    signal.addEventListener('abort', () => done(), { once: true, signal: over.signal })
+  })
+  try {
+    await Promise.race([forwarding.ended, aborted, untilPaused(app, record, backend, over.signal)])
+  } finally {
+    over.abort()
+  }
+}
+
+/** What is paused keeps its connections, so that ssh would miss it for 15 s: the engine tells at once. */
+function untilPaused(app: App, record: WorkspaceRecord, backend: Backend, signal: AbortSignal): Promise<void> {
+  return new Promise((done, fail) => {
+    let looks = Promise.resolve()
+    const look = async () => {
+      if (!signal.aborted && (await observeOne(app, record)).state === 'paused') done()
+    }
+    const onChange = () => {
+      looks = looks.then(look).catch(fail)
+    }
+    backend.watch?.({ onChange, onReach: () => undefined }, signal).catch(fail)
   })
 }

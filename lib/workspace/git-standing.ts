@@ -15,11 +15,11 @@ import { lookWithGit } from './git-look.ts'
 
 const LOOK_TIMEOUT_MS = 2_000
 
-/** Null for a workspace without local files. */
+/** Null for a workspace without local files. The branch is null where the worktree is on none. */
 export async function standingOf(
   app: App,
   record: WorkspaceRecord,
-  branch: string,
+  branch: string | null,
   running: boolean,
 ): Promise<GitStanding | null> {
   if (record.gitDir === null || record.worktree === null || !existsSync(record.gitDir)) return null
@@ -27,7 +27,7 @@ export async function standingOf(
   const [changes, apart, inside] = await Promise.all([
     there ? orNull(changesOf(app, record, running)) : null,
     orNull(apartOf(app, record, branch)),
-    there && record.gitMode === 'private' ? orNull(countInside(app, record, branch, running)) : null,
+    there && record.gitMode === 'private' ? orNull(countInside(app, record, branch ?? record.branch, running)) : null,
   ])
   const place = privatePlace(app.home, record)
   return {
@@ -69,14 +69,22 @@ interface Apart {
   readonly behind: number
 }
 
-async function apartOf(app: App, record: WorkspaceRecord, branch: string): Promise<Apart | null> {
+async function apartOf(app: App, record: WorkspaceRecord, branch: string | null): Promise<Apart | null> {
+  if (branch === null) {
+    const admin = findAdminDir(record.gitDir ?? '', record.worktree ?? '')
+    return admin === undefined ? null : apartFromHead(app, record, `worktrees/${basename(admin.path)}/HEAD`)
+  }
   const tracking = await app.git.findTracking(record.repo, branch, LOOK_TIMEOUT_MS)
   if (tracking === undefined) return null
   if (tracking.counts !== undefined)
     return { against: { name: tracking.upstream, kind: 'upstream' }, ...tracking.counts }
+  return readHeadBranch(record.gitDir ?? '') === branch ? null : apartFromHead(app, record, `refs/heads/${branch}`)
+}
+
+/** From what the main worktree has checked out. */
+async function apartFromHead(app: App, record: WorkspaceRecord, revision: string): Promise<Apart> {
   const head = readHeadBranch(record.gitDir ?? '')
-  if (head === branch) return null
-  const [behind, ahead] = await app.git.countApart(record.repo, 'HEAD', `refs/heads/${branch}`)
+  const [behind, ahead] = await app.git.countApart(record.repo, 'HEAD', revision)
   return { against: { name: head ?? 'HEAD', kind: 'main-worktree' }, ahead, behind }
 }
 

@@ -9,6 +9,7 @@ import {
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteEnd, noteUse } from '../door/activity.ts'
+import { isAlive } from '../system/process.ts'
 import type { App } from './app.ts'
 import { repaired, requireThere } from './repaired.ts'
 
@@ -50,12 +51,7 @@ export function requireCommand({ argv, cwd, env }: Pick<ExecRequest, 'argv' | 'c
 /** What is to be done when a command inside has ended, or could not be reached any more (null). */
 async function afterwards(app: App, record: WorkspaceRecord, code: number | null): Promise<number> {
   noteEnd(app.home, record.id)
-  if (code === null) {
-    await requireRunning(app, record)
-    throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
-      hint: `To see what happened, run \`nexus logs ${record.name}\``,
-    })
-  }
+  if (code === null) return connectionLost(app, record)
   await bringBackCommits(app, record)
   return code
 }
@@ -89,6 +85,28 @@ export async function shell(app: App, found: WorkspaceRecord, request: ShellRequ
 /** From a git dir of the workspace's own; a few files are read when nothing has moved. */
 export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
   if (record.gitMode === 'private') await (await import('./bring-back.ts')).bringBackIfMoved(app, record, true)
+}
+
+/**
+ * For a connection that ended by itself: by what became of the workspace meanwhile, as far as that can be seen.
+ * @throws {NexusError} CONTAINER_ERROR, WORKSPACE_START_FAILED, WORKSPACE_NOT_FOUND, BACKEND_UNAVAILABLE
+ */
+export async function connectionLost(app: App, found: WorkspaceRecord, said = ''): Promise<never> {
+  const record = requireThere(
+    (await app.records.list()).find(({ id }) => id === found.id),
+    found,
+  )
+  const { name, operation } = record
+  const works = operation !== null && isAlive(operation)
+  if (!works) await requireRunning(app, record)
+  throw new NexusError(
+    'CONTAINER_ERROR',
+    `The connection to ${name} was ${works ? `ended by a ${operation.kind}` : 'lost'}.`,
+    {
+      hint: `To see how it is, run \`nexus status ${name}\``,
+      ...(said === '' || works ? {} : { output: said }),
+    },
+  )
 }
 
 /** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */

@@ -16,7 +16,9 @@ import { orderByIdleness } from './idle.ts'
 import { describeWorkspace } from './list.ts'
 
 export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size: boolean }): Promise<WorkspaceStatus> {
-  const branch = currentBranch(app.home, record) ?? record.branch
+  const now = currentBranch(app.home, record)
+  // what a git dir of its own is detached at, nobody here may know
+  const branch = now === null && record.gitMode !== 'private' ? null : (now ?? record.branch)
   const services = servicesOf(app, record)
   // where the git of a git dir of its own has to run depends on whether the workspace does, which its services tell
   const running =

@@ -28,6 +28,8 @@ export interface Command {
   readonly options: readonly OptionSpec[]
   /** Words after `--` are a command of the user's. */
   readonly takesCommand?: boolean
+  /** What follows the name, where the words above do not tell it. */
+  readonly usage?: string
   /** Executed by a test. */
   readonly example: string
   readonly hidden?: boolean
@@ -60,7 +62,14 @@ export interface Call {
   readonly program: readonly string[]
   readonly stdinIsTerminal: boolean
   readonly stdoutIsTerminal: boolean
+  /** As it is now; without limits where it is no terminal. */
+  stdoutSize(): TerminalSize
   readonly stderrIsTerminal: boolean
+}
+
+export interface TerminalSize {
+  readonly columns: number
+  readonly rows: number
 }
 
 /** A command's answer for stdout: data for `--json`, text for people. */

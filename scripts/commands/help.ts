@@ -27,6 +27,7 @@ function overview(): string {
 }
 
 export function usageLine(command: Command): string {
+  if (command.usage !== undefined) return `nexus ${command.name} ${command.usage}`
   const args = command.args.map(({ name, optional, many }) => {
     const word = many ? `${name}...` : name
     return optional ? `[${word}]` : `<${word}>`

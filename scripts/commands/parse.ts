@@ -16,6 +16,8 @@ export interface Parsed {
   readonly options: Readonly<Record<string, readonly string[]>>
 }
 
+/** Stands for `-`, which cac takes for an option without a name that has the next word for its value. */
+const DASH = '\0-'
 const PREFIXES = new Set(['workspace', 'ws'])
 
 /**
@@ -45,7 +47,7 @@ export function parse(argv: readonly string[]): Parsed {
   const rest = (parser.options['--'] as string[] | undefined) ?? []
   if (rest.length > 0 && command.takesCommand !== true)
     throw usage(command, `\`nexus ${command.name}\` takes no command after --.`)
-  return { command, args: parser.args.map(String), rest, options }
+  return { command, args: parser.args.map((word) => (word === DASH ? '-' : String(word))), rest, options }
 }
 
 /** `workspace up x` -> `up x`; `config show` -> `config show` as one word; options before the command go behind it. */
@@ -114,6 +116,7 @@ function hideValues(words: readonly string[], specs: readonly OptionSpec[]): rea
   const end = words.indexOf('--')
   return words.map((word, i) => {
     const inOwn = end === -1 || i < end
+    if (inOwn && word === '-') return DASH
     return inOwn && i > 0 && valued.has(words[i - 1] ?? '') && !valued.has(words[i - 2] ?? '') ? 'value' : word
   })
 }

@@ -26,6 +26,7 @@ export const INSIDE: readonly Command[] = [
       DRY_RUN,
     ],
     takesCommand: true,
+    usage: '<source>... <target> [options]',
     example: 'nexus cp README.md feature-auth:/tmp/notes.md',
     load: async () => (await copying()).cp,
   },

@@ -5,11 +5,11 @@ import { formatAge } from '../../lib/core/time.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { requireWorkspace } from '../../lib/workspace/find.ts'
 import { type Top, topAll, topOne, type WorkspaceLoad } from '../../lib/workspace/top.ts'
-import type { Answer, Call, Run } from './command.ts'
+import type { Answer, Call, Run, TerminalSize } from './command.ts'
 import { repositoryOf } from './look.ts'
 
 const BETWEEN_SCREENS_MS = 1_500
-const CLEAR = '\x1b[H\x1b[2J\x1b[3J'
+const CLEAR = '\x1b[H\x1b[2J'
 
 export const top: Run = async (call) => {
   const look = await prepare(call)
@@ -21,9 +21,15 @@ export const top: Run = async (call) => {
   }
   for (;;) {
     const { text } = await look()
-    if (!(await call.print('stdout', `${CLEAR}${text}\n`))) return { data: null, text: '' }
+    if (!(await call.print('stdout', `${CLEAR}${fitted(text, call.stdoutSize())}\n`))) return { data: null, text: '' }
     await new Promise((done) => setTimeout(done, BETWEEN_SCREENS_MS))
   }
+}
+
+/** Long lines, and processes that find no place, would push the head out of sight. */
+export function fitted(text: string, { columns, rows }: TerminalSize): string {
+  const lines = text.split('\n').slice(0, rows - 1)
+  return lines.map((line) => [...line].slice(0, columns).join('')).join('\n')
 }
 
 async function prepare(call: Call): Promise<() => Promise<Answer>> {
@@ -70,7 +76,7 @@ function formatOne({ services, list, ...all }: Top): string {
       one.command,
     ])
   const table = formatTable(['SERVICE', ...TITLES], [...rows, ...sum])
-  return `${table}\n\n${formatTable(['SERVICE', 'PID', 'USER', '%CPU', 'MEMORY', 'TIME', 'COMMAND'], processes)}`
+  return `${table}\n\n${formatTable(['SERVICE', 'PID', 'USER', '%CPU', 'MEMORY', 'UP', 'COMMAND'], processes)}`
 }
 
 function figures(load: Pick<WorkspaceLoad, 'cpu' | 'memory' | 'processes' | 'received' | 'sent' | 'since'>) {

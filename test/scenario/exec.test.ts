@@ -29,6 +29,14 @@ const WORDS = [
 /** As many sessions as the master takes comfortably on two cores. */
 const AT_ONCE = 8
 
+/** As with fish, which knows neither `$?` nor `||` as others do: a word, or `exec` with words, is all that it reads. */
+const ODD_SHELL = `cat > /usr/local/bin/odd <<'ODD'
+#!/bin/sh
+case $2 in "exec '"* | true) exec /bin/sh "$@" ;; esac
+exit 99
+ODD
+chmod 755 /usr/local/bin/odd && usermod -s /usr/local/bin/odd nexus`
+
 suite('exec', (test) => {
   const shared = shareScene(openDemo)
 
@@ -130,10 +138,15 @@ suite('exec', (test) => {
     'a stopped workspace is told apart from a failing command: 125 and how to start it',
     async () => {
       const scene = await shared.get()
+      await scene.inside('demo', 'sudo', 'sh', '-c', ODD_SHELL)
       await scene.ok(['stop', 'demo'])
       const error = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
       assert.match(error.hint ?? '', /nexus start demo/)
       await scene.ok(['start', 'demo'])
+      // whatever somebody made the login shell
+      assert.is((await scene.run(['exec', 'demo', '--', 'sh', '-c', 'exit 7'])).code, 7)
+      assert.is(await scene.ok(['exec', 'demo', '--env', "A='\\ b", '--', 'printenv', 'A']), "'\\ b\n")
+      assert.is(await scene.ok(['ssh', 'demo', '--', 'true']), '')
       await scene.ok(['pause', 'demo'])
       const paused = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
       assert.match(paused.hint ?? '', /nexus resume demo/)

@@ -261,12 +261,21 @@ async function forwards(scene: Scene): Promise<void> {
   const { stdout: mended } = await scene.run(['doctor', '--fix', '--json'])
   assert.match(mended, /is leased to [^"]* \(demo, forwarded\), which is gone/)
   assert.is(await leases(), before)
-  const third = start('34567')
-  await third.ports()
+  const third = start('34567', '34999')
+  const [, unheard = 0] = await third.ports()
+  assert.is(await hear(unheard), '')
+  await eventually(() => /not taken inside demo: Connection refused/.test(third.stderr()))
+  await scene.ok(['pause', 'demo'])
+  const since = performance.now()
+  assert.match((await third.ended).stdout, /Workspace demo is paused/)
+  assert.ok(performance.now() - since < 5_000, 'ssh alone would have missed it for 15 s')
+  await scene.ok(['resume', 'demo'])
+  const fourth = start('34567')
+  await fourth.ports()
   await scene.ok(['stop', 'demo'])
-  const { code, stdout } = await third.ended
+  const { code, stdout } = await fourth.ended
   assert.is(code, 1)
-  assert.match(stdout, /CONTAINER_ERROR|WORKSPACE_START_FAILED/)
+  assert.match(stdout, /ended by a stop|Workspace demo is stopped/)
   await server.ended
   assert.not(existsSync(join(scene.root, 'hostile', 'outside', 'evil')))
 }

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
 import { ERROR_TABLE } from '../../lib/core/errors.ts'
 import { parse } from '../../scripts/commands/parse.ts'
@@ -12,7 +12,7 @@ import { COMMANDS } from '../../scripts/commands/table.ts'
 import { type CliProcess, run } from '../../scripts/main.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { type TempRepo, tempDir, tempRepo } from '../support/temp.ts'
+import { type TempRepo, tempDir, tempRepo, writeFiles } from '../support/temp.ts'
 
 const VERSION = '9.8.7'
 
@@ -37,7 +37,7 @@ function capture() {
 }
 
 async function nexus(
-  cwd: string,
+  cwd: string | (() => string),
   home: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -46,7 +46,7 @@ async function nexus(
   const fake: CliProcess = {
     argv: ['node', 'nexus', ...args],
     env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: join(home, '.nexus'), NEXUS_BACKEND: 'mock', ...env },
-    cwd: () => cwd,
+    cwd: typeof cwd === 'function' ? cwd : () => cwd,
     stdin: { isTTY: false },
     stdout: out.stream,
     stderr: err.stream,
@@ -219,6 +219,7 @@ suite('verbs on the mock backend', (test) => {
   }
 
   test('values of options stay as typed', async () => {
+    assert.equal(parse(['cp', '-', 'x:y', '--', '-z']).args, ['-', 'x:y'])
     await using cli = await scene()
     ok(await cli('up', 'x', '--env', 'A=007', '--env', 'B=-1', '--env=C=a=b c'))
     const [id = ''] = readdirSync(join(cli.home, '.nexus', 'workspaces'))
@@ -374,6 +375,16 @@ suite('errors', (test) => {
     assert.is(outcome.json.error.code, 'REPOSITORY_NOT_FOUND')
   })
 
+  test('in a folder that was removed, as a worktree is under a shell in it', async () => {
+    await using cli = await scene()
+    const gone = () => {
+      throw Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), { code: 'ENOENT' })
+    }
+    const outcome = await nexus(gone, cli.home, ['current', '--json'])
+    assert.is(outcome.code, 3)
+    assert.match(outcome.json.error.message, /folder is not there any more/)
+  })
+
   test('a bug of ours is exit 70, and its stack is in a log', async () => {
     await using cli = await scene()
     ok(await cli('up', 'x'))
@@ -381,7 +392,15 @@ suite('errors', (test) => {
     const outcome = await nexus(7 as unknown as string, cli.home, ['list', '--json'])
     assert.is(outcome.code, 70)
     assert.is(outcome.json.error.code, 'INTERNAL')
-    assert.ok(existsSync(outcome.json.error.details.log), outcome.json.error.details.log)
+    const { log } = outcome.json.error.details
+    assert.ok(existsSync(log), log)
+    // of such logs the newest stay, and nothing else goes
+    const older = Array.from({ length: 25 }, (_, i) => `crash-2020-01-${10 + i}.log`)
+    await writeFiles(dirname(log), Object.fromEntries(['run.log', ...older].map((name) => [name, ''])))
+    await nexus(7 as unknown as string, cli.home, ['list'])
+    const left = readdirSync(dirname(log)).sort()
+    assert.equal(left.slice(0, -3), older.slice(-18))
+    assert.ok(left.includes(basename(log)) && left.includes('run.log'))
   })
 })
 

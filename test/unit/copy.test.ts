@@ -5,7 +5,10 @@
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync, symlinkSync } from 'node:fs'
 import { chmod, mkdir, readdir, rename, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
+import type { Session } from '../../lib/backends/backend.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import {
   BadArchive,
   byteSource,
@@ -19,6 +22,8 @@ import {
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { bytesOf, readTree, type Tell } from '../../lib/system/tree.ts'
 import { createUnpacker } from '../../lib/system/unpack.ts'
+import type { App } from '../../lib/workspace/app.ts'
+import { readInside, type Streams } from '../../lib/workspace/copy-inside.ts'
 import { type Place, type PlaceKind, planCopy, splitPlace } from '../../lib/workspace/copy-places.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { runProcess } from '../support/process.ts'
@@ -179,6 +184,26 @@ suite('archives', (test) => {
       assert.ok(await isBad(broken), String(at))
     }
     assert.ok(await isBad(good.subarray(0, 700)))
+  })
+
+  test('what nobody reads of a sender that never ends is let go', async () => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+    stdout.write(Buffer.concat([encodeEntry(folder('.')[0]), endOfArchive(), Buffer.alloc(100_000, 1)]))
+    const session: Session = {
+      stdin: null,
+      stdout,
+      stderr,
+      ended: Promise.resolve(137),
+      signal: async () => {},
+      cut: () => {},
+    }
+    const streams = { begin: () => session } as unknown as Streams
+    const app = { interruption: createInterruption() } as unknown as App
+    const from = { path: '/tmp/x', isFolder: true }
+    await rejects(async () => {
+      for await (const _ of readInside(app, streams, { name: 'demo' } as WorkspaceRecord, from, () => {}));
+    }, 'CONTAINER_ERROR')
+    assert.ok(stdout.destroyed, 'the connection is held open')
   })
 
   test(

@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml'
 import { loadConfig } from '../../lib/config/load.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { parseName } from '../../lib/core/names.ts'
-import { quoteWord } from '../../lib/core/shell.ts'
+import { quoteForAnyShell, quoteWord } from '../../lib/core/shell.ts'
 import { substitute } from '../../lib/project/env-template.ts'
 import { findUnapproved } from '../../lib/stack/allow-list.ts'
 import { detectStack } from '../../lib/stack/detect.ts'
@@ -143,11 +143,16 @@ suite('what is typed', (test) => {
       const all = fc.sample(plain, FUZZ)
       for (let i = 0; i < all.length; i += 500) {
         const some = all.slice(i, i + 500)
-        const script = `printf '%s\\0' ${some.map(quoteWord).join(' ')}`
-        for (const shell of ['bash', 'sh']) {
-          const { stdout } = await runner.run([shell, '-c', script])
-          assert.equal(stdout.split('\0').slice(0, -1), some)
+        for (const quote of [quoteWord, quoteForAnyShell]) {
+          const script = `printf '%s\\0' ${some.map(quote).join(' ')}`
+          for (const shell of ['bash', 'sh']) {
+            const { stdout } = await runner.run([shell, '-c', script])
+            assert.equal(stdout.split('\0').slice(0, -1), some)
+          }
         }
+        // fish reads \\ and \' within quotes: none may stand there
+        const inQuotes = some.flatMap((word) => quoteForAnyShell(word).split(/\\./s))
+        assert.not(inQuotes.some((piece) => piece.includes('\\')))
       }
     },
     FUZZ_LIMIT_MS,

@@ -4,9 +4,11 @@ import { toLoad } from '../../lib/backends/docker/parts.ts'
 import { parseName } from '../../lib/core/names.ts'
 import { createDockerApi, type UsageSample } from '../../lib/tools/docker-api.ts'
 import { type LogLine, mergeByTime, readLogLines, sinceOf } from '../../lib/tools/docker-log.ts'
+import { findDrift } from '../../lib/workspace/drift.ts'
 import { countChanges, standingOf } from '../../lib/workspace/git-standing.ts'
 import { parseSince, readHookLogs } from '../../lib/workspace/logs.ts'
 import { statusOf } from '../../lib/workspace/status.ts'
+import { fitted } from '../../scripts/commands/top.ts'
 import { appWorld } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
@@ -90,6 +92,8 @@ suite('what a container uses', (test) => {
     const load = toLoad(part, before, sample('2026-11-26T08:00:00.500Z', 1_750_000_000), '2026-11-26T07:00:00.123Z')
     assert.equal([load.cpu, load.memory, load.memoryLimit, load.processes], [150, 600, 5000, 3])
     assert.equal([load.received, load.since], [null, '2026-11-26T07:00:00Z'])
+    assert.is(fitted('title\nlong line ü\nthird\nfourth', { columns: 11, rows: 3 }), 'title\nlong line ü')
+    assert.is(fitted('a\nbcd', { columns: 2, rows: Number.POSITIVE_INFINITY }), 'a\nbc')
     // one that ended in between is told with zeros by the engine
     const ended = sample('0001-01-01T00:00:00Z', 0, { memory_stats: {}, pids_stats: {} })
     assert.equal([toLoad(part, before, ended).cpu, toLoad(part, before, ended).memory], [null, null])
@@ -147,6 +151,23 @@ suite('status', (test) => {
     assert.equal([second?.against, second?.ahead, second?.behind], [{ name: 'origin/up', kind: 'upstream' }, 1, 0])
     await repo.git('update-ref', '-d', 'refs/remotes/origin/up')
     assert.is((await standingOf(app, record, branch, false))?.against?.kind, 'main-worktree')
+
+    // on no branch it is what is checked out that counts; in the midst of a rebase git has only lent the branch
+    await repo.git('-C', worktree, 'checkout', '--quiet', '--detach', 'HEAD~1')
+    const detached = (await statusOf(app, record, { size: false })).git
+    assert.equal([detached?.against?.name, detached?.ahead, detached?.behind], [main, 1, 1])
+    assert.is(findDrift(record)?.kind, 'branch')
+    await repo.git('-C', worktree, 'checkout', '--quiet', branch)
+    await writeFiles(worktree, { clash: 'a' })
+    await writeFiles(repo.path, { clash: 'b' })
+    for (const folder of [worktree, repo.path]) {
+      await repo.git('-C', folder, 'add', 'clash')
+      await commit(folder, 'clash')
+    }
+    await repo.git('-C', worktree, 'rebase', '--quiet', main).catch(() => undefined)
+    assert.equal((await standingOf(app, record, null, false))?.unfinished, ['rebase'])
+    assert.is(findDrift(record), undefined)
+    assert.is(findDrift({ ...record, branch: main })?.kind, 'branch')
   })
 
   test('sorts changes by kind, and reads what hooks have said', async () => {

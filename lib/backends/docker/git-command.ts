@@ -4,7 +4,6 @@
  */
 import { existsSync } from 'node:fs'
 import { workspacePaths } from '../../core/paths.ts'
-import { quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import { masterArgs } from '../../tools/ssh.ts'
@@ -12,6 +11,7 @@ import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
 import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
+import { byBash } from './session.ts'
 import { workMounts } from './work-mounts.ts'
 
 const ENVIRONMENT = {
@@ -26,8 +26,8 @@ export function createGitCommand(context: BackendContext, doors: ReturnType<type
   function inside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
     const door = doors.doorOf(record)
     const variables = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
-    const words = ['env', ...variables, 'git', ...args].map(quoteWord).join(' ')
-    const command = `cd ${quoteWord(record.worktree ?? '/')} || exit 125; exec ${words}`
+    const words = [record.worktree ?? '/', 'env', ...variables, 'git', ...args]
+    const command = byBash('cd "$1" || exit 125; shift; exec "$@"', words)
     return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
   }
 

@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
-import { quoteWord } from '../../core/shell.ts'
+import { quoteForAnyShell } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs } from '../../tools/ssh.ts'
@@ -34,6 +34,7 @@ export const SSH_FAILURE = 255
 const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
 const KEPT_SAID = 8 * 1024
+const REFUSED = /^channel \d+: open failed: (?:connect failed: )?(.*?)\r?$/m
 /** A connection that has not answered for 15 s is lost: the engine restarts, or the workspace is paused. */
 const ALIVE = ['ServerAliveInterval=5', 'ServerAliveCountMax=3']
 
@@ -110,20 +111,29 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
    * A connection of its own, whose end is the end of the forwarding. The command inside speaks when every port listens, and waits
    * for the end of its stdin, which is a pipe of this process: however that ends, the whole connection is dropped.
    */
-  async function forward(record: WorkspaceRecord, forwards: readonly Forward[]): Promise<Forwarding> {
+  async function forward(
+    record: WorkspaceRecord,
+    forwards: readonly Forward[],
+    onRefused: (why: string) => void,
+  ): Promise<Forwarding> {
     const door = doors.doorOf(record)
     const addresses = (await hasIpv6Loopback()) ? ['127.0.0.1', '[::1]'] : ['127.0.0.1']
     const listen = forwards.flatMap(({ local, host, port }) =>
       addresses.flatMap((address) => ['-L', `${address}:${local}:${host}:${port}`]),
     )
     const options = ['ControlPath=none', 'IdentityAgent=none', 'ExitOnForwardFailure=yes', ...ALIVE]
-    const words = [...doorArgs(door), ...options.flatMap((option) => ['-o', option]), ...listen]
-    const begun = runner.begin(['ssh', ...words, '-T', '--', door.host, 'echo; cat >/dev/null; kill "$PPID"'], {
+    // the first value counts; at INFO, ssh tells of channels that could not be opened
+    const words = ['-o', 'LogLevel=INFO', ...doorArgs(door), ...options.flatMap((option) => ['-o', option]), ...listen]
+    const begun = runner.begin(['ssh', ...words, '-T', '--', door.host, byBash('echo; cat >/dev/null; kill "$PPID"')], {
       input: true,
     })
     begun.stdin?.on('error', () => undefined) // the connection is gone, which `ended` tells
     const kept = boundedPieces<Buffer>(KEPT_SAID)
-    begun.stderr.on('data', (piece: Buffer) => kept.push(piece))
+    begun.stderr.on('data', (piece: Buffer) => {
+      const [, why] = REFUSED.exec(piece.toString()) ?? []
+      if (why === undefined) kept.push(piece)
+      else onRefused(why)
+    })
     const ended = begun.ended.then(() => Buffer.concat(kept).toString().trim())
     const spoke = new Promise<boolean>((done) => begun.stdout.once('data', () => done(true)))
     begun.stdout.resume()
@@ -136,14 +146,15 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
 
   /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
-    const script = signalScript(token, signal)
+    const script = byBash(signalScript(token, signal))
     const door = doors.doorOf(record)
     await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, script], { okCodes: 'any', timeoutMs: 10_000 })
   }
 
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
     const door = doors.doorOf(record)
-    const command = request.argv.map(quoteWord).join(' ')
+    // one word is for the shell inside to read, as with ssh
+    const command = request.argv.length === 1 ? request.argv.join() : request.argv.map(quoteForAnyShell).join(' ')
     const agent = request.forwardAgent
       ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
       : undefined
@@ -172,15 +183,24 @@ export function signalScript(token: string, signal: NodeJS.Signals): string {
   return `for p in /proc/[0-9]*; do ${isWithToken(token)} && ${kill}; done 2>/dev/null; true`
 }
 
+/**
+ * Shell text for a login shell that may be any, such as fish after a `chsh` inside: the script is read by bash, with these words. What
+ * bash reads at its start, the login shell has read already.
+ */
+export function byBash(script: string, words: readonly string[] = []): string {
+  return `exec ${['/bin/bash', '--norc', '-c', script, 'bash', ...words].map(quoteForAnyShell).join(' ')}`
+}
+
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
-export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, token: string): string {
+export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, token: string, first = ''): string {
   const cwd = request.cwd ?? record.worktree ?? '/'
-  const exports = Object.entries(request.env).map(([name, value]) => `export ${name}=${quoteWord(value)}; `)
-  const words = request.argv.map(quoteWord).join(' ')
   const streams = request.tty ? '' : ' 2>&3 3>&-'
   // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
   const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
-  const line = `cd ${quoteWord(cwd)} || exit 125; ${exports.join('')}${quiet}NEXUS_WS_EXEC=${token} ${words}${streams}; exit $?`
+  const variables = Object.entries(request.env).map(([name, value]) => `${name}=${value}`)
+  const enter = 'cd "$1" || exit 125; shift; while [ "$1" != -- ]; do export "$1"; shift; done; shift; '
+  const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; exit $?`
+  const line = byBash(script, [cwd, ...variables, '--', ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(
       'INVALID_ARGUMENT',

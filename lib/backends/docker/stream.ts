@@ -13,7 +13,7 @@ import { doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
-import { isWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, isWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 
 /** Seconds for what was asked to end. */
 const GRACE_S = 3
@@ -28,7 +28,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const door = doors.doorOf(record)
     const ready = randomBytes(8).toString('hex')
     const first = request.size === undefined ? '' : `stty ${SANE} ${sizeOf(request.size)}; printf ${ready}; `
-    const command = first + remoteCommand(record, request, token)
+    const command = remoteCommand(record, request, token, first)
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
     const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
       env: request.tty ? { TERM: TERMINAL } : {},
@@ -49,7 +49,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     ended.catch(() => undefined) // told to whoever waits for it
     const inside = async (script: string, way: readonly string[]) => {
       if (over) return
-      const argv = ['ssh', ...way, '-T', '--', door.host, script]
+      const argv = ['ssh', ...way, '-T', '--', door.host, byBash(script)]
       await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
     }
     // of its own, as nothing that goes on in the shared one may keep a command from being ended
