@@ -6,6 +6,12 @@ export interface Answer {
   readonly body: unknown
 }
 
+/** An operation that goes on whoever waits for it. */
+export interface Begun {
+  readonly operationId: string
+  readonly answer: Promise<Answer>
+}
+
 /** JSON made before, for an answer that many get. */
 export class JsonText {
   readonly text: string

@@ -65,8 +65,10 @@ function ok(body: unknown): Answer {
 }
 
 /** JSON in one piece: who is gone by then costs nothing. */
-function send(_: Context, { status, headers, body }: Answer): Response {
+function send(c: Context, { status, headers, body }: Answer): Response {
   if (body instanceof Streamed) {
+    // nobody reads it, and it would go on
+    if (c.req.method === 'HEAD') void body.body.cancel()
     return new Response(body.body, {
       status,
       headers: { ...JSON_HEADERS, ...headers, 'Content-Type': body.contentType },

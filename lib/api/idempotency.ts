@@ -3,7 +3,7 @@
  * the first still runs waits for it. Memory of the server only; after a restart the names of workspaces still guard.
  */
 import { sha256 } from '../core/digest.ts'
-import type { Answer } from './answers.ts'
+import type { Begun } from './answers.ts'
 import { Refusal } from './failure.ts'
 
 const KEPT_MS = 24 * 60 * 60_000
@@ -11,13 +11,13 @@ const KEYS_MAX = 1_000
 const KEY = /^[\x21-\x7e]{1,255}$/
 
 export interface Idempotency {
-  /** @throws {Refusal} 422 when the key came with another request before */
-  once(key: string, request: unknown, run: () => Promise<Answer>): Promise<Answer>
+  /** What the key began, now or (`again`) before. @throws {Refusal} 422 when the key came with another request before */
+  once(key: string, request: unknown, begin: () => Begun): { readonly begun: Begun; readonly again: boolean }
 }
 
 interface Entry {
   readonly request: string
-  readonly answer: Promise<Answer>
+  readonly begun: Begun
   readonly since: number
 }
 
@@ -31,27 +31,24 @@ export function createIdempotency(now: () => number = Date.now): Idempotency {
     }
   }
 
-  async function once(key: string, request: unknown, run: () => Promise<Answer>): Promise<Answer> {
-    if (!KEY.test(key)) throw new Refusal(400, 'The header Idempotency-Key takes 1 to 255 printable characters.')
-    forget()
-    const digest = sha256(JSON.stringify(request))
-    const known = entries.get(key)
-    if (known !== undefined) {
-      if (known.request !== digest) throw reused(key)
-      const answer = await known.answer
-      return { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } }
-    }
-    const answer = run()
-    entries.set(key, { request: digest, answer, since: now() })
-    // what failed may be tried again, as it changed nothing
-    answer.then(
-      ({ status }) => status >= 400 && entries.delete(key),
-      () => entries.delete(key),
-    )
-    return answer
+  return {
+    once: (key, request, begin) => {
+      if (!KEY.test(key)) throw new Refusal(400, 'The header Idempotency-Key takes 1 to 255 printable characters.')
+      forget()
+      const digest = sha256(JSON.stringify(request))
+      const known = entries.get(key)
+      if (known !== undefined && known.request !== digest) throw reused(key)
+      if (known !== undefined) return { begun: known.begun, again: true }
+      const begun = begin()
+      entries.set(key, { request: digest, begun, since: now() })
+      // what failed may be tried again, as it changed nothing
+      begun.answer.then(
+        ({ status }) => status >= 400 && entries.delete(key),
+        () => entries.delete(key),
+      )
+      return { begun, again: false }
+    },
   }
-
-  return { once }
 }
 
 function reused(key: string): Refusal {

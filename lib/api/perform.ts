@@ -4,7 +4,7 @@
  */
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
-import { type Answer, JsonText, Streamed } from './answers.ts'
+import { type Answer, type Begun, JsonText, Streamed } from './answers.ts'
 import { check, queryOf, readBody } from './body.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
@@ -33,9 +33,16 @@ export async function perform(
       body: await bodyOf(endpoint, request),
     }
     const header = (name: string) => request.headers.get(name) ?? undefined
+    const parts = { ...asked, header }
+    if (!isOperation(endpoint)) return await runNow(host, endpoint, parts, () => {})
+    const later = /(^|,)\s*respond-async\s*(,|;|$)/i.test(request.headers.get('prefer') ?? '')
     const key = endpoint.idempotent ? request.headers.get('idempotency-key') : null
-    const run = () => runAsked(host, endpoint, request, { ...asked, header })
-    return key === null ? await run() : await host.idempotency.once(key, [endpoint.operationId, asked], run)
+    // whoever sends it again may want to hear of the operation where the first one waited for its end
+    const begin = () => beginAsked(host, endpoint, parts, later || key !== null)
+    const { begun, again } =
+      key === null ? { begun: begin(), again: false } : host.idempotency.once(key, [endpoint.operationId, asked], begin)
+    const answer = await answerOf(host.api, begun, later)
+    return again ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } } : answer
   } catch (error) {
     return failureOf(error, host.logOf)
   }
@@ -58,30 +65,32 @@ interface Parts {
   readonly body: unknown
 }
 
-async function runAsked(host: Performing, endpoint: Endpoint, request: Request, asked: Parts): Promise<Answer> {
-  if (!isOperation(endpoint)) return runNow(host, endpoint, asked, () => {})
-  const { api } = host
-  const later = /(^|,)\s*respond-async\s*(,|;|$)/i.test(request.headers.get('prefer') ?? '')
+function beginAsked(host: Performing, endpoint: Endpoint, asked: Parts, keepsResult: boolean): Begun {
   let answer: Answer | undefined
-  const running = api.operations.begin(endpoint.operationId, createInterruption(), async (self): Promise<Outcome> => {
+  const work = async (self: Running): Promise<Outcome> => {
     answer = await runNow(host, endpoint, asked, self.emit, self)
-    if (answer.status < 400) return { result: later ? answer.body : null }
+    if (answer.status < 400) return { result: keepsResult ? answer.body : null }
     const { error } = (answer as Failure).body
     return { error, cancelled: error.details.cancelled === true }
-  })
-  const headers = { 'Nexus-Operation': running.id }
-  if (later) {
-    const location = `/api/v1/operations/${running.id}`
-    const applied = { 'Preference-Applied': 'respond-async' }
-    return {
-      status: 202,
-      headers: { ...headers, ...applied, Location: location },
-      body: api.operations.find(running.id),
-    }
   }
-  await running.ended
-  if (answer === undefined) throw new Error('an operation ends with an answer')
-  return { ...answer, headers: { ...headers, ...answer.headers } }
+  const { id, ended } = host.api.operations.begin(endpoint.operationId, createInterruption(), work)
+  const whole = ended.then(() => {
+    if (answer === undefined) throw new Error('an operation ends with an answer')
+    return answer
+  })
+  return { operationId: id, answer: whole }
+}
+
+/** The operation as it is now, for who does not wait, or what it ends with. */
+async function answerOf(api: ApiContext, { operationId, answer }: Begun, later: boolean): Promise<Answer> {
+  const headers = { 'Nexus-Operation': operationId }
+  const operation = later ? api.operations.find(operationId) : undefined
+  if (operation === undefined) {
+    const ended = await answer
+    return { ...ended, headers: { ...headers, ...ended.headers } }
+  }
+  const about = { 'Preference-Applied': 'respond-async', Location: `/api/v1/operations/${operationId}` }
+  return { status: 202, headers: { ...headers, ...about }, body: operation }
 }
 
 async function runNow(

@@ -27,11 +27,15 @@ export async function workspaceOf({
   query,
   concerns,
 }: Asked<{ id: string }, { repo?: string | undefined }, unknown>): Promise<WorkspaceRecord> {
-  refuseCurrent(params.id)
-  const repo = query.repo === undefined ? undefined : await checkedRepo(app, query.repo)
-  const record = await requireWorkspace(app, params.id, repo)
+  const record = await namedWorkspace(app, params.id, query.repo)
   concerns(record.id)
   return record
+}
+
+/** @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS, REPOSITORY_NOT_FOUND, INVALID_ARGUMENT */
+export async function namedWorkspace(app: App, id: string, repo: string | undefined): Promise<WorkspaceRecord> {
+  refuseCurrent(id)
+  return requireWorkspace(app, id, repo === undefined ? undefined : await checkedRepo(app, repo))
 }
 
 /** The word means the folder that the user stands in, which a server does not know. */
@@ -79,7 +83,7 @@ const create = endpoint({
     if (existing !== undefined) concerns(existing.id)
     const { from, branch, pr, env = {}, ports = [] } = body
     const result = await bringUp(app, {
-      ...{ given, repo, existing, from, branch, pr, dryRun, start: body.start !== false },
+      ...{ given, repo, existing, from, branch, pr, dryRun, start: body.start !== false, onId: concerns },
       env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
       ports: ports.map(String),
     })

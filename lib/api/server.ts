@@ -13,7 +13,6 @@ import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { ownIdentity } from '../system/process.ts'
 import { restrict, writeCrashLog } from '../system/store.ts'
-import { requireWorkspace } from '../workspace/find.ts'
 import { createApi } from './api.ts'
 import type { Door, Entrance } from './checks.ts'
 import { isAnswering } from './client.ts'
@@ -23,6 +22,7 @@ import { createListener, type Listener, type Upgrade } from './listener.ts'
 import type { Live } from './live.ts'
 import { findServer, noteFile, requirePrivateFolder, socketPath, writeNote } from './places.ts'
 import { createRequestLog } from './request-log.ts'
+import { namedWorkspace } from './routes-workspaces.ts'
 import { createThrottle } from './throttle.ts'
 import { createTokenCheck } from './token.ts'
 import { createUpgrade } from './upgrade.ts'
@@ -75,9 +75,9 @@ async function start(options: ServeOptions): Promise<Serving> {
   const logOf = (error: unknown) => writeCrashLog(home.logs, error)
   const api = createApi(context, { logOf })
   const sockets = createUpgrade({
-    find: async (reference) => {
+    find: async (reference, repo) => {
       const app = context.appFor()
-      return { app, record: await requireWorkspace(app, reference) }
+      return { app, record: await namedWorkspace(app, reference, repo) }
     },
     refusalOf: (error) => failureOf(error, logOf),
   })

@@ -8,7 +8,9 @@ import { WebSocketServer } from 'ws'
 import { type ErrorBody, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from '../workspace/app.ts'
+import { check, queryOf } from './body.ts'
 import { EXEC_PROTOCOL, FRAME_MAX_BYTES, serveExec } from './exec-socket.ts'
+import { scopedQuery as execQuery } from './schemas.ts'
 
 /** Commands that run at once in this way. */
 const SESSIONS_MAX = 200
@@ -20,8 +22,8 @@ export interface HttpRefusal {
 }
 
 export interface UpgradeOptions {
-  /** An app for one request and the workspace that `{id}` names. @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS */
-  find(reference: string): Promise<{ readonly app: App; readonly record: WorkspaceRecord }>
+  /** An app for one request and the workspace that `{id}` names, in the repository of `?repo=`. @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS */
+  find(reference: string, repo: string | undefined): Promise<{ readonly app: App; readonly record: WorkspaceRecord }>
   refusalOf(error: unknown): HttpRefusal
 }
 
@@ -40,14 +42,18 @@ export function createUpgrade(options: UpgradeOptions): Upgrade {
     handleProtocols: (offered) => (offered.has(EXEC_PROTOCOL) ? EXEC_PROTOCOL : false),
   })
   const sessions = new Set<Promise<void>>()
+  /** Those that are let in and are not sessions yet. */
+  let coming = 0
 
   async function begin(reference: string, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    if (sessions.size >= SESSIONS_MAX) {
+    const { repo } = check(execQuery, queryOf(request.url ?? ''), 'query')
+    if (sessions.size + coming >= SESSIONS_MAX) {
       throw new NexusError('RESOURCE_EXHAUSTED', `${SESSIONS_MAX} commands run over WebSockets already.`, {
         hint: HINT,
       })
     }
-    const { app, record } = await options.find(reference)
+    coming++
+    const { app, record } = await options.find(reference, repo).finally(() => coming--)
     server.handleUpgrade(request, socket, head, (webSocket) => {
       const session = serveExec(webSocket, app, record, (error) => options.refusalOf(error).body).finally(() =>
         sessions.delete(session),

@@ -40,6 +40,8 @@ export interface UpResult {
 export interface UpRequest extends CreateRequest {
   /** `up`: an existing workspace is started; `create`: it is an error. */
   readonly existing: WorkspaceRecord | undefined
+  /** Told the id of a new workspace before anything of it is made. */
+  readonly onId?: (id: WorkspaceRecord['id']) => void
 }
 
 /** Creates the workspace when there is none (any more), then starts it. */
@@ -79,6 +81,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
   if (request.start) await requireRoom(app, record, settings.limits)
   if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
   await admitHooks(app, record, settings)
+  request.onId?.(record.id)
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
     // noted from the first, so that whoever finishes a create that was cut off runs them too

@@ -255,7 +255,8 @@ suite('the REST API', (test) => {
       seen = (await it.ask('GET', location)).json
       return seen.status !== 'running'
     })
-    assert.equal([seen.status, (seen.result as WorkspaceResource).name], ['succeeded', 'later'])
+    const made = seen.result as WorkspaceResource
+    assert.equal([seen.status, made.name, made.id], ['succeeded', 'later', seen.workspaceId])
     assert.ok(seen.events.some(({ type, phase }) => type === 'step' && phase === 'done'))
     const failed = await it.ask('POST', '/workspaces', { name: 'later' }, { Prefer: 'wait=5, respond-async' })
     await eventually(async () => (await it.ask('GET', `/operations/${failed.json.id}`)).json.status === 'failed')
@@ -323,6 +324,19 @@ suite('the REST API', (test) => {
     refused(await create({ name: 'three' }, 'a b'), 400, 'INVALID_ARGUMENT')
     await it.ask('DELETE', '/workspaces/one')
     assert.is((await create({ name: 'one' }, 'k-2')).status, 201)
+    // each is answered as it prefers, with the operation as it is by then; what failed is done anew
+    const later = (name: string, key: string) =>
+      it.ask('POST', '/workspaces', { name }, { 'Idempotency-Key': key, Prefer: 'respond-async' })
+    const begun = await later('four', 'k-3')
+    const waited = await create({ name: 'four' }, 'k-3')
+    assert.equal([begun.status, waited.status, waited.json.name], [202, 201, 'four'])
+    const again = (await later('four', 'k-3')).json
+    assert.equal([again.id, again.status, again.result.id], [begun.json.id, 'succeeded', waited.json.id])
+    const failed = (await later('four', 'k-4')).json.id
+    await eventually(async () => (await it.ask('GET', `/operations/${failed}`)).json.status === 'failed')
+    await it.ask('DELETE', '/workspaces/four')
+    assert.is.not((await later('four', 'k-4')).json.id, failed)
+    assert.is((await create({ name: 'four' }, 'k-4')).status, 201)
   })
 })
 

@@ -13,11 +13,24 @@ import type { createParts, Part } from './parts.ts'
 
 type Parts = ReturnType<typeof createParts>
 
-export async function* readLogs(parts: Parts, record: WorkspaceRecord, request: LogsRequest) {
-  // whoever stops reading ends what is still being followed
+/** Whoever stops reading ends what is still being followed, also while nothing is said: a generator alone would wait for the next line. */
+export function readLogs(parts: Parts, record: WorkspaceRecord, request: LogsRequest): AsyncGenerator<LogEntry> {
   const over = new AbortController()
+  const entries = untilOver(over, entriesUntil(over.signal, parts, record, request))
+  const end = entries.return.bind(entries)
+  return Object.assign(entries, {
+    return: (value: unknown) => {
+      over.abort()
+      return end(value)
+    },
+  })
+}
+
+async function* untilOver(over: AbortController, entries: AsyncGenerator<LogEntry>): AsyncGenerator<LogEntry> {
   try {
-    yield* entriesUntil(over.signal, parts, record, request)
+    yield* entries
+  } catch (error) {
+    if (!over.signal.aborted) throw error
   } finally {
     over.abort()
   }

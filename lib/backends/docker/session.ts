@@ -178,9 +178,14 @@ export function isWithToken(token: string): string {
   return `grep -qzx NEXUS_WS_EXEC=${token} "$p/environ"`
 }
 
+/** Shell text: prints `/proc/<pid>/environ` of each process of the command with this token, by one program however many processes run. */
+export function listWithToken(token: string): string {
+  return `grep -lszx NEXUS_WS_EXEC=${token} /proc/[0-9]*/environ`
+}
+
 export function signalScript(token: string, signal: NodeJS.Signals): string {
   const kill = `kill -s ${signal.slice(3)} "\${p#/proc/}"`
-  return `for p in /proc/[0-9]*; do ${isWithToken(token)} && ${kill}; done 2>/dev/null; true`
+  return `for p in $(${listWithToken(token)}); do p=\${p%/environ}; ${kill}; done 2>/dev/null; true`
 }
 
 /**

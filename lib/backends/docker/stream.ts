@@ -13,7 +13,7 @@ import { doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../registry.ts'
 import type { createDoors } from './door.ts'
-import { byBash, isWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, isWithToken, listWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 
 /** Seconds for what was asked to end. */
 const GRACE_S = 3
@@ -64,10 +64,13 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
       signal: (signal) => inside(signalScript(token, signal), masterArgs(door)),
       resize: request.tty ? resize : async () => {},
       end: async () => {
-        await inside(endScript(token), own)
-        stdout.resume()
-        child.stderr.resume()
-        child.kill('SIGTERM')
+        try {
+          await inside(endScript(token), own)
+        } finally {
+          stdout.resume()
+          child.stderr.resume()
+          child.kill('SIGTERM')
+        }
       },
     }
   }
@@ -136,7 +139,7 @@ function resizeScript(token: string, size: TerminalSize): string {
 
 /** Asks, waits until nothing is left, and then does not ask. */
 function endScript(token: string): string {
-  const wait = `for i in $(seq ${GRACE_S * 10}); do n=; for p in /proc/[0-9]*; do ${isWithToken(token)} && n=1; done; [ -n "$n" ] || exit 0; sleep 0.1; done 2>/dev/null`
+  const wait = `for i in $(seq ${GRACE_S * 10}); do ${listWithToken(token)} | grep -q . || exit 0; sleep 0.1; done`
   return [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')].join(
     '\n',
   )
