@@ -28,7 +28,7 @@ export function parse(argv: readonly string[]): Parsed {
   if (command === undefined) {
     const asksHelp = words.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
     if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(words, GLOBAL_OPTIONS) }
-    return refuseUnknown(words)
+    throw unknownCommand(words)
   }
   const specs = [...command.options, ...GLOBAL_OPTIONS]
   const parser = cac('nexus')
@@ -130,15 +130,22 @@ export function usage(command: Command, message: string): NexusError {
   })
 }
 
-function refuseUnknown(words: readonly string[]): never {
-  const [first = ''] = words
-  const pairs = COMMANDS.some(({ name }) => name.startsWith(`${first} `))
-  const typed = pairs ? words.slice(0, 2).join(' ') : first
+/** For words that begin no command; a word that several begin with is told what may follow it. */
+export function unknownCommand(words: readonly string[]): NexusError {
+  const [first = '', second = ''] = words
+  const visible = COMMANDS.filter(({ hidden }) => hidden !== true)
+  const followers = visible.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []))
+  if (followers.length > 0 && (second === '' || second.startsWith('-'))) {
+    return new NexusError('INVALID_ARGUMENT', `\`nexus ${first}\` needs one more word: ${followers.join(', ')}.`, {
+      hint: `To see how one is used, run \`nexus ${first} ${followers[0]} --help\``,
+    })
+  }
+  const typed = followers.length > 0 ? `${first} ${second}` : first
   const near = nearest(
     typed,
-    COMMANDS.flatMap(({ name, aliases = [], hidden }) => (hidden ? [] : [name, ...aliases])),
+    visible.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   )
-  throw new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
+  return new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
     hint:
       near === undefined ? 'To see the commands, run `nexus help`' : `To run the nearest one, use \`nexus ${near}\``,
   })
