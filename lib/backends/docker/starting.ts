@@ -132,7 +132,8 @@ export function createStarter(
       return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
     const { environmentOf, onLine } = await projects()
-    const env = { ...environmentOf(record.stack), ...values }
+    const given = { ...environmentOf(record.stack), ...values }
+    const env = { ...given, ...(await (await import('./own-variables.ts')).ownVariables(home, record, given)) }
     return local ? { env, local } : { env, onLine, build }
   }
 
