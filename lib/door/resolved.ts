@@ -2,8 +2,9 @@
  * What ssh makes of a host name, asked of ssh itself (`ssh -G`, which connects to nothing): whether it reads the user's configuration at
  * all, whether that brings Nexus's file in, and where the user's own settings change what a door needs.
  */
+import type { HomePaths } from '../core/paths.ts'
 import type { Runner } from '../system/exec.ts'
-import { PROBE_HOST, PROBE_KEY } from './alias-file.ts'
+import { PROBE_KEY, probeHost } from './alias-file.ts'
 import { type Section, sectionsOf } from './include-line.ts'
 
 const TIMEOUT_MS = 10_000
@@ -37,8 +38,9 @@ export interface Probe {
   readonly included: boolean
 }
 
-export async function probe(runner: Runner, words: SshWords): Promise<Probe> {
-  const { values, refusal } = await resolveHost(runner, words, PROBE_HOST)
+/** Whether the file of this home is brought in; of others there may be some as well. */
+export async function probe(runner: Runner, words: SshWords, home: HomePaths): Promise<Probe> {
+  const { values, refusal } = await resolveHost(runner, words, probeHost(home))
   return { refusal, included: values.get('hostkeyalias')?.[0] === PROBE_KEY }
 }
 

@@ -51,7 +51,11 @@ export async function installInclude(app: App, request: ChangeRequest): Promise<
   const { path, words } = placeOf(app, request.file)
   const line = includeLine(app.home.sshConfig)
   const first = await readUserConfig(path)
-  const before = await probe(app.runner, words.length > 0 && first.text === undefined ? ['-F', 'none'] : words)
+  const before = await probe(
+    app.runner,
+    words.length > 0 && first.text === undefined ? ['-F', 'none'] : words,
+    app.home,
+  )
   if (before.refusal !== undefined) throw unreadable(words, before.refusal)
   const found = findIncludes(first.text ?? '', app.home.sshConfig, userHome())
   const notes = found.flatMap((one) => explainPlace(path, one))
@@ -159,7 +163,7 @@ async function takeBack(written: UserConfig, before: UserConfig): Promise<void> 
 }
 
 async function verify(app: App, words: SshWords, path: string): Promise<void> {
-  const after = await probe(app.runner, words)
+  const after = await probe(app.runner, words, app.home)
   if (after.refusal === undefined && after.included) return
   const said = after.refusal ?? 'its line is not obeyed'
   throw new NexusError(

@@ -104,7 +104,7 @@ export async function inspectInclude(app: App, file?: string): Promise<Inspectio
   const nothing = { clashes: [], named: [], said: undefined }
   if (foreign !== undefined) return { ...nothing, path: userConfigPath(), state: 'foreign-home', said: foreign }
   const { path, words } = placeOf(app, file)
-  const { refusal, included } = await probe(app.runner, words)
+  const { refusal, included } = await probe(app.runner, words, app.home)
   if (refusal !== undefined) return { ...nothing, path, state: 'refused', said: refusal }
   const config = await readUserConfig(path)
   const found = findIncludes(config.text ?? '', app.home.sshConfig, userHome())

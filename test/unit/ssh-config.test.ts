@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
-import { knowsHostKeys, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
+import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/ssh-include.ts'
@@ -63,7 +63,7 @@ suite('ssh-config', (test) => {
         assert.is(await text(), `${line}\n`)
         assert.is((await stat(file)).mode & 0o7777, 0o600)
         assert.is((await stat(dirname(file))).mode & 0o7777, 0o700)
-        assert.is((await ask('include_check.nexus')).hostkeyalias, 'nexus-included')
+        assert.is((await ask(probeHost(app.home))).hostkeyalias, 'nexus-included')
         assert.is((await install()).changed, false)
         assert.is((await inspectInclude(app, file)).state, 'installed')
         await rm(app.home.home, { recursive: true })
@@ -83,16 +83,29 @@ suite('ssh-config', (test) => {
     'bytes that are no text': '# \xff\xfe\x80\nHost a\n Port 3\n#\0\x01\n',
   })) {
     test(`${what}: obeyed in front of it, and the same bytes afterwards`, () =>
-      openPlace(async ({ put, text, install, uninstall, ask, line }) => {
+      openPlace(async ({ put, text, install, uninstall, ask, line, app }) => {
         await put(before)
         await install()
         assert.is((await text()).replace(/\r/g, ''), `${line}\n\n${before}`.replace(/\r/g, ''))
-        assert.is((await ask('include_check.nexus')).hostkeyalias, 'nexus-included')
+        assert.is((await ask(probeHost(app.home))).hostkeyalias, 'nexus-included')
         if (before.includes('Port')) assert.is((await ask('a')).port, '3')
         await uninstall()
         assert.is(await text(), before)
       }))
   }
+
+  test('the file of another NEXUS_HOME is not taken for this one: both are included, and each goes alone', () =>
+    openPlace(async ({ app, file, line, text, install, uninstall, ask }) => {
+      const other = { ...app, home: homePaths(join(dirname(app.home.home), 'other home')) }
+      await installInclude(other, { file, dryRun: false, consent: async () => {} })
+      assert.is((await inspectInclude(app, file)).state, 'absent')
+      assert.is((await install()).changed, true)
+      assert.is(await text(), `${line}\n\nInclude "${other.home.sshConfig}"\n`)
+      for (const { home } of [app, other]) assert.is((await ask(probeHost(home))).hostkeyalias, 'nexus-included')
+      assert.is((await uninstall()).changed, true)
+      assert.is((await inspectInclude(app, file)).state, 'absent')
+      assert.is((await inspectInclude(other, file)).state, 'installed')
+    }))
 
   test('a NEXUS_HOME with spaces, quotes and other letters works, by the alias file and by the raw line', () =>
     openPlace(
