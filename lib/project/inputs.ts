@@ -15,14 +15,23 @@ export type Inputs = Readonly<Record<string, string>>
 const MISSING = ''
 /** Larger ones are no configuration. */
 const SIZE_MAX = 4 * 1024 * 1024
+/** A project that names more files is looked at no further: each `list` reads them all. */
+const FOUND_MAX = 1000
 
-export function readInputs(worktree: string, record: WorkspaceRecord, model: ComposeModel | undefined): Inputs {
+/** @param found files that the model was made from, as the look at the raw files found them: the model names few of them */
+export function readInputs(
+  worktree: string,
+  record: WorkspaceRecord,
+  model: ComposeModel | undefined,
+  found: readonly string[] = [],
+): Inputs {
   const base = record.stack?.base
   const files = [
     '.nexus/config.yaml',
     '.env',
     ...COMPOSE_CANDIDATES,
     ...(record.stack?.files ?? []),
+    ...[...new Set(found)].slice(0, FOUND_MAX),
     base?.kind === 'dockerfile' ? base.file : 'Dockerfile',
     // compose has doubled every `$` of what it resolved
     ...(model === undefined ? [] : filesOf(model).map((file) => file.replaceAll('$$', '$'))),

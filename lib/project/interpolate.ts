@@ -2,6 +2,7 @@
  * Puts variables into a text as compose does, for the forms on which all its versions agree. Where they differ, or a variable
  * is not known for sure, the answer is "cannot be told" and never a guess, because the text is a path that will be read. Pure.
  */
+import { parsePlainLine } from '../stack/environment.ts'
 
 /** A variable's value, undefined when it is not set, null when that cannot be told. */
 export type Lookup = (name: string) => string | undefined | null
@@ -55,11 +56,9 @@ export function parsePlainEnv(text: string): ReadonlyMap<string, string> | undef
   const found = new Map<string, string>()
   for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
     if (/^\s*(#.*)?$/.test(line)) continue
-    const match =
-      /^(?:export )?([A-Za-z_]\w*)=(?:"([^"'`$\\\uFFFD]*)"|'([^"'`$\\\uFFFD]*)'|([^\s"'`$\\#\uFFFD]*))\s*$/.exec(line)
-    const [, name, ...values] = match ?? []
-    if (name === undefined) return undefined
-    found.set(name, values.find((value) => value !== undefined) ?? '')
+    const plain = parsePlainLine(line)
+    if (plain === undefined) return undefined
+    found.set(...plain)
   }
   return found
 }

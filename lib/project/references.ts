@@ -5,8 +5,14 @@
 import type { YamlMap } from '../config/compose-yaml.ts'
 
 export type Reference =
-  /** A file that is read or given to containers. */
-  | { readonly kind: 'file'; readonly at: string; readonly text: string; readonly verb: string }
+  /** A file that is read or given to containers; `resolved`: what it says becomes part of the resolved model. */
+  | {
+      readonly kind: 'file'
+      readonly at: string
+      readonly text: string
+      readonly verb: string
+      readonly resolved: boolean
+    }
   | { readonly kind: 'build'; readonly at: string; readonly build: BuildReference }
   | { readonly kind: 'extends'; readonly at: string; readonly text: string }
   | { readonly kind: 'include'; readonly at: string; readonly include: IncludeReference }
@@ -54,8 +60,8 @@ function includeOf(one: unknown): IncludeReference {
 function ofService(at: string, service: YamlMap): readonly Reference[] {
   const base = service.get('extends')
   return [
-    ...files(`${at}.env_file`, service.get('env_file'), 'gives containers'),
-    ...files(`${at}.label_file`, service.get('label_file'), 'gives containers'),
+    ...files(`${at}.env_file`, service.get('env_file'), 'gives containers', true),
+    ...files(`${at}.label_file`, service.get('label_file'), 'gives containers', true),
     ...files(`${at}.credential_spec.file`, mapOf(service.get('credential_spec')).get('file'), 'gives containers'),
     ...texts(mapOf(base).get('file')).map((text): Reference => ({ kind: 'extends', at: `${at}.extends`, text })),
     ...ofBuild(`${at}.build`, service.get('build')),
@@ -81,10 +87,10 @@ function ofProvider(at: string, value: unknown): readonly Reference[] {
 }
 
 /** A path, a list of paths, or `{path: ...}` in place of each. */
-function files(at: string, value: unknown, verb: string): readonly Reference[] {
+function files(at: string, value: unknown, verb: string, resolved = false): readonly Reference[] {
   return listOf(value)
     .flatMap((one) => texts(one instanceof Map ? one.get('path') : one))
-    .map((text) => ({ kind: 'file', at, text, verb }))
+    .map((text) => ({ kind: 'file', at, text, verb, resolved }))
 }
 
 /** Entries of a map, or of a list of `name=value`. */

@@ -29,6 +29,8 @@ export interface ScanRequest {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What compose gets as `--project-directory`; default: the folder of the first file, as compose has it. */
   readonly projectDirectory?: string
+  /** Called with each file within the worktree, there or not, that the resolved model is made from: absolute paths. */
+  readonly onInput?: (file: string) => void
 }
 
 const FILES_MAX = 100
@@ -56,6 +58,7 @@ interface Scan {
   readonly seen: Set<string>
   readonly queue: Source[]
   references: number
+  input(file: string): void
   report(at: string, value: unknown, why: string): void
 }
 
@@ -73,6 +76,7 @@ export async function scanProjectFiles(request: ScanRequest): Promise<readonly F
     seen: new Set(),
     queue: [],
     references: 0,
+    input: (file) => request.onInput?.(file),
     report: (at, value, why) => findings.push(makeFinding(at, value, why)),
   }
   const base = request.projectDirectory ?? posix.dirname(request.files[0] ?? `${request.worktree}/compose.yaml`)
@@ -102,9 +106,11 @@ async function scanFile(source: Source, scan: Scan): Promise<void> {
 async function scanReference(reference: Reference, source: Source, scan: Scan): Promise<void> {
   const { at } = reference
   switch (reference.kind) {
-    case 'file':
-      scanPath(reference.text, at, reference.verb, source, scan)
+    case 'file': {
+      const found = scanPath(reference.text, at, reference.verb, source, scan)
+      if (reference.resolved && found?.inside === true) scan.input(found.path)
       return
+    }
     case 'build':
       scanBuild(reference.build, at, source, scan)
       return
@@ -192,6 +198,7 @@ async function scanInclude(include: IncludeReference, at: string, source: Source
   const named = include.envFiles.filter((text) => text !== '/dev/null')
   const envTexts = include.envFiles.length > 0 ? named : [`${base}/.env`]
   const envFiles = envTexts.map((text) => scanPath(text, `${at}.env_file`, 'reads', source, scan))
+  for (const found of envFiles) if (found?.inside === true) scan.input(found.path)
   const lookup = await lookupBehind(source.lookup, envFiles)
   const envNames = [...new Set([...source.envNames, ...envFiles.map((found) => found?.path ?? '?')])]
   for (const file of files) {
@@ -244,6 +251,7 @@ function enqueue(source: Source, at: string, scan: Scan): void {
   scan.seen.add(key)
   if (scan.seen.size > FILES_MAX) throw tooMuch(source.file, `is one of more than ${FILES_MAX} compose files`)
   if (source.depth > DEPTH_MAX) throw tooMuch(source.file, `is included more than ${DEPTH_MAX} levels deep`)
+  scan.input(source.file)
   scan.queue.push(source)
 }
 

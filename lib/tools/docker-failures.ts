@@ -46,10 +46,21 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
+    pattern: /environment variable "([^"]+)" required by (?:file|secret|config) "[^"]+" is not set/,
+    error: ([, name = '']) =>
+      new NexusError(
+        'CONFIG_INVALID',
+        `A secret or config of the compose files is the variable ${name}, which is not set.`,
+        {
+          hint: setVariableHint(name),
+        },
+      ),
+  },
+  {
     pattern: /failed to solve: |failed to build:|unable to prepare context|failed to read dockerfile/i,
     error: (_match, stderr) =>
       new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {
-        hint: 'To see the whole build, run `docker compose build` in the worktree',
+        hint: 'To see the whole build, run `docker compose build` in the repository, on this branch',
         output: lastLines(stderr.trim()),
       }),
   },
@@ -174,11 +185,20 @@ export function explainResolveFailure(error: CommandFailed): NexusError {
   const said = (lines.length === 0 ? 'no reason was given' : lines.join('; '))
     .replace(/^Error: /, '')
     .replace(/\s+/g, ' ')
+  const [, required] = /required variable (\w+) is missing a value/.exec(said) ?? []
   return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
-    hint: /env file .* not found/i.test(said)
-      ? 'Where git ignores it, every worktree needs it: `cp .env.example .env && echo .env >> .worktreeinclude`'
-      : 'To see the files as compose reads them, run `docker compose config` in the repository',
+    hint:
+      required !== undefined
+        ? setVariableHint(required)
+        : /env file .* not found/i.test(said)
+          ? 'Where git ignores it, every worktree needs it: `cp .env.example .env && echo .env >> .worktreeinclude`'
+          : 'To see the files as compose reads them, run `docker compose config` in the repository',
   })
+}
+
+/** The project's own `.env` counts, and of this machine's variables those that the user names. */
+function setVariableHint(name: string): string {
+  return `Put it into .env; where git ignores that, every worktree needs it: \`echo .env >> .worktreeinclude\`. To pass your own on, name it in env.pass, beside those that are there: \`nexus config set env.pass ${name}\``
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {

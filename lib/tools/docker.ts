@@ -43,6 +43,11 @@ export interface ResolveRequest {
 /** A compose file alone, or several of a project, later ones on top. */
 export type ComposeSource = string | { readonly files: readonly string[]; readonly project: string }
 
+interface LineOptions {
+  /** Called for each line that compose prints. */
+  readonly onLine?: (line: string) => void
+}
+
 export interface UpOptions {
   /** Build what has a build section even when its image is there. */
   readonly build?: boolean
@@ -74,10 +79,10 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
   // by name alone it must find no compose file in its folder
   const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
-  const compose = (target: Target, args: readonly string[], options: RunOptions = {}) =>
-    explain(() =>
-      runner.run(composeArgv(target, args), { timeoutMs: CHANGE_TIMEOUT_MS, ...folderOf(target), ...options }),
-    )
+  const compose = (target: Target, args: readonly string[], options: RunOptions = {}) => {
+    const argv = composeArgv(target, args, options.onLine ? 'plain' : 'quiet')
+    return explain(() => runner.run(argv, { timeoutMs: CHANGE_TIMEOUT_MS, ...folderOf(target), ...options }))
+  }
 
   /** All containers with all of the labels, running or not, in one call. */
   async function listContainers(...labels: readonly string[]): Promise<readonly ContainerRow[]> {
@@ -161,8 +166,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
-  async function start(target: Target): Promise<boolean> {
-    const result = await compose(target, ['start'], { okCodes: 'any' })
+  async function start(target: Target, { onLine }: LineOptions = {}): Promise<boolean> {
+    const result = await compose(target, ['start'], { okCodes: 'any', ...(onLine ? { onLine } : {}) })
     if (result.code === 0) return true
     if (/no container to start|No such container/i.test(result.stderr)) return false
     throw explainDockerFailure(new CommandFailed(composeArgv(target, ['start']), result))
@@ -223,8 +228,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     up,
     start,
     /** Within ten seconds, or the time that each service's own definition gives it. */
-    stop: (target: Target, { ownTime = false } = {}) =>
-      compose(target, ['stop', ...(ownTime ? [] : ['--timeout', '10'])]),
+    stop: (target: Target, { ownTime = false, onLine }: LineOptions & { readonly ownTime?: boolean } = {}) =>
+      compose(target, ['stop', ...(ownTime ? [] : ['--timeout', '10'])], onLine ? { onLine } : {}),
     pause: (target: Target) => freeze(target, 'pause', /already paused/i),
     unpause: (target: Target) => freeze(target, 'unpause', /is not paused/i),
     down: (target: Target, { keepVolumes = false } = {}) =>

@@ -6,7 +6,7 @@
  * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
  * get one of their own instead of git's walk into them, which would read their configuration.
  */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
@@ -120,6 +120,7 @@ export function createInertGit(runner: Runner, scratch: string) {
       return changes.filter((_, i) => plain[i] !== true)
     })
     const nested = await eachSubmodule(place, depth, async (sub, path) => {
+      if (sub === 'not fetched') return listStrays(place.worktree, path)
       if (sub === undefined) return [` ? ${path}`]
       const changes = await changesAt(sub, timeoutMs, depth - 1)
       return changes.map((change) => `${change.slice(0, 3)}${path}/${change.slice(3)}`)
@@ -134,6 +135,7 @@ export function createInertGit(runner: Runner, scratch: string) {
 
   function unpushedAt(place: Place, depth: number): Promise<readonly string[]> {
     return eachSubmodule(place, depth, async (sub, path) => {
+      if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
       const args = ['rev-list', '--count', 'HEAD', '--not', '--remotes']
       const { stdout } = await within(sub, (git) => git(args))
@@ -142,18 +144,19 @@ export function createInertGit(runner: Runner, scratch: string) {
     })
   }
 
-  /** Those that are checked out; undefined for one whose git dir is not where git puts it. */
+  /** With its place; undefined for one whose git dir is not where git puts it. */
   async function eachSubmodule(
     place: Place,
     depth: number,
-    visit: (sub: Place | undefined, path: string) => Promise<readonly string[]>,
+    visit: (sub: Place | 'not fetched' | undefined, path: string) => Promise<readonly string[]>,
   ): Promise<readonly string[]> {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
-    const links = stdout.split('\0').filter((line) => line.startsWith('160000 '))
-    const paths = links.map((line) => line.slice(line.indexOf('\t') + 1))
-    const there = paths.filter((path) => existsSync(join(place.worktree, path, '.git')))
-    return (await Promise.all(there.map((path) => visit(submoduleAt(place, path), path)))).flat()
+    const visits = submodulePaths(stdout).map((path) => {
+      const fetched = existsSync(join(place.worktree, path, '.git'))
+      return visit(fetched ? submoduleAt(place, path) : 'not fetched', path)
+    })
+    return (await Promise.all(visits)).flat()
   }
 
   /** How many commits of a revision no ref of the user's reaches; the branch's own ref is left out of them. */
@@ -212,6 +215,20 @@ function placeOf({ root, gitDir, worktree }: Repository): Place {
 function mayHaveSubmodules({ admin }: Place): boolean {
   const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
   return files.some((name) => readWithin(admin, name, INDEX_MAX_BYTES)?.includes(SUBMODULE_MODE) !== false)
+}
+
+/** Of what `ls-files --stage -z` lists. */
+export function submodulePaths(listed: string): readonly string[] {
+  const links = listed.split('\0').filter((line) => line.startsWith('160000 '))
+  return links.map((line) => line.slice(line.indexOf('\t') + 1))
+}
+
+/** What lies in the folder of a submodule that was not fetched: git's own status says nothing of it. */
+export function listStrays(worktree: string, path: string): readonly string[] {
+  const folder = join(worktree, path)
+  const stat = lstatSync(folder, { throwIfNoEntry: false })
+  if (stat?.isDirectory() !== true || existsSync(join(folder, '.git'))) return []
+  return readdirSync(folder).length === 0 ? [] : [`?? ${path}/`]
 }
 
 /** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */

@@ -19,6 +19,12 @@ import type { App } from './app.ts'
 /** For which workspace something is asked. */
 export type Asking = Pick<WorkspaceRecord, 'repo' | 'isolation'>
 
+/** What raw files ask for, and which files of the worktree compose makes its model from. */
+export interface Admitted {
+  readonly findings: readonly Finding[]
+  readonly inputs: readonly string[]
+}
+
 /**
  * Before `docker compose config`, which reads whatever the files name.
  * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column
@@ -28,15 +34,16 @@ export async function admitFiles(
   record: WorkspaceRecord,
   settings: Settings,
   files: readonly string[],
-): Promise<readonly Finding[]> {
+): Promise<Admitted> {
   const { worktree, repo, stack } = record
-  if (worktree === null || stack === undefined || files.length === 0) return []
+  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [] }
   const dotenv = join(worktree, '.env')
   const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
   const env = { ...Object.fromEntries(own), ...definedOnly(projectEnvironment(app.env, stack.pass)) }
-  const findings = await scanProjectFiles({ worktree, repo, files, env })
+  const inputs: string[] = []
+  const findings = await scanProjectFiles({ worktree, repo, files, env, onInput: (file) => inputs.push(file) })
   await admit(app, record, settings, findings)
-  return findings
+  return { findings, inputs }
 }
 
 /** What the resolved model asks for, by where its paths lead now. */

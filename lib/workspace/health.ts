@@ -8,6 +8,8 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from './app.ts'
 
 const POLL_MS = 100
+/** What is waited for is told when it takes longer. */
+const LONG_MS = 2_000
 /** A check that fails right after a pause, or in the first moments, may pass the next time. */
 const SECOND_CHANCE_MS = 10_000
 
@@ -19,6 +21,7 @@ export async function awaitHealth(app: App, record: WorkspaceRecord, project: Co
   const backend = await app.backend(record.backend)
   const began = performance.now()
   const deadline = began + limit
+  let told = ''
   for (;;) {
     const seen = (await backend.observe()).get(record.id)
     const ill = seen?.unhealthy === true && performance.now() - began < SECOND_CHANCE_MS
@@ -32,6 +35,11 @@ export async function awaitHealth(app: App, record: WorkspaceRecord, project: Co
       return app.emit({ type: 'warning', text, hint: logsHint(record) })
     }
     app.interruption.signal.throwIfAborted()
+    if (seen.reason !== told && performance.now() - began > LONG_MS) {
+      told = seen.reason
+      const until = ill ? 'its next check may pass' : `waiting for it up to ${settings.compose.wait}`
+      app.emit({ type: 'progress', text: `${told}; ${until}` })
+    }
     await new Promise((wake) => setTimeout(wake, POLL_MS))
   }
 }

@@ -103,7 +103,8 @@ export function stateOf(
     state: 'stopped' as const,
     reason: record.desired === 'stopped' ? '' : 'it has no containers',
   }
-  if (works) return { state: seen.state, reason: describe(record) }
+  // half-way through a start or a stop, parts that do not run yet or any more are no error
+  if (works) return { state: seen.state === 'error' ? 'stopped' : seen.state, reason: describe(record) }
   return cut === undefined
     ? { state: seen.state, reason: seen.reason }
     : { state: seen.state, reason: `${repair}the next command finishes it` }

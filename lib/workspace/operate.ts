@@ -96,9 +96,10 @@ export interface Working {
 }
 
 /** Right after they were read: what is changed from now on is not what the workspace is made from. */
-export function noteInputs(working: Working): void {
+export function noteInputs(working: Working, files: readonly string[]): void {
   const { record, model } = working
-  if (model !== undefined && record.worktree !== null) working.inputs = readInputs(record.worktree, record, model)
+  if (model !== undefined && record.worktree !== null)
+    working.inputs = readInputs(record.worktree, record, model, files)
 }
 
 export function beginOperation(

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { parseStatus } from '../tools/git-failures.ts'
+import { listStrays, submodulePaths } from '../tools/git-inert.ts'
 import { countPrivateStashes } from '../tools/private-refs.ts'
 import { findAdminDir, listUnfinishedIn } from '../tools/repository.ts'
 import type { App } from './app.ts'
@@ -20,7 +21,13 @@ const STATUS = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ig
 const UNPUSHED = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || echo "$displaypath"'
 
 export function listPrivateChanges(app: App, record: WorkspaceRecord, running: boolean, timeoutMs: number) {
-  return lookWithGit(app, record, running, async (git) => parseStatus((await git(STATUS, { timeoutMs })).stdout))
+  const worktree = record.worktree ?? ''
+  return lookWithGit(app, record, running, async (git) => {
+    const changes = parseStatus((await git(STATUS, { timeoutMs })).stdout)
+    if (!existsSync(join(worktree, '.gitmodules'))) return changes
+    const paths = submodulePaths((await git(['ls-files', '--stage', '-z'], { timeoutMs })).stdout)
+    return [...changes, ...paths.flatMap((path) => listStrays(worktree, path))]
+  })
 }
 
 export async function privateLosses(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<readonly string[]> {

@@ -31,6 +31,8 @@ export interface ResolvedStack {
   readonly record: WorkspaceRecord
   readonly wanted: readonly WantedPort[]
   readonly resolution: Resolution
+  /** Files of the worktree that the resolved model was made from, by absolute paths. */
+  readonly inputs: readonly string[]
 }
 
 /**
@@ -74,7 +76,7 @@ async function resolve(
   const looked = { ...record, stack: found }
   if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
   const files = found.files.map((file) => join(worktree, file))
-  const known = await admitFiles(app, looked, settings, files)
+  const { findings: known, inputs } = await admitFiles(app, looked, settings, files)
   const { model: read, warnings } = await readModel(backend, looked, files)
   if (read !== undefined) {
     requireServices(read, found)
@@ -105,6 +107,7 @@ async function resolve(
       Object.keys(model?.services ?? {}),
     ),
     resolution: { model, warnings, under },
+    inputs,
   }
 }
 

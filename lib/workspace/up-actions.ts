@@ -47,8 +47,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         // what the compose files say may hang on them
         if (resolution?.model === undefined) return
         const { resolveStack } = await import('./project-stack.ts')
-        ;({ resolution } = await resolveStack(app, working.record, backend, project))
-        noteInputs(working)
+        const resolved = await resolveStack(app, working.record, backend, project)
+        resolution = resolved.resolution
+        noteInputs(working, resolved.inputs)
       },
     },
     resolve: {
@@ -60,7 +61,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         ;({ wanted, resolution } = resolved)
         working.model = resolution.model
         working.record = { ...working.record, ...pickStack(resolved.record) }
-        noteInputs(working)
+        noteInputs(working, resolved.inputs)
       },
     },
     lease: {

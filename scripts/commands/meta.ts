@@ -6,7 +6,7 @@ import { findRepository } from '../../lib/tools/repository.ts'
 import { type Call, type Command, optionName, type Run } from './command.ts'
 import { completionScript, SHELLS } from './completion.ts'
 import { helpFor } from './help.ts'
-import { findCommand, hintFor } from './parse.ts'
+import { findCommand, unknownCommand } from './parse.ts'
 import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
 
 export const version: Run = async (call) => {
@@ -28,11 +28,7 @@ export const help: Run = async (call) => {
   const words = call.args.filter((word) => word !== undefined && word !== 'undefined')
   if (words.length === 0) return { data: {}, text: helpFor(undefined) }
   const command = findCommand(words.join(' ')) ?? findCommand(words[0] ?? '')
-  if (command === undefined) {
-    throw new NexusError('INVALID_ARGUMENT', `Unknown command \`${words.join(' ')}\`.`, {
-      hint: hintFor(words[0] ?? ''),
-    })
-  }
+  if (command === undefined) throw unknownCommand(words)
   return { data: {}, text: helpFor(command) }
 }
 

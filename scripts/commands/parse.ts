@@ -30,7 +30,7 @@ export function parse(argv: readonly string[]): Parsed {
   if (command === undefined) {
     const asksHelp = words.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
     if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(words, GLOBAL_OPTIONS) }
-    return refuseUnknown(words)
+    throw unknownCommand(words)
   }
   const specs = [...command.options, ...GLOBAL_OPTIONS]
   const parser = cac('nexus')
@@ -133,22 +133,23 @@ export function usage(command: Command, message: string): NexusError {
   })
 }
 
-function refuseUnknown(words: readonly string[]): never {
-  const [first = ''] = words
-  const pairs = COMMANDS.some(({ name }) => name.startsWith(`${first} `))
-  const typed = pairs ? words.slice(0, 2).join(' ') : first
+/** For words that begin no command; a word that several begin with is told what may follow it. */
+export function unknownCommand(words: readonly string[]): NexusError {
+  const [first = '', second = ''] = words
+  const visible = COMMANDS.filter(({ hidden }) => hidden !== true)
+  const followers = visible.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []))
+  if (followers.length > 0 && (second === '' || second.startsWith('-'))) {
+    return new NexusError('INVALID_ARGUMENT', `\`nexus ${first}\` needs one more word: ${followers.join(', ')}.`, {
+      hint: `To see how one is used, run \`nexus ${first} ${followers[0]} --help\``,
+    })
+  }
+  const typed = followers.length > 0 ? `${first} ${second}` : first
   const near = nearest(
     typed,
-    COMMANDS.flatMap(({ name, aliases = [], hidden }) => (hidden ? [] : [name, ...aliases])),
+    visible.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   )
-  throw new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
-    hint: near === undefined ? hintFor(first) : `To run the nearest one, use \`nexus ${near}\``,
+  return new NexusError('INVALID_ARGUMENT', `Unknown command \`${typed}\`.`, {
+    hint:
+      near === undefined ? 'To see the commands, run `nexus help`' : `To run the nearest one, use \`nexus ${near}\``,
   })
-}
-
-/** For what is no command, but may be the first word of some. */
-export function hintFor(word: string): string {
-  const members = COMMANDS.filter(({ name, hidden }) => !hidden && name.startsWith(`${word} `))
-  if (members.length === 0) return 'To see the commands, run `nexus help`'
-  return `To use it, name one of ${members.map(({ name }) => `\`nexus ${name}\``).join(', ')}`
 }

@@ -40,6 +40,7 @@ services:
     image: myapp:latest
     init: true
     command: ["sleep", "infinity"]
+    env_file: worker.env
     networks: [back]
     depends_on: {web: {condition: service_healthy}}
 networks:
@@ -48,7 +49,12 @@ volumes:
   data: {name: kept_db}
 `
 
-const FILES = { 'compose.yaml': FIXED, Dockerfile: 'FROM debian:bookworm-slim\nRUN mkdir /data\n', 'server.pl': SERVER }
+const FILES = {
+  'compose.yaml': FIXED,
+  Dockerfile: 'FROM debian:bookworm-slim\nRUN mkdir /data\n',
+  'server.pl': SERVER,
+  'worker.env': 'SPEED=1\n',
+}
 
 const portOf = (workspace: WorkspaceResource, name: string): number => {
   const port = workspace.ports.find((one) => one.name === name)
@@ -124,7 +130,8 @@ suite('compose projects', (test) => {
       assert.equal((await status()).outdated, [])
       const changed = FIXED.replace('"3000:3000"', '"8000:8000", "3000:3000"')
       await writeFile(join(before.worktree ?? '', 'compose.yaml'), changed)
-      assert.equal((await status()).outdated, ['compose.yaml'])
+      await writeFile(join(before.worktree ?? '', 'worker.env'), 'SPEED=2\n')
+      assert.equal((await status()).outdated, ['compose.yaml', 'worker.env'])
       const after = JSON.parse(await scene.ok(['rebuild', 'a', '--json'])) as WorkspaceResource
       assert.equal((await status()).outdated, [])
       const named = (workspace: WorkspaceResource) =>

@@ -1,6 +1,11 @@
-/** The watch over an engine that goes away and comes back, with a stand-in for the docker CLI that does as a file says. */
+/**
+ * The watch over an engine that goes away and comes back, with a stand-in for the docker CLI that does as a file says; and, on the
+ * real one, what compose says of containers that keep it waiting.
+ */
 import { chmod, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tellSlowParts } from '../../lib/backends/docker/slow-parts.ts'
+import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createDocker } from '../../lib/tools/docker.ts'
@@ -45,5 +50,36 @@ suite('engine events', (test) => {
     await eventually(() => changes > 1)
     ending.abort()
     await watching
+  })
+})
+
+suite('what compose waits for', (test) => {
+  test('a service that others need, and one that does not end when it is asked to, are named', async () => {
+    await using dir = await tempDir()
+    const project = `nexus-slow-${process.pid}`
+    const deaf = ['bash', '-c', 'trap "" TERM; sleep 0.5; touch /ready; while :; do sleep 1; done']
+    const healthcheck = { test: ['CMD', 'test', '-e', '/ready'], interval: '0.2s', retries: 30 }
+    const image = 'debian:bookworm-slim'
+    const services = {
+      db: { image, command: deaf, healthcheck, stop_grace_period: '1s' },
+      app: { image, command: ['true'], depends_on: { db: { condition: 'service_healthy' } } },
+    }
+    const file = join(dir.path, 'compose.yaml')
+    await writeFile(file, JSON.stringify({ name: project, services }))
+    const docker = createDocker(
+      createRunner(() => {}, process.env, createInterruption()),
+      process.env,
+    )
+    const told: string[] = []
+    const emit = (event: Event) => void (event.type === 'progress' && told.push(event.text))
+    try {
+      await tellSlowParts(emit, project, (onLine) => docker.up(file, { onLine }), 200)
+      assert.equal(told.splice(0), ['waiting for db, which others need to be ready'])
+      await tellSlowParts(emit, project, (onLine) => docker.stop({ file }, { ownTime: true, onLine }), 200)
+      assert.is(told.length, 1, told.join())
+      assert.match(told[0] ?? '', /^waiting for db to end: .*stop_grace_period/)
+    } finally {
+      await docker.down({ file })
+    }
   })
 })

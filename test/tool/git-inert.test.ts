@@ -194,6 +194,12 @@ suite('looks that run nothing', (test) => {
     await rm(join(repo.path, 'sub', '.git'), { recursive: true })
     await writeFile(join(repo.path, 'sub', '.git'), 'gitdir: /elsewhere\n')
     assert.ok((await inert.listChanges(here)).includes(' ? sub'), 'one that leads elsewhere is not entered')
+    // as `git worktree add` leaves one that could not be fetched; git's own status passes over what is in it
+    await rm(join(repo.path, 'sub', '.git'))
+    assert.ok((await inert.listChanges(here)).includes('?? sub/'), 'files where none was fetched')
+    assert.equal(await inert.listUnpushedSubmodules(here), [])
+    await rm(join(repo.path, 'sub', 'new.txt'))
+    assert.not((await inert.listChanges(here)).includes('?? sub/'), 'an empty folder holds nothing')
   })
 
   test('a file of Git LFS is unchanged while it is what its pointer says', async () => {

@@ -311,6 +311,16 @@ suite('errors', (test) => {
     })
   }
 
+  test('the first of two words alone is told what may follow it', async () => {
+    for (const args of [['trash'], ['trash', '--help'], ['--json', 'trash'], ['help', 'trash']]) {
+      const { code, stdout, stderr } = await nexus('/', '/nowhere', args)
+      assert.is(code, 2)
+      const said = stdout + stderr
+      assert.match(said, /`nexus trash` needs one more word: list, restore, empty\..*`nexus trash list --help`/s)
+    }
+    assert.match((await nexus('/', '/nowhere', ['trash', 'lst'])).stderr, /`trash lst`.*`nexus trash list`/s)
+  })
+
   test('a second create is a conflict, exit 4', async () => {
     await using cli = await scene()
     ok(await cli('create', 'x'))

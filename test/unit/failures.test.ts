@@ -3,7 +3,7 @@
  */
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
-import { explainBuildFailure, explainDockerFailure } from '../../lib/tools/docker-failures.ts'
+import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from '../../lib/tools/docker-failures.ts'
 import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -59,6 +59,11 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'docker info',
   ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
+  [
+    'environment variable "API_KEY" required by file "nexus-x-k3v9q2xa_key" is not set',
+    'CONFIG_INVALID',
+    'nexus config set env.pass API_KEY',
+  ],
 ]
 
 suite('docker failures', (test) => {
@@ -74,6 +79,13 @@ suite('docker failures', (test) => {
   test('the command is named, however many files it was given', () => {
     const argv = ['/x/docker-compose', '--progress', 'plain', '-p', 'p', '-f', 'a', '-f', 'b', 'up', '--detach']
     assert.is(explainDockerFailure(failed(argv, 'odd.')).message, '`docker compose up` failed: odd.')
+  })
+
+  test('a required variable that is missing has a hint that helps', () => {
+    const said = 'error while interpolating services.web.build.args.V: required variable V is missing a value: set V'
+    const { message, hint } = explainResolveFailure(failed(['docker', 'compose', 'config'], said))
+    assert.match(message, /required variable V/)
+    assert.match(hint ?? '', /\.worktreeinclude.*`nexus config set env\.pass V`/)
   })
 
   test('a port conflict names the port', () => {

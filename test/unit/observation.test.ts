@@ -117,6 +117,7 @@ const operation = (kind: Operation['kind'], alive: boolean): Operation => ({
 const GONE: Drift = { kind: 'worktree-gone', text: 'the worktree is missing', command: 'nexus up x', broken: true }
 const running: Observation = { state: 'running', reason: '' }
 const stopped: Observation = { state: 'stopped', reason: '' }
+const broken: Observation = { state: 'error', reason: 'the workspace container never started' }
 const unknown: Observation = { state: 'unknown', reason: 'the engine does not answer' }
 const works = `since 2026-11-23T08:00:00Z (pid ${process.pid}, step worktree)`
 
@@ -160,6 +161,9 @@ suite('stateOf', (test) => {
       'running: stop was interrupted; the next command finishes it',
     ],
     ['being stopped', { operation: operation('stop', true) }, running, true, `running: stop ${works}`],
+    ['half started', { operation: operation('start', true) }, broken, true, `stopped: start ${works}`],
+    ['half stopped', { operation: operation('stop', true) }, broken, true, `stopped: stop ${works}`],
+    ['broken, and nobody at work', {}, broken, true, 'error: the workspace container never started'],
   ] as const) {
     test(what, () => assert.is(told(stateOf(record(change), view, present ? undefined : GONE)), expected))
   }

@@ -1,6 +1,11 @@
 /** Pure parts of what a project brings: templates, caches, seeds, secrets, places of errors, mapping of shared services. */
+import { mkdir, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ownVariables } from '../../lib/backends/docker/own-variables.ts'
 import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
+import { writeStarted } from '../../lib/backends/docker/started.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
+import { homePaths } from '../../lib/core/paths.ts'
 import { parseDuration } from '../../lib/core/time.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { substitute } from '../../lib/project/env-template.ts'
@@ -15,7 +20,9 @@ import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
 import type { Runner } from '../../lib/system/exec.ts'
 import { formatCompose } from '../../lib/system/render.ts'
 import { cachePlace } from '../../lib/workspace/run.ts'
+import { makeRecord } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
+import { tempDir, writeFiles } from '../support/temp.ts'
 
 suite('templates of ignored files', (test) => {
   const values = { 'ports.web': '33001', name: 'x' }
@@ -213,5 +220,43 @@ suite('small things', (test) => {
       [],
     )
     assert.equal(['ab', 'a/x', 'b', 'c/', 'c/e', 'c/de', '/b/'].filter(isBelow), [])
+  })
+})
+
+suite('variables of secrets and configs', (test) => {
+  test("come from the project's .env where this machine gives none, and never through a link", async () => {
+    await using dir = await tempDir()
+    const worktree = join(dir.path, 'w')
+    const home = homePaths(join(dir.path, '.nexus'))
+    const stack = {
+      files: ['sub/compose.yaml'],
+      profiles: [],
+      pass: [],
+      main: 'workspace',
+      base: { kind: 'default' },
+    } as const
+    const record = makeRecord('x', dir.path, { worktree, stack })
+    const from = (environment: string) => ({ name: 'n', environment })
+    const model = {
+      name: 'x',
+      services: {},
+      secrets: { a: from('A'), b: from('B'), c: { file: '/c' } },
+      configs: { d: from('D') },
+    }
+    const ask = () => ownVariables(home, record, { B: 'given', D: undefined })
+    assert.equal(await ask(), {}, 'nothing was resolved yet')
+    await mkdir(join(home.workspaces, record.id), { recursive: true })
+    await writeStarted(home, record, model)
+    await writeFiles(worktree, { '.env': 'A=top\n', 'sub/compose.yaml': '' })
+    assert.equal(await ask(), { A: 'top', D: undefined })
+    await writeFiles(worktree, {
+      'sub/.env': 'A=near # no plain line\nB=own\nexport D="two words"\nA=plain\nUNASKED=1\n',
+    })
+    assert.equal(await ask(), { A: 'plain', D: 'two words' })
+    await writeFiles(dir.path, { outside: 'A=stolen\nD=stolen\n' })
+    await rm(join(worktree, 'sub', '.env'))
+    await rm(join(worktree, '.env'))
+    await symlink('../../outside', join(worktree, 'sub', '.env'))
+    assert.equal(await ask(), { A: undefined, D: undefined })
   })
 })

@@ -1,6 +1,6 @@
 /** The look at raw compose files: what they name outside of the worktree is found before anything could read it. */
 import { mkdir, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import fc from 'fast-check'
 import { scanProjectFiles } from '../../lib/project/scan.ts'
 import type { Finding } from '../../lib/stack/model.ts'
@@ -297,4 +297,37 @@ suite('scan: any path', (test) => {
       assert.ok(error.message.includes(place), error.message)
     })
   }
+})
+
+suite('scan: what the resolved model is made from', (test) => {
+  test('names included and extended files and files of variables, there or not, and nothing else', async () => {
+    await using dir = await tempDir()
+    await writeFiles(dir.path, {
+      'compose.yaml': `include: [{path: db/compose.yaml, env_file: db/db.env}, mail/compose.yaml]
+services:
+  a: {image: x, env_file: [conf/a.env, {path: conf/none.env, required: false}], configs: [c]}
+  b: {extends: {file: common/base.yaml, service: b}}
+configs: {c: {file: conf/c.yaml}}
+`,
+      'db/compose.yaml': 'services: {db: {image: "x:${TAG}", env_file: own.env}}\n',
+      'db/db.env': 'TAG=1\n',
+      'mail/compose.yaml': 'services: {mail: {image: x}}\n',
+      'common/base.yaml': 'services: {b: {image: x, env_file: ../../outside.env}}\n',
+    })
+    const seen = new Set<string>()
+    const files = [join(dir.path, 'compose.yaml')]
+    const onInput = (file: string) => seen.add(relative(dir.path, file))
+    await scanProjectFiles({ worktree: dir.path, repo: '/elsewhere', files, env: {}, onInput })
+    assert.equal([...seen].sort(), [
+      'common/base.yaml',
+      'compose.yaml',
+      'conf/a.env',
+      'conf/none.env',
+      'db/compose.yaml',
+      'db/db.env',
+      'db/own.env',
+      'mail/.env',
+      'mail/compose.yaml',
+    ])
+  })
 })

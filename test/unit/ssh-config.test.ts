@@ -94,6 +94,19 @@ suite('ssh-config', (test) => {
       }))
   }
 
+  test('the file of another NEXUS_HOME is not taken for this one: both are included, and each goes alone', () =>
+    openPlace(async ({ app, file, line, text, install, uninstall, ask }) => {
+      const other = { ...app, home: homePaths(join(dirname(app.home.home), 'other home')) }
+      await installInclude(other, { file, dryRun: false, consent: async () => {} })
+      assert.is((await inspectInclude(app, file)).state, 'absent')
+      assert.is((await install()).changed, true)
+      assert.is(await text(), `${line}\n\nInclude "${other.home.sshConfig}"\n`)
+      for (const { home } of [app, other]) assert.is((await ask(probeHost(home))).hostkeyalias, 'nexus-included')
+      assert.is((await uninstall()).changed, true)
+      assert.is((await inspectInclude(app, file)).state, 'absent')
+      assert.is((await inspectInclude(other, file)).state, 'installed')
+    }))
+
   test('a NEXUS_HOME with spaces, quotes and other letters works, by the alias file and by the raw line', () =>
     openPlace(
       async ({ install, ask, app, text, uninstall, put }) => {

@@ -5,7 +5,7 @@
 
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import type { WorkspaceId } from '../../core/names.ts'
+import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { requireTellable } from '../../door/proxy-script.ts'
@@ -30,10 +30,11 @@ import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
+import { tellSlowParts } from './slow-parts.ts'
 import { readStarted, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
 import { createStreams } from './stream.ts'
-import { hasProjectFiles, targetOf } from './target.ts'
+import { hasProjectFiles, hasServices, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)
@@ -162,10 +163,12 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
     if (observed === undefined) return closeDoor(record)
     if (observed.state === 'paused') await docker.unpause(target(record))
-    await Promise.all([
-      closeDoor(record),
-      docker.stop(target(record), { ownTime: record.stack !== undefined || record.ready !== undefined }),
-    ])
+    const stopParts = hasServices(record)
+      ? tellSlowParts(context.emit, composeProject(record), (onLine) =>
+          docker.stop(target(record), { ownTime: true, onLine }),
+        )
+      : docker.stop(target(record))
+    await Promise.all([closeDoor(record), stopParts])
     await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }

@@ -177,6 +177,7 @@ export function parseWarnings(stderr: string): readonly string[] {
     (match) => match[1] ?? '',
   )
   return [...new Set(names)].map(
-    (name) => `the compose files use the variable ${name}, which is not set: put it into .env, or name it in env.pass`,
+    (name) =>
+      `the compose files use the variable ${name}, which is not set: put it into .env (in .worktreeinclude where git ignores that), or name it in env.pass`,
   )
 }

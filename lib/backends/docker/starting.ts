@@ -15,7 +15,8 @@ import type { createImageCache } from './image-cache.ts'
 import { HELD_LABEL, workspaceLabels } from './labels.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
-import { hasProjectFiles, sourceOf, targetOf } from './target.ts'
+import { tellSlowParts } from './slow-parts.ts'
+import { hasProjectFiles, hasServices, sourceOf, targetOf } from './target.ts'
 
 export function createStarter(
   docker: Docker,
@@ -41,11 +42,18 @@ export function createStarter(
     await startShared(record)
     const asItIs = !options.rebuild && options.compare !== true && options.seed === undefined
     const stopped = observed?.state === 'stopped' && asItIs
-    const started = stopped && (await docker.start(targetOf(home, record)))
+    const started = stopped && (await startAsLeft(record))
     // image and files are looked after only by a start that did not take it for as it was left
     if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
+  }
+
+  /** False when there are no containers to start. */
+  async function startAsLeft(record: WorkspaceRecord): Promise<boolean> {
+    const target = targetOf(home, record)
+    if (!hasServices(record)) return docker.start(target)
+    return tellSlowParts(context.emit, composeProject(record), (onLine) => docker.start(target, { onLine }))
   }
 
   async function makeCaches(record: WorkspaceRecord): Promise<void> {
@@ -69,11 +77,19 @@ export function createStarter(
 
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
-    const options = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
+    const options: UpOptions = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
     await makeHeldVolume(record)
     try {
       await prepareStart(record, options, seed)
-      await docker.up(sourceOf(home, record), options)
+      await tellSlowParts(context.emit, composeProject(record), (note) => {
+        const { onLine } = options
+        if (onLine === undefined) return docker.up(sourceOf(home, record), options)
+        const both = (line: string) => {
+          onLine(line)
+          note(line)
+        }
+        return docker.up(sourceOf(home, record), { ...options, onLine: both })
+      })
     } catch (error) {
       if (error instanceof NexusError && error.details?.partsGone === true) {
         const text = 'a network was removed by hand: the containers are made anew, without what was installed in them'
@@ -116,7 +132,8 @@ export function createStarter(
       return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
     const { environmentOf, onLine } = await projects()
-    const env = { ...environmentOf(record.stack), ...values }
+    const given = { ...environmentOf(record.stack), ...values }
+    const env = { ...given, ...(await (await import('./own-variables.ts')).ownVariables(home, record, given)) }
     return local ? { env, local } : { env, onLine, build }
   }
 

@@ -29,6 +29,11 @@ export function targetOf(home: HomePaths, record: WorkspaceRecord): Target {
   return byName ? { project: composeProject(record) } : { file }
 }
 
+/** Of the project's or ready ones, beside its own container. */
+export function hasServices(record: WorkspaceRecord): boolean {
+  return record.stack !== undefined || record.ready !== undefined
+}
+
 export function hasProjectFiles(record: WorkspaceRecord): boolean {
   return (record.stack?.files.length ?? 0) > 0
 }
