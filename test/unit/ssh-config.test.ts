@@ -96,7 +96,7 @@ suite('ssh-config', (test) => {
 
   test('a NEXUS_HOME with spaces, quotes and other letters works, by the alias file and by the raw line', () =>
     openPlace(
-      async ({ install, ask, app, text, uninstall, put }) => {
+      async ({ install, ask, app, file, text, uninstall, put }) => {
         await put('Host *\n  ProxyJump bastion\n  StrictHostKeyChecking no\n')
         await install()
         assert.match(await text(), /^Include "/)
@@ -106,6 +106,11 @@ suite('ssh-config', (test) => {
           [raw.userknownhostsfile, raw.stricthostkeychecking, raw.proxyjump],
           [app.home.knownHosts, 'true', undefined],
         )
+        await mkdir(join(app.home.workspaces, 'ws-aaaaaaaa'), { recursive: true })
+        const block = 'Host demo.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n'
+        await writeFile(join(app.home.workspaces, 'ws-aaaaaaaa', 'ssh_config'), block)
+        const alias = await runProcess(['ssh', '-v', '-F', file, '-G', 'demo.nexus'])
+        assert.equal([/^port 32800$/m.test(alias.stdout), /Executing command/.test(alias.stderr)], [true, false])
         for (const words of [
           ['-p', '3280', 'nexus@localhost'],
           ['nexus@localhost'],
