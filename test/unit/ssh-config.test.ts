@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, link, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { NexusError } from '../../lib/core/errors.ts'
 import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
@@ -216,6 +217,14 @@ suite('ssh-config', (test) => {
       }),
     LIMIT_MS,
   )
+
+  test('a configuration that takes for ever is told, with what may be the cause', () =>
+    openPlace(async ({ app, file }) => {
+      const run = () => Promise.reject(new NexusError('TIMEOUT', 'late'))
+      const slow = { ...app, runner: { ...app.runner, run } }
+      const install = () => installInclude(slow, { file, dryRun: false, consent: async () => {} })
+      assert.match((await rejects(install, 'CONFIG_INVALID')).message, /not read within 10 s; .*`Match exec`/)
+    }))
 
   test(
     'nothing is written without consent, nor by a dry run',
