@@ -173,15 +173,15 @@ suite('ssh-config', (test) => {
     'what cannot be edited is refused with what is wrong, and stays as it is',
     () =>
       openPlace(async ({ file, put, text, install, app, line }) => {
-        for (const [broken, said] of [
-          ['Host a\n  Portt 3\n', /line 2: Bad configuration option: portt/],
-          ['\xef\xbb\xbfHost a\n', /line 1: Bad configuration option/],
-          ['\x00\x01\x02binary\n\xffjunk', /line 2: /],
+        for (const [broken, said, hint] of [
+          ['Host a\n  Portt 3\n', /line 2: Bad configuration option: portt/, /^When `ssh -G/],
+          ['\xef\xbb\xbfHost a\n', /line 1: Bad configuration option/, /byte order mark.* When `ssh -G/],
+          ['\x00\x01\x02binary\n\xffjunk', /line 2: /, /^When `ssh -G/],
         ] as const) {
           await put(broken)
           const error = await rejects(install, 'CONFIG_INVALID')
           assert.match(error.message, said)
-          assert.match(error.hint ?? '', /ssh -G/)
+          assert.match(error.hint ?? '', hint)
           assert.is(await text(), broken)
         }
         await put('Host a\n')
