@@ -2,8 +2,9 @@
  * What ssh makes of a host name, asked of ssh itself (`ssh -G`, which connects to nothing): whether it reads the user's configuration at
  * all, whether that brings Nexus's file in, and where the user's own settings change what a door needs.
  */
+import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
-import type { Runner } from '../system/exec.ts'
+import type { Runner, RunResult } from '../system/exec.ts'
 import { PROBE_KEY, probeHost } from './alias-file.ts'
 import { type Section, sectionsOf } from './include-line.ts'
 
@@ -20,16 +21,24 @@ export interface Resolved {
 }
 
 export async function resolveHost(runner: Runner, words: SshWords, host: string): Promise<Resolved> {
-  const { code, stdout, stderr } = await runner.run(['ssh', '-G', ...words, '--', host], {
-    okCodes: 'any',
-    timeoutMs: TIMEOUT_MS,
-  })
+  const argv = ['ssh', '-G', ...words, '--', host]
+  const { code, stdout, stderr } = await runner.run(argv, { okCodes: 'any', timeoutMs: TIMEOUT_MS }).catch(tooSlow)
   const values = new Map<string, readonly string[]>()
   for (const line of stdout.split('\n')) {
     const [, key = '', value = ''] = /^(\S+) (.*)$/.exec(line) ?? []
     if (key !== '') values.set(key, [...(values.get(key) ?? []), value])
   }
   return { values, refusal: code === 0 ? undefined : firstWord(stderr, code) }
+}
+
+function tooSlow(error: unknown): RunResult {
+  if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
+  const seconds = TIMEOUT_MS / 1000
+  return {
+    code: 1,
+    stdout: '',
+    stderr: `it is not read within ${seconds} s; a command of a \`Match exec\` may take that long`,
+  }
 }
 
 /** Without what ssh says of its own streams. */

@@ -175,17 +175,23 @@ async function verify(app: App, words: SshWords, path: string): Promise<void> {
   )
 }
 
+/** ssh shows the bytes of a byte order mark so. */
+const MARK = '\\357\\273\\277'
+
 function unreadable(words: SshWords, said: string): NexusError {
+  const again = `When \`ssh -G ${[...words.map(shellWord), 'localhost'].join(' ')}\` says nothing of it any more, run \`nexus ssh-config install\``
   return new NexusError(
     'CONFIG_INVALID',
     `ssh refuses its configuration as it is, so Nexus does not touch it: ${said.replace(/\.$/, '')}.`,
-    {
-      hint: /Bad owner or permissions/.test(said)
-        ? `To close it, run \`chmod go-w ~/.ssh ~/.ssh/config\`; to see whose it is, run \`ls -ldL ~/.ssh ~/.ssh/config\``
-        : `When \`ssh -G ${[...words.map(shellWord), 'localhost'].join(' ')}\` says nothing of it any more, run \`nexus ssh-config install\``,
-      details: { said },
-    },
+    { hint: hintFor(said) ?? again, details: { said } },
   )
+
+  function hintFor(text: string): string | undefined {
+    if (/Bad owner or permissions/.test(text))
+      return `To close it, run \`chmod go-w ~/.ssh ~/.ssh/config\`; to see whose it is, run \`ls -ldL ~/.ssh ~/.ssh/config\``
+    if (!text.includes(MARK)) return undefined
+    return `The file begins with a byte order mark, which ssh does not know: save it without one. ${again}`
+  }
 }
 
 function busy(path: string): NexusError {

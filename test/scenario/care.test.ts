@@ -4,7 +4,7 @@
  * deletes what arrived in main.
  */
 import { existsSync } from 'node:fs'
-import { chmod, rm, writeFile } from 'node:fs/promises'
+import { chmod, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Finding } from '../../lib/core/finding.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
@@ -95,6 +95,10 @@ async function mends(scene: Scene, home: string): Promise<void> {
   assert.equal(await troubles(scene), ['git-config'])
   await must(['ssh', '-G', '-F', join(home, 'ssh', 'config'), 'demo.nexus'])
   await scene.repo.git('config', '--unset', 'core.fsmonitor')
+  const key = join(home, 'ssh', 'id_ed25519')
+  await rename(key, `${key}.away`)
+  assert.equal(await troubles(scene), ['ssh-alias'])
+  await rename(`${key}.away`, key)
   assert.equal(await troubles(scene), [])
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, link, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { NexusError } from '../../lib/core/errors.ts'
 import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
@@ -109,7 +110,7 @@ suite('ssh-config', (test) => {
 
   test('a NEXUS_HOME with spaces, quotes and other letters works, by the alias file and by the raw line', () =>
     openPlace(
-      async ({ install, ask, app, text, uninstall, put }) => {
+      async ({ install, ask, app, file, text, uninstall, put }) => {
         await put('Host *\n  ProxyJump bastion\n  StrictHostKeyChecking no\n')
         await install()
         assert.match(await text(), /^Include "/)
@@ -119,6 +120,11 @@ suite('ssh-config', (test) => {
           [raw.userknownhostsfile, raw.stricthostkeychecking, raw.proxyjump],
           [app.home.knownHosts, 'true', undefined],
         )
+        await mkdir(join(app.home.workspaces, 'ws-aaaaaaaa'), { recursive: true })
+        const block = 'Host demo.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n'
+        await writeFile(join(app.home.workspaces, 'ws-aaaaaaaa', 'ssh_config'), block)
+        const alias = await runProcess(['ssh', '-v', '-F', file, '-G', 'demo.nexus'])
+        assert.equal([/^port 32800$/m.test(alias.stdout), /Executing command/.test(alias.stderr)], [true, false])
         for (const words of [
           ['-p', '3280', 'nexus@localhost'],
           ['nexus@localhost'],
@@ -180,15 +186,15 @@ suite('ssh-config', (test) => {
     'what cannot be edited is refused with what is wrong, and stays as it is',
     () =>
       openPlace(async ({ file, put, text, install, app, line }) => {
-        for (const [broken, said] of [
-          ['Host a\n  Portt 3\n', /line 2: Bad configuration option: portt/],
-          ['\xef\xbb\xbfHost a\n', /line 1: Bad configuration option/],
-          ['\x00\x01\x02binary\n\xffjunk', /line 2: /],
+        for (const [broken, said, hint] of [
+          ['Host a\n  Portt 3\n', /line 2: Bad configuration option: portt/, /^When `ssh -G/],
+          ['\xef\xbb\xbfHost a\n', /line 1: Bad configuration option/, /byte order mark.* When `ssh -G/],
+          ['\x00\x01\x02binary\n\xffjunk', /line 2: /, /^When `ssh -G/],
         ] as const) {
           await put(broken)
           const error = await rejects(install, 'CONFIG_INVALID')
           assert.match(error.message, said)
-          assert.match(error.hint ?? '', /ssh -G/)
+          assert.match(error.hint ?? '', hint)
           assert.is(await text(), broken)
         }
         await put('Host a\n')
@@ -224,6 +230,14 @@ suite('ssh-config', (test) => {
       }),
     LIMIT_MS,
   )
+
+  test('a configuration that takes for ever is told, with what may be the cause', () =>
+    openPlace(async ({ app, file }) => {
+      const run = () => Promise.reject(new NexusError('TIMEOUT', 'late'))
+      const slow = { ...app, runner: { ...app.runner, run } }
+      const install = () => installInclude(slow, { file, dryRun: false, consent: async () => {} })
+      assert.match((await rejects(install, 'CONFIG_INVALID')).message, /not read within 10 s; .*`Match exec`/)
+    }))
 
   test(
     'nothing is written without consent, nor by a dry run',

@@ -13,6 +13,7 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
 
   async function run(): Promise<readonly Diagnosis[]> {
     if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
+    if (made.length > 0 && !existsSync(home.sshKey)) return [lostKey()]
     if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
     const { resolveHost } = await import('../../door/resolved.ts')
     const { refusal } = await resolveHost(runner, ['-F', home.sshConfig], 'nexus-doctor.invalid')
@@ -30,6 +31,14 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
   async function listMissing(): Promise<readonly string[]> {
     const program = programOf((await readIfPresent(home.sshProxy)) ?? '')
     return program === undefined ? [home.sshProxy] : Object.values(program).filter((path) => !existsSync(path))
+  }
+
+  function lostKey() {
+    return failure({
+      message: `${home.sshKey} is missing.`,
+      why: 'It is the key that Nexus and the aliases come in with: no workspace can be started or reached by ssh.',
+      hint: 'To have a new one in all workspaces, run `nexus keys rotate --own`',
+    })
   }
 
   function trouble(message: string) {
