@@ -56,12 +56,23 @@ async function main(): Promise<boolean> {
 
 /** The user's agent, as far as the workspace may have it, while this connection lasts. */
 async function openAgentOf(home: HomePaths, id: WorkspaceId): Promise<OpenAgent | undefined> {
-  if ((process.env.SSH_AUTH_SOCK ?? '') === '') return undefined
+  const { env } = process
+  const { namesAgents } = await import('../lib/door/own-agent.ts')
+  if ((env.SSH_AUTH_SOCK ?? '') === '' && !namesAgents(home)) return undefined
   const { openAliasAgent } = await import('../lib/door/agent-place.ts')
   const emit = (event: Event) => {
     if (event.type === 'warning') say(event.text)
   }
-  return openAliasAgent({ home, env: process.env, emit }, id)
+  return openAliasAgent({ home, env, emit, runner: { run: stdoutOf } }, id)
+}
+
+/** What a short command prints. */
+async function stdoutOf(argv: readonly string[]) {
+  const { startDetached } = await import('../lib/system/detached.ts')
+  const lines: string[] = []
+  const swapped = ['/bin/sh', '-c', 'exec "$@" 3>&2 2>/dev/null >&3 3>&-', 'sh', ...argv]
+  const code = await startDetached(swapped, { cwd: '/', env: process.env, onLine: (line) => lines.push(line) })
+  return { stdout: lines.join('\n'), stderr: '', code }
 }
 
 /**

@@ -17,19 +17,23 @@ const LOCK_WAIT_MS = 5_000
 interface Guarded {
   readonly path: string
   readonly mode: number
+  /** Another user who may own it. */
+  readonly uid?: number | undefined
 }
 
-export async function checkOwnership({ app, ids }: Scan): Promise<readonly Diagnosis[]> {
+export async function checkOwnership({ app, ids, records }: Scan): Promise<readonly Diagnosis[]> {
   const { home } = app
-  const keys = [home.sshKey, ...[...ids].map((id) => workspacePaths(home, id).hostKey)]
-  const guarded = [{ path: home.home, mode: 0o700 }, ...keys.map((path) => ({ path, mode: 0o600 }))]
+  // root gives a workspace's host key to the user inside, as whom the server there reads it
+  const uidOf = (id: string) => (process.getuid?.() === 0 ? records.find((one) => one.id === id)?.uid : undefined)
+  const keys = [...ids].map((id) => ({ path: workspacePaths(home, id).hostKey, mode: 0o600, uid: uidOf(id) }))
+  const guarded: readonly Guarded[] = [{ path: home.home, mode: 0o700 }, { path: home.sshKey, mode: 0o600 }, ...keys]
   const found = guarded.filter(({ path }) => existsSync(path)).flatMap(judgeGuarded)
   return found.length > 0 ? found : [well(`${home.home} is yours alone`)]
 }
 
-function judgeGuarded({ path, mode }: Guarded): readonly Diagnosis[] {
+function judgeGuarded({ path, mode, uid }: Guarded): readonly Diagnosis[] {
   const stat = statSync(path)
-  if (process.getuid !== undefined && stat.uid !== process.getuid()) {
+  if (process.getuid !== undefined && stat.uid !== process.getuid() && stat.uid !== uid) {
     return [
       failure({
         message: `${path} belongs to user ${stat.uid}, not to you.`,

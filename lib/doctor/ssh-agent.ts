@@ -4,7 +4,8 @@ import type { Scan } from './scan.ts'
 
 export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[]> {
   const { agentTrouble, lookAtAgent } = await import('../door/agent-client.ts')
-  const look = await lookAtAgent(app.env.SSH_AUTH_SOCK)
+  const { findOwnAgent } = await import('../door/own-agent.ts')
+  const look = await lookAtAgent(await findOwnAgent(app))
   const trouble = agentTrouble(look)
   if (trouble !== undefined) {
     const message = `${trouble.text[0]?.toUpperCase()}${trouble.text.slice(1)}.`

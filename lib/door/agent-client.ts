@@ -63,7 +63,7 @@ export type AgentLook =
   /** `dead`: nobody listens; `silent`: it takes the connection and does not answer; `refuses`: it has no list to give. */
   | { readonly state: 'none' | 'dead' | 'silent' | 'refuses'; readonly identities: readonly [] }
 
-/** What the agent at `SSH_AUTH_SOCK` holds. */
+/** What the agent at this path holds. */
 export async function lookAtAgent(path: string | undefined): Promise<AgentLook> {
   if (path === undefined || path === '') return { state: 'none', identities: [] }
   const socket = await connectTo(path, CONNECT_TIMEOUT_MS)
@@ -79,9 +79,9 @@ export async function lookAtAgent(path: string | undefined): Promise<AgentLook> 
 }
 
 const TROUBLE = {
-  dead: 'nobody listens at SSH_AUTH_SOCK',
-  silent: 'the ssh agent at SSH_AUTH_SOCK does not answer',
-  refuses: 'the ssh agent at SSH_AUTH_SOCK tells no keys',
+  dead: 'nobody listens at the socket of the ssh agent',
+  silent: 'the ssh agent does not answer',
+  refuses: 'the ssh agent tells no keys',
 } as const
 
 /** What is wrong with it, in words, and what to do; undefined when all is well, or there is none. */

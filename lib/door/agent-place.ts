@@ -15,14 +15,14 @@ import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
 import { type AllowedKeys, isAllowed, resolveAgentKeys } from './agent-keys.ts'
 import { agentSocketPath } from './agent-socket.ts'
+import { type AgentSearch, findOwnAgent } from './own-agent.ts'
 
 const CONNECT_TIMEOUT_MS = 500
 
 type Whose = Pick<WorkspaceRecord, 'id' | 'name' | 'forwardAgent' | 'agentMode' | 'agentKeys'>
 
-export interface AgentContext {
-  readonly home: Pick<HomePaths, 'home' | 'run'>
-  readonly env: NodeJS.ProcessEnv
+export interface AgentContext extends AgentSearch {
+  readonly home: Pick<HomePaths, 'home' | 'run' | 'sshConfig'>
   readonly emit: Emit
 }
 
@@ -37,7 +37,6 @@ export async function openAliasAgent(
   context: AgentContext & { readonly home: HomePaths },
   id: WorkspaceId,
 ): Promise<OpenAgent | undefined> {
-  if ((context.env.SSH_AUTH_SOCK ?? '') === '') return undefined
   try {
     const record = JSON.parse(await readFile(workspacePaths(context.home, id).record, 'utf8')) as WorkspaceRecord
     return await openAgent(context, record, true)
@@ -52,8 +51,8 @@ export async function openAliasAgent(
  */
 export async function openAgent(context: AgentContext, record: Whose, shared: boolean): Promise<OpenAgent | undefined> {
   const mode = agentModeOf(record)
-  const upstream = context.env.SSH_AUTH_SOCK
-  if (mode === 'off' || upstream === undefined || upstream === '') return undefined
+  const upstream = mode === 'off' ? undefined : await findOwnAgent(context)
+  if (upstream === undefined) return undefined
   if (shared) return openShared(context, record, mode, upstream)
   const look = await lookAtAgent(upstream)
   // what is dead is as good as none: tmux and the like keep such a path for ever

@@ -1,6 +1,7 @@
 /**
  * The engine's log stream as lines: frames of eight bytes and a piece each (or plain bytes, of a container with a terminal),
- * where every piece begins with a time. A line may come in several pieces, and a piece in several reads. Pure.
+ * where every piece begins with a time. A line of more than 16 KB comes in several pieces, each with the time of the first; one without
+an end, the last of a container, in a piece without a line break. A piece may come in several reads. Pure.
  */
 
 export interface LogLine {
@@ -11,6 +12,9 @@ export interface LogLine {
 }
 
 const HEADER_BYTES = 8
+const TIME_MAX_BYTES = 40
+/** What the engine cuts longer lines into. */
+const PIECE_BYTES = 16 * 1024
 /** A line that goes on and on is told in parts. */
 const LINE_MAX_BYTES = 1024 * 1024
 
@@ -24,7 +28,7 @@ export async function* readLogLines(chunks: AsyncIterable<Uint8Array>, tty: bool
       rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk])
       for (let size = frameSize(rest); size !== undefined; size = frameSize(rest)) {
         const name = rest[0] === 2 ? 'stderr' : 'stdout'
-        yield* splitters[name].add(rest.subarray(HEADER_BYTES, size))
+        yield* splitters[name].addPiece(rest.subarray(HEADER_BYTES, size))
         rest = rest.subarray(size)
       }
     }
@@ -51,20 +55,34 @@ function createSplitter(stream: 'stdout' | 'stderr') {
     if (rest.length > LINE_MAX_BYTES) lines.push(...end())
     return lines
   }
+  const addPiece = (piece: Buffer): readonly LogLine[] => {
+    const time = rest.length === 0 ? undefined : timeOf(piece)
+    if (time === undefined) return add(piece)
+    return time === timeOf(rest) ? add(piece.subarray(time.length + 1)) : [...end(), ...add(piece)]
+  }
   const end = (): readonly LogLine[] => {
     const last = rest
     rest = Buffer.alloc(0)
     return last.length === 0 ? [] : [parseLine(stream, last)]
   }
-  return { add, end }
+  return { add, addPiece, end }
 }
 
 function parseLine(stream: 'stdout' | 'stderr', bytes: Buffer): LogLine {
-  const text = bytes.toString('utf8').replace(/\r$/, '')
-  const space = text.indexOf(' ')
-  const time = space === -1 ? text : text.slice(0, space)
-  if (!/^\d{4}-\d\d-\d\dT/.test(time)) return { stream, time: '', text }
-  return { stream, time, text: space === -1 ? '' : text.slice(space + 1) }
+  const time = timeOf(bytes)
+  const told = time === undefined ? bytes : withoutTimes(bytes, time)
+  return { stream, time: time ?? '', text: told.toString('utf8').replace(/\r$/, '') }
+}
+
+function timeOf(bytes: Buffer): string | undefined {
+  return /^\d{4}-\d\d-\d\dT[^ \r]*/.exec(bytes.toString('latin1', 0, TIME_MAX_BYTES))?.[0]
+}
+
+/** Where no frames tell the pieces apart, their times stand in the midst of a long line. */
+function withoutTimes(bytes: Buffer, time: string): Buffer {
+  const said = bytes.subarray(time.length + 1)
+  if (said.length <= PIECE_BYTES) return said
+  return Buffer.from(said.toString('latin1').replaceAll(`${time} `, ''), 'latin1')
 }
 
 /** `2026-11-26T20:14:26.619346047Z` as seconds with nanoseconds, which the engine takes as a beginning. */

@@ -6,6 +6,7 @@
 import type { Backend, Session } from '../backends/backend.ts'
 import { boundedPieces } from '../core/bounded.ts'
 import { NexusError } from '../core/errors.ts'
+import { shellWord } from '../core/shell.ts'
 import {
   BadArchive,
   type ByteSource,
@@ -263,7 +264,18 @@ async function requireEnd(
       output,
     })
   }
-  if (/Permission denied|Operation not permitted|Read-only file system/.test(output))
+  const [, inTheWay] = /^tar: (.*): Cannot open: File exists$/m.exec(output) ?? []
+  if (inTheWay !== undefined && path !== undefined) {
+    throw new NexusError(
+      'CONTAINER_ERROR',
+      `${inTheWay} in ${name}:${path} is a folder or a mount, which no file replaces.`,
+      {
+        hint: `To see what is there, run \`nexus exec ${name} -- ls -la ${shellWord(path)}\``,
+        output,
+      },
+    )
+  }
+  if (/Permission denied|Operation not permitted|Read-only file system|can't cd to/.test(output))
     throw new NexusError('PERMISSION_DENIED', `The user of ${name} may not do that there.`, { hint, output })
   throw new NexusError('CONTAINER_ERROR', `Copying failed inside ${name}, with code ${code}.`, { hint, output })
 }

@@ -49,11 +49,14 @@ export function requireEngine(seen: Seen): void {
 /** For what needs a workspace that runs: that this one does not, and the command that changes it. */
 export function notRunning({ record, state, reason }: Pick<Seen, 'record' | 'state' | 'reason'>): NexusError {
   const verb = state === 'paused' ? 'resume' : 'start'
+  const works = state === 'creating' || state === 'deleting'
   return new NexusError(
     'WORKSPACE_START_FAILED',
     `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
     {
-      hint: `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
+      hint: works
+        ? `To see how far that is, run \`nexus status ${record.name}\``
+        : `To ${verb} it, run \`nexus ${verb} ${record.name}\``,
       details: { state },
     },
   )

@@ -10,6 +10,7 @@ import type { SigningRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { lookAtAgent } from '../door/agent-client.ts'
 import { isAllowed, resolveAgentKeys } from '../door/agent-keys.ts'
 import { keyLine } from '../door/agent-protocol.ts'
+import { findOwnAgent } from '../door/own-agent.ts'
 import { CommandFailed } from '../system/exec.ts'
 import type { AuthorIdentity, SigningSettings } from '../tools/git-identity.ts'
 import { parsePublicKeys } from '../tools/public-keys.ts'
@@ -47,7 +48,7 @@ async function findSigning(app: App, { agentKeys = [], gitMode }: Guards, settin
   const wanted = { key: plain, commits: settings.commits, tags: settings.tags }
   const allowed = await resolveAgentKeys(agentKeys, app.env)
   const identity = { blob: Buffer.from(plain.split(' ')[1] ?? '', 'base64'), comment: Buffer.from('') }
-  const look = await lookAtAgent(app.env.SSH_AUTH_SOCK)
+  const look = await lookAtAgent(await findOwnAgent(app))
   const held = look.identities.find(({ blob }) => blob.equals(identity.blob))
   if (allowed !== undefined && !isAllowed(allowed, held ?? identity)) {
     const hint = 'To let it be used, add its comment or fingerprint: `nexus config set ssh.agent_keys <key>,...`'
@@ -90,7 +91,7 @@ async function keyOfCommand(app: App, command: string): Promise<string | Exclude
   if (command === '') return { why: 'git has no user.signingkey', hint }
   const lines =
     command.trim() === 'ssh-add -L'
-      ? (await lookAtAgent(app.env.SSH_AUTH_SOCK)).identities.map(keyLine)
+      ? (await lookAtAgent(await findOwnAgent(app))).identities.map(keyLine)
       : (await outputOf(app, command)).split('\n').map((line) => line.trim().replace(/^key::/, ''))
   const [found] = parsePublicKeys(lines.join('\n'))
   return found ?? { why: `gpg.ssh.defaultKeyCommand (${command}) gives no key`, hint }

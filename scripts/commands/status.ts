@@ -23,7 +23,7 @@ function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
   const { state, reason, git, size } = resource
   const [branch, ...door] = describeDoor(resource, alias)
   return [
-    ['state', `${reason === '' ? state : `${state}: ${reason}`}${sinceWords(resource)}`],
+    ['state', `${reason === '' ? state : `${state}: ${reason}`}${mendWords(resource)}${sinceWords(resource)}`],
     ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
     ...outdated(resource),
     ['branch', `${branch?.[1] ?? resource.branch}${git === null ? '' : apartWords(git)}`],
@@ -37,6 +37,11 @@ function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
     ['last used', `${usedWords(resource)}; idle timeout ${resource.idleTimeout}`],
     ['created', `${resource.createdAt} (${formatAge(resource.createdAt)} ago)`],
   ]
+}
+
+/** Most reasons name what mends them. */
+function mendWords({ name, state, reason }: WorkspaceStatus): string {
+  return state === 'error' && !reason.includes('`') ? `; \`nexus start ${name}\` mends it` : ''
 }
 
 /** ` (up 3h)`, ` (since 5m ago, by the idle timeout)` */

@@ -126,6 +126,15 @@ async function playDoors(scene: Scene, user: User, port: number): Promise<void> 
     await readFile(known, 'utf8'),
     new RegExp(`^\\[localhost\\]:${port} ${stale.replace(/[+]/g, '\\+')}$`, 'm'),
   )
+  // an agent that nothing names but the user's configuration
+  const config = join(user.folder, '.ssh', 'config')
+  const text = await readFile(config, 'latin1')
+  const socket = join(user.folder, 'my agent')
+  await writeFile(config, `${text}\r\n  IdentityAgent "${socket}"\r\n`, 'latin1')
+  const alone = `ssh-add -q ${user.folder}/keys/0 && env -u SSH_AUTH_SOCK ssh demo.nexus ssh-add -L`
+  const held = await type(user, `ssh-agent -a '${socket}' bash -c '${alone}'`)
+  assert.is(held.stdout, await readFile(join(user.folder, 'keys', '0.pub'), 'utf8'), held.stderr)
+  await writeFile(config, text, 'latin1')
   // other users, other ports and the ordinary port of this machine are none of our business
   for (const other of [`-p ${port} me@localhost`, `-p ${port + 1} nexus@localhost`, 'nexus@localhost']) {
     const { stdout } = await type(user, `ssh -G ${other}`)

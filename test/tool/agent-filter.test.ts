@@ -5,14 +5,18 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import { agentTrouble, lookAtAgent } from '../../lib/door/agent-client.ts'
 import { hostAgentFilter } from '../../lib/door/agent-filter.ts'
 import { resolveAgentKeys } from '../../lib/door/agent-keys.ts'
 import { openAgent } from '../../lib/door/agent-place.ts'
 import { createCutter, fingerprintOf, frame, parseIdentities, plainKey } from '../../lib/door/agent-protocol.ts'
 import { agentSocketPath } from '../../lib/door/agent-socket.ts'
+import { findOwnAgent } from '../../lib/door/own-agent.ts'
+import { createRunner } from '../../lib/system/exec.ts'
 import { startAgent, startSilent, type TestAgent } from '../support/agent.ts'
 import { eventually } from '../support/eventually.ts'
 import { FUZZ } from '../support/fuzz.ts'
@@ -20,6 +24,7 @@ import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
+const runner = createRunner(() => {}, process.env, createInterruption())
 const FAILURE = Buffer.from([0, 0, 0, 1, 5])
 
 async function hosted(agent: TestAgent, folder: string, words: readonly string[] = []) {
@@ -227,12 +232,36 @@ suite('one path for several filters', (test) => {
     assert.equal(readdirSync(dir.path).sort(), ['agent', 'one.pub'])
   })
 
+  test('it is where ssh would find it: an IdentityAgent for all hosts comes before SSH_AUTH_SOCK', async () => {
+    await using dir = await tempDir()
+    const configFile = join(dir.path, 'config')
+    const home = { sshConfig: join(dir.path, 'nexus', 'ssh', 'config') }
+    const find = async (text: string, env: NodeJS.ProcessEnv = { SSH_AUTH_SOCK: '/given', OTHER: '/other' }) => {
+      await writeFile(configFile, text)
+      return findOwnAgent({ home, env, runner, configFile })
+    }
+    await writeFile(join(dir.path, 'more'), 'Host *\n  IdentityAgent /brought-in\n')
+    const own = `Include "${home.sshConfig}"\n\n`
+    assert.is(await find(own), '/given')
+    assert.is(
+      await find('Host *\n  IdentityAgent "~/Library/Group Containers/x/agent.sock"\n', {}),
+      join(homedir(), 'Library/Group Containers/x/agent.sock'),
+    )
+    assert.is(await find(`${own}Host github.com\n  IdentityAgent /for-one\nHost *\n  identityagent=$OTHER\n`), '/other')
+    assert.is(await find(`${own}Include ${dir.path}/mor?\n`), '/brought-in')
+    assert.is(await find(`${own}Host *\n  IdentityAgent none\n`), undefined)
+    assert.is(await find('IdentityAgent SSH_AUTH_SOCK\n'), '/given')
+    assert.is(await find('Host github.com\n  IdentityAgent /for-one\n', {}), undefined)
+    assert.is(await find('IdentityAgent /x\nNonsense yes\n'), '/given')
+    assert.is(await findOwnAgent({ home, env: { SSH_AUTH_SOCK: '/given' }, runner, configFile: dir.path }), '/given')
+  })
+
   test('a folder of another user’s, or open to others, is not used', async () => {
     await using dir = await tempDir()
     await using agent = await startAgent(dir.path)
     await agent.makeKey('one')
     const said: string[] = []
-    const home = { home: dir.path, run: join(dir.path, 'run') }
+    const home = { home: dir.path, run: join(dir.path, 'run'), sshConfig: join(dir.path, 'ssh', 'config') }
     await mkdir(home.run, { mode: 0o755 })
     const env = { SSH_AUTH_SOCK: agent.socketPath }
     const context = { home, env, emit: (event: { text?: string }) => void said.push(event.text ?? '') } as never

@@ -3,7 +3,7 @@
  * it gone. The machine's answers are given; state, git and the mock backend are real.
  */
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Finding } from '../../lib/core/finding.ts'
@@ -153,6 +153,17 @@ suite('doctor', (test) => {
     await mkdir(sshDir)
     await writeFile(hostKey, 'secret', { mode: 0o644 })
     assert.match((await fixed(world, 'home')).message, /ssh_host_ed25519_key can be read by others/)
+    if (process.getuid?.() !== 0) return
+    // root's server inside reads it as its own user, and nobody else may have it
+    await world.record('caged', { id, uid: 65532 })
+    await chown(hostKey, 65532, 65532)
+    const { findings } = await look(world)
+    assert.equal(
+      findings.filter(({ check }) => check === 'home').map(({ status }) => status),
+      ['ok'],
+    )
+    await chown(hostKey, 4711, 4711)
+    assert.match((await only(world, 'home')).message, /ssh_host_ed25519_key belongs to user 4711/)
   })
 
   test('state-files: what a killed writer left is removed; that of a living one stays', async () => {
@@ -413,7 +424,7 @@ suite('doctor', (test) => {
   test('ssh-agent: one that is gone is named', async () => {
     await using world = await appWorld()
     world.app.env.SSH_AUTH_SOCK = join(world.folder, 'gone')
-    assert.match((await only(world, 'ssh-agent')).message, /^Nobody listens at SSH_AUTH_SOCK\.$/)
+    assert.match((await only(world, 'ssh-agent')).message, /^Nobody listens at the socket of the ssh agent\.$/)
   })
 })
 

@@ -16,7 +16,7 @@ import { writeFiles } from '../support/temp.ts'
 const TIME = '2026-11-26T20:14:26.619346047Z'
 
 suite('the log stream of the engine', (test) => {
-  const frame = (stream: 1 | 2, text: string) => {
+  const frame = (stream: 1 | 2, text: string | Buffer) => {
     const header = Buffer.alloc(8)
     header[0] = stream
     header.writeUInt32BE(Buffer.byteLength(text), 4)
@@ -46,6 +46,25 @@ suite('the log stream of the engine', (test) => {
       )
       assert.ok(lines.every(({ time }) => time === TIME))
     }
+    // a long line has its time at each piece; what two runs left without an end are two lines
+    const long = 'ü'.repeat(20_000)
+    const [head, tail] = [Buffer.from(long).subarray(0, 16_385), Buffer.from(long).subarray(16_385)]
+    const raw = Buffer.concat([Buffer.from(`${TIME} `), head, Buffer.from(`${TIME} `), tail, Buffer.from('\n')])
+    const later = TIME.replace('26.6', '27.6')
+    const framed = [raw.subarray(0, 16_385 + 31), raw.subarray(16_385 + 31)].map((piece) => frame(1, piece))
+    const runs = [...framed, frame(1, `${TIME} left`), frame(1, `${later} left`)]
+    assert.equal(
+      (await all(readLogLines(pieces(Buffer.concat(runs), 7_000), false))).map(({ time, text }) => [time, text]),
+      [
+        [TIME, long],
+        [TIME, 'left'],
+        [later, 'left'],
+      ],
+    )
+    assert.equal(
+      (await all(readLogLines(pieces(raw, 7_000), true))).map(({ text }) => text === long),
+      [true],
+    )
     const terminal = Buffer.from(`${TIME} one\r\n${TIME} two\r\n`)
     assert.equal(
       (await all(readLogLines(pieces(terminal, 5), true))).map(({ text }) => text),

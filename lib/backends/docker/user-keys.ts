@@ -7,6 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { agentTrouble, lookAtAgent } from '../../door/agent-client.ts'
 import { keyLine } from '../../door/agent-protocol.ts'
+import { findOwnAgent } from '../../door/own-agent.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
 import type { Injection } from '../making.ts'
 import type { BackendContext } from '../registry.ts'
@@ -21,7 +22,7 @@ export interface UserKeys {
 /** Far more than files with public keys have. */
 const KEY_FILE_MAX = 256 * 1024
 
-type Context = Pick<BackendContext, 'env' | 'emit'>
+type Context = Pick<BackendContext, 'env' | 'emit' | 'home' | 'runner'>
 
 export async function listUserKeys(context: Context, injection: Injection): Promise<readonly UserKeys[]> {
   const { env } = context
@@ -64,8 +65,9 @@ async function readKeyFile({ emit }: Context, path: string, from: UserKeys['from
   }
 }
 
-async function agentKeys({ env, emit }: Context): Promise<readonly UserKeys[]> {
-  const look = await lookAtAgent(env.SSH_AUTH_SOCK)
+async function agentKeys(context: Context): Promise<readonly UserKeys[]> {
+  const { emit } = context
+  const look = await lookAtAgent(await findOwnAgent(context))
   const trouble = agentTrouble(look)
   if (trouble !== undefined)
     emit({ type: 'warning', text: `${trouble.text}: its keys are not let in`, hint: trouble.hint })
