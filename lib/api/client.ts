@@ -28,6 +28,7 @@ export function callSocket(
   const content =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   return new Promise((done, fail) => {
+    const failed = (error: Error) => fail(signal?.aborted === true ? signal.reason : error)
     const options = { socketPath: socket, method, path, headers: { host: 'localhost', ...content, ...headers } }
     const outgoing = request({ ...options, agent: false, ...(signal === undefined ? {} : { signal }) }, (incoming) => {
       let text = ''
@@ -35,10 +36,10 @@ export function callSocket(
       incoming.on('data', (piece: string) => {
         text += piece
       })
-      incoming.on('error', fail)
+      incoming.on('error', failed)
       incoming.on('end', () => done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text }))
     })
-    outgoing.on('error', fail)
+    outgoing.on('error', failed)
     outgoing.end(body)
   })
 }

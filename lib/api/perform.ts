@@ -46,9 +46,7 @@ export async function perform(
     // whoever sends it again may want to hear of the operation where the first one waited for its end
     const begin = () => beginAsked(host, endpoint, parts, later || key !== null)
     const { begun, again } =
-      key === null
-        ? { begun: begin(), again: false }
-        : host.idempotency.once(key, [endpoint.operationId, asked], begin)
+      key === null ? { begun: begin(), again: false } : host.idempotency.once(key, [endpoint.operationId, asked], begin)
     const answer = await answerOf(host.api, begun, later)
     return again ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } } : answer
   } catch (error) {

@@ -16,9 +16,14 @@ export const text = (description: string, max = 4_096) => z.string().min(1).max(
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,200}$/
 
+const WITHOUT_NUL = /^[^\u0000]*$/
+
 export const variables = (description: string) =>
   z
-    .record(z.string().regex(VARIABLE), z.string().max(100_000))
+    .record(
+      z.string().regex(VARIABLE),
+      z.string().max(100_000).regex(WITHOUT_NUL, 'no variable can hold a NUL character'),
+    )
     .optional()
     .openapi({ description, propertyNames: { pattern: VARIABLE.source } } as object)
 

@@ -3,7 +3,7 @@
  * real engine. A server that is killed loses nothing; a workspace cannot reach it.
  */
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord, WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
@@ -96,6 +96,16 @@ suite('the API', (test) => {
       const logged = await curl(unix, `${url}/workspaces/${id}/logs?tail=5`)
       assert.equal([logged.status, typeof logged.json.logs], [200, 'object'])
       assert.is((await curl(unix, `${url}/workspaces/${id}/logs?service=none`)).status, 400)
+
+      // who stops following takes along what followed, though nothing is said meanwhile; HEAD follows nothing
+      const open = async () => (await readdir(`/proc/${server.child.pid}/fd`)).length
+      const before = await open()
+      const followed = `${url}/workspaces/${id}/logs?follow=true`
+      for (let n = 0; n < 6; n++) {
+        assert.is((await runProcess(['curl', '--silent', '--max-time', '0.3', ...unix, followed])).code, 28)
+        assert.is((await runProcess(['curl', '--silent', '--head', ...unix, followed])).code, 0)
+      }
+      await eventually(async () => (await open()) < before + 6)
 
       // a workspace cannot reach the server that manages it
       const reach =
