@@ -1,5 +1,6 @@
 /** Shapes that several endpoints share: of what comes in, which is checked, and of what goes out, which is documented. */
 import { z } from '@hono/zod-openapi'
+import { AGENT_MODES } from '../core/agent-mode.ts'
 import { ERROR_TABLE } from '../core/errors.ts'
 
 const CODES = Object.keys(ERROR_TABLE) as [string, ...string[]]
@@ -68,6 +69,9 @@ export const sshSchema = z
     port: z.int().nullable(),
     user: z.string(),
     forwardAgent: z.boolean(),
+    agentMode: z
+      .enum(AGENT_MODES)
+      .openapi({ description: 'How far it reaches: not at all, for signing alone, or whole' }),
     connectionCommand: z.string().nullable(),
     verifiedCommand: z.string().nullable().openapi({ description: 'The same door with the host key verified' }),
     alias: z.string().nullable(),
@@ -82,6 +86,7 @@ export const sshSchema = z
         port: 32801,
         user: 'nexus',
         forwardAgent: true,
+        agentMode: 'proxy',
       },
       ...{
         connectionCommand: 'ssh -A nexus@localhost -p 32801',
