@@ -66,9 +66,9 @@ function ok(body: unknown): Answer {
 /** JSON in one piece: who is gone by then costs nothing. */
 function send(c: Context, { status, headers, body }: Answer): Response {
   if (body instanceof Streamed) {
-    // nobody reads it, and it would go on
-    if (c.req.method === 'HEAD') void body.body.cancel()
-    return new Response(body.body, {
+    const isHead = c.req.method === 'HEAD'
+    if (isHead) void body.body.cancel() // nobody reads it, and it would go on
+    return new Response(isHead ? null : body.body, {
       status,
       headers: { ...JSON_HEADERS, ...headers, 'Content-Type': body.contentType },
     })

@@ -103,7 +103,7 @@ suite('the API', (test) => {
       const followed = `${url}/workspaces/${id}/logs?follow=true`
       for (let n = 0; n < 6; n++) {
         assert.is((await runProcess(['curl', '--silent', '--max-time', '0.3', ...unix, followed])).code, 28)
-        assert.is((await runProcess(['curl', '--silent', '--head', ...unix, followed])).code, 0)
+        assert.is((await runProcess(['curl', '--silent', '--fail', '--head', ...unix, followed])).code, 0)
       }
       await eventually(async () => (await open()) < before + 6)
 
@@ -169,6 +169,15 @@ suite('the API', (test) => {
         'cut running',
         'feature-auth running',
       ])
+
+      // what follows a workspace ends with it
+      const saved = join(scene.root, 'followed')
+      const lines = ['curl', '--silent', '--no-buffer', '--max-time', '30', '--output', saved, ...unix]
+      const following = runProcess([...lines, `${url}/workspaces/cut/logs?follow=true`])
+      await eventually(async () => (await readFile(saved, 'utf8').catch(() => '')) !== '')
+      assert.is((await curl(unix, '-X', 'DELETE', `${url}/workspaces/cut`)).status, 200)
+      assert.is((await following).code, 0)
+
       await scene.refused(['serve'], 4, 'WORKSPACE_BUSY')
       await scene.refused(['api', '/workspaces/none'], 3, 'WORKSPACE_NOT_FOUND')
       await scene.ok(['serve', 'stop'])
