@@ -77,6 +77,8 @@ function send(c: Context, { status, headers, body }: Answer): Response {
   return new Response(`${text}\n`, { status, headers: { ...JSON_HEADERS, ...headers } })
 }
 
+const EXEC_PATH = /^\/api\/v1\/workspaces\/[^/]+\/exec$/
+
 type Methods = readonly (readonly [pattern: RegExp, methods: readonly string[]])[]
 
 function methodsByPath(rows: readonly (readonly [method: string, path: string])[]): Methods {
@@ -91,6 +93,11 @@ function methodsByPath(rows: readonly (readonly [method: string, path: string])[
 function notFound(c: Context, methods: Methods): Refusal {
   const path = new URL(c.req.url).pathname
   const allowed = [...new Set(methods.flatMap(([pattern, own]) => (pattern.test(path) ? own : [])))]
+  if (c.req.method === 'GET' && EXEC_PATH.test(path)) {
+    return new Refusal(426, 'GET is for a WebSocket here; POST runs a command and answers what it said.', {
+      headers: { Upgrade: 'websocket' },
+    })
+  }
   if (allowed.length === 0) return new Refusal(404, `There is nothing at ${path.slice(0, 200)}.`)
   return new Refusal(405, `${c.req.method} is not answered at ${path.slice(0, 200)}; ${allowed.join(', ')} is.`, {
     headers: { Allow: allowed.join(', ') },

@@ -14,6 +14,7 @@ import { findServer, socketPath } from '../../lib/api/places.ts'
 import { type Serving, serve } from '../../lib/api/server.ts'
 import { createThrottle } from '../../lib/api/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
+import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -402,6 +403,21 @@ suite('the server', (test) => {
     assert.match(await exec('x/exec?force=true'), /^HTTP\/1\.1 400 [\s\S]*unknown field/)
     assert.match(await exec('current/exec'), /^HTTP\/1\.1 400 [\s\S]*which workspace is the current one/)
     assert.is(await isAnswering(socket), true)
+  })
+
+  test('a client gets what goes on as it comes, and its interruption is no error of the connection', async () => {
+    await using one = await served()
+    const interruption = new AbortController()
+    const pieces: string[] = []
+    const onPiece = async (piece: string) => {
+      pieces.push(piece)
+      interruption.abort(new Interrupted('SIGINT'))
+      return true
+    }
+    const { signal } = interruption
+    const asked = callSocket(one.serving.socket, { method: 'GET', path: '/api/v1/events', signal, onPiece })
+    assert.instance(await asked.catch((error: unknown) => error), Interrupted)
+    assert.match(pieces.join(''), /^retry: \d+\nid: /)
   })
 
   test('who offers HTTP/2 is answered without it, body and all; who sends a body that is refused gets to read why', async () => {
