@@ -93,13 +93,13 @@ function methodsByPath(rows: readonly (readonly [method: string, path: string])[
 function notFound(c: Context, methods: Methods): Refusal {
   const path = new URL(c.req.url).pathname
   const allowed = [...new Set(methods.flatMap(([pattern, own]) => (pattern.test(path) ? own : [])))]
-  if (c.req.method === 'GET' && EXEC_PATH.test(path)) {
-    return new Refusal(426, 'GET is for a WebSocket here; POST runs a command and answers what it said.', {
-      headers: { Upgrade: 'websocket' },
-    })
-  }
   if (allowed.length === 0) return new Refusal(404, `There is nothing at ${path.slice(0, 200)}.`)
-  return new Refusal(405, `${c.req.method} is not answered at ${path.slice(0, 200)}; ${allowed.join(', ')} is.`, {
-    headers: { Allow: allowed.join(', ') },
-  })
+  const socket = EXEC_PATH.test(path) ? ', and GET with an upgrade to a WebSocket' : ''
+  return new Refusal(
+    405,
+    `${c.req.method} is not answered at ${path.slice(0, 200)}; ${allowed.join(', ')} is${socket}.`,
+    {
+      headers: { Allow: allowed.join(', ') },
+    },
+  )
 }

@@ -233,7 +233,7 @@ suite('the REST API', (test) => {
       ['GET', '/nothing', undefined, 404, /nothing/],
       ['GET', '/operations/op-none', undefined, 404, /op-none/],
       ['PATCH', '/workspaces/x', undefined, 405, /GET/],
-      ['GET', '/workspaces/x/exec', undefined, 426, /WebSocket/],
+      ['GET', '/workspaces/x/exec', undefined, 405, /POST is, and GET with an upgrade to a WebSocket/],
     ]
     for (const [method, path, body, status, said] of cases) {
       const reply = await it.ask(method, path, body)
