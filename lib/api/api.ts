@@ -67,9 +67,9 @@ function ok(body: unknown): Answer {
 /** JSON in one piece: who is gone by then costs nothing. */
 function send(c: Context, { status, headers, body }: Answer): Response {
   if (body instanceof Streamed) {
-    // nobody reads it, and it would go on
-    if (c.req.method === 'HEAD') void body.body.cancel()
-    return new Response(body.body, {
+    const isHead = c.req.method === 'HEAD'
+    if (isHead) void body.body.cancel() // nobody reads it, and it would go on
+    return new Response(isHead ? null : body.body, {
       status,
       headers: { ...JSON_HEADERS, ...headers, 'Content-Type': body.contentType },
     })
@@ -77,6 +77,8 @@ function send(c: Context, { status, headers, body }: Answer): Response {
   const text = body instanceof JsonText ? body.text : JSON.stringify(body)
   return new Response(`${text}\n`, { status, headers: { ...JSON_HEADERS, ...headers } })
 }
+
+const EXEC_PATH = /^\/api\/v1\/workspaces\/[^/]+\/exec$/
 
 type Methods = readonly (readonly [pattern: RegExp, methods: readonly string[]])[]
 
@@ -93,7 +95,12 @@ function notFound(c: Context, methods: Methods): Refusal {
   const path = new URL(c.req.url).pathname
   const allowed = [...new Set(methods.flatMap(([pattern, own]) => (pattern.test(path) ? own : [])))]
   if (allowed.length === 0) return new Refusal(404, `There is nothing at ${path.slice(0, 200)}.`)
-  return new Refusal(405, `${c.req.method} is not answered at ${path.slice(0, 200)}; ${allowed.join(', ')} is.`, {
-    headers: { Allow: allowed.join(', ') },
-  })
+  const socket = EXEC_PATH.test(path) ? ', and GET with an upgrade to a WebSocket' : ''
+  return new Refusal(
+    405,
+    `${c.req.method} is not answered at ${path.slice(0, 200)}; ${allowed.join(', ')} is${socket}.`,
+    {
+      headers: { Allow: allowed.join(', ') },
+    },
+  )
 }

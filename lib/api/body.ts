@@ -9,6 +9,9 @@ import { Refusal, SEE_DOCUMENT } from './failure.ts'
 
 export const BODY_MAX_BYTES = 1024 * 1024
 const DEPTH_MAX = 32
+const LONE_SURROGATE = /\p{Surrogate}/u
+/** Unknown fields that are told by name. */
+const NAMED_MAX = 5
 /** Reading by these names reaches what every object inherits. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 
@@ -24,7 +27,7 @@ export async function readBody(request: Request): Promise<unknown> {
   } catch (error) {
     throw new Refusal(400, `The body is not JSON: ${(error as Error).message.replace(/\.$/, '')}.`)
   }
-  requirePlainKeys(data)
+  requirePlainText(data)
   return data
 }
 
@@ -82,13 +85,18 @@ function endOfText(text: string, start: number): number {
   return text.length
 }
 
-function requirePlainKeys(data: unknown): void {
+/** Text that is no Unicode, which no file or program can be given as it is, and names of fields that are refused. */
+export function requirePlainText(data: unknown): void {
+  if (typeof data === 'string' && LONE_SURROGATE.test(data)) {
+    throw new Refusal(400, `The text ${JSON.stringify(data.slice(0, 100))} has half of a surrogate pair.`)
+  }
   if (typeof data !== 'object' || data === null) return
   for (const [key, value] of Object.entries(data)) {
+    requirePlainText(key)
     if (FORBIDDEN_KEYS.has(key) && !Array.isArray(data)) {
       throw new Refusal(400, `The body has a field ${JSON.stringify(key)}, which is refused.`)
     }
-    requirePlainKeys(value)
+    requirePlainText(value)
   }
 }
 
@@ -117,8 +125,10 @@ function wordsOf(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const known = issue.path.length === 0 && 'shape' in schema ? Object.keys(schema.shape as object) : []
   const [key = ''] = issue.keys
   const near = nearest(key, known)
-  const meant = near === undefined ? '' : `; ${near} is meant?`
-  return `unknown field${issue.keys.length === 1 ? '' : 's'} ${issue.keys.map((one) => JSON.stringify(one)).join(', ')}${meant}`
+  const meant = near === undefined || issue.keys.length > 1 ? '' : ` (is ${near} meant?)`
+  const named = issue.keys.slice(0, NAMED_MAX).map((one) => JSON.stringify(one.slice(0, 100)))
+  const more = issue.keys.length > NAMED_MAX ? ` and ${issue.keys.length - NAMED_MAX} more` : ''
+  return `unknown field${issue.keys.length === 1 ? '' : 's'} ${named.join(', ')}${more}${meant}`
 }
 
 /** Each parameter once. */

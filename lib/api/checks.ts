@@ -40,6 +40,7 @@ export function requireAdmitted(head: Head, entrance: Entrance, door: Door): voi
   checkSite(head)
   checkMethod(head)
   checkToken(head, entrance, door)
+  checkExpect(head)
   checkContent(head)
 }
 
@@ -55,7 +56,7 @@ export function checkTarget(target: string): void {
   if (target.length > TARGET_MAX) throw new Refusal(414, `The path is longer than ${TARGET_MAX} characters.`)
   if (!target.startsWith('/')) refuse('does not begin with a slash')
   const path = target.split('?', 1)[0] ?? ''
-  if (/[^\x21-\x7e]|[\\<>"{}|^`]/.test(target)) refuse('holds characters that have to be percent-encoded')
+  if (/[^\x21-\x7e]|[\\<>"{}|^`#]/.test(target)) refuse('holds characters that have to be percent-encoded')
   if (/%(?![0-9a-f]{2})/i.test(target)) refuse('has a % without two digits behind it')
   if (/%(0[0-9a-f]|1[0-9a-f]|7f)/i.test(path)) refuse('holds a control character')
   if (path.includes('//')) refuse('has an empty part')
@@ -94,8 +95,8 @@ function hostsOf(port: number): readonly string[] {
 /** Only browsers send these, and no web page has anything to do here; there is none of our own. */
 function checkSite(head: Head): void {
   const origin = headerOf(head, 'origin')
-  const site = headerOf(head, 'sec-fetch-site')?.trim().toLowerCase()
-  if (origin === undefined && (site === undefined || site === 'none' || site === 'same-origin')) return
+  const sites = head.headers.flatMap(([name, value]) => (name === 'sec-fetch-site' ? [value.trim().toLowerCase()] : []))
+  if (origin === undefined && sites.every((site) => site === 'none' || site === 'same-origin')) return
   throw new Refusal(403, 'A web page may not use this server.', {
     code: 'PERMISSION_DENIED',
     hint: 'To call it from a program, leave Origin and Sec-Fetch-Site out, as `nexus api <path>` does',
@@ -139,6 +140,13 @@ function checkToken(head: Head, entrance: Entrance, door: Door): void {
 
 const HOW_TO_LOG_IN = 'To see the token for the header `Authorization: Bearer <token>`, run `nexus api token show`'
 
+/** Nothing else that is expected is known, and what is expected is not to be left undone. */
+function checkExpect(head: Head): void {
+  const expect = headerOf(head, 'expect')
+  if (expect === undefined || expect.trim().toLowerCase() === '100-continue') return
+  throw new Refusal(417, `The header Expect is ${JSON.stringify(expect.slice(0, 100))}; only 100-continue is known.`)
+}
+
 /** What a form of a foreign page can send is never JSON. */
 function checkContent(head: Head): void {
   if (!MUTATING.has(head.method)) return
@@ -148,6 +156,16 @@ function checkContent(head: Head): void {
   if (type === undefined ? hasBody : !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
     const said = type === undefined ? 'none' : JSON.stringify(type.slice(0, 100))
     throw new Refusal(415, `The Content-Type has to be application/json, and it is ${said}.`)
+  }
+  const encoding = headerOf(head, 'content-encoding')
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'identity') {
+    throw new Refusal(
+      415,
+      `The body has to come as it is, and its Content-Encoding is ${JSON.stringify(encoding.slice(0, 100))}.`,
+      {
+        headers: { 'Accept-Encoding': 'identity' },
+      },
+    )
   }
   if (length !== undefined && Number(length) > BODY_MAX_BYTES) throw tooLarge()
 }

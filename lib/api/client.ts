@@ -18,27 +18,41 @@ export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** Gets what goes on, piece by piece, in place of `text`: events and logs. False when nobody reads any more. */
+  readonly onPiece?: (piece: string) => Promise<boolean>
 }
 
 /** What fails without an answer is node's own error: ENOENT or ECONNREFUSED when nobody serves. */
 export function callSocket(
   socket: string,
-  { method, path, headers = {}, body, signal }: ClientRequest,
+  { method, path, headers = {}, body, signal, onPiece }: ClientRequest,
 ): Promise<ClientAnswer> {
   const content =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   return new Promise((done, fail) => {
+    const failed = (error: Error) => fail(signal?.aborted === true ? signal.reason : error)
     const options = { socketPath: socket, method, path, headers: { host: 'localhost', ...content, ...headers } }
     const outgoing = request({ ...options, agent: false, ...(signal === undefined ? {} : { signal }) }, (incoming) => {
       let text = ''
+      const goesOn = !/^application\/json\b/.test(incoming.headers['content-type'] ?? '')
+      const whole = () => done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })
       incoming.setEncoding('utf8')
       incoming.on('data', (piece: string) => {
-        text += piece
+        if (onPiece === undefined || !goesOn) {
+          text += piece
+          return
+        }
+        incoming.pause()
+        onPiece(piece).then((isRead) => {
+          if (isRead) return incoming.resume()
+          whole()
+          return outgoing.destroy()
+        }, fail)
       })
-      incoming.on('error', fail)
-      incoming.on('end', () => done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text }))
+      incoming.on('error', failed)
+      incoming.on('end', whole)
     })
-    outgoing.on('error', fail)
+    outgoing.on('error', failed)
     outgoing.end(body)
   })
 }

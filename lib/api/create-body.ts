@@ -35,7 +35,9 @@ export const CREATE_BODY = z
       .openapi({ description: 'Start from a pull or merge request of origin' }),
     env: variables('Variables inside'),
     ports: z
-      .array(z.union([port, z.string().regex(/^[a-z0-9-]{1,40}=\d{1,5}$/)]))
+      .array(
+        z.union([port, z.string().regex(/^[a-z0-9-]{1,40}=\d{1,5}$/)], 'expected a port such as 3000, or "web=3000"'),
+      )
       .max(20)
       .optional()
       .openapi({ description: 'Container ports to publish: `3000`, or `"web=3000"` with a name' }),

@@ -3,7 +3,15 @@
 const ID = { id: 'ws-k3v9q2xa', name: 'feature-auth' }
 const PLACE = { repo: '/home/u/app', branch: 'nexus/feature-auth', worktree: '/home/u/app/.worktree/feature-auth' }
 const SSH = {
-  ...{ workspaceId: ID.id, enabled: true, host: 'localhost', port: 32800, user: 'nexus', forwardAgent: true },
+  ...{
+    workspaceId: ID.id,
+    enabled: true,
+    host: 'localhost',
+    port: 32800,
+    user: 'nexus',
+    forwardAgent: true,
+    agentMode: 'proxy',
+  },
   connectionCommand: 'ssh -A nexus@localhost -p 32800',
   verifiedCommand: 'ssh -F /home/u/.nexus/ssh/config feature-auth.nexus',
   alias: 'feature-auth.nexus',
@@ -127,6 +135,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     services: [SERVICE],
     git: GIT,
     lastActivity: '2026-11-23T09:30:00Z',
+    stopped: null,
     connected: false,
     operation: null,
   },

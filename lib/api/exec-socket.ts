@@ -13,6 +13,7 @@ import { type ErrorBody, errorBody, NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from '../workspace/app.ts'
 import { stream } from '../workspace/inside.ts'
+import { requirePlainText } from './body.ts'
 
 export const EXEC_PROTOCOL = 'nexus.exec.v1'
 /** Of one frame. */
@@ -171,6 +172,7 @@ function parse<T extends z.ZodType>(schema: T, { bytes, binary }: Frame): z.outp
   } catch {
     throw new NexusError('INVALID_ARGUMENT', 'The message is not a text frame with JSON.', { hint: HINT })
   }
+  requirePlainText(data)
   const result = schema.safeParse(data)
   if (result.success) return result.data
   const [issue] = result.error.issues

@@ -16,6 +16,8 @@ const KEEP_ALIVE_MS = 5_000
 const CHECK_EVERY_MS = 2_000
 const HEAD_MAX_BYTES = 16 * 1024
 const CONNECTIONS_MAX = 2_048
+/** For what comes of a body that is refused. */
+const LINGER_MS = 2_000
 
 /** Takes over a connection that asks for another protocol, once it was let in; false when it is not for this one. */
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
@@ -62,7 +64,13 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   server.on('connection', (socket) => socket.setTimeout(HEAD_TIMEOUT_MS, () => socket.destroy()))
   server.on('request', (request, response) => void take(request, response))
   server.on('checkContinue', (request, response) => void take(request, response, () => response.writeContinue()))
-  server.on('upgrade', (request, socket, head) => void takeOver(options, request, socket, head, upgrade))
+  server.on('checkExpectation', (request, response) => void take(request, response))
+  server.on('connect', (request, socket, head) => void takeOver(options, request, socket, head, undefined))
+  server.on('upgrade', (request, socket, head) => {
+    if (request.headers.upgrade?.trim().toLowerCase() === 'websocket') {
+      void takeOver(options, request, socket, head, upgrade)
+    } else stayHttp(server, request, socket, head)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseBroken(error, socket))
   await listen(server, where)
   const address = server.address()
@@ -91,11 +99,21 @@ async function refusalOf(options: ListenerOptions, request: IncomingMessage): Pr
   }
 }
 
-/** The connection ends too: whoever is refused does not get to send more over it. */
+/**
+ * The connection ends too: whoever is refused does not get to send more over it. It ends a moment later where a body is still coming, as
+ * who sends into a closed connection does not get to read why.
+ */
 function refuse(request: IncomingMessage, response: ServerResponse, { status, headers, body }: Failure): void {
-  request.resume()
-  response.writeHead(status, { ...HEADERS, ...headers })
-  response.end(request.method === 'HEAD' ? undefined : `${JSON.stringify(body)}\n`)
+  const text = `${JSON.stringify(body)}\n`
+  response.writeHead(status, { ...HEADERS, ...headers, 'Content-Length': Buffer.byteLength(text) })
+  if (request.method === 'HEAD') return void response.end()
+  response.write(text)
+  const end = () => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  request.once('end', end).once('close', end).resume()
 }
 
 const HEADERS = {
@@ -120,15 +138,36 @@ async function takeOver(
   writeRaw(socket, failure ?? failureOf(nothing, options.logOf))
 }
 
-/** What is not HTTP, or came too slowly. */
-function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+/**
+ * Clients that would rather speak HTTP/2 offer that with their first request, curl's `--http2` and Java's own among them. Who does not
+ * take it answers as if nothing was offered; node has let go of the connection by then, and gets it anew without the offer.
+ */
+function stayHttp(
+  server: Server,
+  { method, url, httpVersion, rawHeaders }: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const offers = ['upgrade', 'http2-settings']
+  const kept = (value = '') => value.split(',').filter((word) => !offers.includes(word.trim().toLowerCase()))
+  const lines = rawHeaders.flatMap((name, i) => {
+    if (i % 2 === 1 || offers.includes(name.toLowerCase())) return []
+    return [`${name}: ${name.toLowerCase() === 'connection' ? kept(rawHeaders[i + 1]).join(',') : rawHeaders[i + 1]}`]
+  })
+  const text = [`${method} ${url} HTTP/${httpVersion}`, ...lines, '', ''].join('\r\n')
+  socket.unshift(Buffer.concat([Buffer.from(text, 'latin1'), head]))
+  server.emit('connection', socket)
+}
+
+/** What is not HTTP, or came too slowly. `reason` is the parser's own word for it. */
+function refuseBroken(error: NodeJS.ErrnoException & { readonly reason?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const [status, text] =
     error.code === 'HPE_HEADER_OVERFLOW'
       ? [431, `The head of the request is larger than ${HEAD_MAX_BYTES} bytes.`]
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'The request took too long to come.']
-        : [400, 'This is not a request of HTTP/1.1.']
+        : [400, `This is not a request of HTTP/1.1${error.reason === undefined ? '' : `: ${error.reason}`}.`]
   writeRaw(
     socket,
     failureOf(new Refusal(Number(status), String(text)), () => ''),

@@ -111,7 +111,9 @@ const printConfig = endpoint({
     .object({
       line: z.string(),
       config: z.object({ path: z.string(), text: z.string() }),
-      workspaces: z.array(z.looseObject({ path: z.string(), text: z.string() })),
+      workspaces: z.array(
+        z.object({ path: z.string(), text: z.string(), aliases: z.array(z.string()), port: z.int().nullable() }),
+      ),
     })
     .openapi('SshConfig'),
   run: async ({ app }) => ({

@@ -6,7 +6,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { App } from '../workspace/app.ts'
 import { CURRENT } from '../workspace/current.ts'
 import { deleteWorkspace } from '../workspace/delete.ts'
-import { pause, resume, stop } from '../workspace/down.ts'
+import { pause, restart, resume, stop } from '../workspace/down.ts'
 import { findWorkspace, requireWorkspace, splitAlias } from '../workspace/find.ts'
 import { resourceOf } from '../workspace/list.ts'
 import { alreadyExists } from '../workspace/naming.ts'
@@ -121,12 +121,6 @@ function change(verb: string, summary: string, run: Change): Endpoint {
       return answerUp(asked.app, await run(asked.app, await workspaceOf(asked), dryRun), dryRun)
     },
   })
-}
-
-const restart: Change = async (app, record, dryRun) => {
-  const stopped = await stop(app, record, dryRun)
-  const started = await start(app, stopped.record, { start: true, dryRun })
-  return { ...started, plan: [...stopped.plan, ...started.plan] }
 }
 
 const deletion = z

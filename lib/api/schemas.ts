@@ -1,5 +1,6 @@
 /** Shapes that several endpoints share: of what comes in, which is checked, and of what goes out, which is documented. */
 import { z } from '@hono/zod-openapi'
+import { AGENT_MODES } from '../core/agent-mode.ts'
 import { ERROR_TABLE } from '../core/errors.ts'
 
 const CODES = Object.keys(ERROR_TABLE) as [string, ...string[]]
@@ -16,9 +17,14 @@ export const text = (description: string, max = 4_096) => z.string().min(1).max(
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,200}$/
 
+const WITHOUT_NUL = /^[^\u0000]*$/
+
 export const variables = (description: string) =>
   z
-    .record(z.string().regex(VARIABLE), z.string().max(100_000))
+    .record(
+      z.string().regex(VARIABLE),
+      z.string().max(100_000).regex(WITHOUT_NUL, 'no variable can hold a NUL character'),
+    )
     .optional()
     .openapi({ description, propertyNames: { pattern: VARIABLE.source } } as object)
 
@@ -63,6 +69,9 @@ export const sshSchema = z
     port: z.int().nullable(),
     user: z.string(),
     forwardAgent: z.boolean(),
+    agentMode: z
+      .enum(AGENT_MODES)
+      .openapi({ description: 'How far it reaches: not at all, for signing alone, or whole' }),
     connectionCommand: z.string().nullable(),
     verifiedCommand: z.string().nullable().openapi({ description: 'The same door with the host key verified' }),
     alias: z.string().nullable(),
@@ -77,6 +86,7 @@ export const sshSchema = z
         port: 32801,
         user: 'nexus',
         forwardAgent: true,
+        agentMode: 'proxy',
       },
       ...{
         connectionCommand: 'ssh -A nexus@localhost -p 32801',

@@ -36,6 +36,12 @@ export const statusSchema = workspaceSchema
     services: z.array(serviceSchema).nullable().openapi({ description: 'Null where they cannot be told' }),
     git: gitSchema.nullable().openapi({ description: 'Null for a workspace without local files' }),
     lastActivity: z.string().nullable(),
+    stopped: z
+      .object({ at: z.string(), by: z.enum(['user', 'idle']) })
+      .nullable()
+      .openapi({
+        description: 'When and for whom it was stopped; null while it is not, and where that was never noted',
+      }),
     connected: z.boolean().nullable().openapi({ description: 'Somebody has an SSH connection open' }),
     operation: z.object({ kind: z.string(), step: z.string(), startedAt: z.string(), running: z.boolean() }).nullable(),
   })

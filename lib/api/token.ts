@@ -3,7 +3,9 @@
  * environment, no URL and no log. A server looks at the file again when it changed, so that a rotation holds at once.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { createExclusive } from '../system/run-files.ts'
 import { readIfPresent, statIfPresent, writeFileAtomic } from '../system/store.ts'
@@ -14,15 +16,27 @@ export function tokenFile(home: HomePaths): string {
   return join(home.run, 'api.token')
 }
 
-/** The token; made when there is none. */
+/**
+ * The token; made when there is none, and made anew when the one there is damaged, or is in a file that others could have read or written.
+ * @throws {NexusError} INVALID_ARGUMENT when a folder is in its place
+ */
 export async function loadToken(home: HomePaths): Promise<string> {
   const file = tokenFile(home)
   for (;;) {
-    const text = (await readIfPresent(file))?.trim()
+    const there = lstatSync(file, { throwIfNoEntry: false })
+    if (there?.isDirectory()) throw notAFile(file)
+    const isOwn = there?.isFile() && (there.mode & 0o077) === 0 && there.uid === (process.getuid?.() ?? there.uid)
+    const text = isOwn ? (await readIfPresent(file))?.trim() : undefined
     if (text !== undefined && TOKEN.test(text)) return text
-    if (text !== undefined) return rotateToken(home) // damaged: nobody knows it
+    if (there !== undefined) return rotateToken(home)
     if (await createExclusive(file, `${newToken()}\n`, 0o600)) continue
   }
+}
+
+function notAFile(file: string): NexusError {
+  return new NexusError('INVALID_ARGUMENT', `${file} is a folder, and the token has to be a file there.`, {
+    hint: `To have one made, remove the folder: \`rmdir ${file}\``,
+  })
 }
 
 /** Makes another one; the old one is worth nothing from now on. */
@@ -59,5 +73,5 @@ function digestOf(text: string): Buffer {
 
 async function versionOf(home: HomePaths): Promise<string> {
   const stat = await statIfPresent(tokenFile(home))
-  return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+  return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.size}`
 }

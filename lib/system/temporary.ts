@@ -2,7 +2,7 @@
  * What writing a file in one step takes besides the writing (`store.ts`): names of temporary files that tell whose they are, the removal of
  * those that a killed process left, and what a failure means in the user's words.
  */
-import { readdirSync, rmSync } from 'node:fs'
+import { accessSync, constants, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { isRunning } from './process.ts'
@@ -57,11 +57,27 @@ export function explainWriteError(error: unknown, path: string): unknown {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
-        hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
-        cause: error,
-      })
+      return cannotBeWritten(error, path)
+    case 'ENOENT': // so node says of a folder in a file system that is read-only
+      return isReadOnly(dirname(path)) ? cannotBeWritten(error, path) : error
     default:
       return error
+  }
+}
+
+function cannotBeWritten(error: unknown, path: string): NexusError {
+  return new NexusError('PERMISSION_DENIED', `${path} cannot be written.`, {
+    hint: `To see who owns it, run \`ls -ld ${dirname(path)}\``,
+    cause: error,
+  })
+}
+
+function isReadOnly(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return false
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'EROFS' || (code === 'ENOENT' && folder !== dirname(folder) && isReadOnly(dirname(folder)))
   }
 }

@@ -7,13 +7,14 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
+import { requirePlaces } from './drift.ts'
 import { awaitHealth } from './health.ts'
 import { findSettings, heldSecrets, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
 import { requireThere } from './repaired.ts'
 import { type Plan, planPause, planResume, planStop } from './steps.ts'
-import { projectOf, type UpResult } from './up.ts'
+import { projectOf, start, type UpResult } from './up.ts'
 
 type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
 
@@ -38,6 +39,14 @@ export async function resume(app: App, found: WorkspaceRecord, dryRun: boolean):
   const result = await change(app, found, 'resume', dryRun)
   if (!dryRun) noteUse(app.home, result.record.id)
   return result
+}
+
+/** Stops it and starts it again; what could not be started again is not stopped. */
+export async function restart(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  requirePlaces(found)
+  const stopped = await stop(app, found, dryRun)
+  const started = await start(app, stopped.record, { start: true, dryRun })
+  return { ...started, plan: [...stopped.plan, ...started.plan], changed: true }
 }
 
 function change(

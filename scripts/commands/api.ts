@@ -52,8 +52,11 @@ export const api: Run = async (call) => {
     })
   }
   const socket = await requireServer(call.app, call.program, call.version)
-  const { status, text } = await callSocket(socket, { method, path, body, signal: call.app.interruption.signal })
+  const { signal } = call.app.interruption
+  const onPiece = (piece: string) => call.print('stdout', piece)
+  const { status, text } = await callSocket(socket, { method, path, body, signal, onPiece })
   if (status >= 400) throw errorOf(text)
+  if (text === '') return { data: {}, text }
   const data = JSON.parse(text) as unknown
   return { data, text: JSON.stringify(data, null, 2) }
 }

@@ -102,10 +102,7 @@ export const resume: Run = simple(down.resume, 'running')
 
 export const restart: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
-  const dryRun = call.flag('dry-run')
-  const stopped = await down.stop(call.app, record, dryRun)
-  const started = await startWorkspace(call.app, stopped.record, { start: true, dryRun })
-  return dryRun ? answerPlan([...stopped.plan, ...started.plan], record) : answerUp(call, { ...started, changed: true })
+  return answerUp(call, await down.restart(call.app, record, call.flag('dry-run')))
 }
 
 export const rebuild: Run = async (call) => {

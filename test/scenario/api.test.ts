@@ -3,7 +3,7 @@
  * real engine. A server that is killed loses nothing; a workspace cannot reach it.
  */
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord, WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
@@ -97,6 +97,16 @@ suite('the API', (test) => {
       assert.equal([logged.status, typeof logged.json.logs], [200, 'object'])
       assert.is((await curl(unix, `${url}/workspaces/${id}/logs?service=none`)).status, 400)
 
+      // who stops following takes along what followed, though nothing is said meanwhile; HEAD follows nothing
+      const open = async () => (await readdir(`/proc/${server.child.pid}/fd`)).length
+      const before = await open()
+      const followed = `${url}/workspaces/${id}/logs?follow=true`
+      for (let n = 0; n < 6; n++) {
+        assert.is((await runProcess(['curl', '--silent', '--max-time', '0.3', ...unix, followed])).code, 28)
+        assert.is((await runProcess(['curl', '--silent', '--fail', '--head', ...unix, followed])).code, 0)
+      }
+      await eventually(async () => (await open()) < before + 6)
+
       // a workspace cannot reach the server that manages it
       const reach =
         'gateway=$(awk \'$2 == "00000000" {print $3}\' /proc/net/route | sed "s/\\(..\\)\\(..\\)\\(..\\)\\(..\\)/0x\\4 0x\\3 0x\\2 0x\\1/"); host=$(printf "%d.%d.%d.%d" $gateway); echo "$host"; (exec 3<>"/dev/tcp/$host/$0") 2>&1'
@@ -159,6 +169,15 @@ suite('the API', (test) => {
         'cut running',
         'feature-auth running',
       ])
+
+      // what follows a workspace ends with it
+      const saved = join(scene.root, 'followed')
+      const lines = ['curl', '--silent', '--no-buffer', '--max-time', '30', '--output', saved, ...unix]
+      const following = runProcess([...lines, `${url}/workspaces/cut/logs?follow=true`])
+      await eventually(async () => (await readFile(saved, 'utf8').catch(() => '')) !== '')
+      assert.is((await curl(unix, '-X', 'DELETE', `${url}/workspaces/cut`)).status, 200)
+      assert.is((await following).code, 0)
+
       await scene.refused(['serve'], 4, 'WORKSPACE_BUSY')
       await scene.refused(['api', '/workspaces/none'], 3, 'WORKSPACE_NOT_FOUND')
       await scene.ok(['serve', 'stop'])

@@ -68,6 +68,7 @@ suite('exec over WebSocket', (test) => {
     await checkGone(scene, served)
     await checkMemory(served)
     await checkOverhead(scene, served)
+    await checkMany(served)
     await checkRefusals(scene, served)
   }, 90_000)
 })
@@ -168,6 +169,21 @@ async function checkOverhead(scene: Scene, served: Served): Promise<void> {
   }
   const median = more.sort((a, b) => a - b)[10] ?? Number.NaN
   assert.ok(median <= 30, `${median.toFixed(1)} ms more than over ssh`)
+}
+
+/** All that may run at once, in one workspace: a failure of ssh's own would be told as the command's code. */
+async function checkMany(served: Served): Promise<void> {
+  const clients = Array.from({ length: 200 }, (_, n) =>
+    served.exec({ command: ['sh', '-c', `read x; exit ${n % 100}`] }),
+  )
+  await Promise.all(clients.map(({ started }) => started))
+  assert.match(await served.to('demo').ended.then(String, String), /400|503/)
+  for (const { write } of clients) await write('go\n')
+  const codes = await Promise.all(clients.map(async ({ ended }) => (await ended)?.code))
+  assert.equal(
+    codes,
+    clients.map((_, n) => n % 100),
+  )
 }
 
 async function checkRefusals(scene: Scene, served: Served): Promise<void> {

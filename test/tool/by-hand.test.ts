@@ -9,6 +9,7 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { findAdminDir, MARKER, requireRepository } from '../../lib/tools/repository.ts'
 import { adopt } from '../../lib/workspace/adopt.ts'
 import { deleteWorkspace } from '../../lib/workspace/delete.ts'
+import { restart } from '../../lib/workspace/down.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
 import { findWorkspace } from '../../lib/workspace/find.ts'
 import { describeWorkspace } from '../../lib/workspace/list.ts'
@@ -215,6 +216,9 @@ suite('a repository that was moved', (test) => {
       [demo.demo.id],
     )
     await rejects(() => start(demo.app, demo.demo, { dryRun: false, start: true }), 'REPOSITORY_NOT_FOUND')
+    const before = await demo.app.records.load(demo.demo.id)
+    await rejects(() => restart(demo.app, demo.demo, false), 'REPOSITORY_NOT_FOUND')
+    assert.equal(await demo.app.records.load(demo.demo.id), before)
     await rejects(() => demo.repair(), 'REPOSITORY_NOT_FOUND')
     await demo.repair({ repo: moved.repo })
     const record = await demo.now()

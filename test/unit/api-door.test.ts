@@ -3,7 +3,7 @@
  * endpoint, on either entrance.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
@@ -14,6 +14,7 @@ import { findServer, socketPath } from '../../lib/api/places.ts'
 import { type Serving, serve } from '../../lib/api/server.ts'
 import { createThrottle } from '../../lib/api/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
+import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -103,6 +104,8 @@ suite('the door', (test) => {
       for (const site of ['cross-site', 'same-site', 'none, cross-site', 'x']) {
         assert.is(ask({ entrance, headers: [['sec-fetch-site', site]] }), 403, site)
       }
+      const twice = ['none', 'cross-site'].map((site) => ['sec-fetch-site', site] as const)
+      assert.is(ask({ entrance, headers: twice }), 403)
       for (const site of ['none', 'same-origin'])
         assert.is(ask({ entrance, headers: [['sec-fetch-site', site]] }), undefined, site)
     }
@@ -181,6 +184,12 @@ suite('the door', (test) => {
     assert.is(ask({ method: 'POST' }), undefined)
     assert.is(post('none given', '0'), undefined)
     assert.is(post('text/plain', '0'), 415)
+    const encoded = (encoding: string) => ask({ method: 'POST', headers: [['content-encoding', encoding]] })
+    assert.equal(['gzip', 'identity, br', 'identity'].map(encoded), [415, 415, undefined])
+    assert.equal(
+      ['100-continue', '200-ok'].map((expect) => ask({ headers: [['expect', expect]] })),
+      [undefined, 417],
+    )
     assert.is(post('application/json', String(1024 * 1024 + 1)), 413)
     assert.is(post('application/json', String(1024 * 1024)), undefined)
   })
@@ -206,6 +215,7 @@ suite('the door', (test) => {
       '/ä',
       '/a b',
       '/<x>',
+      '/a#b',
     ]
     for (const target of bad) assert.is(ask({ target }), 400, target)
     assert.is(ask({ target: `/${'x'.repeat(5_000)}` }), 414)
@@ -383,7 +393,64 @@ suite('the server', (test) => {
     const smuggled =
       'POST /api/v1/gc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
     assert.match(await sendRaw(socket, smuggled), /^HTTP\/1\.1 400 /)
+    assert.match(
+      await sendRaw(socket, smuggled),
+      /HTTP\/1\.1: Transfer-Encoding can't be present with Content-Length\./,
+    )
+    assert.match(await sendRaw(socket, 'CONNECT evil.com:443 HTTP/1.1\r\nHost: localhost\r\n\r\n'), /^HTTP\/1\.1 400 /)
+    const exec = (path: string) => sendRaw(socket, upgrade.replace('/exec', `/workspaces/${path}`).concat('\r\n'))
+    assert.match(await exec('x/exec?repo=%2Fnowhere'), /^HTTP\/1\.1 404 [\s\S]*"REPOSITORY_NOT_FOUND"/)
+    assert.match(await exec('x/exec?force=true'), /^HTTP\/1\.1 400 [\s\S]*unknown field/)
+    assert.match(await exec('current/exec'), /^HTTP\/1\.1 400 [\s\S]*which workspace is the current one/)
     assert.is(await isAnswering(socket), true)
+  })
+
+  test('a client gets what goes on as it comes, and its interruption is no error of the connection', async () => {
+    await using one = await served()
+    const interruption = new AbortController()
+    const pieces: string[] = []
+    const onPiece = async (piece: string) => {
+      pieces.push(piece)
+      interruption.abort(new Interrupted('SIGINT'))
+      return true
+    }
+    const { signal } = interruption
+    const asked = callSocket(one.serving.socket, { method: 'GET', path: '/api/v1/events', signal, onPiece })
+    assert.instance(await asked.catch((error: unknown) => error), Interrupted)
+    assert.match(pieces.join(''), /^retry: \d+\nid: /)
+  })
+
+  test('who offers HTTP/2 is answered without it, body and all; who sends a body that is refused gets to read why', async () => {
+    await using one = await served()
+    const { socket } = one.serving
+    const head = (lines: string) => `POST /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n\r\n`
+    const offer = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk'
+    const json = `Content-Type: application/json\r\nContent-Length: ${200_000}`
+    const offered = await sendRaw(socket, head(`${offer}\r\n${json}`) + '{"nme":1}'.padEnd(200_000))
+    assert.match(offered, /^HTTP\/1\.1 400 [\s\S]*unknown field \\"nme/)
+    const foreign = offer.concat('\r\nOrigin: https://evil.com')
+    assert.match(await sendRaw(socket, head(foreign)), /^HTTP\/1\.1 403 /)
+    const large = await sendRaw(socket, head(`Content-Length: ${8_000_000}`) + 'x'.repeat(8_000_000))
+    assert.match(large, /^HTTP\/1\.1 415 [\s\S]*"INVALID_ARGUMENT"[\s\S]*\}\n$/)
+  })
+
+  test('the token is in a file of its owner’s alone; what others could have read or written is worth nothing', async () => {
+    await using dir = await tempDir()
+    const home = homePaths(dir.path)
+    const file = tokenFile(home)
+    const first = await loadToken(home)
+    assert.is(await loadToken(home), first)
+    await chmod(file, 0o644)
+    const second = await loadToken(home)
+    assert.equal([second === first, (await stat(file)).mode & 0o777], [false, 0o600])
+    const elsewhere = join(dir.path, 'elsewhere')
+    await rename(file, elsewhere)
+    await symlink(elsewhere, file)
+    assert.is.not(await loadToken(home), second)
+    assert.equal([(await lstat(file)).isFile(), (await readFile(elsewhere, 'utf8')).trim()], [true, second])
+    await rm(file)
+    await mkdir(file)
+    await rejects(() => loadToken(home), 'INVALID_ARGUMENT')
   })
 
   test('a server that ends undoes what runs, answers who waits, and takes its note and socket along', async () => {

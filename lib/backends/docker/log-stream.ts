@@ -3,6 +3,7 @@
  * goes on over stops, restarts and rebuilds, and tells nothing twice. It ends when the workspace has no containers any more, or
  * with whoever reads it: there is no process behind it.
  */
+import { setTimeout } from 'node:timers/promises'
 import { NexusError } from '../../core/errors.ts'
 import type { LogEntry } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -10,6 +11,8 @@ import type { LogsQuery } from '../../tools/docker-api.ts'
 import { type LogLine, mergeByTime, sinceOf } from '../../tools/docker-log.ts'
 import type { LogsRequest } from '../backend.ts'
 import type { createParts, Part } from './parts.ts'
+
+const GONE_POLL_MS = 250
 
 type Parts = ReturnType<typeof createParts>
 
@@ -95,17 +98,26 @@ async function* entriesUntil(
     for (const part of some.filter(({ running }) => running)) begin(part).catch(queue.fail)
   }
   follow(there)
+  // a workspace that is deleted is there for a while after its last container, one that is rebuilt stays
+  let empty = there.length === 0
+  const untilGone = async () => {
+    while (empty && (await request.isThere())) await setTimeout(GONE_POLL_MS, undefined, { signal: over })
+    if (empty) queue.end()
+  }
+  if (empty) untilGone().catch(queue.fail)
   const watch = async () => {
     for await (const { Action, Actor } of events) {
       const now = await wanted()
+      const was = empty
+      empty = now.length === 0
       if (Action === 'start') follow(now.filter(({ id }) => id === Actor.ID))
-      else if (now.length === 0 && !(await request.isThere())) return
+      if (empty && !was) untilGone().catch(queue.fail)
     }
     throw new NexusError('BACKEND_UNAVAILABLE', 'The Docker engine ended the connection.', {
       hint: `To go on when it runs again, run \`nexus logs ${record.name} --follow\``,
     })
   }
-  watch().then(queue.end, queue.fail)
+  watch().catch(queue.fail)
   yield* queue.read()
 }
 
