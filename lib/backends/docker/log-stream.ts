@@ -4,6 +4,7 @@
  * with whoever reads it: there is no process behind it.
  */
 import { NexusError } from '../../core/errors.ts'
+import type { Emit } from '../../core/events.ts'
 import type { LogEntry } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { LogsQuery } from '../../tools/docker-api.ts'
@@ -13,11 +14,11 @@ import type { createParts, Part } from './parts.ts'
 
 type Parts = ReturnType<typeof createParts>
 
-export async function* readLogs(parts: Parts, record: WorkspaceRecord, request: LogsRequest) {
+export async function* readLogs(parts: Parts, emit: Emit, record: WorkspaceRecord, request: LogsRequest) {
   // whoever stops reading ends what is still being followed
   const over = new AbortController()
   try {
-    yield* entriesUntil(over.signal, parts, record, request)
+    yield* entriesUntil(over.signal, parts, emit, record, request)
   } finally {
     over.abort()
   }
@@ -26,6 +27,7 @@ export async function* readLogs(parts: Parts, record: WorkspaceRecord, request: 
 async function* entriesUntil(
   over: AbortSignal,
   parts: Parts,
+  emit: Emit,
   record: WorkspaceRecord,
   request: LogsRequest,
 ): AsyncGenerator<LogEntry> {
@@ -35,8 +37,17 @@ async function* entriesUntil(
   const wanted = async () =>
     (await parts.list(record)).filter(({ service }) => services.length === 0 || services.includes(service))
 
-  const linesOf = async ({ id }: Part, query: Omit<LogsQuery, 'tty'>): Promise<AsyncIterable<LogLine>> => {
-    const tty = (await api.inspect(id))?.Config.Tty === true
+  const mute = new Set<string>()
+  const linesOf = async (part: Part, query: Omit<LogsQuery, 'tty'>): Promise<AsyncIterable<LogLine>> => {
+    const { id, service } = part
+    const details = await api.inspect(id)
+    if (details?.HostConfig.LogConfig.Type === 'none') {
+      const text = `service ${service} has the logging driver none: what it prints is kept nowhere`
+      if (!mute.has(service)) emit({ type: 'warning', text })
+      mute.add(service)
+      return none()
+    }
+    const tty = details?.Config.Tty === true
     return (await api.logs(id, { ...query, tty }, over)) ?? none()
   }
 
