@@ -18,29 +18,43 @@ export interface ClientRequest {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** Takes an answer that goes on, piece by piece, which is not kept then; false ends it. Without it, all of it is waited for. */
+  readonly onStream?: ((piece: string) => Promise<boolean>) | undefined
 }
 
 /** What fails without an answer is node's own error: ENOENT or ECONNREFUSED when nobody serves. */
 export function callSocket(
   socket: string,
-  { method, path, headers = {}, body, signal }: ClientRequest,
+  { method, path, headers = {}, body, signal, onStream }: ClientRequest,
 ): Promise<ClientAnswer> {
   const content =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
   return new Promise((done, fail) => {
     const options = { socketPath: socket, method, path, headers: { host: 'localhost', ...content, ...headers } }
     const outgoing = request({ ...options, agent: false, ...(signal === undefined ? {} : { signal }) }, (incoming) => {
-      let text = ''
       incoming.setEncoding('utf8')
+      const { statusCode: status = 0 } = incoming
+      if (onStream !== undefined && status < 400 && !isJson(incoming.headers['content-type'])) {
+        return passOn(incoming, onStream).then(() => done({ status, headers: incoming.headers, text: '' }), fail)
+      }
+      let text = ''
       incoming.on('data', (piece: string) => {
         text += piece
       })
       incoming.on('error', fail)
-      incoming.on('end', () => done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text }))
+      incoming.on('end', () => done({ status, headers: incoming.headers, text }))
     })
     outgoing.on('error', fail)
     outgoing.end(body)
   })
+}
+
+function isJson(type = ''): boolean {
+  return /^application\/json\b/.test(type)
+}
+
+async function passOn(incoming: AsyncIterable<string>, onStream: (piece: string) => Promise<boolean>): Promise<void> {
+  for await (const piece of incoming) if (!(await onStream(piece))) return
 }
 
 /** True while a server of Nexus answers there. */

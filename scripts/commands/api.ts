@@ -1,7 +1,7 @@
 /** serve status, serve stop, api, api token: the side of those who use the server. Loads nothing of it. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { apiPath, callSocket } from '../../lib/api/client.ts'
+import { apiPath, type ClientAnswer, callSocket } from '../../lib/api/client.ts'
 import { findServer } from '../../lib/api/places.ts'
 import { requireServer, stopServer } from '../../lib/api/start.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/token.ts'
@@ -52,8 +52,19 @@ export const api: Run = async (call) => {
     })
   }
   const socket = await requireServer(call.app, call.program, call.version)
-  const { status, text } = await callSocket(socket, { method, path, body, signal: call.app.interruption.signal })
+  const { signal } = call.app.interruption
+  // events and logs that are followed: as they come
+  const onStream = (piece: string) => call.print('stdout', piece)
+  let answer: ClientAnswer
+  try {
+    answer = await callSocket(socket, { method, path, body, signal, onStream })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
+  }
+  const { status, text } = answer
   if (status >= 400) throw errorOf(text)
+  if (text === '') return { data: {}, text: '' }
   const data = JSON.parse(text) as unknown
   return { data, text: JSON.stringify(data, null, 2) }
 }

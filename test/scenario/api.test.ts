@@ -159,6 +159,17 @@ suite('the API', (test) => {
         'cut running',
         'feature-auth running',
       ])
+      // what goes on is told as it comes, and Ctrl-C is no fault
+      const following = scene.start(['api', '/events'])
+      let told = ''
+      following.child.stdout?.on('data', (piece: string) => {
+        told += piece
+      })
+      await eventually(() => told.includes('id: '))
+      following.child.kill('SIGINT')
+      const { code, stderr } = await following.ended
+      assert.is(code, 130, stderr)
+      assert.not.match(stderr, /Internal/)
       await scene.refused(['serve'], 4, 'WORKSPACE_BUSY')
       await scene.refused(['api', '/workspaces/none'], 3, 'WORKSPACE_NOT_FOUND')
       await scene.ok(['serve', 'stop'])
