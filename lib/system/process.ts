@@ -64,7 +64,9 @@ export function isAlive(identity: ProcessIdentity): boolean {
 function startOf(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`)
   // the second field is the program's name in parentheses and may hold anything
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const [state = '', ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? []
+  // one that has ended stays in the table until its parent asks, which a container's first process may never do
+  return state === 'Z' || state === 'X' ? undefined : fields[18]
 }
 
 function bootId(): string {

@@ -22,6 +22,7 @@ export interface ContainerDetails {
   readonly Id: string
   readonly RestartCount: number
   readonly Config: { readonly Tty: boolean; readonly Labels: Readonly<Record<string, string>> | null }
+  readonly HostConfig: { readonly LogConfig: { readonly Type: string } }
   readonly State: {
     readonly Status: string
     readonly ExitCode: number

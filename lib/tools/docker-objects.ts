@@ -6,6 +6,8 @@ import type { Protocol } from '../core/workspace.ts'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
+/** As the engine names a volume that got no name; not every one has its label. */
+const ANONYMOUS = /^[0-9a-f]{64}$/
 const RUN_TIMEOUT_MS = 30 * 60_000
 
 export type ResourceKind = 'container' | 'network' | 'volume'
@@ -64,6 +66,30 @@ export function createObjectCommands(docker: DockerCall) {
     await docker([kind, 'rm', ...force, ...volumes, '--', ...ids], { timeoutMs: CHANGE_TIMEOUT_MS })
   }
 
+  /** Volumes without a name of their own that containers mount and that were made since a time. */
+  async function listAnonymousVolumes(containers: readonly string[], since: string): Promise<readonly string[]> {
+    if (containers.length === 0) return []
+    const mounts = '{{range .Mounts}}{{if eq .Type "volume"}}{{println .Name}}{{end}}{{end}}'
+    const asked = await docker(['container', 'inspect', '--format', mounts, '--', ...containers], { okCodes: [0, 1] })
+    const names = [...new Set(lines(asked.stdout))].filter((name) => ANONYMOUS.test(name))
+    if (names.length === 0) return []
+    const format = '{{.CreatedAt}}\t{{.Name}}'
+    const { stdout } = await docker(['volume', 'inspect', '--format', format, '--', ...names], { okCodes: [0, 1] })
+    const rows = lines(stdout).map((line) => line.split('\t'))
+    return rows.flatMap(([made = '', name = '']) => (Date.parse(made) >= Date.parse(since) ? [name] : []))
+  }
+
+  /** Those of them that no container has any more. */
+  async function removeUnusedVolumes(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return
+    const { stdout } = await docker(['volume', 'ls', '--quiet', '--filter', 'dangling=true'])
+    const unused = new Set(lines(stdout))
+    await removeResources(
+      'volume',
+      names.filter((name) => unused.has(name)),
+    )
+  }
+
   /** Volumes with all of the labels, newest first. */
   async function listVolumesByAge(...labels: readonly string[]): Promise<readonly string[]> {
     const filters = labels.flatMap((label) => ['--filter', `label=${label}`])
@@ -118,6 +144,8 @@ export function createObjectCommands(docker: DockerCall) {
     listResources,
     inspectContainers,
     removeResources,
+    listAnonymousVolumes,
+    removeUnusedVolumes,
     makeVolume,
     listVolumesByAge,
     runOnce,

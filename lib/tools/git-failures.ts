@@ -1,9 +1,9 @@
 /** What git says when it fails, and what that means here; and how its status is read. Pure. */
 import { NexusError } from '../core/errors.ts'
-import { CommandFailed } from '../system/exec.ts'
+import { CommandFailed, type RunResult } from '../system/exec.ts'
 
 /** Paths of `git status --porcelain -z`; a rename is named by its new path. */
-export function parseStatus(stdout: string): readonly string[] {
+export function parseStatus({ stdout, stderr }: Pick<RunResult, 'stdout' | 'stderr'>): readonly string[] {
   const entries = stdout.split('\0')
   const paths: string[] = []
   for (let i = 0; i < entries.length; i++) {
@@ -12,7 +12,9 @@ export function parseStatus(stdout: string): readonly string[] {
     paths.push(`${entry.slice(0, 2)} ${entry.slice(3)}`)
     if (entry.startsWith('R') || entry.startsWith('C')) i++
   }
-  return paths
+  // a service's data, say: git leaves out what it may not look into, and only warns
+  const closed = stderr.matchAll(/^warning: could not open directory '(.+)': /gm)
+  return [...paths, ...[...closed].map((match) => `?? ${match[1]}`)]
 }
 
 /** Runs a git command; its failure becomes an error of the table. */

@@ -115,7 +115,7 @@ export function createInertGit(runner: Runner, scratch: string) {
   async function changesAt(place: Place, timeoutMs: number, depth: number): Promise<readonly string[]> {
     const args = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=dirty']
     const own = await within(place, async (git) => {
-      const changes = parseStatus((await git(args, { timeoutMs })).stdout)
+      const changes = parseStatus(await git(args, { timeoutMs }))
       const plain = await Promise.all(changes.map((change) => isPlainPointer(git, place.worktree, change)))
       return changes.filter((_, i) => plain[i] !== true)
     })

@@ -8,7 +8,6 @@ import { noteUse } from '../door/activity.ts'
 import type { App } from './app.ts'
 import type { Actions } from './apply.ts'
 import { requirePlaces } from './drift.ts'
-import { awaitHealth } from './health.ts'
 import { findSettings, heldSecrets, tryHook } from './hooks.ts'
 import { observeOne, requireEngine, type Seen } from './observe.ts'
 import { beginOperation, exclusively, settle, type Working, walk } from './operate.ts'
@@ -140,11 +139,8 @@ async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
     },
     actions: async () => {
       const backend = await app.backend(record.backend)
-      const run = async () => {
-        await backend.resume(record)
-        await awaitHealth(app, record, projectOf(record))
-      }
-      return { resume: { run } }
+      // no health check is waited for: the engine calls what was paused unhealthy until its next one, half a minute perhaps
+      return { resume: { run: () => backend.resume(record) } }
     },
   }
 }

@@ -10,7 +10,7 @@ import type { App } from './app.ts'
 const POLL_MS = 100
 /** What is waited for is told when it takes longer. */
 const LONG_MS = 2_000
-/** A check that fails right after a pause, or in the first moments, may pass the next time. */
+/** A check that fails in the first moments may pass the next time. */
 const SECOND_CHANCE_MS = 10_000
 
 export async function awaitHealth(app: App, record: WorkspaceRecord, project: ConfigSources['project']): Promise<void> {

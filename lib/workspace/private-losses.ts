@@ -23,7 +23,7 @@ const UNPUSHED = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || ech
 export function listPrivateChanges(app: App, record: WorkspaceRecord, running: boolean, timeoutMs: number) {
   const worktree = record.worktree ?? ''
   return lookWithGit(app, record, running, async (git) => {
-    const changes = parseStatus((await git(STATUS, { timeoutMs })).stdout)
+    const changes = parseStatus(await git(STATUS, { timeoutMs }))
     if (!existsSync(join(worktree, '.gitmodules'))) return changes
     const paths = submodulePaths((await git(['ls-files', '--stage', '-z'], { timeoutMs })).stdout)
     return [...changes, ...paths.flatMap((path) => listStrays(worktree, path))]

@@ -124,7 +124,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const settled =
           isNew || observed?.state !== 'stopped' ? undefined : await backend.settleHostKey?.(working.record)
         if (settled !== undefined) working.record = { ...working.record, hostKeyFingerprint: settled }
-        await awaitHealth(app, working.record, project)
+        if (observed?.state !== 'paused' || rebuild) await awaitHealth(app, working.record, project)
         if (seed?.present === false) await seeding?.prepareSeed(app, working.record, project, seed.plan)
       },
     },

@@ -27,7 +27,7 @@ function nothing({ name, branch }: WorkspaceRecord): string {
 
 function formatFiles({ files, insertions, deletions }: Review): readonly string[] {
   if (files.length === 0) return []
-  const total = `${count(files.length, 'file')} changed, ${insertions} insertions, ${deletions} deletions`
+  const total = `${count(files.length, 'file')} changed, ${count(insertions, 'insertion')}, ${count(deletions, 'deletion')}`
   return [formatTable(['ADDED', 'REMOVED', 'FILE'], files.map(fileRow)), total]
 }
 

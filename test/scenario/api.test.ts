@@ -178,6 +178,14 @@ suite('the API', (test) => {
       assert.is((await curl(unix, '-X', 'DELETE', `${url}/workspaces/cut`)).status, 200)
       assert.is((await following).code, 0)
 
+      // what goes on is told as it comes, and Ctrl-C is no fault
+      const events = scene.start(['api', '/events'])
+      await eventually(() => events.stdout().includes('id: '))
+      events.child.kill('SIGINT')
+      const { code, stderr } = await events.ended
+      assert.is(code, 130, stderr)
+      assert.not.match(stderr, /Internal/)
+
       await scene.refused(['serve'], 4, 'WORKSPACE_BUSY')
       await scene.refused(['api', '/workspaces/none'], 3, 'WORKSPACE_NOT_FOUND')
       await scene.ok(['serve', 'stop'])

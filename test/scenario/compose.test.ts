@@ -32,7 +32,7 @@ services:
     container_name: myapp-web
     command: ["perl", "/src/server.pl", "3000"]
     ports: ["3000:3000", "0.0.0.0:3001:3001/udp"]
-    volumes: [".:/src", "data:/data"]
+    volumes: [".:/src", "data:/data", /scratch]
     networks: {back: {ipv4_address: 172.29.77.9}}
     healthcheck: {test: "true", interval: 1s}
     stop_grace_period: 1s
@@ -139,6 +139,11 @@ suite('compose projects', (test) => {
       assert.is(named(after)['web:3000'], named(before)['web:3000'])
       assert.ok(named(after)['web:8000'])
       await answer(portOf(after, 'web'))
+      const format = '{{range .Mounts}}{{if eq .Destination "/scratch"}}{{.Name}}{{end}}{{end}}'
+      const anonymous = await must(['docker', 'inspect', '--format', format, await container(scene, 'web', 'a')])
+      await scene.ok(['delete', 'a', '--force'])
+      const left = (await must(['docker', 'volume', 'ls', '--quiet'])).split('\n')
+      assert.not(left.includes(anonymous.trim()), 'a volume without a name goes too, after a rebuild')
     },
     BUILD_LIMIT_MS,
   )

@@ -57,6 +57,10 @@ async function playAs(options: UserOptions): Promise<void> {
 
   await scene.ok(['restart', 'demo'])
   assert.is((await scene.list())[0]?.state, 'running')
+  // as the data of a database that has its folder in the worktree
+  await scene.inside('demo', 'sudo', '-n', 'sh', '-c', 'mkdir -m 700 data && touch data/base')
+  const { details } = await scene.refused(['delete', 'demo'], 4, 'WORKSPACE_DIRTY')
+  assert.equal(details.lost, ['?? data/'], 'what git may not look into')
   await scene.ok(['delete', 'demo', '--delete-branch', '--force'])
   assert.equal(await scene.made(), before)
 }
@@ -81,8 +85,10 @@ async function playOwnGit(scene: Scene, strangers: readonly string[]): Promise<v
   await scene.inside('own', 'git', 'commit', '--quiet', '--allow-empty', '--message', 'own')
   assert.is(await scene.repo.git('log', '-1', '--format=%s', 'nexus/own'), 'own')
   await scene.inside('own', 'touch', 'new.txt')
-  await scene.ok(['stop', 'own'])
-  await scene.refused(['delete', 'own'], 4, 'WORKSPACE_DIRTY')
   assert.is(await must(strangers), '', 'everything on the host belongs to the user')
+  await scene.inside('own', 'sudo', '-n', 'sh', '-c', 'mkdir -m 700 data && touch data/base')
+  await scene.ok(['stop', 'own'])
+  const { details } = await scene.refused(['delete', 'own'], 4, 'WORKSPACE_DIRTY')
+  assert.equal(details.lost, ['?? new.txt', '?? data/'])
   await scene.ok(['delete', 'own', '--delete-branch', '--force'])
 }

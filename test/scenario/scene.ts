@@ -26,6 +26,8 @@ export interface Repo {
 export interface Running {
   readonly child: ChildProcess
   readonly ended: Promise<ProcessResult>
+  /** What it has said until now. */
+  stdout(): string
   stderr(): string
 }
 
@@ -202,7 +204,7 @@ export function startProcess(
       done({ ...output, code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]) }),
     )
   })
-  return { child, ended, stderr: () => output.stderr }
+  return { child, ended, stdout: () => output.stdout, stderr: () => output.stderr }
 }
 
 /** A repository with an identity of its own on branch `main`. */

@@ -45,6 +45,13 @@ suite('ready services', (test) => {
 
       await scene.inside('a', 'sh', '-c', 'echo kept > ~/.cache/tool/file')
       assert.is(await scene.inside('b', 'sh', '-c', 'cat ~/.cache/tool/file'), 'kept\n')
+      // the engine calls what was paused unhealthy until its next check, in half a minute: no reason to wait, nor to warn
+      for (const verb of ['resume', 'start']) {
+        await scene.ok(['pause', 'a'])
+        const { code, stderr } = await scene.run([verb, 'a'])
+        assert.is(code, 0, stderr)
+        assert.not.match(stderr, /unhealthy/, verb)
+      }
       for (const name of ['a', 'b']) await scene.ok(['delete', name, '--force'])
       const caches = await must([
         'docker',

@@ -15,7 +15,13 @@ const service = (name: string, check: string) => ({
 })
 const FILES = {
   'README.md': 'one\n',
-  'compose.yaml': JSON.stringify({ services: { well: service('well', 'true'), ill: service('ill', 'false') } }),
+  'compose.yaml': JSON.stringify({
+    services: {
+      well: service('well', 'true'),
+      ill: service('ill', 'false'),
+      mute: { ...service('mute', 'true'), logging: { driver: 'none' } },
+    },
+  }),
 }
 
 suite('looking at a workspace', (test) => {
@@ -45,6 +51,7 @@ async function tellsRunning(scene: Scene): Promise<void> {
   assert.equal(states, [
     ['workspace', 'running', null],
     ['ill', 'running', 'unhealthy'],
+    ['mute', 'running', 'healthy'],
     ['well', 'running', 'healthy'],
   ])
   for (const { since } of status.services ?? []) assert.ok(Date.now() - Date.parse(since ?? '') < 120_000, since ?? '')
@@ -74,11 +81,14 @@ async function tellsLogs(scene: Scene): Promise<void> {
     entries.map(({ time }) => time).sort(),
   )
   assert.is(entries.filter(({ stream }) => stream === 'stderr').length, 2)
+  const all = await scene.run(['logs', 'demo'])
+  assert.match(all.stderr, /service mute has the logging driver none/)
+  assert.match(all.stdout, /^ill +. ill says hello$/m, 'one that keeps nothing hides no other')
   assert.is(await scene.ok(['logs', 'demo', 'well', '--tail', '1']), 'well | to stderr\n')
   assert.is(await scene.ok(['logs', 'demo', 'well', '--since', '2030-01-01T00:00:00Z']), '')
   assert.match(await scene.ok(['logs', 'demo', 'well', '--timestamps']), /^well \| \d{4}-\S+Z well says hello\n/)
   const error = await scene.refused(['logs', 'demo', 'wel'], 2, 'INVALID_ARGUMENT')
-  assert.match(error.message, /there are workspace, ill, well/)
+  assert.match(error.message, /there are workspace, ill, mute, well/)
   assert.match(error.hint ?? '', /nexus logs demo well/)
 }
 
@@ -87,7 +97,7 @@ async function tellsTop(scene: Scene): Promise<void> {
   const one = JSON.parse(await scene.ok(['top', 'demo', '--json'])) as One
   assert.equal(
     one.services.map(({ name }) => name),
-    ['workspace', 'ill', 'well'],
+    ['workspace', 'ill', 'mute', 'well'],
   )
   for (const { cpu, memory, processes } of one.services) {
     assert.ok(cpu !== null && cpu >= 0 && memory !== null && memory > 100_000 && (processes ?? 0) > 0)
@@ -124,7 +134,7 @@ async function tellsStopped(scene: Scene): Promise<void> {
   assert.is(status.state, 'stopped')
   assert.equal(
     status.services?.map(({ state, exitCode, health }) => [state, exitCode, health]),
-    [0, 1, 2].map(() => ['exited', 0, null]),
+    [0, 1, 2, 3].map(() => ['exited', 0, null]),
   )
   assert.is(status.git?.modified, 1, 'git has looked from beside the files')
   assert.match(await scene.ok(['logs', 'demo', 'well']), /says hello\n(.*\n)*well . well says hello/)

@@ -349,8 +349,13 @@ suite('looks', (test) => {
   })
 
   test('parseStatus of a rename skips its old name', () => {
-    assert.equal(parseStatus('R  new\0old\0?? x\0'), ['R  new', '?? x'])
-    assert.equal(parseStatus(''), [])
+    assert.equal(parseStatus({ stdout: 'R  new\0old\0?? x\0', stderr: '' }), ['R  new', '?? x'])
+    assert.equal(parseStatus({ stdout: '', stderr: '' }), [])
+  })
+
+  test('a folder that git may not look into is not passed over', () => {
+    const stderr = "warning: could not open directory 'data/it's ü/': Permission denied\n"
+    assert.equal(parseStatus({ stdout: ' M a\0', stderr }), [' M a', "?? data/it's ü/"])
   })
 })
 

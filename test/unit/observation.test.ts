@@ -1,13 +1,17 @@
 /**
  * From rows of `docker ps` to the states of the contract, and from record, view and worktree to what the user is told.
  */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { observeWorkspaces } from '../../lib/backends/docker/observation.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
 import type { Observation, Operation, WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { ownIdentity } from '../../lib/system/process.ts'
+import { isAlive, ownIdentity } from '../../lib/system/process.ts'
 import { type ContainerRow, parseContainers } from '../../lib/tools/docker.ts'
 import type { Drift } from '../../lib/workspace/drift.ts'
 import { stateOf } from '../../lib/workspace/observe.ts'
+import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const ID = 'ws-k3v7q2xa' as WorkspaceId
@@ -167,6 +171,21 @@ suite('stateOf', (test) => {
   ] as const) {
     test(what, () => assert.is(told(stateOf(record(change), view, present ? undefined : GONE)), expected))
   }
+
+  test('a process that has ended is not alive, though its parent never asks', async () => {
+    const parent = spawn('bash', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    try {
+      const [line] = await once(parent.stdout, 'data')
+      const pid = Number(String(line))
+      const fields = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      await eventually(() => fields()[0] === 'Z')
+      const pidStart = fields()[19] ?? ''
+      assert.not(isAlive({ pid, pidStart, bootId: ownIdentity().bootId }))
+      assert.ok(isAlive(ownIdentity()))
+    } finally {
+      parent.kill('SIGKILL')
+    }
+  })
 
   test('the pid of an operation alone does not make it alive', () => {
     const reused = { ...operation('create', true), pidStart: '1' }

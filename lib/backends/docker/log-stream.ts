@@ -5,6 +5,7 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { NexusError } from '../../core/errors.ts'
+import type { Emit } from '../../core/events.ts'
 import type { LogEntry } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { LogsQuery } from '../../tools/docker-api.ts'
@@ -17,9 +18,14 @@ const GONE_POLL_MS = 250
 type Parts = ReturnType<typeof createParts>
 
 /** Whoever stops reading ends what is still being followed, also while nothing is said: a generator alone would wait for the next line. */
-export function readLogs(parts: Parts, record: WorkspaceRecord, request: LogsRequest): AsyncGenerator<LogEntry> {
+export function readLogs(
+  parts: Parts,
+  emit: Emit,
+  record: WorkspaceRecord,
+  request: LogsRequest,
+): AsyncGenerator<LogEntry> {
   const over = new AbortController()
-  const entries = untilOver(over, entriesUntil(over.signal, parts, record, request))
+  const entries = untilOver(over, entriesUntil(over.signal, parts, emit, record, request))
   const end = entries.return.bind(entries)
   return Object.assign(entries, {
     return: (value: unknown) => {
@@ -42,6 +48,7 @@ async function* untilOver(over: AbortController, entries: AsyncGenerator<LogEntr
 async function* entriesUntil(
   over: AbortSignal,
   parts: Parts,
+  emit: Emit,
   record: WorkspaceRecord,
   request: LogsRequest,
 ): AsyncGenerator<LogEntry> {
@@ -51,8 +58,17 @@ async function* entriesUntil(
   const wanted = async () =>
     (await parts.list(record)).filter(({ service }) => services.length === 0 || services.includes(service))
 
-  const linesOf = async ({ id }: Part, query: Omit<LogsQuery, 'tty'>): Promise<AsyncIterable<LogLine>> => {
-    const tty = (await api.inspect(id))?.Config.Tty === true
+  const mute = new Set<string>()
+  const linesOf = async (part: Part, query: Omit<LogsQuery, 'tty'>): Promise<AsyncIterable<LogLine>> => {
+    const { id, service } = part
+    const details = await api.inspect(id)
+    if (details?.HostConfig.LogConfig.Type === 'none') {
+      const text = `service ${service} has the logging driver none: what it prints is kept nowhere`
+      if (!mute.has(service)) emit({ type: 'warning', text })
+      mute.add(service)
+      return none()
+    }
+    const tty = details?.Config.Tty === true
     return (await api.logs(id, { ...query, tty }, over)) ?? none()
   }
 

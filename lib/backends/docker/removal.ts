@@ -14,7 +14,7 @@ import { type createDoors, hasDoor } from './door.ts'
 import type { createImages } from './image.ts'
 import type { createImageCache } from './image-cache.ts'
 import { removeSecrets, secretFolder } from './secret-files.ts'
-import { composeFileOf, targetOf } from './target.ts'
+import { composeFileOf, hasServices, targetOf } from './target.ts'
 
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
 
@@ -31,9 +31,18 @@ export function createRemoval(
   async function remove(record: WorkspaceRecord): Promise<void> {
     if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
     if (record.stack?.shared !== undefined) await (await shared()).detach(record)
+    // the engine leaves those that a container took over from the one before a rebuild
+    const containers = hasServices(record) ? await docker.listResources('container', labelOf(record)) : []
+    const volumes = await docker.listAnonymousVolumes(containers, record.createdAt)
     if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined)
       await docker.down(targetOf(context.home, record))
-    if (!(await hasParts(record))) return finishRemoval(record)
+    await removeByLabel(record)
+    await docker.removeUnusedVolumes(volumes)
+    await finishRemoval(record)
+  }
+
+  async function removeByLabel(record: WorkspaceRecord): Promise<void> {
+    if (!(await hasParts(record))) return
     const label = labelOf(record)
     for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
     const left = (await Promise.all(KINDS.map((kind) => docker.listResources(kind, label)))).flat()
@@ -44,7 +53,6 @@ export function createRemoval(
         { hint: `To see what holds them, run \`docker ps -a --filter label=${label}\``, details: { left } },
       )
     }
-    return finishRemoval(record)
   }
 
   async function dismantle(record: WorkspaceRecord): Promise<void> {
