@@ -10,9 +10,9 @@ import type { WorkspaceResource } from '../core/workspace.ts'
 import type { Attach } from '../system/exec.ts'
 import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import { type App, createApp } from '../workspace/app.ts'
-import { findRepo } from '../workspace/find.ts'
-import type { ListRequest } from '../workspace/list.ts'
-import { createLive, type Live } from './live.ts'
+import { findRepo } from '../workspace/look/find.ts'
+import type { ListRequest } from '../workspace/look/list.ts'
+import { createLive, type Live } from './changes/live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
 /** Where lists of workspaces come from. */

@@ -1,16 +1,16 @@
 /** All endpoints, as the server, the document and the tests have them. */
 import type { Endpoint } from './endpoint.ts'
-import { BY_HAND } from './routes-by-hand.ts'
-import { CARE, TRASH } from './routes-care.ts'
-import { DOORS } from './routes-doors.ts'
-import { EVENTS } from './routes-events.ts'
-import { INSIDE } from './routes-inside.ts'
-import { LOOK } from './routes-look.ts'
-import { OPERATIONS } from './routes-operations.ts'
-import { RUN } from './routes-run.ts'
-import { NETWORK, SETTINGS } from './routes-settings.ts'
-import { WORK } from './routes-work.ts'
-import { WORKSPACES } from './routes-workspaces.ts'
+import { BY_HAND } from './routes/by-hand.ts'
+import { CARE, TRASH } from './routes/care.ts'
+import { DOORS } from './routes/doors.ts'
+import { EVENTS } from './routes/events.ts'
+import { INSIDE } from './routes/inside.ts'
+import { LOOK } from './routes/look.ts'
+import { OPERATIONS } from './routes/operations.ts'
+import { RUN } from './routes/run.ts'
+import { NETWORK, SETTINGS } from './routes/settings.ts'
+import { WORK } from './routes/work.ts'
+import { WORKSPACES } from './routes/workspaces.ts'
 
 export const ENDPOINTS: readonly Endpoint[] = [
   ...LOOK,

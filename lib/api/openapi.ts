@@ -2,7 +2,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Endpoint, isOperation } from './endpoint.ts'
 import { EXAMPLES } from './examples.ts'
-import { errorSchema, operationSchema } from './schemas.ts'
+import { errorSchema, operationSchema } from './routes/schemas.ts'
 
 /** HTTP status -> name of the component, and when it comes. */
 const FAILURES = {

@@ -2,23 +2,9 @@
  * The provider registry: backend names and how each is made. A backend's code is loaded only when it is used.
  */
 import { NexusError } from '../core/errors.ts'
-import type { Emit } from '../core/events.ts'
-import type { Interruption } from '../core/interruption.ts'
 import { nearest } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import type { Runner } from '../system/exec.ts'
 import type { Backend } from './backend.ts'
-
-/** What a backend is made from. */
-export interface BackendContext {
-  readonly runner: Runner
-  readonly home: HomePaths
-  /** The random id of this `NEXUS_HOME`; everything a backend creates carries it. */
-  readonly instance: string
-  readonly env: NodeJS.ProcessEnv
-  readonly emit: Emit
-  readonly interruption: Interruption
-}
+import type { BackendContext } from './context.ts'
 
 const FACTORIES: Readonly<Record<string, (context: BackendContext) => Promise<Backend>>> = {
   docker: async (context) => (await import('./docker/backend.ts')).createDockerBackend(context),

@@ -11,7 +11,7 @@ import { isWorkspaceId } from '../core/names.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { measureFolder } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
-import { expireTrash } from '../workspace/trash.ts'
+import { expireTrash } from '../workspace/remove/trash.ts'
 import { findNeeded } from './leftovers.ts'
 import { scan, thisMachine } from './scan.ts'
 

@@ -5,7 +5,7 @@
 import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
 import type { App } from '../workspace/app.ts'
-import { findChangedParts, noteRunningParts, type PartChange } from '../workspace/git-snapshot.ts'
+import { findChangedParts, noteRunningParts, type PartChange } from '../workspace/git/git-snapshot.ts'
 import type { Scan } from './scan.ts'
 
 const SHOWN_MAX = 120

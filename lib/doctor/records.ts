@@ -11,7 +11,7 @@ import type { SubnetLease } from '../ports/subnets.ts'
 import { isAlive } from '../system/process.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { describe } from '../workspace/observe.ts'
-import { exclusively } from '../workspace/operate.ts'
+import { exclusively } from '../workspace/operation/operate.ts'
 import { leasesOf, subnetLeasesOf } from '../workspace/port-plan.ts'
 import { peekJson, type Scan } from './scan.ts'
 

@@ -8,8 +8,8 @@ import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findRepository, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
 import type { App } from '../workspace/app.ts'
+import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
-import { repairWorkspace } from '../workspace/repair.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {

@@ -1,7 +1,7 @@
 /**
  * When a workspace was used last, by whatever came in through a door of this machine: `run/activity/<id>`, whose mtime it is; and
  * beside it how often clients without a terminal had it started since then, for nothing (`<id>.starts`; the rules are in
- * `workspace/wake.ts`), and when its door was last there to be knocked at (`<id>.door`).
+ * `workspace/door/wake.ts`), and when its door was last there to be knocked at (`<id>.door`).
  */
 import { join } from 'node:path'
 import type { WorkspaceId } from '../core/names.ts'

@@ -3,7 +3,7 @@
  * started first, and passes bytes until either side has had enough. The way to a running workspace reads one small file and
  * opens one socket; everything else is loaded when it is needed.
  *
- * It decides nothing about starts: whether this client may have one is `workspace/wake.ts`'s to say.
+ * It decides nothing about starts: whether this client may have one is `workspace/door/wake.ts`'s to say.
  */
 import type { WorkspaceId } from '../core/names.ts'
 import type { HomePaths } from '../core/paths.ts'

@@ -7,7 +7,7 @@ import { examine } from '../../lib/doctor/doctor.ts'
 import { collectGarbage, type Item } from '../../lib/doctor/gc.ts'
 import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
 import { formatTable } from '../../lib/report/tables.ts'
-import { pruneMerged, type Verdict } from '../../lib/workspace/prune.ts'
+import { pruneMerged, type Verdict } from '../../lib/workspace/remove/prune.ts'
 import type { Call, Run } from './command.ts'
 import { repositoryOf } from './look.ts'
 

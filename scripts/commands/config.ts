@@ -5,7 +5,7 @@ import { editSetting } from '../../lib/config/edit.ts'
 import { type Config, requireKey } from '../../lib/config/load.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
-import { findRepo } from '../../lib/workspace/find.ts'
+import { findRepo } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 const PROJECT_FILE = join('.nexus', 'config.yaml')

@@ -1,8 +1,8 @@
 /** cp: files and folders between this machine and workspaces. */
 import { printable } from '../../lib/core/errors.ts'
 import { formatSize } from '../../lib/core/sizes.ts'
-import { copy } from '../../lib/workspace/copy.ts'
-import type { CopyPlan, Place } from '../../lib/workspace/copy-places.ts'
+import { copy } from '../../lib/workspace/inside/copy.ts'
+import type { CopyPlan, Place } from '../../lib/workspace/inside/copy-places.ts'
 import type { Run } from './command.ts'
 
 export const cp: Run = async (call) => {

@@ -1,7 +1,7 @@
 /** current: which workspace the folder belongs to. */
 import { resolve } from 'node:path'
-import { requireCurrent } from '../../lib/workspace/current.ts'
-import { describeWorkspace } from '../../lib/workspace/list.ts'
+import { requireCurrent } from '../../lib/workspace/look/current.ts'
+import { describeWorkspace } from '../../lib/workspace/look/list.ts'
 import type { Run } from './command.ts'
 
 /** The name alone needs no engine; `--json` tells the state, too. */

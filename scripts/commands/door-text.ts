@@ -6,7 +6,7 @@ type Field = readonly [string, string]
 
 /** Whether plain `ssh <alias>` works now; not looked at for a program, which is given what always works. */
 export async function byAlias({ app, json }: Call): Promise<boolean> {
-  return !json && (await (await import('../../lib/workspace/ssh-installed.ts')).opensByAlias(app))
+  return !json && (await (await import('../../lib/workspace/door/ssh-installed.ts')).opensByAlias(app))
 }
 
 /** `isShort`: as `byAlias` says. */

@@ -1,9 +1,9 @@
 /** events: follows what happens to one workspace or to all, until Ctrl-C. */
-import { type ApiEvent, createHub } from '../../lib/api/hub.ts'
-import { createSnapshot } from '../../lib/api/snapshot.ts'
-import { startWatching } from '../../lib/api/watching.ts'
+import { type ApiEvent, createHub } from '../../lib/api/changes/hub.ts'
+import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
+import { startWatching } from '../../lib/api/changes/watching.ts'
 import { printable } from '../../lib/core/errors.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 
 export const events: Run = async (call) => {

@@ -1,7 +1,7 @@
 /** forward: ports inside a workspace on this machine's loopback, until Ctrl-C. */
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { forwardPorts, parseForward, planForward, type WantedForward } from '../../lib/workspace/forward.ts'
+import { forwardPorts, parseForward, planForward, type WantedForward } from '../../lib/workspace/inside/forward.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 
 export const forward: Run = async (call) => {

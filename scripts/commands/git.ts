@@ -2,8 +2,8 @@
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { visible } from '../../lib/report/visible.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import type { FileChange, Review } from '../../lib/workspace/review.ts'
+import type { FileChange, Review } from '../../lib/workspace/git/review.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { answerPlan } from './plan-text.ts'
 
@@ -11,7 +11,7 @@ const recordOf = (call: Call) => requireWorkspace(call.app, call.args[0] ?? '', 
 
 export const diff: Run = async (call) => {
   const record = await recordOf(call)
-  const { review } = await import('../../lib/workspace/review.ts')
+  const { review } = await import('../../lib/workspace/git/review.ts')
   const short = call.flag('stat') || call.json
   const { patch, ...found } = await review(call.app, record, { patch: !short })
   const untracked = found.untracked.map((path) => `?? ${visible(path)}`)
@@ -38,7 +38,7 @@ function fileRow({ path, from, insertions, deletions }: FileChange): readonly st
 
 export const log: Run = async (call) => {
   const record = await recordOf(call)
-  const { review } = await import('../../lib/workspace/review.ts')
+  const { review } = await import('../../lib/workspace/git/review.ts')
   const { workspace, branch, base, commits } = await review(call.app, record, { patch: false })
   const rows = commits.map(({ id, subject, author, date }) =>
     [id.slice(0, 10), date.slice(0, 16), author, subject].map(visible),
@@ -51,7 +51,7 @@ export const log: Run = async (call) => {
 }
 
 export const compare: Run = async (call) => {
-  const { overlaps, review } = await import('../../lib/workspace/review.ts')
+  const { overlaps, review } = await import('../../lib/workspace/git/review.ts')
   const records = await Promise.all(call.args.map((name) => requireWorkspace(call.app, name, call.value('repo'))))
   const reviews = await Promise.all(records.map((record) => review(call.app, record, { patch: false })))
   const rows = reviews.map(({ workspace, commits, files, untracked, insertions, deletions, dirty }) => [
@@ -80,14 +80,14 @@ export const pull: Run = async (call) => {
   const record = await recordOf(call)
   if (record.gitMode !== 'private') return sharedAnswer(record)
   if (call.flag('dry-run')) {
-    const { findMoved } = await import('../../lib/workspace/moved.ts')
+    const { findMoved } = await import('../../lib/workspace/git/moved.ts')
     const moved = await findMoved(call.app, record)
     return answerPlan(
-      moved === undefined ? [] : (await import('../../lib/workspace/steps.ts')).planBringBack(record.branch),
+      moved === undefined ? [] : (await import('../../lib/workspace/operation/steps.ts')).planBringBack(record.branch),
       record,
     )
   }
-  const { bringBack } = await import('../../lib/workspace/bring-back.ts')
+  const { bringBack } = await import('../../lib/workspace/git/bring-back.ts')
   const { observeOne } = await import('../../lib/workspace/observe.ts')
   const running = (await observeOne(call.app, record)).state === 'running'
   const { commits, commit, others, standing } = await bringBack(call.app, record, running)
@@ -106,8 +106,9 @@ export const push: Run = async (call) => {
   const record = await recordOf(call)
   if (record.gitMode !== 'private') return sharedAnswer(record)
   const { name, branch } = record
-  if (call.flag('dry-run')) return answerPlan((await import('../../lib/workspace/steps.ts')).planPushIn(branch), record)
-  const { pushIn } = await import('../../lib/workspace/push-in.ts')
+  if (call.flag('dry-run'))
+    return answerPlan((await import('../../lib/workspace/operation/steps.ts')).planPushIn(branch), record)
+  const { pushIn } = await import('../../lib/workspace/git/push-in.ts')
   const { commits, commit } = await pushIn(call.app, record)
   const text =
     commits > 0 ? `${count(commits, 'commit')} of ${branch} went into ${name}` : `${branch} has nothing new for ${name}`
@@ -116,13 +117,13 @@ export const push: Run = async (call) => {
 
 export const merge: Run = async (call) => {
   const record = await recordOf(call)
-  const { mergeWorkspace } = await import('../../lib/workspace/merge.ts')
+  const { mergeWorkspace } = await import('../../lib/workspace/git/merge.ts')
   const [squash, dryRun] = [call.flag('squash'), call.flag('dry-run')]
   const merged = await mergeWorkspace(call.app, record, { squash, into: call.value('into'), dryRun })
   const { branch, into, commits } = merged
   if (dryRun)
     return answerPlan(
-      commits === 0 ? [] : (await import('../../lib/workspace/steps.ts')).planMerge(branch, into, commits),
+      commits === 0 ? [] : (await import('../../lib/workspace/operation/steps.ts')).planMerge(branch, into, commits),
       record,
     )
   const what = `${count(commits, 'commit')} of ${branch}`

@@ -1,6 +1,6 @@
 /** init: writes the project's configuration, and with --make its make targets. */
-import { findRepo } from '../../lib/workspace/find.ts'
-import { initProject } from '../../lib/workspace/init.ts'
+import { findRepo } from '../../lib/workspace/look/find.ts'
+import { initProject } from '../../lib/workspace/project/init.ts'
 import type { Run } from './command.ts'
 
 export const init: Run = async (call) => {

@@ -1,8 +1,8 @@
 /** exec, ssh: their answer is what the command inside prints, and its exit code. */
 import { NexusError } from '../../lib/core/errors.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import * as inside from '../../lib/workspace/inside.ts'
-import { parseVariable } from '../../lib/workspace/variables.ts'
+import { parseVariable } from '../../lib/workspace/create/variables.ts'
+import * as inside from '../../lib/workspace/inside/inside.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 /** True for `exec --all`, and for a list of names. */

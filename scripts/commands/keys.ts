@@ -1,8 +1,8 @@
 /** keys list, keys rotate: what opens a workspace's door, and what the door proves itself with. */
 import { NexusError } from '../../lib/core/errors.ts'
 import { formatTable } from '../../lib/report/tables.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { listKeys, rotateHostKey, rotateOwnKey, type WorkspaceKeys, withDoors } from '../../lib/workspace/keys.ts'
+import { listKeys, rotateHostKey, rotateOwnKey, type WorkspaceKeys, withDoors } from '../../lib/workspace/door/keys.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 export const list: Run = async (call) => {

@@ -3,15 +3,15 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { isWorkspaceId, parseName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
-import { CURRENT, requireCurrent } from '../../lib/workspace/current.ts'
-import { deleteWorkspace } from '../../lib/workspace/delete.ts'
-import * as down from '../../lib/workspace/down.ts'
-import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
-import { resourceOf } from '../../lib/workspace/list.ts'
-import { alreadyExists } from '../../lib/workspace/naming.ts'
-import { rebuild as rebuildWorkspace } from '../../lib/workspace/rebuild.ts'
-import { isUnfinished } from '../../lib/workspace/repaired.ts'
-import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/up.ts'
+import * as down from '../../lib/workspace/change/down.ts'
+import { rebuild as rebuildWorkspace } from '../../lib/workspace/change/rebuild.ts'
+import { alreadyExists } from '../../lib/workspace/create/naming.ts'
+import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/create/up.ts'
+import { CURRENT, requireCurrent } from '../../lib/workspace/look/current.ts'
+import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/look/find.ts'
+import { resourceOf } from '../../lib/workspace/look/list.ts'
+import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
+import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { byAlias, describeDoor } from './door-text.ts'
 import { answerPlan } from './plan-text.ts'
@@ -126,7 +126,7 @@ export const remove: Run = async (call) => {
       : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
   const { trash } = result
   const until =
-    trash === null ? undefined : await (await import('../../lib/workspace/trash.ts')).expiryOf(call.app, trash)
+    trash === null ? undefined : await (await import('../../lib/workspace/remove/trash.ts')).expiryOf(call.app, trash)
   const back =
     trash === null
       ? ''

@@ -1,8 +1,8 @@
 /** logs: a line for each line, as it comes. An interrupt ends it at once: there is nothing to undo. */
 import { styleText } from 'node:util'
 import type { LogEntry } from '../../lib/core/status.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { readHookLogs, readLogs } from '../../lib/workspace/logs.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { readHookLogs, readLogs } from '../../lib/workspace/look/logs.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 const COLOURS = ['cyan', 'yellow', 'green', 'magenta', 'blue'] as const

@@ -6,8 +6,8 @@ import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
-import { findRepo, requireWorkspace } from '../../lib/workspace/find.ts'
-import { describeWorkspace, listWorkspaces } from '../../lib/workspace/list.ts'
+import { findRepo, requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { describeWorkspace, listWorkspaces } from '../../lib/workspace/look/list.ts'
 import type { Call, Run } from './command.ts'
 
 export const list: Run = async (call) => {

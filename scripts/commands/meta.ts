@@ -96,7 +96,7 @@ async function completeArg(call: Call, command: Command, position: number): Prom
     case 'shells':
       return SHELLS
     case 'trash': {
-      const { listTrash } = await import('../../lib/workspace/trash.ts')
+      const { listTrash } = await import('../../lib/workspace/remove/trash.ts')
       return [...new Set((await listTrash(call.app)).map(({ record }) => record.name))]
     }
     default:

@@ -1,8 +1,8 @@
 /** network show, allow, deny, log: what a guarded workspace can reach, and what it was refused. */
 import { formatTable } from '../../lib/report/tables.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { parseTail } from '../../lib/workspace/logs.ts'
-import { changeNetwork, listRefusals, type NetworkAnswer, showNetwork } from '../../lib/workspace/network.ts'
+import { changeNetwork, listRefusals, type NetworkAnswer, showNetwork } from '../../lib/workspace/create/network.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { parseTail } from '../../lib/workspace/look/logs.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 export const show: Run = async (call) => answer(showNetwork(await workspaceOf(call)))

@@ -1,8 +1,8 @@
 /** open: a workspace in an editor, or its web port in a browser. */
 import { NexusError } from '../../lib/core/errors.ts'
 import { shellWord } from '../../lib/core/shell.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { type Opening, openInBrowser, openInEditor } from '../../lib/workspace/open.ts'
+import { type Opening, openInBrowser, openInEditor } from '../../lib/workspace/door/open.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 export const open: Run = async (call) => {

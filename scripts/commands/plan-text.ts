@@ -1,6 +1,6 @@
 /** A plan as the answer of a dry run. */
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { formatPlan, type Plan } from '../../lib/workspace/steps.ts'
+import { formatPlan, type Plan } from '../../lib/workspace/operation/steps.ts'
 import type { Answer } from './command.ts'
 
 export function answerPlan(plan: Plan, record: WorkspaceRecord): Answer {

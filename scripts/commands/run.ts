@@ -1,7 +1,7 @@
 /** run: one command in a throw-away workspace; its answer is what the command prints, and its exit code. */
 import { NexusError } from '../../lib/core/errors.ts'
-import { findRepo } from '../../lib/workspace/find.ts'
-import { runOnce } from '../../lib/workspace/run.ts'
+import { runOnce } from '../../lib/workspace/inside/run.ts'
+import { findRepo } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 
 export const run: Run = async (call) => {

@@ -2,8 +2,8 @@
 import { NexusError, printable } from '../../lib/core/errors.ts'
 import { aliasFile } from '../../lib/door/alias-file.ts'
 import { includeLine } from '../../lib/door/include-line.ts'
-import * as sshConfig from '../../lib/workspace/ssh-config.ts'
-import { listClientFiles } from '../../lib/workspace/ssh-doors.ts'
+import * as sshConfig from '../../lib/workspace/door/ssh-config.ts'
+import { listClientFiles } from '../../lib/workspace/door/ssh-doors.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 /** Lines of the user's own that a diff shows around the change. */

@@ -1,7 +1,7 @@
 /** tmux: a session inside that survives disconnects. */
 import { NexusError } from '../../lib/core/errors.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { attachTmux, makeTmux, requireSessionName, SESSION } from '../../lib/workspace/tmux.ts'
+import { attachTmux, makeTmux, requireSessionName, SESSION } from '../../lib/workspace/inside/tmux.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 
 export const tmux: Run = async (call) => {

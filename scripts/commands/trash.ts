@@ -3,9 +3,9 @@ import { types } from '../../lib/config/types.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { formatAge, parseDuration } from '../../lib/core/time.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
-import { findRepo } from '../../lib/workspace/find.ts'
-import { describeEntry, emptyTrash, listTrash } from '../../lib/workspace/trash.ts'
-import { restoreTrash } from '../../lib/workspace/trash-restore.ts'
+import { findRepo } from '../../lib/workspace/look/find.ts'
+import { describeEntry, emptyTrash, listTrash } from '../../lib/workspace/remove/trash.ts'
+import { restoreTrash } from '../../lib/workspace/remove/trash-restore.ts'
 import type { Call, Run } from './command.ts'
 
 export const list: Run = async ({ app }) => {

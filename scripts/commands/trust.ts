@@ -2,8 +2,8 @@
 import { formatAge } from '../../lib/core/time.ts'
 import { type Approval, createApprovals, formatFindings } from '../../lib/project/approvals.ts'
 import { findRepository } from '../../lib/tools/repository.ts'
-import { findRepo } from '../../lib/workspace/find.ts'
-import { changeTrust } from '../../lib/workspace/trust.ts'
+import { findRepo } from '../../lib/workspace/look/find.ts'
+import { changeTrust } from '../../lib/workspace/project/trust.ts'
 import type { Answer, Call, Run } from './command.ts'
 
 export const show: Run = async (call) => {

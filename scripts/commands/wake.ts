@@ -1,7 +1,7 @@
 /** wake: the start behind a connection. Its answer is for nobody; whoever connects reads its narration. */
 import { NexusError } from '../../lib/core/errors.ts'
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { type Client, wake as wakeWorkspace } from '../../lib/workspace/wake.ts'
+import { type Client, wake as wakeWorkspace } from '../../lib/workspace/door/wake.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 
 export const wake: Run = async (call) => {

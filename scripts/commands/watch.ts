@@ -1,8 +1,8 @@
 /** watch: tells what a rebuild would do when a workspace's files change, and with --apply does it; ends by Ctrl-C. */
 
-import { requireWorkspace } from '../../lib/workspace/find.ts'
-import { formatPlan } from '../../lib/workspace/steps.ts'
-import { watchInputs } from '../../lib/workspace/watch.ts'
+import { watchInputs } from '../../lib/workspace/change/watch.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { formatPlan } from '../../lib/workspace/operation/steps.ts'
 import type { Run } from './command.ts'
 
 export const watch: Run = async (call) => {

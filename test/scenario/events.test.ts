@@ -3,9 +3,9 @@
  * within 200 ms of its end, and nothing is told that is no change.
  */
 import { join } from 'node:path'
-import { type ApiEvent, createHub, type Hub } from '../../lib/api/hub.ts'
-import { createSnapshot } from '../../lib/api/snapshot.ts'
-import { startWatching } from '../../lib/api/watching.ts'
+import { type ApiEvent, createHub, type Hub } from '../../lib/api/changes/hub.ts'
+import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
+import { startWatching } from '../../lib/api/changes/watching.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createApp } from '../../lib/workspace/app.ts'
 import { eventually } from '../support/eventually.ts'

@@ -9,7 +9,7 @@ import type { WorkspaceId } from '../../lib/core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import { type App, createApp } from '../../lib/workspace/app.ts'
-import { bringUp } from '../../lib/workspace/up.ts'
+import { bringUp } from '../../lib/workspace/create/up.ts'
 import { type TempRepo, type TempRepoOptions, tempDir, tempRepo } from './temp.ts'
 
 export interface LocalApp extends AsyncDisposable {

@@ -23,6 +23,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   report: ['core'],
 }
 
+/** The rooms of `lib/workspace`, from the ground up: each may import from its own and from those before it; '' is the folder itself. */
+const ROOMS = ['', 'operation', 'git', 'look', 'project', 'create', 'remove', 'change', 'door', 'inside']
+/** Whoever finds an operation cut off has it repaired, by the same verbs that began it. */
+const UPWARDS = ['lib/workspace/operation/operate.ts imports lib/workspace/change/recover.ts']
+
 /** What may be taken from node:fs outside the store: reading, and folders. Whatever is not known here counts as writing. */
 const HARMLESS =
   /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
@@ -60,6 +65,21 @@ function staticTargets(path: string, text: string): readonly string[] {
   return listImports(text)
     .filter(({ from, clause }) => from.startsWith('.') && clause !== '*')
     .map(({ from }) => posix.join(posix.dirname(path), from))
+}
+
+export function roomProblems({ path, text }: SourceFile): readonly string[] {
+  const floor = floorOf(path)
+  if (floor < 0) return ['lies in no known room; see ROOMS']
+  return listImports(text)
+    .filter(({ from }) => from.startsWith('.'))
+    .map(({ from }) => posix.join(posix.dirname(path), from))
+    .filter((target) => target.startsWith('lib/workspace/') && floorOf(target) > floor)
+    .map((target) => `imports ${target}`)
+    .filter((problem) => !UPWARDS.includes(`${path} ${problem}`))
+}
+
+function floorOf(path: string): number {
+  return ROOMS.indexOf(posix.relative('lib/workspace', posix.dirname(path)))
 }
 
 function layerOf(path: string): string | undefined {

@@ -13,8 +13,9 @@ import {
   type ExecRequest,
   requireCapability,
 } from '../../lib/backends/backend.ts'
+import type { BackendContext } from '../../lib/backends/context.ts'
 import type { Housekeeping, Needed } from '../../lib/backends/housekeeping.ts'
-import { type BackendContext, backendNames, createBackend } from '../../lib/backends/registry.ts'
+import { backendNames, createBackend } from '../../lib/backends/registry.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'

@@ -2,7 +2,7 @@
  * The tables behind failpoints: every step that a plan can have stands in them, so that a new step without a case fails here, and every
  * case can be asked for.
  */
-import { FAILURES, parseFailpoint } from '../../lib/workspace/failpoint.ts'
+import { FAILURES, parseFailpoint } from '../../lib/workspace/operation/failpoint.ts'
 import {
   GIT_STEPS,
   PLAN_STEPS,
@@ -15,7 +15,7 @@ import {
   planUp,
   STEP_LIMITS_MS,
   type UpFacts,
-} from '../../lib/workspace/steps.ts'
+} from '../../lib/workspace/operation/steps.ts'
 import { listCases, nameOf } from '../support/failpoints.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 

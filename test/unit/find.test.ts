@@ -4,8 +4,8 @@ import { aliasesOf } from '../../lib/backends/docker/door.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { App } from '../../lib/workspace/app.ts'
-import { pickWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/find.ts'
-import { withAliases } from '../../lib/workspace/naming.ts'
+import { withAliases } from '../../lib/workspace/create/naming.ts'
+import { pickWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/look/find.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const record = (id: string, name: string, repo: string, project = repo.slice(1)) =>

@@ -9,6 +9,7 @@ import {
   layerProblems,
   linesWith,
   openCalls,
+  roomProblems,
   templateProblems,
   writingImports,
 } from '../support/rules.ts'
@@ -67,6 +68,24 @@ const RULES: readonly Rule[] = [
       file('lib/backends/docker/door.ts', importing('../../ports/blocks.ts')),
       file('lib/backends/docker/files.ts', importing('../../../templates/sshd_config.hbs')),
       file('lib/core/names.ts', "// import x from '../system/exec.ts'"),
+    ],
+  },
+  {
+    rule: 'the rooms of lib/workspace stand on each other, without circles',
+    why: 'a verb can be read with what it stands on, and the room for a change is told by its name',
+    where: /^lib\/workspace\/.*\.ts$/,
+    find: roomProblems,
+    bad: [
+      file('lib/workspace/app.ts', importing('./look/list.ts')),
+      file('lib/workspace/create/up.ts', importing('../change/down.ts')),
+      file('lib/workspace/git/merge.ts', "const late = await import('../remove/delete.ts')"),
+      file('lib/workspace/newroom/thing.ts', ''),
+    ],
+    good: [
+      file('lib/workspace/change/down.ts', importing('../create/up.ts')),
+      file('lib/workspace/change/down.ts', importing('./repair.ts')),
+      file('lib/workspace/inside/copy.ts', importing('../app.ts')),
+      file('lib/workspace/operation/operate.ts', "await import('../change/recover.ts')"),
     ],
   },
   {

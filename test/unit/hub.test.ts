@@ -1,6 +1,6 @@
 /** The hub alone: ids, coming back, listeners who do not keep up; and the snapshot: one look for many, never from before a drop. */
-import { type ApiEvent, createHub, type Subscription } from '../../lib/api/hub.ts'
-import { createSnapshot } from '../../lib/api/snapshot.ts'
+import { type ApiEvent, createHub, type Subscription } from '../../lib/api/changes/hub.ts'
+import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { appWorld } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'

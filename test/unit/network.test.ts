@@ -11,7 +11,7 @@ import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase
 import { outsideOf } from '../../lib/system/net.ts'
 import { Override, Reset } from '../../lib/system/render.ts'
 import { parseHosts } from '../../lib/tools/registries.ts'
-import { guardsOf, limitsOf, STAND_IN, userInside } from '../../lib/workspace/isolation.ts'
+import { guardsOf, limitsOf, STAND_IN, userInside } from '../../lib/workspace/create/isolation.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const origin = { source: 'default' } as const

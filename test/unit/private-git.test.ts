@@ -18,7 +18,7 @@ import {
   readPrivateBranches,
   readPrivateHead,
 } from '../../lib/tools/private-refs.ts'
-import { overlaps, parseNumbers, type Review } from '../../lib/workspace/review.ts'
+import { overlaps, parseNumbers, type Review } from '../../lib/workspace/git/review.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 import { type TempDir, tempDir, writeFiles } from '../support/temp.ts'

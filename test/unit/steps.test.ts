@@ -10,7 +10,7 @@ import {
   planStop,
   planUp,
   type UpFacts,
-} from '../../lib/workspace/steps.ts'
+} from '../../lib/workspace/operation/steps.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const DOCKER = new Set(['worktree', 'local-ports', 'ssh', 'pause', 'logs', 'compose-file'])

@@ -8,7 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Docker } from '../../tools/docker.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 const PLACE = '/nexus-folder'
 /** To enter and change what belongs to others. */

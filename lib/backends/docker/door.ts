@@ -15,7 +15,7 @@ import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
 import { makePrivateFolder } from '../../system/unix-socket.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 /** A login that needs longer than this after the container started will not come. */
 const READY_TIMEOUT_MS = 60_000

@@ -22,7 +22,7 @@ import { outsideOf, ownAddresses } from '../../system/net.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, writeGenerated } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import { MAIN_SERVICE } from './observation.ts'
 
 /** Readable by the gate, which is nobody on this machine; the folders above are the user's alone. */

@@ -13,7 +13,7 @@ import type { BuildLayers } from '../../stack/override.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, renameInto, touch, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import { imageLabels, type OwnImage } from './image.ts'
 
 /** An archive that no job has used for so long goes, so that a folder handed from job to job stays small. */

@@ -17,7 +17,7 @@ import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 const BASE_IMAGE = 'debian:bookworm-slim'
 const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000

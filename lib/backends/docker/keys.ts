@@ -9,7 +9,7 @@ import { withLock } from '../../system/lock.ts'
 import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
 import { fingerprint } from '../../tools/public-keys.ts'
 import { createSsh } from '../../tools/ssh.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import { finishPair, nextOf } from './key-pair.ts'
 
 export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {

@@ -10,7 +10,7 @@ import {
   createDockerApi,
   type UsageSample,
 } from '../../tools/docker-api.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import { HELPER_ROLE, MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
 
 const SERVICE_LABEL = 'com.docker.compose.service'

@@ -9,7 +9,7 @@ import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { makeFolder, readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 const MEMORY = '/dev/shm'
 

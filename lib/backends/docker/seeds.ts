@@ -7,7 +7,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Seed } from '../../stack/seed.ts'
 import { withLock } from '../../system/lock.ts'
 import type { Docker, Target } from '../../tools/docker.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 const KEPT = 2
 

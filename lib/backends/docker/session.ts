@@ -24,7 +24,7 @@ import type {
   Session,
   ShellRequest,
 } from '../backend.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */

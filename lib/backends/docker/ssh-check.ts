@@ -5,7 +5,7 @@ import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { programOf } from '../../door/proxy-script.ts'
 import { readIfPresent } from '../../system/store.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 export function sshConfigCheck(context: BackendContext, records: readonly WorkspaceRecord[]): Check {
   const { home, runner } = context

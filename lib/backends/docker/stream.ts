@@ -11,7 +11,7 @@ import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
 import { byBash, isWithToken, listWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 

@@ -9,8 +9,8 @@ import { agentTrouble, lookAtAgent } from '../../door/agent-client.ts'
 import { keyLine } from '../../door/agent-protocol.ts'
 import { findOwnAgent } from '../../door/own-agent.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
+import type { BackendContext } from '../context.ts'
 import type { Injection } from '../making.ts'
-import type { BackendContext } from '../registry.ts'
 
 export interface UserKeys {
   /** Such as `~/.ssh/id_ed25519.pub`, or `agent`. */

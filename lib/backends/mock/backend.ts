@@ -13,7 +13,7 @@ import type { Observation } from '../../core/workspace.ts'
 import type { PortRange } from '../../ports/blocks.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { type Backend, type Capability, requireCapability } from '../backend.ts'
-import type { BackendContext } from '../registry.ts'
+import type { BackendContext } from '../context.ts'
 
 type MockState = 'running' | 'paused' | 'stopped'
 

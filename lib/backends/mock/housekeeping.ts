@@ -4,8 +4,8 @@ import type { WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { listFolder } from '../../system/store.ts'
 import { measureFolder } from '../../tools/disk.ts'
+import type { BackendContext } from '../context.ts'
 import type { Housekeeping } from '../housekeeping.ts'
-import type { BackendContext } from '../registry.ts'
 
 interface MockDoors {
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>

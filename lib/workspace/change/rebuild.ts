@@ -1,0 +1,92 @@
+/**
+ * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
+ * and keys stay; containers and images are made again.
+ */
+import type { Backend } from '../../backends/backend.ts'
+import type { Settings } from '../../config/load.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { hasFixedImages, keepsImage, withFixedBase } from '../../stack/network.ts'
+import type { App } from '../app.ts'
+import { takePlace } from '../create/budget.ts'
+import { cachesOf, readyOfSettings } from '../create/draft.ts'
+import { limitsOf } from '../create/isolation.ts'
+import { describeStack, projectOf, stateOf, type UpResult, withInputs } from '../create/up.ts'
+import { createSteps } from '../create/up-actions.ts'
+import { requirePlaces } from '../drift.ts'
+import { observeOne, requireEngine } from '../observe.ts'
+import { beginOperation, exclusively, settle, type Working, walk } from '../operation/operate.ts'
+import { requireThere } from '../operation/repaired.ts'
+import { planRebuild } from '../operation/steps.ts'
+import { ownPorts } from '../port-plan.ts'
+import { admitHooks, runStartHooks, secretsFor } from '../project/hooks.ts'
+import { detectIn, stackOf, withReadyPorts } from '../project/stack-choice.ts'
+import { loadInstance } from '../records.ts'
+
+export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  const body = (record: WorkspaceRecord | undefined) => rebuildLocked(app, requireThere(record, found), dryRun)
+  return exclusively(app, found.id, body, { as: 'rebuild', dryRun })
+}
+
+/** Under the workspace's lock. */
+export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
+  requirePlaces(present)
+  const project = projectOf(present)
+  const backend = await app.backend(present.backend)
+  const { settings } = await app.config(project)
+  const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
+  requireEngine(seen)
+  const instance = await loadInstance(app.home)
+  const record = {
+    ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
+    ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
+    ...cachesOf(settings, backend, instance, present),
+    // an older image that it has to keep has no place for them
+    ...(backend.capabilities.has('compose-file') && !keepsImage(present) ? { editors: true as const } : {}),
+  }
+  const { templates } = settings.worktree
+  const facts = {
+    name: record.name,
+    capabilities: backend.capabilities,
+    stack: describeStack(record),
+    templates,
+    state: stateOf(seen),
+    distrusted: record.isolation === 'agent',
+  }
+  const plan = planRebuild(facts)
+  if (dryRun) return { record: present, plan, changed: false, created: false }
+  await admitHooks(app, record, settings)
+  const secrets = await secretsFor(app, settings)
+  const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
+  const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
+  const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
+  if (hasFixedImages(working.record)) await backend.requireImages?.(working.record, undefined)
+  if (plan.some(({ id }) => id === 'stop')) await lookFirst(app, working.record, backend)
+  const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
+  await takePlace(app, working.record, settings.limits)
+  await walk(app, working, plan, steps, () => true)
+  const settled = await settle(app, withInputs(working), 'running')
+  return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }
+}
+
+/**
+ * Before whoever is inside is stopped, so that files that cannot be used stop nobody; it is looked again when nobody is inside,
+ * as what they say may be otherwise by then.
+ */
+async function lookFirst(app: App, record: WorkspaceRecord, backend: Backend): Promise<void> {
+  if (record.stack === undefined) return
+  await (await import('../project/project-stack.ts')).resolveStack(app, record, backend, projectOf(record))
+}
+
+/** What the configuration says of the workspace's own container and of what runs beside it. */
+function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boolean): WorkspaceRecord {
+  const { stack: _, ready: __, caches: ___, ...rest } = record
+  const found =
+    hasFiles && record.worktree !== null
+      ? stackOf(detectIn(record.worktree, record.repo, settings), settings)
+      : undefined
+  return {
+    ...rest,
+    ...limitsOf(record.isolation, settings, record),
+    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, record.stack) : found }),
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Repairs what a killed Nexus left: ends the commands that it had started, then finishes its operation from what there is,
+ * by the same plan made again. What cannot be finished is taken back: a create goes, except for what would be lost; any other
+ * operation is over, and what is there is what the next command starts from.
+ */
+import { dirname, join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import { workspacePaths } from '../../core/paths.ts'
+import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
+import { endOrphans } from '../../system/orphans.ts'
+import { isAlive, isOwn, sharesLocks } from '../../system/process.ts'
+import { removeAbandoned } from '../../system/temporary.ts'
+import type { App } from '../app.ts'
+import { startLocked } from '../create/up.ts'
+import { busy, settle } from '../operation/operate.ts'
+import { deleteLocked } from '../remove/delete.ts'
+import { changeLocked } from './down.ts'
+import { rebuildLocked } from './rebuild.ts'
+
+type Kind = Operation['kind']
+
+/** What only changes the state of a workspace: the next change of state needs nothing of it. */
+const STATES: readonly Kind[] = ['start', 'stop', 'pause', 'resume']
+/** Neither forwards nor back is possible without; tried again by the next command. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'TOOL_MISSING', 'DISK_FULL', 'WORKSPACE_BUSY'])
+
+/**
+ * Under the workspace's lock. With `next`, what that operation's own plan covers is left to it.
+ * @returns the workspace as it is now; undefined when it was removed
+ * @throws {NexusError} WORKSPACE_BUSY when the operation's process lives after all; what stands in the way of both directions
+ */
+export async function recover(app: App, record: WorkspaceRecord, next?: Kind): Promise<WorkspaceRecord | undefined> {
+  const { operation } = record
+  if (operation === null) return record
+  // in another network namespace the lock does not keep it out; else it was left by an operation of a server that lives on
+  const lives = isAlive(operation)
+  if (lives && !isOwn(operation) && !sharesLocks(operation)) throw busy(record, operation)
+  // that server's commands are those of its other operations
+  if (!lives) await endOrphans(operation)
+  for (const folder of writtenFolders(app, record)) removeAbandoned(folder)
+  const where = operation.step === '' ? '' : ` at ${operation.step}`
+  const found = `the ${operation.kind} of ${record.name} was cut off${where}`
+  if (next !== undefined && covers(next, operation.kind)) {
+    app.emit({ type: 'notice', text: found })
+    return record
+  }
+  app.emit({ type: 'notice', text: `${found}; it is finished first` })
+  if (operation.kind === 'delete') return removeUnlessLost(app, record)
+  return finish(app, record, operation)
+}
+
+/** Where the killed process may have been writing; other folders are looked after by the next write into them. */
+function writtenFolders({ home }: App, { id }: WorkspaceRecord): readonly string[] {
+  const { dir, sshDir } = workspacePaths(home, id)
+  return [dir, sshDir, join(home.logs, id), dirname(home.leases), home.cache, home.sshDir]
+}
+
+function covers(next: Kind, cut: Kind): boolean {
+  if (next === 'delete') return true
+  if (next === 'rebuild') return cut !== 'create' && cut !== 'delete'
+  return STATES.includes(next) && STATES.includes(cut)
+}
+
+async function finish(app: App, record: WorkspaceRecord, operation: Operation): Promise<WorkspaceRecord | undefined> {
+  try {
+    return (await forward(app, record, operation)).record
+  } catch (error) {
+    if (!(error instanceof NexusError) || UNREACHABLE.has(error.code)) throw error
+    const now = await app.records.load(record.id)
+    if (now === undefined) return undefined
+    app.emit({ type: 'warning', text: `${operation.kind}: ${error.message}`, hint: error.hint })
+    // it is up, and what failed was a hook
+    if (now.operation === null) return now
+    return operation.kind === 'create' ? takeBack(app, now) : settle(app, now, now.desired)
+  }
+}
+
+function forward(app: App, record: WorkspaceRecord, { kind, options = [] }: Operation) {
+  switch (kind) {
+    case 'create':
+      return startLocked(app, record, { dryRun: false, start: record.desired === 'running' })
+    case 'start':
+      return startLocked(app, record, { dryRun: false, start: !options.includes('no-start') })
+    case 'stop':
+    case 'pause':
+    case 'resume':
+      return changeLocked(app, record, kind, false)
+    case 'rebuild':
+      return rebuildLocked(app, record, false)
+    case 'delete':
+      throw new Error('a delete is finished elsewhere')
+  }
+}
+
+/** What a create made goes, unless somebody has worked in it meanwhile. */
+async function takeBack(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord | undefined> {
+  app.emit({ type: 'notice', text: `${record.name} cannot be finished; what its create made is taken back` })
+  return removeUnlessLost(app, record)
+}
+
+/** A delete that was cut off before it touched any file refuses again what would be lost by now. */
+async function removeUnlessLost(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord | undefined> {
+  try {
+    await deleteLocked(app, record, { force: false, deleteBranch: false, dryRun: false, trash: true })
+    return undefined
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'WORKSPACE_DIRTY') throw error
+    app.emit({ type: 'warning', text: `${error.message} It is kept.`, hint: error.hint })
+    return settle(app, record, 'stopped')
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * How commits made inside are signed: as the user's git signs them here with an SSH key, by the key that only the forwarded agent
+ * holds. What would make every commit inside fail is not carried, and told once.
+ */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { shellWord } from '../../core/shell.ts'
+import type { SigningRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import { lookAtAgent } from '../../door/agent-client.ts'
+import { isAllowed, resolveAgentKeys } from '../../door/agent-keys.ts'
+import { keyLine } from '../../door/agent-protocol.ts'
+import { findOwnAgent } from '../../door/own-agent.ts'
+import { CommandFailed } from '../../system/exec.ts'
+import type { AuthorIdentity, SigningSettings } from '../../tools/git-identity.ts'
+import { parsePublicKeys } from '../../tools/public-keys.ts'
+import type { App } from '../app.ts'
+import type { Guards } from './isolation.ts'
+
+const KEY_FILE_MAX = 64 * 1024
+const COMMAND_TIMEOUT_MS = 5_000
+
+/** Name and address for commits inside, and the key that signs them where there is one. */
+export async function identityInside(
+  app: App,
+  guards: Guards,
+  { name, email, signing }: AuthorIdentity,
+): Promise<Pick<WorkspaceRecord, 'author' | 'signing'>> {
+  const author = { name, email }
+  if (signing === undefined || guards.agentMode === 'off') return { author }
+  const found = await findSigning(app, guards, signing)
+  if ('signing' in found) return { author, signing: found.signing }
+  const text = `commits inside are not signed: ${found.why}`
+  app.emit({ type: 'warning', text, hint: found.hint })
+  return { author }
+}
+
+type Found = { readonly signing: SigningRecord } | { readonly why: string; readonly hint: string }
+
+async function findSigning(app: App, { agentKeys = [], gitMode }: Guards, settings: SigningSettings): Promise<Found> {
+  const key = await findKey(app, settings)
+  if (typeof key !== 'string') return key
+  if (settings.local && gitMode === 'shared' && !/^(key::|ssh-|ecdsa-|sk-)/.test(settings.key)) {
+    const why = `git inside reads user.signingkey of the repository too, and the file ${settings.key} is not there`
+    return { why, hint: `To name the key itself, run \`git config user.signingkey ${shellWord(`key::${key}`)}\`` }
+  }
+  const plain = key.split(' ').slice(0, 2).join(' ')
+  const wanted = { key: plain, commits: settings.commits, tags: settings.tags }
+  const allowed = await resolveAgentKeys(agentKeys, app.env)
+  const identity = { blob: Buffer.from(plain.split(' ')[1] ?? '', 'base64'), comment: Buffer.from('') }
+  const look = await lookAtAgent(await findOwnAgent(app))
+  const held = look.identities.find(({ blob }) => blob.equals(identity.blob))
+  if (allowed !== undefined && !isAllowed(allowed, held ?? identity)) {
+    const hint = 'To let it be used, add its comment or fingerprint: `nexus config set ssh.agent_keys <key>,...`'
+    return { why: 'the key of user.signingkey is not among ssh.agent_keys', hint }
+  }
+  // it can be used with `git commit -S` once it is there
+  if (held !== undefined || !(wanted.commits || wanted.tags)) return { signing: wanted }
+  const text =
+    'commits inside are signed only by `git commit -S`: the ssh agent does not hold the key of user.signingkey'
+  app.emit({
+    type: 'warning',
+    text,
+    hint: 'To have them signed in the next workspace, run `ssh-add` before `nexus up`',
+  })
+  return { signing: { ...wanted, commits: false, tags: false } }
+}
+
+/** The public key that git would sign with here. */
+async function findKey(
+  app: App,
+  { key, command }: SigningSettings,
+): Promise<string | Exclude<Found, { signing: unknown }>> {
+  const inline = key.replace(/^key::/, '')
+  const [literal] = parsePublicKeys(inline)
+  if (literal !== undefined) return literal
+  if (key === '') return keyOfCommand(app, command)
+  const hint = `To name the key itself, run \`git config --global user.signingkey "key::$(cat <file>.pub)"\``
+  const path = key.startsWith('~/') ? join(app.env.HOME ?? homedir(), key.slice(2)) : key
+  for (const file of path.startsWith('/') ? [path, `${path}.pub`] : []) {
+    const text = await readFile(file, 'utf8').catch(() => '') // not there, or not to be read: the next one, then it is told
+    const [found] = text.length > KEY_FILE_MAX ? [] : parsePublicKeys(text)
+    if (found !== undefined) return found
+  }
+  return { why: `no public key is found at user.signingkey ${key}`, hint }
+}
+
+/** Of the user's own configuration alone. */
+async function keyOfCommand(app: App, command: string): Promise<string | Exclude<Found, { signing: unknown }>> {
+  const hint = 'To name a key, run `git config --global user.signingkey "key::$(ssh-add -L | head -n 1)"`'
+  if (command === '') return { why: 'git has no user.signingkey', hint }
+  const lines =
+    command.trim() === 'ssh-add -L'
+      ? (await lookAtAgent(await findOwnAgent(app))).identities.map(keyLine)
+      : (await outputOf(app, command)).split('\n').map((line) => line.trim().replace(/^key::/, ''))
+  const [found] = parsePublicKeys(lines.join('\n'))
+  return found ?? { why: `gpg.ssh.defaultKeyCommand (${command}) gives no key`, hint }
+}
+
+/** It is a command line, as git takes it. */
+async function outputOf(app: App, command: string): Promise<string> {
+  try {
+    return (await app.runner.run(['sh', '-c', command], { okCodes: 'any', timeoutMs: COMMAND_TIMEOUT_MS })).stdout
+  } catch (error) {
+    if (error instanceof CommandFailed || app.interruption.signal.aborted) throw error
+    return '' // it took too long: told like one that gives nothing
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What comes into a worktree after git has registered it: the commit's files, submodules, ignored files of the main worktree,
+ * and what templates make of the workspace's ports.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { renderTemplates } from '../../project/env-template.ts'
+import { createIgnoredFiles, type IgnoredRequest, INCLUDE_FILE } from '../../project/ignored-files.ts'
+import { readIfPresent } from '../../system/store.ts'
+import type { App } from '../app.ts'
+import { templateValues } from '../project/template-values.ts'
+import type { Draft } from './draft.ts'
+import { STAND_IN } from './isolation.ts'
+
+/** A tree of a million files. */
+const GIVE_TIMEOUT_MS = 10 * 60_000
+
+export async function fillWorktree(app: App, worktree: string): Promise<void> {
+  const onLine = (text: string) => app.emit({ type: 'progress', text })
+  await app.git.checkOut(worktree, onLine)
+  await tellPointers(app, worktree)
+  if (!existsSync(`${worktree}/.gitmodules`)) return
+  try {
+    await app.git.initSubmodules(worktree, onLine)
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
+    app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
+  }
+}
+
+/** Without its filter, git checks out pointers and says nothing. */
+async function tellPointers(app: App, worktree: string): Promise<void> {
+  const attributes = (await readIfPresent(`${worktree}/.gitattributes`)) ?? ''
+  if (!/\bfilter=lfs\b/.test(attributes) || (await app.git.hasLfs(worktree))) return
+  const hint = 'To get them, run `sudo apt-get install git-lfs && git lfs install`, then `git lfs pull` in the worktree'
+  app.emit({ type: 'warning', text: 'files in Git LFS are pointers, as git-lfs is not set up here', hint })
+}
+
+/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
+export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create) return
+  const name = `refs/heads/${branch.branch}`
+  const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
+  if (ref?.commit === branch.commit && ref.worktree === '')
+    await app.git.deleteBranch(repo, branch.branch, branch.commit)
+}
+
+/** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
+export async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
+  const { settings } = await app.config(project)
+  const { worktree } = record
+  if (worktree === null) return
+  const asked = { main: record.repo, worktree, ...settings.worktree }
+  const request = record.isolation === 'agent' ? await ofTheUser(app, asked) : asked
+  const { copied, linked } = await createIgnoredFiles(app.runner, app.emit).bring(request)
+  const all = [...copied, ...linked]
+  const more = all.length > 5 ? ` and ${all.length - 5} more` : ''
+  if (all.length > 0)
+    app.emit({ type: 'notice', text: `copied ${all.slice(0, 5).join(', ')}${more} from the main worktree` })
+}
+
+/** Nothing is shared by hard links, which would let the agent write into the files of the main worktree. */
+async function ofTheUser(app: App, asked: IgnoredRequest): Promise<IgnoredRequest> {
+  const { copy, link } = (await app.config()).settings.worktree
+  const wanted = asked.copy.filter((pattern) => !copy.includes(pattern))
+  const included = [asked.worktree, asked.main].some((folder) => existsSync(join(folder, INCLUDE_FILE)))
+  if (included || wanted.length > 0) {
+    const what = [...(included ? [`what ${INCLUDE_FILE} names`] : []), ...wanted].join(', ')
+    app.emit({
+      type: 'notice',
+      text: `not copied to an agent: ${what}; to let it have ignored files, name them in your own worktree.copy`,
+    })
+  }
+  return { ...asked, copy: [...copy, ...link], link: [], include: false }
+}
+
+/** Ports that are not leased yet stand as 0. */
+export async function makeTemplates(
+  app: App,
+  record: WorkspaceRecord,
+  { project }: Draft,
+  when: { readonly isNew: boolean; readonly early: boolean },
+): Promise<void> {
+  const { templates } = (await app.config(project)).settings.worktree
+  if (templates.length === 0 || record.worktree === null) return
+  await renderTemplates(app.git, {
+    worktree: record.worktree,
+    templates,
+    values: await templateValues(record),
+    ...when,
+  })
+}
+
+/**
+ * Gives root's files in a worktree, and in a git dir of the workspace's own, to the user inside, who cannot touch them otherwise:
+ * isolation `agent` lets nobody be root. While nobody is inside. Of a repository of root's the worktree itself and its `.git` stay
+ * root's, since git on this machine works in no worktree of somebody else's.
+ */
+export async function giveToInside(app: App, record: WorkspaceRecord): Promise<void> {
+  const { worktree, id, uid, gid } = record
+  if (record.isolation !== 'agent' || worktree === null || process.getuid?.() !== 0 || !existsSync(worktree)) return
+  const run = (...argv: readonly string[]) => app.runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
+  const ownGit = join(app.home.workspaces, id, 'git')
+  const folders = [...(existsSync(ownGit) ? [ownGit] : []), ...(uid === STAND_IN.uid ? [] : [worktree])]
+  if (folders.length > 0) await run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', ...folders)
+  if (uid !== STAND_IN.uid) return
+  const kept = ['(', '-path', worktree, '-o', '-path', join(worktree, '.git'), ')']
+  await run('find', worktree, ...kept, '-o', '-uid', '0', '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+')
+  await run('chgrp', '--', String(gid), worktree)
+  await run('chmod', 'g+rwx', '--', worktree)
+}

@@ -1,0 +1,60 @@
+/**
+ * What has moved in a workspace's own git dir since it was last looked at, found by reading a few files: so cheap that every
+ * `exec` can ask. What was seen is kept beside the git dir, where nobody inside can reach it.
+ */
+import { existsSync } from 'node:fs'
+import { workspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { readIfPresent, writeGenerated } from '../../system/store.ts'
+import { readPrivateBranches } from '../../tools/private-refs.ts'
+import type { App } from '../app.ts'
+import { privateHead, privatePlace } from '../current-branch.ts'
+
+/** Branches inside and the commits they name, and a detached HEAD. */
+export interface Seen {
+  readonly branches: Readonly<Record<string, string>>
+  readonly detached: string | null
+}
+
+/** What has moved inside since the last time: branches by name, and a detached HEAD. */
+export async function findMoved(app: App, record: WorkspaceRecord): Promise<Seen | undefined> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined || !existsSync(place.path)) return undefined
+  const seen = await loadSeen(app, record)
+  const now = readPrivateBranches(place.path)
+  const head = privateHead(app.home, record)?.commit ?? null
+  const branches = Object.fromEntries([...now].filter(([branch, id]) => seen.branches[branch] !== id))
+  const detached = head !== seen.detached ? head : null
+  return Object.keys(branches).length === 0 && detached === null ? undefined : { branches, detached }
+}
+
+async function loadSeen(app: App, record: WorkspaceRecord): Promise<Seen> {
+  const text = await readIfPresent(workspacePaths(app.home, record.id).broughtBack)
+  if (text === undefined) return { branches: {}, detached: null }
+  try {
+    const { branches = {}, detached = null } = JSON.parse(text) as Partial<Seen>
+    return { branches, detached }
+  } catch {
+    return { branches: {}, detached: null } // all is fetched again, which costs a moment and loses nothing
+  }
+}
+
+/** What came back need not come again. */
+export async function saveSeen(app: App, record: WorkspaceRecord, moved: Seen): Promise<void> {
+  const seen = await loadSeen(app, record)
+  await noteSeen(app, record, {
+    branches: { ...seen.branches, ...moved.branches },
+    detached: moved.detached ?? seen.detached,
+  })
+}
+
+/** What the git dir began with need not come back. */
+export async function noteBeginning(app: App, record: WorkspaceRecord): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined) return
+  await noteSeen(app, record, { branches: Object.fromEntries(readPrivateBranches(place.path)), detached: null })
+}
+
+async function noteSeen(app: App, record: WorkspaceRecord, seen: Seen): Promise<void> {
+  await writeGenerated(workspacePaths(app.home, record.id).broughtBack, `${JSON.stringify({ schema: 1, ...seen })}\n`)
+}

@@ -1,0 +1,101 @@
+/**
+ * A workspace's own git dir as the use cases see it: made with the worktree, asked where HEAD is, forgotten with the workspace.
+ * `bring-back.ts` has what comes out of it.
+ */
+import { existsSync } from 'node:fs'
+import type { Backend } from '../../backends/backend.ts'
+import { NexusError } from '../../core/errors.ts'
+import { workspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { removeTree } from '../../system/store.ts'
+import { createPrivateGit } from '../../tools/private-git.ts'
+import type { App } from '../app.ts'
+import { privatePlace } from '../current-branch.ts'
+import { removeFolder } from '../foreign-files.ts'
+
+/** After the worktree or the repository was moved. */
+export async function followWorktree(app: App, record: WorkspaceRecord): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place !== undefined) await createPrivateGit(app.runner, app.git).follow(place, place.path, place.worktree)
+}
+
+/**
+ * @throws {NexusError} UNSUPPORTED before anything is changed, when the backend or the repository cannot have it
+ */
+export async function requirePrivateGit(
+  app: App,
+  backend: Backend,
+  local: { repo: string; gitDir: string },
+  commit: string,
+) {
+  if (!backend.capabilities.has('git')) {
+    throw new NexusError('UNSUPPORTED', `The backend ${backend.name} does not support the git mode "private".`, {
+      hint: 'To use the one that does, create the workspace with `--backend docker`',
+      details: { backend: backend.name, capability: 'git' },
+    })
+  }
+  await createPrivateGit(app.runner, app.git).requireBorrowable(local, commit)
+}
+
+/** Everything of the workspace's in the repository lies under this. */
+export const refsOf = ({ id }: WorkspaceRecord, ...path: readonly string[]): string =>
+  ['refs/nexus', id, ...path].join('/')
+
+/** Somebody may have worked in it. */
+export function isBegun(app: App, record: WorkspaceRecord): boolean {
+  return existsSync(workspacePaths(app.home, record.id).broughtBack)
+}
+
+/** Makes it, while the worktree is being filled; nothing runs inside yet. */
+export async function makePrivateGit(app: App, record: WorkspaceRecord): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined) return
+  const branch = `refs/heads/${record.branch}`
+  const commit = await app.git.findCommit(record.repo, branch)
+  if (commit === undefined) throw new Error(`${branch} names no commit`)
+  if (isBegun(app, record)) return
+  // what a create that was cut off left: nobody was inside yet
+  await removeTree(place.path)
+  await createPrivateGit(app.runner, app.git).make(place, place.path, commit, refsOf(record, 'base'))
+  const changes = ['synced', 'host'].map((name) => ({ name: refsOf(record, name), to: commit, from: '' }))
+  await app.git.updateRefs(record.repo, changes, 'nexus: begun')
+}
+
+/** Gives it the filled worktree. */
+export async function adoptWorktree(app: App, record: WorkspaceRecord): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined) return
+  await createPrivateGit(app.runner, app.git).adopt(place, place.path, place.worktree, record.branch)
+}
+
+/** Removes all of it, with what root made in it, and the workspace's refs. */
+export async function forgetPrivateGit(app: App, record: WorkspaceRecord, all: boolean): Promise<void> {
+  await forgetRefs(app, record, all)
+  const path = workspacePaths(app.home, record.id).privateGit
+  if (existsSync(path)) await removeFolder(app, record, path)
+}
+
+/** Removes the workspace's refs from the repository; those with commits that are found nowhere else stay, unless `all`. */
+export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined || !existsSync(place.gitDir)) return
+  const refs = await app.git.listRefs(place.repo, [refsOf(record)])
+  const kept: string[] = []
+  for (const { name } of all ? [] : refs.filter((ref) => isWork(record, ref.name))) {
+    const repository = { root: place.repo, gitDir: place.gitDir, worktree: place.repo }
+    if ((await app.inertGit.countUniqueCommits(repository, name, name)) > 0) kept.push(name)
+  }
+  const gone = refs.filter(({ name }) => !kept.includes(name))
+  const changes = gone.map(({ name, commit }) => ({ name, to: null, from: commit }))
+  await app.git.updateRefs(place.repo, changes, 'nexus: the workspace is deleted')
+  for (const name of kept) {
+    const text = `${name} stays: it has commits that are found nowhere else`
+    const hint = `To make it a branch, run \`git -C ${place.repo} branch ${record.name}-rest ${name}\``
+    app.emit({ type: 'warning', text, hint })
+  }
+}
+
+/** Work that came from inside; the others only hold what was borrowed. */
+function isWork(record: WorkspaceRecord, name: string): boolean {
+  return name === refsOf(record, 'HEAD') || name.startsWith(`${refsOf(record, 'heads')}/`)
+}

@@ -1,0 +1,53 @@
+/**
+ * Commits that were made here go into a workspace with a git dir of its own. Their objects are there already, borrowed: only
+ * the branch inside has to move, and the git inside moves it.
+ */
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { App } from '../app.ts'
+import { privateHead } from '../current-branch.ts'
+import { observeOne } from '../observe.ts'
+import { bringBack } from './bring-back.ts'
+import { lookWithGit } from './git-look.ts'
+
+export interface Pushed {
+  readonly commits: number
+  readonly commit: string | null
+}
+
+/**
+ * @throws {NexusError} DIVERGED when both sides moved; WORKSPACE_DIRTY when files inside stand in the way; nothing is changed then
+ */
+export async function pushIn(app: App, record: WorkspaceRecord): Promise<Pushed> {
+  const { state } = await observeOne(app, record)
+  const running = state === 'running'
+  const back = await bringBack(app, record, running)
+  if (back.standing !== 'host-ahead' || back.commit === null) return { commits: 0, commit: back.commit }
+  if (!running) {
+    throw new NexusError(
+      'WORKSPACE_START_FAILED',
+      `Workspace ${record.name} is ${state}, so its branch cannot be moved.`,
+      {
+        hint: `To start it, run \`nexus start ${record.name}\``,
+        details: { state },
+      },
+    )
+  }
+  const before = await app.git.findCommit(record.repo, `refs/nexus/${record.id}/synced`)
+  await moveInside(app, record, back.commit)
+  await bringBack(app, record, true)
+  return { commits: await app.git.countCommits(record.repo, before ?? back.commit, back.commit), commit: back.commit }
+}
+
+async function moveInside(app: App, record: WorkspaceRecord, commit: string): Promise<void> {
+  const checkedOut = privateHead(app.home, record)?.branch === record.branch
+  const args = checkedOut
+    ? ['reset', '--quiet', '--keep', commit]
+    : ['update-ref', `refs/heads/${record.branch}`, commit]
+  const { code, stderr } = await lookWithGit(app, record, true, (git) => git(args, { okCodes: 'any' }))
+  if (code === 0) return
+  throw new NexusError('WORKSPACE_DIRTY', `Changes inside ${record.name} stand in the way of what would come in.`, {
+    hint: `To see them, run \`nexus exec ${record.name} -- git status\``,
+    output: stderr,
+  })
+}

@@ -1,0 +1,115 @@
+/** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
+import {
+  type ExecRequest,
+  requireCapability,
+  type ShellRequest,
+  type Stream,
+  type StreamRequest,
+} from '../../backends/backend.ts'
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { noteEnd, noteUse } from '../../door/activity.ts'
+import { isAlive } from '../../system/process.ts'
+import type { App } from '../app.ts'
+import { repaired, requireThere } from '../operation/repaired.ts'
+
+/**
+ * Runs a command inside on the caller's streams; its exit code is passed through.
+ * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
+ */
+export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
+  requireCommand(request, found.name)
+  const { record, backend } = await goInside(app, found)
+  return afterwards(app, record, await backend.exec(record, request))
+}
+
+/**
+ * The same on streams that the caller reads and writes; `ended` throws what `exec` throws at the end.
+ * @throws {NexusError} as `exec` does before the command runs
+ */
+export async function stream(
+  app: App,
+  found: WorkspaceRecord,
+  request: StreamRequest,
+): Promise<Omit<Stream, 'ended'> & { readonly ended: Promise<number> }> {
+  requireCommand(request, found.name)
+  const { record, backend } = await goInside(app, found)
+  const running = backend.stream(record, request)
+  return { ...running, ended: running.ended.then((code) => afterwards(app, record, code)) }
+}
+
+/** @throws {NexusError} INVALID_ARGUMENT for no command, and for what no program can be given */
+export function requireCommand({ argv, cwd, env }: Pick<ExecRequest, 'argv' | 'cwd' | 'env'>, name = '<name>'): void {
+  const hint = `To run one, use \`nexus exec ${name} -- <command>\``
+  if (argv.length === 0) throw new NexusError('INVALID_ARGUMENT', 'There is no command to run.', { hint })
+  if (argv[0] === '') throw new NexusError('INVALID_ARGUMENT', "The command to run is '', an empty word.", { hint })
+  const odd = [...argv, cwd ?? '', ...Object.values(env)].find((text) => text.includes('\0'))
+  if (odd === undefined) return
+  throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(odd.slice(0, 100))} holds a NUL character.`, { hint })
+}
+
+/** What is to be done when a command inside has ended, or could not be reached any more (null). */
+async function afterwards(app: App, record: WorkspaceRecord, code: number | null): Promise<number> {
+  noteEnd(app.home, record.id)
+  if (code === null) return connectionLost(app, record)
+  await bringBackCommits(app, record)
+  return code
+}
+
+/**
+ * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
+ * @throws {NexusError} WORKSPACE_START_FAILED
+ */
+export async function goInside(app: App, found: WorkspaceRecord) {
+  const record = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(record.backend)
+  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  noteUse(app.home, record.id)
+  return { record, backend }
+}
+
+/** As the user's own ssh; what does not run is started, unless `wake` is false. */
+export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest, wake: boolean): Promise<number> {
+  const there = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(there.backend)
+  requireCapability(backend, 'ssh', 'ssh')
+  const isOpen = there.desired === 'running' && (await backend.isReachable(there))
+  const record = isOpen ? there : await (await import('../door/wake.ts')).ensureRunning(app, there, wake)
+  noteUse(app.home, record.id)
+  const code = await backend.shell(record, request)
+  noteEnd(app.home, record.id)
+  await bringBackCommits(app, record)
+  return code
+}
+
+/** From a git dir of the workspace's own; a few files are read when nothing has moved. */
+export async function bringBackCommits(app: App, record: WorkspaceRecord): Promise<void> {
+  if (record.gitMode === 'private') await (await import('../git/bring-back.ts')).bringBackIfMoved(app, record, true)
+}
+
+/**
+ * For a connection that ended by itself: by what became of the workspace meanwhile, as far as that can be seen.
+ * @throws {NexusError} CONTAINER_ERROR, WORKSPACE_START_FAILED, WORKSPACE_NOT_FOUND, BACKEND_UNAVAILABLE
+ */
+export async function connectionLost(app: App, found: WorkspaceRecord, said = ''): Promise<never> {
+  const record = requireThere(
+    (await app.records.list()).find(({ id }) => id === found.id),
+    found,
+  )
+  const { name, operation } = record
+  const works = operation !== null && isAlive(operation)
+  if (!works) await requireRunning(app, record)
+  throw new NexusError(
+    'CONTAINER_ERROR',
+    `The connection to ${name} was ${works ? `ended by a ${operation.kind}` : 'lost'}.`,
+    {
+      hint: `To see how it is, run \`nexus status ${name}\``,
+      ...(said === '' || works ? {} : { output: said }),
+    },
+  )
+}
+
+/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
+  await (await import('../door/wake.ts')).ensureRunning(app, record, false)
+}

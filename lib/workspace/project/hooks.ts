@@ -1,0 +1,221 @@
+/**
+ * Runs the project's hooks: inside over SSH, or on this machine in the worktree, each with a time limit and a log of its own. A
+ * hook that fails leaves the workspace as it is, up and in reach. What secrets say is taken out of all that a hook says.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ConfigSources } from '../../config/load.ts'
+import type { HookName, HookSetting, Settings } from '../../config/settings.ts'
+import { boundedPieces, wholeLines } from '../../core/bounded.ts'
+import { lastLines, NexusError } from '../../core/errors.ts'
+import { parseDuration, timestamp } from '../../core/time.ts'
+import type { Operation, SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import { hookFindings, requireHook } from '../../project/hooks.ts'
+import { createMask, resolveSecrets, type SecretValues, secretFindings } from '../../project/secrets.ts'
+import { projectEnvironment } from '../../stack/environment.ts'
+import { nexusVariables } from '../../stack/variables.ts'
+import { keepNewest, writeFileAtomic } from '../../system/store.ts'
+import type { App } from '../app.ts'
+import { perform } from '../operation/operate.ts'
+import type { Step, StepId } from '../operation/steps.ts'
+import { installDotfiles, withoutCredentials } from './dotfiles.ts'
+import type { Asking } from './gate.ts'
+
+const LOGS_MAX = 20
+/** Of what a hook says: from its beginning, and as much from its end. */
+const KEPT_BYTES = 1024 * 1024
+/** What is wrong with a project's file, and not with this machine. */
+const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
+/** A hook without a limit still ends some day. */
+const LONGEST_MS = 24 * 3_600_000
+
+type Project = ConfigSources['project']
+
+/**
+ * What the configuration asks for on this machine, before anything is changed.
+ * @throws {NexusError} APPROVAL_REQUIRED for what the project's own file asks for; CONFIG_INVALID for a hook at no time
+ */
+export async function admitHooks(app: App, record: Asking, settings: Settings): Promise<void> {
+  for (const name of settings.hooks.keys()) requireHook(settings, name)
+  const findings = [...hookFindings(settings), ...secretFindings(settings)]
+  if (findings.length === 0) return
+  const { admit, isAdmitted } = await import('./gate.ts')
+  const { hooksLeftOut: hooks } = settings
+  // who approved them with the hooks that are left out approved them
+  const more = hooks === undefined ? undefined : [...hookFindings({ ...settings, hooks }), ...findings]
+  if (more !== undefined && (await isAdmitted(app, record, settings, more))) return
+  await admit(app, record, settings, findings)
+}
+
+/** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
+export async function admitNamed(app: App, record: Asking, settings: Settings, names: readonly HookName[]) {
+  const asks = names.map((name) => settings.hooks.get(name)).some((hook) => hook?.on === 'host' && hook.fromProject)
+  if (asks) await admitHooks(app, record, settings)
+}
+
+/**
+ * The configuration for a stop or a delete, which nothing in a project's file may keep anybody from: undefined (and told) where it
+ * is broken, or `names` ask for what is not approved.
+ */
+export async function findSettings(
+  app: App,
+  record: Asking,
+  project: Project,
+  names: readonly HookName[],
+): Promise<Settings | undefined> {
+  try {
+    const { settings } = await app.config(project)
+    await admitNamed(app, record, settings, names)
+    return settings
+  } catch (error) {
+    if (!(error instanceof NexusError) || !TOLD.has(error.code)) throw error
+    app.emit({ type: 'warning', text: `no hooks are run: ${error.message}`, hint: error.hint })
+    return undefined
+  }
+}
+
+/** Values of the configured secrets. @throws {NexusError} SECRET_UNRESOLVED */
+export async function secretsFor(app: App, settings: Settings): Promise<SecretValues> {
+  return settings.secrets.size === 0 ? new Map() : resolveSecrets(settings.secrets, app)
+}
+
+/** The configured secrets as a record keeps them: by reference. */
+export function secretRecords({ secrets }: Settings): readonly SecretRecord[] {
+  return [...secrets].map(([name, { from, variable, services }]) => ({
+    name,
+    from,
+    ...(variable === undefined ? {} : { variable }),
+    ...(services === undefined ? {} : { services }),
+  }))
+}
+
+/** Steps of the hooks after a start: dotfiles and post-create once, post-start always, one after the other. */
+export function planHooks(settings: Settings, isNew: boolean): readonly Step[] {
+  const steps: (readonly [StepId, string])[] = []
+  if (isNew && settings.dotfiles.repository !== undefined)
+    steps.push(['dotfiles', withoutCredentials(settings.dotfiles.repository)])
+  if (isNew) steps.push(...stepOf(settings, 'post-create'))
+  steps.push(...stepOf(settings, 'post-start'))
+  return steps.map(([id, subject], i) => ({ id, subject, cause: 'configured', needs: [steps[i - 1]?.[0] ?? 'start'] }))
+}
+
+function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId, string])[] {
+  const hook = settings.hooks.get(name)
+  return hook === undefined ? [] : [[name, `${hook.run} (${hook.on})`]]
+}
+
+/**
+ * What follows a start that is done and noted. Returns the record as it is then.
+ * @throws {NexusError} HOOK_FAILED; the next `up` runs post-create again
+ */
+export async function runStartHooks(
+  app: App,
+  kind: Operation['kind'],
+  record: WorkspaceRecord,
+  project: Project,
+): Promise<WorkspaceRecord> {
+  const { settings } = await app.config(project)
+  const owed = record.pendingHooks === true && app.noHooks !== true
+  const plan = planHooks(settings, owed)
+  const once = plan.filter(({ id }) => id !== 'post-start')
+  const always = plan.filter(({ id }) => id === 'post-start')
+  const actions = {
+    dotfiles: { run: () => installDotfiles(app, record, settings) },
+    'post-create': { run: () => runHook(app, record, settings, 'post-create') },
+    'post-start': { run: () => runHook(app, record, settings, 'post-start') },
+  }
+  await perform(app, kind, once, actions)
+  const now = owed ? { ...record, pendingHooks: false } : record
+  if (owed) await app.records.save(now)
+  await perform(app, kind, always, actions)
+  return now
+}
+
+/** `runHook` for one whose failure stops nothing: it is told. */
+export async function tryHook(...hook: Parameters<typeof runHook>): Promise<void> {
+  const [app] = hook
+  try {
+    await runHook(...hook)
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    app.emit({ type: 'warning', text: error.message, hint: error.hint })
+  }
+}
+
+/** What its secrets say, as long as it runs. */
+export async function heldSecrets(app: App, record: WorkspaceRecord): Promise<SecretValues> {
+  return (await (await app.backend(record.backend)).readSecrets?.(record)) ?? new Map()
+}
+
+/**
+ * @param secrets values to take out of what it says; default: those that are in the workspace
+ * @throws {NexusError} HOOK_FAILED with the last lines and the log
+ */
+export async function runHook(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  name: HookName,
+  secrets?: SecretValues,
+): Promise<void> {
+  const hook = requireHook(settings, name)
+  if (hook === undefined) return
+  // the file may have changed since somebody looked: what is run here is what is looked at here
+  if (hook.on === 'host') await admitHooks(app, record, settings)
+  const mask = createMask(secrets ?? (await heldSecrets(app, record)))
+  const { code, output } = await runAnywhere(app, record, { hook, pass: settings.env.pass, mask })
+  const said = mask(output)
+  const log = join(app.home.logs, record.id, `${name}-${timestamp().replaceAll(':', '')}.log`)
+  await writeFileAtomic(log, said)
+  await keepNewest(join(app.home.logs, record.id), LOGS_MAX)
+  if (code === 0) return
+  const how = code === null ? `did not end within ${hook.timeout}` : `ended with code ${code}`
+  throw new NexusError('HOOK_FAILED', `The hook ${name} of ${record.name} ${how}.`, {
+    hint: `To go on without hooks, add \`--no-hooks\`; to see all that it said, run \`cat ${log}\``,
+    details: { hook: name, code, log },
+    output: lastLines(said),
+  })
+}
+
+interface Performance {
+  readonly hook: HookSetting
+  /** Variables of this machine that a hook may see, by name. */
+  readonly pass: readonly string[]
+  readonly mask: (text: string) => string
+}
+
+/** `code` is null when the time limit ended it. */
+async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask }: Performance) {
+  const lines = boundedPieces<string>(KEPT_BYTES)
+  const onLine = (text: string) => {
+    lines.push(`${text}\n`)
+    app.emit({ type: 'progress', text: mask(text) })
+  }
+  const timeoutMs = parseDuration(hook.timeout) ?? LONGEST_MS
+  try {
+    if (hook.on === 'host') return await performHere(app, record, { hook, pass, onLine, timeoutMs })
+    const backend = await app.backend(record.backend)
+    return await backend.capture(record, { argv: ['bash', '-lc', hook.run], cwd: null, env: {}, timeoutMs, onLine })
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
+    return { code: null, output: wholeLines(lines.join('')) }
+  }
+}
+
+interface HostPerformance extends Omit<Performance, 'mask'> {
+  readonly onLine: (line: string) => void
+  readonly timeoutMs: number
+}
+
+async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...limits }: HostPerformance) {
+  const env = { ...projectEnvironment(app.env, pass), ...nexusVariables(record) }
+  const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
+    // also when somebody has removed the worktree
+    cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,
+    env,
+    okCodes: 'any',
+    keepBytes: KEPT_BYTES,
+    ...limits,
+  })
+  return { code, output: stdout + stderr }
+}

@@ -1,0 +1,281 @@
+/**
+ * Deletes a workspace, completely or not at all: refuses while something would be lost and lists it, keeps and names a
+ * branch with commits found nowhere else, then removes parts, worktree, branch, lease and record in that order, so that
+ * a delete cut short is found by the next command and finished. With `--force`, what would be lost goes to the trash.
+ */
+import { existsSync } from 'node:fs'
+import type { Backend } from '../../backends/backend.ts'
+import { NexusError } from '../../core/errors.ts'
+import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
+import type { App } from '../app.ts'
+import { projectOf, releaseAll } from '../create/up.ts'
+import { removeEmptyFolders } from '../create/up-actions.ts'
+import { removeFolder } from '../foreign-files.ts'
+import { isUntouched, listLosses, refuseLoss } from '../git/losses.ts'
+import { unmarkWorktree } from '../git/marker.ts'
+import { isForeign } from '../git/worktree-owner.ts'
+import { observeOne } from '../observe.ts'
+import type { Actions } from '../operation/apply.ts'
+import { beginOperation, exclusively, perform, type Working, walk, withRepository } from '../operation/operate.ts'
+import { type Plan, planDelete } from '../operation/steps.ts'
+import { admitNamed, findSettings, runHook, tryHook } from '../project/hooks.ts'
+import type { Keeping, TrashEntry } from './trash.ts'
+
+export interface DeleteRequest {
+  readonly force: boolean
+  readonly deleteBranch: boolean
+  readonly dryRun: boolean
+  /** False: what `force` loses is lost at once. */
+  readonly trash: boolean
+}
+
+export interface DeleteResult {
+  readonly record: WorkspaceRecord
+  readonly plan: Plan
+  /** The branch that stays, with the number of its commits that are found nowhere else. */
+  readonly keptBranch: { readonly name: string; readonly uniqueCommits: number } | null
+  /** Where its files are now; null when they are not in the trash. */
+  readonly trash: TrashEntry | null
+  readonly changed: boolean
+}
+
+export async function deleteWorkspace(app: App, found: WorkspaceRecord, request: DeleteRequest): Promise<DeleteResult> {
+  const body = async (record: WorkspaceRecord | undefined): Promise<DeleteResult> =>
+    record === undefined
+      ? { record: found, plan: [], keptBranch: null, trash: null, changed: false }
+      : deleteLocked(app, record, request)
+  return exclusively(app, found.id, body, { as: 'delete', dryRun: request.dryRun })
+}
+
+/** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
+export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
+  const record = isForeign(found) ? { ...found, worktree: null } : found
+  const cut = record.operation?.kind === 'delete' ? record.operation : undefined
+  const request = cut === undefined ? given : withOptions(given, cut)
+  const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
+  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, request.dryRun)
+  // what comes back first takes part in what is judged of the branch
+  if (record.gitMode === 'private') await looked
+  const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
+  const backend = await app.backend(record.backend)
+  const keeping = await findKeeping(app, record, request, branch)
+  // what was cut off has run it already, or was never there to be used
+  const preDelete = record.operation === null ? await findPreDelete(app, record, request) : undefined
+  const plan = planDelete({
+    preDelete: preDelete?.command,
+    name: record.name,
+    worktree: record.worktree,
+    branch: record.branch,
+    deleteBranchCause: branch.delete?.cause,
+    trashCause: keeping === undefined ? undefined : causeOf(keeping),
+    keepWorktree: record.adopted === true,
+    // also when the record knows none: a create may have been killed between lease and note
+    portsLeased: backend.capabilities.has('local-ports'),
+  })
+  const keptBranch = branch.kept
+  if (request.dryRun) return { record, plan, keptBranch, trash: null, changed: false }
+  const operation = beginOperation('delete', optionsOf(request), cut?.done)
+  const working: Working = { record: { ...record, operation } }
+  const progress: Progress = { saved: true, trash: null }
+  const actions = deleteActions(app, working, backend, {
+    progress,
+    keeping,
+    branchCommit: branch.delete?.commit,
+    forgetAll: request.force && request.deleteBranch,
+  })
+  // before the point of no return: a hook that fails stops the delete
+  const before = plan.filter(({ id }) => id === 'pre-delete')
+  if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
+  await app.records.save(working.record)
+  const steps = plan.filter(({ id }) => id !== 'pre-delete')
+  await walk(app, working, steps, actions, () => progress.saved)
+  await dropExpired(app)
+  return { record, plan, keptBranch, trash: progress.trash, changed: true }
+}
+
+function optionsOf({ force, deleteBranch, trash }: DeleteRequest): readonly string[] {
+  return [...(force ? ['force'] : []), ...(deleteBranch ? ['delete-branch'] : []), ...(trash ? [] : ['no-trash'])]
+}
+
+function withOptions(request: DeleteRequest, { options = [] }: Operation): DeleteRequest {
+  return {
+    ...request,
+    force: request.force || options.includes('force'),
+    deleteBranch: request.deleteBranch || options.includes('delete-branch'),
+    trash: request.trash && !options.includes('no-trash'),
+  }
+}
+
+/** What is missing from the worktree was removed by the delete itself. */
+function hasTouchedFiles({ step, done }: Operation): boolean {
+  return [step, ...done].some((one) => ['trash', 'worktree-remove', 'branch-delete', 'forget'].includes(one))
+}
+
+/** What is old enough in the trash; it must not fail a delete that is done. */
+async function dropExpired(app: App): Promise<void> {
+  if (!existsSync(app.home.trash)) return
+  const { expireTrash } = await import('./trash.ts')
+  await expireTrash(app, false)
+}
+
+/**
+ * What goes to the trash: with `force`, whatever the delete would lose, and what git ignores. A delete that was cut off is
+ * finished as it was begun.
+ */
+async function findKeeping(
+  app: App,
+  record: WorkspaceRecord,
+  request: DeleteRequest,
+  branch: BranchVerdict,
+): Promise<Keeping | undefined> {
+  const { worktree } = record
+  if (worktree === null || record.adopted === true) return undefined
+  const begun = record.operation?.kind === 'delete' && existsSync(app.home.trash)
+  if (begun && (await (await import('./trash.ts')).findUnfinished(app, record)) !== undefined)
+    return { lost: ['what an interrupted delete began to keep'], branchCommit: branch.delete?.unique }
+  if (!request.force || !request.trash || (await app.config()).settings.trash.keep === 'off') return undefined
+  const lost = await lossesByForce(app, record, worktree)
+  const commits = branch.delete?.unique === undefined ? [] : [`commits of branch ${record.branch}`]
+  const all = [...lost, ...commits]
+  return all.length === 0 ? undefined : { lost: all, branchCommit: branch.delete?.unique }
+}
+
+/** Where git cannot look, everything counts. */
+async function lossesByForce(app: App, record: WorkspaceRecord, worktree: string): Promise<readonly string[]> {
+  if (isUntouched(record, worktree)) return []
+  try {
+    const lost = await listLosses(app, record, true)
+    if (lost.length > 0) return lost
+    return (await app.git.listIgnored(worktree)).map((path) => `!! ${path}`)
+  } catch (error) {
+    if (!(error instanceof NexusError)) throw error
+    return [`everything in ${worktree}: ${error.message}`]
+  }
+}
+
+function causeOf({ lost }: Keeping): string {
+  return `kept for a while: ${lost.length === 1 ? lost[0] : `${lost[0]} and ${lost.length - 1} more`}`
+}
+
+/** How far a delete is. */
+interface Progress {
+  /** There is a record to note steps in. */
+  saved: boolean
+  trash: TrashEntry | null
+}
+
+/**
+ * The hook before a delete; only where it can run.
+ * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
+ */
+async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
+  const settings = await findSettings(app, record, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
+  const hook = settings?.hooks.get('pre-delete')
+  if (settings === undefined || hook === undefined) return undefined
+  const run = async () => {
+    if (!force) await admitNamed(app, record, settings, ['pre-delete'])
+    if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
+      app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
+    } else if (force) await tryHook(app, record, settings, 'pre-delete')
+    else await runHook(app, record, settings, 'pre-delete')
+  }
+  return { command: hook.run, run }
+}
+
+interface Doomed {
+  readonly progress: Progress
+  readonly keeping: Keeping | undefined
+  readonly branchCommit: string | undefined
+  /** Also what came from inside and is found nowhere else. */
+  readonly forgetAll: boolean
+}
+
+function deleteActions(
+  app: App,
+  working: Working,
+  backend: Backend,
+  { progress, keeping, branchCommit, forgetAll }: Doomed,
+): Actions {
+  const { record } = working
+  const { worktree, gitDir, repo } = record
+  const inRepository = async (body: () => Promise<void>) => {
+    if (gitDir !== null && existsSync(gitDir)) await withRepository(app, gitDir, body)
+  }
+  return {
+    remove: { run: () => backend.remove(record) },
+    trash: {
+      run: async () => {
+        if (keeping !== undefined) progress.trash = await (await import('./trash.ts')).putInTrash(app, record, keeping)
+      },
+    },
+    'worktree-remove': {
+      run: async () => {
+        if (worktree === null) return
+        const remove = (path: string) => removeFolder(app, record, path)
+        await inRepository(() => app.git.removeWorktree(repo, worktree, remove))
+        // also where its repository is gone
+        if (existsSync(worktree)) await remove(worktree)
+        await removeEmptyFolders(worktree)
+      },
+    },
+    'branch-delete': {
+      run: () =>
+        inRepository(async () => {
+          if (branchCommit !== undefined) await app.git.deleteBranch(repo, record.branch, branchCommit)
+        }),
+    },
+    release: { run: () => releaseAll(app, record.id) },
+    forget: {
+      run: async () => {
+        progress.saved = false
+        await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
+        if (record.gitMode === 'private')
+          await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, forgetAll)
+        await unmarkWorktree(record)
+        await app.records.remove(record.id)
+      },
+    },
+  }
+}
+
+/** Forced or not, commits that can come back do. */
+async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<void> {
+  if (record.gitMode !== 'private' || dryRun) return
+  const running = (await observeOne(app, record)).state === 'running'
+  await (await import('../git/bring-back.ts')).bringBackIfMoved(app, record, running)
+}
+
+interface BranchVerdict {
+  /** `unique`: its tip again, where it has commits that are found nowhere else. */
+  readonly delete: { readonly commit: string; readonly cause: string; readonly unique?: string } | undefined
+  readonly kept: DeleteResult['keptBranch']
+}
+
+/** @throws {NexusError} WORKSPACE_DIRTY for `--delete-branch` without `--force` on a branch with commits of its own */
+async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteRequest): Promise<BranchVerdict> {
+  const { gitDir, repo, branch, worktree } = record
+  if (gitDir === null || !existsSync(gitDir)) return { delete: undefined, kept: null }
+  const ownRef = `refs/heads/${branch}`
+  const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
+  if (ref === undefined) return { delete: undefined, kept: null }
+  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, ownRef, ownRef)
+  const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
+  // a worktree that stays keeps its branch
+  if ((ref.worktree !== '' && ref.worktree !== worktree) || record.adopted === true) return kept
+  if (!record.branchCreated && !request.deleteBranch) return kept
+  const { commit } = ref
+  // what was fetched and not built upon is as it was before the workspace
+  if (record.base === commit) return { delete: { commit, cause: 'still where it was made' }, kept: null }
+  if (uniqueCommits === 0) return { delete: { commit, cause: 'no commits of its own' }, kept: null }
+  if (!request.deleteBranch) return kept
+  const cause = `--force, with ${uniqueCommits} commits of its own`
+  if (request.force) return { delete: { commit, cause, unique: commit }, kept: null }
+  throw new NexusError(
+    'WORKSPACE_DIRTY',
+    `Branch ${branch} has ${uniqueCommits} commits that are found nowhere else.`,
+    {
+      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --delete-branch --force\``,
+      details: { branch, uniqueCommits },
+    },
+  )
+}

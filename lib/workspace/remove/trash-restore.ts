@@ -1,0 +1,207 @@
+/**
+ * Brings a worktree back from the trash: git makes the worktree anew on its branch, then the files and what belonged to it in
+ * the git dir (index, unfinished work, submodules) go where they were. The workspace is there again, stopped; containers and
+ * volumes are not, and are made by the next start.
+ */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
+import { findAdminDir, MARKER, type Repository, requireRepository } from '../../tools/repository.ts'
+import type { App } from '../app.ts'
+import { requireFreeFolder } from '../create/draft.ts'
+import { alreadyExists, claimName } from '../create/naming.ts'
+import { moveFolder } from '../foreign-files.ts'
+import { markWorktree } from '../git/marker.ts'
+import * as ownGit from '../git/own-git.ts'
+import { relinkSubmodules } from '../git/submodules.ts'
+import { withRepository } from '../operation/operate.ts'
+import { adminOf, dropEntry, listTrash, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+
+export interface RestoreRequest {
+  /** Key of an entry, id or name of its workspace. */
+  readonly given: string
+  /** Another name than it had. */
+  readonly as: string | undefined
+  /** Where its repository is now; undefined for where it was. */
+  readonly repo: Repository | undefined
+  readonly dryRun: boolean
+}
+
+export interface RestoreResult {
+  readonly entry: TrashEntry
+  readonly record: WorkspaceRecord
+  /** The branch that it is on now; null when it was on none. */
+  readonly branch: string | null
+}
+
+/** What git makes the worktree from. */
+interface Place {
+  readonly repo: Repository
+  readonly name: WorkspaceName
+  readonly worktree: string
+  readonly branch: string | null
+  /** The branch is not there and is made at this commit. */
+  readonly makeAt: string | undefined
+}
+
+export async function restoreTrash(app: App, request: RestoreRequest): Promise<RestoreResult> {
+  const entry = chooseEntry(await listTrash(app), request.given)
+  const place = await findPlace(app, entry, request)
+  const record = await revive(app, entry, place)
+  const result = { entry, record, branch: place.branch }
+  if (request.dryRun) return result
+  await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
+  await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
+  const claimed = await claimName(app, record)
+  await dropEntry(app, { ...entry, record: { ...entry.record, repo: place.repo.root, gitDir: place.repo.gitDir } })
+  return { ...result, record: claimed }
+}
+
+/** @throws {NexusError} WORKSPACE_NOT_FOUND; NAME_AMBIGUOUS with the candidates */
+export function chooseEntry(entries: readonly TrashEntry[], given: string): TrashEntry {
+  const exact = entries.find(({ key }) => key === given)
+  const matching = entries.filter(({ record }) => record.id === given || record.name === given)
+  const [first, ...others] = exact === undefined ? matching : [exact]
+  if (first === undefined) {
+    throw new NexusError('WORKSPACE_NOT_FOUND', `There is nothing of ${JSON.stringify(given)} in the trash.`, {
+      hint: 'To see what there is, run `nexus trash list`',
+    })
+  }
+  if (others.length === 0) return first
+  throw new NexusError('NAME_AMBIGUOUS', `${JSON.stringify(given)} is ${matching.length} times in the trash.`, {
+    hint: `To restore the newest of them, run \`nexus trash restore ${first.key}\``,
+    details: { candidates: matching.map(({ key, deletedAt, record }) => ({ key, deletedAt, repo: record.repo })) },
+    output: matching.map(({ key, record }) => `${key}  ${record.repo}`).join('\n'),
+  })
+}
+
+async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: RestoreRequest): Promise<Place> {
+  const { record } = entry
+  const repo = given ?? requireRepository(record.repo)
+  const name = as === undefined ? record.name : parseName(as)
+  const twin = (await app.records.list()).find((one) => one.repo === repo.root && one.name === name)
+  if (twin !== undefined) throw alreadyExists(twin)
+  const worktree = placeOf(record, repo, name)
+  // what a restore that was cut off made there is ours
+  if (entry.restoring?.worktree !== worktree) requireFreeFolder(worktree, repo)
+  return { repo, name, worktree, ...(await findBranch(app, entry, repo, worktree)) }
+}
+
+/** Where it was; under another name beside that, in a repository that was moved in the same place of it. */
+function placeOf(record: WorkspaceRecord, repo: Repository, name: WorkspaceName): string {
+  const was = record.worktree ?? join(record.repo, '.worktree', record.name)
+  const path = name === record.name ? was : join(dirname(was), name)
+  return path.startsWith(`${record.repo}/`) ? join(repo.root, path.slice(record.repo.length)) : path
+}
+
+/**
+ * Its own branch while that is as it was and nobody has it; else a new one at the same commit, as the files are to be seen
+ * against the commit that they were made on.
+ */
+async function findBranch(app: App, { branch, head }: TrashEntry, repo: Repository, worktree: string) {
+  if (branch === null || head === null) return { branch, makeAt: undefined }
+  const refs = await app.git.listRefs(repo.root, ['refs/heads'])
+  const find = (name: string) => refs.find((ref) => ref.name === `refs/heads/${name}`)
+  const own = find(branch)
+  if (own === undefined) return { branch, makeAt: head }
+  if (own.commit === head && (own.worktree === '' || own.worktree === worktree)) return { branch, makeAt: undefined }
+  for (let n = 1; ; n++) {
+    const other = `${branch}-restored${n === 1 ? '' : `-${n}`}`
+    const there = find(other)
+    if (there === undefined) return { branch: other, makeAt: head }
+    if (there.worktree === worktree) return { branch: other, makeAt: undefined }
+  }
+}
+
+/** Registered, filled, and told what was unfinished. Whatever an earlier attempt did is not done again. */
+async function bringBack(app: App, entry: TrashEntry, place: Place, record: WorkspaceRecord): Promise<void> {
+  const { repo, worktree, branch, makeAt } = place
+  const { head, files } = entry
+  const waiting = files !== null && existsSync(files)
+  if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
+    if (existsSync(worktree)) await removeHalfMade(app, repo, worktree)
+    if (branch !== null && makeAt !== undefined) await app.git.makeBranch(repo.root, branch, makeAt)
+    if (branch !== null) await app.git.addWorktree(repo.root, worktree, existingBranch(branch))
+    else if (head !== null) await app.git.addDetached(repo.root, worktree, head)
+    else throw lostHead(entry)
+  }
+  if (waiting) await putFiles(app, entry, worktree, files)
+  const admin = findAdminDir(repo.gitDir, worktree)
+  if (admin === undefined) throw new Error(`${worktree} is not registered`)
+  await carryOver(adminOf(app, entry), admin.path)
+  if (!existsSync(join(admin.path, 'index'))) await app.git.readHead(worktree)
+  await relinkSubmodules(app, admin.path, worktree)
+  if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }))
+  await markWorktree(record)
+  await ownGit.beginAnew(app, record)
+}
+
+function existingBranch(name: string) {
+  return { name, create: false, commit: '', again: false }
+}
+
+function lostHead({ key }: TrashEntry): NexusError {
+  return new NexusError('GIT_ERROR', `${key} knows no commit, so that git cannot make its worktree again.`, {
+    hint: `To have its files alone, run \`nexus trash list --json\`: they lie in \`files\``,
+  })
+}
+
+/** A worktree that was registered and never got its files. */
+async function removeHalfMade(app: App, repo: Repository, worktree: string): Promise<void> {
+  const there = await readdir(worktree)
+  if (there.some((name) => name !== '.git')) {
+    throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${worktree} is already there and not empty.`, {
+      hint: 'To restore under another name, add `--as <name>`',
+    })
+  }
+  await app.git.removeWorktree(repo.root, worktree)
+}
+
+/** The files come with the link that they had: git's new one is put back. */
+async function putFiles(app: App, entry: TrashEntry, worktree: string, files: string): Promise<void> {
+  const link = (await readIfPresent(join(worktree, '.git'))) ?? ''
+  await removeTree(join(worktree, '.git'))
+  await removeIfEmpty(worktree)
+  if (!(await moveFolder(app, entry.record, files, worktree))) {
+    throw new NexusError('UNSUPPORTED', `${files} is on another file system than ${worktree}.`, {
+      hint: `To have the files, copy them: \`cp -a ${shellWord(files)} <folder>\``,
+    })
+  }
+  if (basename(dirname(files)) === '.trash') await removeIfEmpty(dirname(files))
+  await writeFileAtomic(join(worktree, '.git'), link, 0o644)
+}
+
+/** What git wrote itself stays: the links, and what HEAD says. */
+async function carryOver(from: string, to: string): Promise<void> {
+  const names = existsSync(from) ? await readdir(from) : []
+  for (const name of names) {
+    if (['HEAD', 'gitdir', 'commondir', 'locked', MARKER].includes(name)) continue
+    await removeTree(join(to, name))
+    await moveAcross(join(from, name), join(to, name))
+  }
+}
+
+/** The workspace as the next start finds it: without containers and ports. */
+async function revive(app: App, { record }: TrashEntry, place: Place): Promise<WorkspaceRecord> {
+  const { subnets: _, ...kept } = record
+  const taken = (await app.records.list()).some(({ id }) => id === record.id)
+  return {
+    ...kept,
+    id: taken ? newWorkspaceId() : record.id,
+    name: place.name,
+    repo: place.repo.root,
+    gitDir: place.repo.gitDir,
+    worktree: place.worktree,
+    branch: place.branch ?? record.branch,
+    ports: record.ports.map((port) => ({ ...port, host: null })),
+    hostKeyFingerprint: null,
+    desired: 'stopped',
+    operation: null,
+    pendingHooks: true,
+  }
+}

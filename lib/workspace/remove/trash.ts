@@ -1,0 +1,201 @@
+/**
+ * The trash: worktrees that were deleted with `--force`, until their time is up. An entry is a folder in NEXUS_HOME with the
+ * files, the worktree's own part of the git dir (index, unfinished work, submodules) and a note of what it was; a ref in the
+ * repository keeps its commits. Everything is moved by renaming: where the worktree lies on another file system, its files
+ * stay there, in `.trash` beside it. `trash-restore.ts` brings entries back.
+ */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import { parseDuration, timestamp } from '../../core/time.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { copyTree, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
+import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
+import type { App } from '../app.ts'
+import { removeEmptyFolders } from '../create/up-actions.ts'
+import { moveFolder, removeFolder } from '../foreign-files.ts'
+import { withRepository } from '../operation/operate.ts'
+
+export const TRASH_REFS = 'refs/nexus/trash/'
+
+export interface TrashEntry {
+  readonly schema: 1
+  /** `<workspace id>-<time>`, its folder's name. */
+  readonly key: string
+  /** RFC 3339 UTC. */
+  readonly deletedAt: string
+  /** The workspace as it was. */
+  readonly record: WorkspaceRecord
+  /** Where the files lie; null when only commits were lost. */
+  readonly files: string | null
+  /** The branch that was checked out; null for none. */
+  readonly branch: string | null
+  /** The commit that was checked out. */
+  readonly head: string | null
+  /** What the delete would have lost, at most a thousand lines. */
+  readonly lost: readonly string[]
+  /** A restore that began: where to. */
+  readonly restoring?: { readonly worktree: string; readonly name: string }
+}
+
+/** What is to be kept of a workspace that is being deleted. */
+export interface Keeping {
+  readonly lost: readonly string[]
+  /** Tip of the branch that goes with it, where that has commits of its own. */
+  readonly branchCommit: string | undefined
+}
+
+export const folderOf = (app: App, { key }: Pick<TrashEntry, 'key'>) => join(app.home.trash, key)
+/** The worktree's own part of the git dir. */
+export const adminOf = (app: App, entry: Pick<TrashEntry, 'key'>) => join(folderOf(app, entry), 'git')
+const noteOf = (app: App, entry: Pick<TrashEntry, 'key'>) => join(folderOf(app, entry), 'entry.json')
+
+/** All entries, newest first. */
+export async function listTrash(app: App): Promise<readonly TrashEntry[]> {
+  const keys = existsSync(app.home.trash) ? await readdir(app.home.trash) : []
+  const warn = (kept: string) => app.emit({ type: 'warning', text: `a note in the trash was damaged: see ${kept}` })
+  const entries = await Promise.all(keys.map((key) => readJson<TrashEntry>(noteOf(app, { key }), 1, warn)))
+  return entries
+    .filter((entry) => entry !== undefined)
+    .sort((a, b) => b.deletedAt.localeCompare(a.deletedAt) || a.key.localeCompare(b.key))
+}
+
+export async function saveEntry(app: App, entry: TrashEntry): Promise<void> {
+  await writeJson(noteOf(app, entry), entry)
+}
+
+/** When an entry's time is up; undefined for never. */
+export async function expiryOf(app: App, { deletedAt }: TrashEntry): Promise<string | undefined> {
+  const keepMs = parseDuration((await app.config()).settings.trash.keep)
+  return keepMs === undefined ? undefined : timestamp(new Date(Date.parse(deletedAt) + keepMs))
+}
+
+/** An entry as answers show it. */
+export async function describeEntry(app: App, entry: TrashEntry) {
+  const { key, deletedAt, record, files, branch, head, lost } = entry
+  const until = (await expiryOf(app, entry)) ?? null
+  const { id, name, repo } = record
+  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length }
+}
+
+/** An entry that a delete of this workspace began and did not finish. */
+export async function findUnfinished(app: App, { id, worktree }: WorkspaceRecord): Promise<TrashEntry | undefined> {
+  const mine = (await listTrash(app)).filter((entry) => entry.record.id === id && entry.restoring === undefined)
+  return mine.find(({ files }) => files === null || !existsSync(files) || worktree === null || !existsSync(worktree))
+}
+
+/** Moves a worktree to the trash. What an earlier attempt did is not done again. */
+export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Keeping): Promise<TrashEntry> {
+  const { gitDir, repo, worktree } = record
+  const linked = gitDir !== null && worktree !== null && isLinked(gitDir, worktree)
+  const entry = (await findUnfinished(app, record)) ?? (await newEntry(app, record, keeping, linked))
+  if (gitDir === null || !existsSync(gitDir)) return moveFiles(app, entry)
+  return withRepository(app, gitDir, async () => {
+    const more = keeping.branchCommit === undefined ? [] : [keeping.branchCommit]
+    const from = linked ? (worktree ?? undefined) : undefined
+    if (linked || more.length > 0) await app.git.keepState(repo, from, `${TRASH_REFS}${entry.key}`, more)
+    const moved = await moveFiles(app, entry)
+    const admin = worktree === null ? undefined : findAdminDir(gitDir, worktree)
+    if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
+    return moved
+  })
+}
+
+async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, linked: boolean): Promise<TrashEntry> {
+  const deletedAt = timestamp()
+  const key = `${record.id}-${deletedAt.replace(/[-:]/g, '')}`
+  const { worktree, gitDir } = record
+  const there = worktree !== null && existsSync(worktree)
+  const head = worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : keeping.branchCommit
+  const known = worktree !== null && linked ? readBranch(worktree) : undefined
+  const entry: TrashEntry = {
+    schema: 1,
+    key,
+    deletedAt,
+    record: { ...record, operation: null },
+    files: there ? join(app.home.trash, key, 'files') : null,
+    branch: known === undefined && gitDir !== null ? record.branch : (known ?? null),
+    head: head ?? null,
+    lost: keeping.lost.slice(0, 1000),
+  }
+  await saveEntry(app, entry)
+  return entry
+}
+
+/** To the entry's folder, or beside the worktree where that is on another file system. */
+async function moveFiles(app: App, entry: TrashEntry): Promise<TrashEntry> {
+  const { worktree } = entry.record
+  if (entry.files === null || worktree === null || !existsSync(worktree)) return entry
+  if (await moveFolder(app, entry.record, worktree, entry.files)) return entry
+  const beside = { ...entry, files: join(dirname(worktree), '.trash', entry.key) }
+  await saveEntry(app, beside)
+  await moveFolder(app, entry.record, worktree, beside.files)
+  return beside
+}
+
+/** What is small enough to be copied where it cannot be renamed. */
+export async function moveAcross(from: string, to: string): Promise<void> {
+  if (await moveTree(from, to)) return
+  await copyTree(from, to)
+  await removeTree(from)
+}
+
+/**
+ * Drops the entries whose time is up. One that cannot be dropped is told and stays.
+ * @returns the entries that are (or, in a dry run, would be) gone
+ */
+export async function expireTrash(app: App, dryRun: boolean): Promise<readonly TrashEntry[]> {
+  if (!existsSync(app.home.trash)) return []
+  const keepMs = parseDuration((await app.config()).settings.trash.keep)
+  if (keepMs === undefined) return []
+  const old = (await listTrash(app)).filter((entry) => entry.restoring === undefined && isOlder(entry, keepMs))
+  return dryRun ? old : (await dropAll(app, old)).removed
+}
+
+export interface Emptied {
+  /** In a dry run, what would be. */
+  readonly removed: readonly TrashEntry[]
+  /** What could not be removed, as was told. */
+  readonly kept: readonly TrashEntry[]
+}
+
+/** Drops entries older than `olderThanMs`, or all. */
+export async function emptyTrash(
+  app: App,
+  request: { readonly olderThanMs: number; readonly dryRun: boolean },
+): Promise<Emptied> {
+  const chosen = (await listTrash(app)).filter((entry) => isOlder(entry, request.olderThanMs))
+  return request.dryRun ? { removed: chosen, kept: [] } : dropAll(app, chosen)
+}
+
+function isOlder({ deletedAt }: TrashEntry, ms: number): boolean {
+  return Date.now() - Date.parse(deletedAt) >= ms
+}
+
+async function dropAll(app: App, entries: readonly TrashEntry[]): Promise<Emptied> {
+  const [removed, kept]: [TrashEntry[], TrashEntry[]] = [[], []]
+  for (const entry of entries) {
+    try {
+      await dropEntry(app, entry)
+      removed.push(entry)
+    } catch (error) {
+      if (!(error instanceof NexusError)) throw error
+      kept.push(entry)
+      app.emit({ type: 'warning', text: `${entry.key} stays in the trash: ${error.message}`, hint: error.hint })
+    }
+  }
+  return { removed, kept }
+}
+
+/** The note goes last, so that what is cut short is found again. */
+export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
+  const { files, record } = entry
+  if (files !== null) {
+    await removeFolder(app, record, files)
+    if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))
+  }
+  if (record.gitDir !== null && existsSync(record.gitDir))
+    await app.git.deleteRef(record.repo, `${TRASH_REFS}${entry.key}`)
+  await removeTree(folderOf(app, entry))
+}
