@@ -28,7 +28,10 @@ suite('the API under load', (test) => {
     )
     const open = async (count: number, text?: string) =>
       Promise.all(Array.from({ length: count }, () => idle(server, text)))
-    const waiting = [...(await open(IDLE)), ...(await open(LISTENERS, listen)), ...(await open(20, `${half}{"name":`))]
+    // those that come while it cannot take them wait in the kernel
+    process.kill(server.pid, 'SIGSTOP')
+    const idlers = await open(IDLE).finally(() => process.kill(server.pid, 'SIGCONT'))
+    const waiting = [...idlers, ...(await open(LISTENERS, listen)), ...(await open(20, `${half}{"name":`))]
     const cut = await open(5, giant)
     const figures = await load(server, 200, 3)
     assert.is(figures.refused, 0)

@@ -82,7 +82,8 @@ export async function createListener(options: ListenerOptions): Promise<Listener
 function listen(server: Server, where: object): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', fail)
-    server.listen(where, () => {
+    // as many as may be open: while we are busy, the kernel must not turn clients away, who then wait for seconds
+    server.listen({ ...where, backlog: CONNECTIONS_MAX }, () => {
       server.off('error', fail)
       done()
     })
