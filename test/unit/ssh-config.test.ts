@@ -282,12 +282,13 @@ suite('ssh-config', (test) => {
         assert.is(await text(), `Host other\n  ${line}\n`)
 
         const folder = join(app.home.workspaces, 'ws-aaaaaaaa')
-        await mkdir(folder, { recursive: true })
+        await mkdir(join(folder, 'ssh'), { recursive: true })
+        await writeFile(join(folder, 'ssh', 'known_hosts'), '[localhost]:32800 ssh-ed25519 x\n')
         await writeFile(
           join(folder, 'ssh_config'),
-          'Host demo.nexus demo.app.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n',
+          'Host demo.nexus demo.app.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n  ControlPath /run/ws.%r.mux\n',
         )
-        const hand = `StrictHostKeyChecking no\ninclude "${app.home.home}/*/config"\nHost *\n  ProxyJump bastion\nHost demo.nexus\n  Port 99\n`
+        const hand = `StrictHostKeyChecking no\ninclude "${app.home.home}/*/config"\nHost *\n  ProxyJump bastion\nHost demo.nexus\n  Port 99\nHost *\n  ControlMaster auto\n  ControlPath ~/m-%h\n`
         await put(hand)
         const { changed, notes } = await install()
         assert.is(changed, false)
@@ -298,10 +299,10 @@ suite('ssh-config', (test) => {
         assert.not.match(notes.join('\n'), /port is/)
         assert.is((await inspectInclude(app, file)).clashes.length, 2)
         await put(
-          `${hand}Host *\n  ControlMaster auto\n  ControlPath ~/m-%h\n  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
+          `ControlPath ~/m-%h\n${hand}  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
         )
         const keys = (await inspectInclude(app, file)).clashes.map(({ key, line }) => `${key} ${line}`)
-        assert.equal(keys.slice(2), ['preferredauthentications 10', 'pubkeyacceptedalgorithms 11', 'controlpath 9'])
+        assert.equal(keys.slice(2), ['preferredauthentications 11', 'pubkeyacceptedalgorithms 12', 'controlpath 1'])
         await put(hand)
         const [first] = describeInclude(await inspectInclude(app, file))
         assert.equal([first?.status, /`ssh -G demo.nexus`$/.test(first?.hint ?? '')], ['warning', true])

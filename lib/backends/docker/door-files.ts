@@ -12,6 +12,7 @@ import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { agentSocketPath } from '../../door/agent-socket.ts'
 import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
+import { aliasControlPath } from '../../door/control-path.ts'
 import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
@@ -91,6 +92,7 @@ export function createDoorFiles(context: BackendContext) {
       hostKeyAlias: hostKeyAlias(record),
       knownHosts: withoutTokens(paths.knownHosts),
       proxyCommand: proxyCommand(home, record.id),
+      controlPath: aliasControlPath(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
       agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
