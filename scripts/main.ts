@@ -65,8 +65,7 @@ async function call(
 ): Promise<number> {
   const cwd = folderOf(process)
   const interruption = createInterruption()
-  const release =
-    command.passesSignals === true ? () => {} : onSignals(process, interruption)
+  const release = command.passesSignals === true ? () => {} : onSignals(process, interruption)
   try {
     const app = createApp({
       cwd,
@@ -106,7 +105,8 @@ function onSignals(process: CliProcess, interruption: Interruption): () => void 
       globalThis.process.exit(reason.exitCode)
     }
     seen = true
-    if (interruption.undoes) process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
+    if (interruption.undoes)
+      process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
     interruption.abort(reason)
   }
   for (const signal of SIGNALS) process.on(signal, listener)

@@ -14,12 +14,12 @@ const LONGEST = { '%p': '65535', '%r': 'nexus' }
 
 /** For the alias. By another remote user's name nobody shall come in over a connection of the one that is let in. */
 export function aliasControlPath(home: Pick<HomePaths, 'run'>, id: WorkspaceId): string {
-  return valueOf(home, `${id}.%r.mux`)
+  return controlPathValue(home, `${id}.%r.mux`)
 }
 
 /** For the raw line, which knows nothing but its port. */
 export function rawControlPath(home: Pick<HomePaths, 'run'>): string {
-  return valueOf(home, 'localhost-%p.mux')
+  return controlPathValue(home, 'localhost-%p.mux')
 }
 
 /** Whether a file in `run/` is a shared connection to a workspace at that port. */
@@ -28,7 +28,10 @@ export function isControlSocket(name: string, id: WorkspaceId, port: number): bo
 }
 
 /** What ssh reads: with its tokens, and `none`, which shares nothing, in a home whose path is too long for a socket. */
-function valueOf({ run }: Pick<HomePaths, 'run'>, name: string): string {
-  const longest = join(run, name.replace(/%[pr]/, (token) => LONGEST[token as keyof typeof LONGEST]))
+function controlPathValue({ run }: Pick<HomePaths, 'run'>, name: string): string {
+  const longest = join(
+    run,
+    name.replace(/%[pr]/, (token) => LONGEST[token as keyof typeof LONGEST]),
+  )
   return Buffer.byteLength(longest) <= CONTROL_PATH_MAX ? join(withoutTokens(run), name) : 'none'
 }

@@ -7,6 +7,7 @@ import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
 import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
+import { aliasControlPath, rawControlPath } from '../../lib/door/control-path.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/door/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/door/ssh-include.ts'
@@ -298,9 +299,7 @@ suite('ssh-config', (test) => {
         assert.match(notes.join('\n'), /line 5 of .*`Host demo.nexus`, speaks of Nexus's names/)
         assert.not.match(notes.join('\n'), /port is/)
         assert.is((await inspectInclude(app, file)).clashes.length, 2)
-        await put(
-          `ControlPath ~/m-%h\n${hand}  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
-        )
+        await put(`ControlPath ~/m-%h\n${hand}  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`)
         const keys = (await inspectInclude(app, file)).clashes.map(({ key, line }) => `${key} ${line}`)
         assert.equal(keys.slice(2), ['preferredauthentications 11', 'pubkeyacceptedalgorithms 12', 'controlpath 1'])
         await put(hand)
@@ -368,4 +367,14 @@ suite('ssh-config', (test) => {
       }),
     LIMIT_MS,
   )
+
+  test('a door has a path of its own for shared connections, as long as a socket has room there', () => {
+    const values = (folder: string) => {
+      const home = homePaths(folder)
+      return [aliasControlPath(home, 'ws-aaaaaaaa' as WorkspaceId), rawControlPath(home)]
+    }
+    assert.equal(values('/h/100%'), ['/h/100%%/run/ws-aaaaaaaa.%r.mux', '/h/100%%/run/localhost-%p.mux'])
+    assert.is(values(`/${'x'.repeat(61)}`).includes('none'), false)
+    assert.equal(values(`/${'x'.repeat(64)}`), ['none', 'none'])
+  })
 })
