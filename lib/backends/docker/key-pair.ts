@@ -9,6 +9,8 @@ import { CommandFailed } from '../../system/exec.ts'
 import { readIfPresent, removeTree, renameInto, writeFileAtomic } from '../../system/store.ts'
 import type { createSsh } from '../../tools/ssh.ts'
 
+export const OWN_KEY_LOST = { hint: 'To have a new one in all workspaces, run `nexus keys rotate --own`' }
+
 export const nextOf = (path: string): string => `${path}.next`
 
 /** Makes the new pair. */
@@ -37,26 +39,34 @@ export async function finishPair(path: string): Promise<void> {
   } else if (existsSync(`${next}.pub`)) await renameInto(`${next}.pub`, `${path}.pub`)
 }
 
+interface Lost {
+  /** What to do where the private half cannot be read. */
+  readonly hint: string
+}
+
 /**
- * Makes the pair where it is missing, and a public half that alone was lost anew from the private one; returns the public half.
- * @throws {NexusError} CONFIG_INVALID, with `hint`, when it is lost and the private one cannot be read
+ * Makes the pair where it is missing; returns the public half.
+ * @throws {NexusError} as `restorePublic` does
  */
 export async function ensurePair(
   ssh: ReturnType<typeof createSsh>,
   path: string,
-  { comment, hint }: { readonly comment: string; readonly hint: string },
+  { comment, hint }: Lost & { readonly comment: string },
 ): Promise<string> {
   await finishPair(path)
-  const present = await readIfPresent(`${path}.pub`)
-  if (present !== undefined) return present
-  if (existsSync(path)) await writeFileAtomic(`${path}.pub`, await readPublicHalf(ssh, path, hint), 0o644)
-  else await ssh.makeKey(path, comment)
+  await restorePublic(ssh, path, { hint })
+  if (!existsSync(`${path}.pub`)) await ssh.makeKey(path, comment)
   return (await readIfPresent(`${path}.pub`)) ?? ''
 }
 
-async function readPublicHalf(ssh: ReturnType<typeof createSsh>, path: string, hint: string): Promise<string> {
+/**
+ * Makes a public half that alone was lost anew from the private one.
+ * @throws {NexusError} CONFIG_INVALID when that cannot be read
+ */
+export async function restorePublic(ssh: ReturnType<typeof createSsh>, path: string, { hint }: Lost): Promise<void> {
+  if (existsSync(`${path}.pub`) || !existsSync(path)) return
   try {
-    return await ssh.publicHalf(path)
+    await writeFileAtomic(`${path}.pub`, await ssh.publicHalf(path), 0o644)
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
     const message = `${path}.pub is missing, and ssh-keygen cannot read ${path} to make it anew.`

@@ -11,7 +11,7 @@ import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
 import { fingerprint } from '../../tools/public-keys.ts'
 import { createSsh } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
-import { ensurePair, nextOf } from './key-pair.ts'
+import { ensurePair, nextOf, OWN_KEY_LOST } from './key-pair.ts'
 
 export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
   const ssh = createSsh(runner)
@@ -37,7 +37,7 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
   async function ensureOwnKey(): Promise<void> {
     if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined && !existsSync(`${nextOf(home.sshKey)}.pub`)) return
     await withLock(home.sshKey, async () => {
-      await ensurePair(ssh, home.sshKey, { comment: 'nexus', hint: 'To have a new one, run `nexus keys rotate --own`' })
+      await ensurePair(ssh, home.sshKey, { comment: 'nexus', ...OWN_KEY_LOST })
     })
   }
 
