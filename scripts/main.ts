@@ -3,7 +3,7 @@
  * is what the tests call, with a process of their own making.
  */
 import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
-import { createInterruption } from '../lib/core/interruption.ts'
+import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import { homePaths } from '../lib/core/paths.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
@@ -65,8 +65,7 @@ async function call(
 ): Promise<number> {
   const cwd = folderOf(process)
   const interruption = createInterruption()
-  const release =
-    command.passesSignals === true ? () => {} : onSignals(process, command.endless === true, interruption.abort)
+  const release = command.passesSignals === true ? () => {} : onSignals(process, interruption)
   try {
     const app = createApp({
       cwd,
@@ -96,8 +95,8 @@ function folderOf(process: CliProcess): string {
   }
 }
 
-/** The first signal interrupts and lets what was begun be undone; the second ends at once. For what has no other end it is no interruption. */
-function onSignals(process: CliProcess, isEnd: boolean, abort: (reason: Error) => void): () => void {
+/** The first signal interrupts and lets what was begun, if anything was, be undone; the second ends at once. */
+function onSignals(process: CliProcess, interruption: Interruption): () => void {
   let seen = false
   const listener = (signal: NodeJS.Signals) => {
     const reason = new Interrupted(signal as (typeof SIGNALS)[number])
@@ -106,8 +105,9 @@ function onSignals(process: CliProcess, isEnd: boolean, abort: (reason: Error) =
       globalThis.process.exit(reason.exitCode)
     }
     seen = true
-    if (!isEnd) process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
-    abort(reason)
+    if (interruption.undoes)
+      process.stderr.write('interrupted: what was begun is being undone; once more ends at once\n')
+    interruption.abort(reason)
   }
   for (const signal of SIGNALS) process.on(signal, listener)
   return () => {

@@ -10,11 +10,16 @@ export interface Interruption {
   reset(): void
   /** While `body` runs, an interruption is told to `handler` and ends nothing here: it belongs to what `body` waits for. */
   delegate<T>(handler: (reason: Error) => void, body: () => Promise<T>): Promise<T>
+  /** Marks what `body` does as what is undone when it is interrupted. */
+  undoable<T>(body: () => Promise<T>): Promise<T>
+  /** Something runs that will be undone. */
+  readonly undoes: boolean
 }
 
 export function createInterruption(): Interruption {
   let controller = createController()
   let delegated: ((reason: Error) => void) | undefined
+  let undoable = 0
   return {
     get signal() {
       return controller.signal
@@ -30,6 +35,17 @@ export function createInterruption(): Interruption {
       } finally {
         delegated = undefined
       }
+    },
+    undoable: async (body) => {
+      undoable++
+      try {
+        return await body()
+      } finally {
+        undoable--
+      }
+    },
+    get undoes() {
+      return undoable > 0
     },
   }
 }

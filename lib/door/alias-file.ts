@@ -11,6 +11,7 @@ import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import { renderTemplate } from '../system/render.ts'
 import { listFolder, readIfPresent, writeGenerated } from '../system/store.ts'
 import { withoutTokens } from '../tools/ssh.ts'
+import { rawControlPath } from './control-path.ts'
 import { includePattern } from './include-line.ts'
 
 export const PROBE_KEY = 'nexus-included'
@@ -33,6 +34,7 @@ export function aliasFile(home: HomePaths): string {
     isOurs: `grep -qsF '[localhost]:%p ' ${shellPath(home.knownHosts)}`,
     identityFile: withoutTokens(home.sshKey),
     knownHosts: withoutTokens(home.knownHosts),
+    controlPath: rawControlPath(home),
   })}`
 }
 

@@ -129,21 +129,26 @@ export async function findClashes(
       ? []
       : [clash(key, is, `${word} among others`)]
   })
-  const shared = (await sharesConnections(runner, actual, files.user, target))
+  const ownPath = needed.values.get('controlpath')?.[0]
+  const shared = (await sharesConnections(runner, actual, ownPath, files.user, target))
     ? [clash('controlpath', actual.values.get('controlpath') ?? [], 'one for each port, as with %C')]
     : []
   return [...clashes, ...lists, ...shared]
 }
 
-/** All workspaces are this machine, each at its port: without it in the path, one's open connection would be taken for another's. */
+/**
+ * All workspaces are this machine, each at its port: without it in a path that stands before Nexus's own, one's open connection would be
+ * taken for another's.
+ */
 async function sharesConnections(
   runner: Runner,
   { values }: Resolved,
+  ownPath: string | undefined,
   user: SshWords,
   { words, host }: Target,
 ): Promise<boolean> {
   const path = values.get('controlpath')?.[0] ?? ''
-  if (UNSET.has(path) || (values.get('controlmaster')?.[0] ?? 'false') === 'false') return false
+  if (UNSET.has(path) || path === ownPath || (values.get('controlmaster')?.[0] ?? 'false') === 'false') return false
   const other = await resolveHost(
     runner,
     [...user, '-p', OTHER_PORT, ...words.filter((_, i) => words[i - 1] !== '-p' && words[i] !== '-p')],

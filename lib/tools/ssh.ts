@@ -77,6 +77,11 @@ export function createSsh(runner: Runner) {
     await runner.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', comment, '-f', path])
   }
 
+  /** The public half of the key at `path`, as a line; it is never asked for a passphrase. */
+  async function publicHalf(path: string): Promise<string> {
+    return (await runner.run(['ssh-keygen', '-y', '-P', '', '-f', path])).stdout
+  }
+
   /** One real login with Nexus's own key; leaves the master open behind it. */
   async function login(door: Door): Promise<RunResult> {
     return runner.run(['ssh', ...masterArgs(door), '--', door.host, 'true'], {
@@ -121,5 +126,5 @@ export function createSsh(runner: Runner) {
     return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
   }
 
-  return { makeKey, login, loginOnce, hasMaster, closeMaster, retireMaster }
+  return { makeKey, publicHalf, login, loginOnce, hasMaster, closeMaster, retireMaster }
 }

@@ -59,7 +59,7 @@ async function rotateOwn(call: Call): Promise<Answer> {
   const data = await rotateOwnKey(call.app, dryRun)
   const names = data.workspaces.map(({ name, state }) => `${name} (${state})`).join(', ')
   const text = dryRun
-    ? `the key of Nexus ${data.before} would be exchanged in ${names}`
-    : `Nexus has a new key\n  before  ${data.before}\n  now     ${data.after}\nlet in by ${names}; open connections go on`
+    ? `the key of Nexus ${data.before ?? '(lost)'} would be exchanged in ${names}`
+    : `Nexus has a new key\n  before  ${data.before ?? 'lost'}\n  now     ${data.after}\nlet in by ${names}; open connections go on`
   return { data: { ...(dryRun ? { dryRun } : {}), rotated: data }, text }
 }

@@ -60,7 +60,8 @@ async function openDoor(scene: Scene) {
   }
 }
 
-async function carries(scene: Scene, { config, run, ssh }: Door): Promise<void> {
+async function carries(scene: Scene, door: Door): Promise<void> {
+  const { config, run, ssh } = door
   assert.equal(await ssh(['demo.nexus', 'echo out; echo err >&2; exit 7']), {
     code: 7,
     stdout: 'out\n',
@@ -100,7 +101,28 @@ async function carries(scene: Scene, { config, run, ssh }: Door): Promise<void> 
   const pumped = await run(['bash', '-c', pump])
   assert.ok(pumped.stdout.startsWith(sent) && pumped.stderr.startsWith(sent), pumped.stdout + pumped.stderr)
 
-  // a master of the user's own
+  await shares(scene, door)
+}
+
+/** Connections of the user's own ControlMaster: none is taken for another workspace's, whatever path the user has for them. */
+async function shares(scene: Scene, { config, run, ssh, id, record }: Door): Promise<void> {
+  const runFolder = join(scene.home, '.nexus', 'run')
+  const port = (await record()).ports.find(({ name }) => name === 'ssh')?.host
+  const user = join(scene.root, 'user config')
+  const byHost = join(scene.root, 'm-127.0.0.1')
+  const path = join(scene.root, 'm-%h')
+  const text = `Include ${config}\nHost *\n  ControlMaster auto\n  ControlPersist 60\n  ControlPath ${path}\n`
+  await writeFile(user, text, { mode: 0o600 })
+  for (const [words, name] of [
+    [['demo.nexus'], `${id}.nexus.mux`],
+    [['-p', `${port}`, 'nexus@localhost'], `localhost-${port}.mux`],
+  ] as const) {
+    const socket = join(runFolder, name)
+    for (const code of [0, 3]) assert.is((await run(['ssh', '-F', user, '-n', ...words, `exit ${code}`])).code, code)
+    assert.equal([existsSync(socket), existsSync(byHost)], [true, false], name)
+    await run(['ssh', '-F', user, '-O', 'exit', ...words])
+    await eventually(() => !existsSync(socket))
+  }
   const socket = join(scene.root, 'm')
   const master = ['-o', 'ControlMaster=auto', '-o', `ControlPath=${socket}`, '-o', 'ControlPersist=60']
   assert.is((await ssh([...master, '-n', '-f', 'demo.nexus', 'true'])).code, 0)
@@ -177,6 +199,8 @@ async function starts(scene: Scene, door: Door): Promise<void> {
   assert.is.not((await record()).ports[0]?.host, port?.host)
   assert.not(existsSync(door.starts), 'whoever ends in order has used it')
   await scene.ok(['stop', 'demo'])
+  // half of Nexus's own key, which the other half tells
+  await rm(join(scene.home, '.nexus', 'ssh', 'id_ed25519.pub'))
   assert.is(await scene.ok(['ssh', 'demo', '--', 'echo', 'in']), 'in\n')
 }
 
@@ -216,7 +240,11 @@ async function survives(scene: Scene, door: Door): Promise<void> {
   assert.is((await door.ssh(['demo.nexus', 'true'])).code, 0)
   const { config } = door
   const block = await readFile(join(scene.home, '.nexus', 'workspaces', door.id, 'ssh_config'), 'utf8')
+  // what a shared connection leaves that was killed
+  const stale = join(scene.home, '.nexus', 'run', `${door.id}.nexus.mux`)
+  await writeFile(stale, '')
   await scene.ok(['delete', 'demo', '--force', '--delete-branch'])
+  assert.not(existsSync(stale))
   const old = join(scene.root, 'old')
   await writeFile(old, block)
   const gone = await door.run(['ssh', '-F', old, '-o', 'StrictHostKeyChecking=no', 'demo.nexus', 'true'])

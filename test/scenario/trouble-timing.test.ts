@@ -77,6 +77,7 @@ suite('interrupted', (test) => {
         running.child.kill('SIGINT')
         const { code, stderr } = await running.ended
         assert.is(code, 130, `at ${step}: ${stderr}`)
+        assert.match(stderr, /^interrupted: what was begun is being undone/m)
         assert.equal(await scene.made(), before, `after an interrupt at ${step}\n${stderr}`)
       }
     },

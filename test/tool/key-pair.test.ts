@@ -1,12 +1,12 @@
 /** A key pair that is exchanged, cut off at each of its moments: what is found afterwards is one pair, the old one or the new. */
-import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { finishPair, isSettled, makeNext, takeNext } from '../../lib/backends/docker/key-pair.ts'
+import { ensurePair, finishPair, isSettled, makeNext, takeNext } from '../../lib/backends/docker/key-pair.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createSsh } from '../../lib/tools/ssh.ts'
 import { runProcess } from '../support/process.ts'
-import { assert, suite } from '../support/suite.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
 /** What a kill leaves, of the pair and its successor, and whose it is then. */
@@ -42,5 +42,22 @@ suite('a key pair that is exchanged', (test) => {
     await takeNext(key)
     assert.match(readFileSync(`${key}.pub`, 'utf8'), / newest\n$/)
     assert.equal(readdirSync(dir.path).sort(), ['kept', 'kept.pub', 'key', 'key.pub'])
+  })
+
+  test('has its public half again when that alone was lost, and tells of a private one that cannot be read', async () => {
+    await using dir = await tempDir()
+    const ssh = createSsh(createRunner(() => undefined, process.env, createInterruption()))
+    const key = join(dir.path, 'key')
+    const given = { comment: 'nexus', hint: 'To have a new one, run `nexus keys rotate --own`' }
+    const pub = await ensurePair(ssh, key, given)
+    assert.match(pub, /^ssh-ed25519 \S+ nexus\n$/)
+    const secret = readFileSync(key, 'utf8')
+    rmSync(`${key}.pub`)
+    assert.is(await ensurePair(ssh, key, given), pub)
+    assert.is(readFileSync(key, 'utf8'), secret)
+    rmSync(`${key}.pub`)
+    writeFileSync(key, secret.slice(0, 99), { mode: 0o600 })
+    const error = await rejects(() => ensurePair(ssh, key, given), 'CONFIG_INVALID')
+    assert.match(error.message, /key\.pub is missing.*cannot read/)
   })
 })

@@ -228,9 +228,11 @@ suite('apply undoes', (test) => {
   test('when the user interrupts, and says so', async () => {
     const s = scene()
     const reason = new Interrupted('SIGINT')
+    const undoes = [s.interruption.undoes]
     const actions: Actions = {
       record: s.action('record'),
       lease: s.action('lease', async () => {
+        undoes.push(s.interruption.undoes)
         s.interruption.abort(reason)
         s.interruption.signal.throwIfAborted()
       }),
@@ -238,6 +240,7 @@ suite('apply undoes', (test) => {
       start: s.action('start'),
     }
     assert.is(await failureOf(apply(steps, actions, s.context)), reason)
+    assert.equal([...undoes, s.interruption.undoes], [false, true, false])
     assert.equal(s.log, ['record', 'lease', 'undo lease', 'undo record'])
   })
 

@@ -7,6 +7,7 @@ import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
 import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/door/alias-file.ts'
+import { aliasControlPath, rawControlPath } from '../../lib/door/control-path.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/door/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/door/ssh-include.ts'
@@ -282,12 +283,13 @@ suite('ssh-config', (test) => {
         assert.is(await text(), `Host other\n  ${line}\n`)
 
         const folder = join(app.home.workspaces, 'ws-aaaaaaaa')
-        await mkdir(folder, { recursive: true })
+        await mkdir(join(folder, 'ssh'), { recursive: true })
+        await writeFile(join(folder, 'ssh', 'known_hosts'), '[localhost]:32800 ssh-ed25519 x\n')
         await writeFile(
           join(folder, 'ssh_config'),
-          'Host demo.nexus demo.app.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n',
+          'Host demo.nexus demo.app.nexus\n  HostName 127.0.0.1\n  Port 32800\n  User nexus\n  ControlPath /run/ws.%r.mux\n',
         )
-        const hand = `StrictHostKeyChecking no\ninclude "${app.home.home}/*/config"\nHost *\n  ProxyJump bastion\nHost demo.nexus\n  Port 99\n`
+        const hand = `StrictHostKeyChecking no\ninclude "${app.home.home}/*/config"\nHost *\n  ProxyJump bastion\nHost demo.nexus\n  Port 99\nHost *\n  ControlMaster auto\n  ControlPath ~/m-%h\n`
         await put(hand)
         const { changed, notes } = await install()
         assert.is(changed, false)
@@ -297,11 +299,9 @@ suite('ssh-config', (test) => {
         assert.match(notes.join('\n'), /line 5 of .*`Host demo.nexus`, speaks of Nexus's names/)
         assert.not.match(notes.join('\n'), /port is/)
         assert.is((await inspectInclude(app, file)).clashes.length, 2)
-        await put(
-          `${hand}Host *\n  ControlMaster auto\n  ControlPath ~/m-%h\n  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`,
-        )
+        await put(`ControlPath ~/m-%h\n${hand}  PreferredAuthentications password\n  PubkeyAcceptedKeyTypes ssh-rsa\n`)
         const keys = (await inspectInclude(app, file)).clashes.map(({ key, line }) => `${key} ${line}`)
-        assert.equal(keys.slice(2), ['preferredauthentications 10', 'pubkeyacceptedalgorithms 11', 'controlpath 9'])
+        assert.equal(keys.slice(2), ['preferredauthentications 11', 'pubkeyacceptedalgorithms 12', 'controlpath 1'])
         await put(hand)
         const [first] = describeInclude(await inspectInclude(app, file))
         assert.equal([first?.status, /`ssh -G demo.nexus`$/.test(first?.hint ?? '')], ['warning', true])
@@ -367,4 +367,14 @@ suite('ssh-config', (test) => {
       }),
     LIMIT_MS,
   )
+
+  test('a door has a path of its own for shared connections, as long as a socket has room there', () => {
+    const values = (folder: string) => {
+      const home = homePaths(folder)
+      return [aliasControlPath(home, 'ws-aaaaaaaa' as WorkspaceId), rawControlPath(home)]
+    }
+    assert.equal(values('/h/100%'), ['/h/100%%/run/ws-aaaaaaaa.%r.mux', '/h/100%%/run/localhost-%p.mux'])
+    assert.is(values(`/${'x'.repeat(61)}`).includes('none'), false)
+    assert.equal(values(`/${'x'.repeat(64)}`), ['none', 'none'])
+  })
 })

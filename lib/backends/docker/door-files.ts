@@ -12,15 +12,16 @@ import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { agentSocketPath } from '../../door/agent-socket.ts'
 import { updateKnownHosts, writeAliasFile } from '../../door/alias-file.ts'
+import { aliasControlPath } from '../../door/control-path.ts'
 import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
-import { withoutTokens } from '../../tools/ssh.ts'
+import { createSsh, withoutTokens } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import type { Injection } from '../making.ts'
 import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
-import { nextOf } from './key-pair.ts'
+import { nextOf, OWN_KEY_LOST, restorePublic } from './key-pair.ts'
 
 /** What the aliases call, as it is now. */
 const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
@@ -75,6 +76,7 @@ export function createDoorFiles(context: BackendContext) {
   }
 
   async function authorizedKeys(injection: Injection): Promise<readonly string[]> {
+    await restorePublic(createSsh(context.runner), home.sshKey, OWN_KEY_LOST)
     const own = await ownKeys()
     if (!injection.enabled) return own
     const { listUserKeys } = await import('./user-keys.ts')
@@ -91,6 +93,7 @@ export function createDoorFiles(context: BackendContext) {
       hostKeyAlias: hostKeyAlias(record),
       knownHosts: withoutTokens(paths.knownHosts),
       proxyCommand: proxyCommand(home, record.id),
+      controlPath: aliasControlPath(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
       agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }

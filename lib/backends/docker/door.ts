@@ -11,6 +11,7 @@ import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteDoorThere } from '../../door/activity.ts'
+import { CONTROL_PATH_MAX } from '../../door/control-path.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { makeFolder } from '../../system/store.ts'
 import { makePrivateFolder } from '../../system/unix-socket.ts'
@@ -24,8 +25,6 @@ const FIRST_PATIENCE_MS = 40
 const LAST_PATIENCE_MS = 2_000
 /** What no second try can change. */
 const HOPELESS = /command-line|Bad configuration option|Host key verification failed/
-/** ssh appends 17 characters while it binds the socket; the kernel's limit is 108. */
-const CONTROL_PATH_MAX = 88
 
 export const DOOR_HOST = 'localhost'
 const USER = 'nexus'

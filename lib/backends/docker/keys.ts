@@ -4,13 +4,14 @@
  */
 import { existsSync } from 'node:fs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
 import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
 import { fingerprint } from '../../tools/public-keys.ts'
 import { createSsh } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
-import { finishPair, nextOf } from './key-pair.ts'
+import { ensurePair, nextOf, OWN_KEY_LOST } from './key-pair.ts'
 
 export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
   const ssh = createSsh(runner)
@@ -26,19 +27,17 @@ export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runn
     return fingerprint(hostKey)
   }
 
-  async function ensureHostKey(record: WorkspaceRecord, paths: WorkspacePaths): Promise<string> {
-    await finishPair(paths.hostKey)
-    const present = await readIfPresent(`${paths.hostKey}.pub`)
-    if (present !== undefined) return present
-    await ssh.makeKey(paths.hostKey, `nexus-${record.id}`)
-    return (await readIfPresent(`${paths.hostKey}.pub`)) ?? ''
+  function ensureHostKey(record: WorkspaceRecord, paths: WorkspacePaths): Promise<string> {
+    return ensurePair(ssh, paths.hostKey, {
+      comment: `nexus-${record.id}`,
+      hint: `To have a new pair, run \`rm ${shellWord(paths.hostKey)} && nexus start ${record.name}\``,
+    })
   }
 
   async function ensureOwnKey(): Promise<void> {
     if ((await readIfPresent(`${home.sshKey}.pub`)) !== undefined && !existsSync(`${nextOf(home.sshKey)}.pub`)) return
     await withLock(home.sshKey, async () => {
-      await finishPair(home.sshKey)
-      if ((await readIfPresent(`${home.sshKey}.pub`)) === undefined) await ssh.makeKey(home.sshKey, 'nexus')
+      await ensurePair(ssh, home.sshKey, { comment: 'nexus', ...OWN_KEY_LOST })
     })
   }
 

@@ -2,15 +2,17 @@
  * Takes a workspace's parts away: all of them, by compose and by label, with a look afterwards that none is left; or only what was
  * made for its present places and names.
  */
+import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { updateKnownHosts } from '../../door/alias-file.ts'
-import { readIfPresent, removeTree } from '../../system/store.ts'
+import { isControlSocket } from '../../door/control-path.ts'
+import { listFolder, readIfPresent, removeTree } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
-import { type createDoors, hasDoor } from './door.ts'
+import { type createDoors, hasDoor, sshPort } from './door.ts'
 import type { createImages } from './image.ts'
 import type { createImageCache } from './image-cache.ts'
 import { removeSecrets, secretFolder } from './secret-files.ts'
@@ -75,7 +77,15 @@ export function createRemoval(
     await removeOldImage(record)
     if (!hasDoor(record)) return
     await removeTree(doors.doorOf(record).controlPath)
+    await removeUserMasters(record)
     await updateKnownHosts(context.home, record.id, undefined)
+  }
+
+  /** One that was killed leaves its socket. */
+  async function removeUserMasters(record: WorkspaceRecord): Promise<void> {
+    const { run } = context.home
+    const names = (await listFolder(run)).filter((name) => isControlSocket(name, record.id, sshPort(record)))
+    for (const name of names) await removeTree(join(run, name))
   }
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */

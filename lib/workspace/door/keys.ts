@@ -102,6 +102,7 @@ function neverStarted({ name }: WorkspaceRecord): NexusError {
 }
 
 export interface RotatedOwnKey {
+  /** Null where it was lost. */
   readonly before: string | null
   /** Null in a dry run. */
   readonly after: string | null
@@ -123,7 +124,10 @@ export async function rotateOwnKey(app: App, dryRun: boolean): Promise<RotatedOw
     })
   }
   const care = await careOf(app, first)
-  const print = async () => (await import('../../tools/public-keys.ts')).fingerprint((await care.ownKeys())[0] ?? '')
+  const print = async () => {
+    const [own] = await care.ownKeys()
+    return own === undefined ? null : (await import('../../tools/public-keys.ts')).fingerprint(own)
+  }
   const before = await print()
   if (dryRun) return { before, after: null, workspaces }
   await withLock(app.home.sshKey, async () => {

@@ -111,7 +111,7 @@ async function merge(app: App, record: WorkspaceRecord, into: string, squash: bo
   const onLine = (line: string) => app.emit({ type: 'progress', text: line })
   const added = (await app.git.listAdded(repo, branch)).filter((path) => !existsSync(join(repo, path)))
   try {
-    await app.git.merge(repo, branch, { squash, onLine })
+    await app.interruption.undoable(() => app.git.merge(repo, branch, { squash, onLine }))
   } catch (error) {
     const files = await app.git.listUnmerged(repo)
     app.interruption.reset()

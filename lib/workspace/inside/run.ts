@@ -74,12 +74,12 @@ async function runIn(app: App, name: string, request: RunRequest, artifacts: rea
   let interrupted: Error | undefined
   let exitCode: number | undefined
   try {
-    exitCode = await app.interruption.delegate(
-      (reason) => {
-        interrupted = reason
-      },
-      () => exec(app, record, { argv: request.argv, cwd: null, env: {}, tty: false }),
-    )
+    const command = () => exec(app, record, { argv: request.argv, cwd: null, env: {}, tty: false })
+    const onInterrupt = (reason: Error) => {
+      interrupted = reason
+    }
+    // what goes then is the workspace
+    exitCode = await app.interruption.undoable(() => app.interruption.delegate(onInterrupt, command))
     await copyArtifacts(app, record, artifacts, request.folder)
   } finally {
     const failed = exitCode !== 0 && interrupted === undefined

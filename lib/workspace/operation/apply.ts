@@ -30,7 +30,11 @@ export interface ApplyContext {
   readonly fire?: Fire | undefined
 }
 
-export async function apply(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
+export function apply(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
+  return context.interruption.undoable(() => applySteps(plan, actions, context))
+}
+
+async function applySteps(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
   const begun: Step[] = []
   const done: StepId[] = []
   const running = new Map<StepId, Promise<void>>()
