@@ -220,6 +220,9 @@ suite('verbs on the mock backend', (test) => {
 
   test('values of options stay as typed', async () => {
     assert.equal(parse(['cp', '-', 'x:y', '--', '-z']).args, ['-', 'x:y'])
+    // short flags written together are all of them meant
+    assert.equal(Object.keys(parse(['logs', 'x', '-fq', '--tail', '-fq']).options), ['follow', 'quiet', 'tail'])
+    assert.equal(parse(['cp', '-rp', 'a', 'x:', '--', '-rp']).rest, ['-rp'])
     await using cli = await scene()
     ok(await cli('up', 'x', '--env', 'A=007', '--env', 'B=-1', '--env=C=a=b c'))
     const [id = ''] = readdirSync(join(cli.home, '.nexus', 'workspaces'))
