@@ -81,6 +81,8 @@ async function places(scene: Scene): Promise<void> {
   await scene.ok(['cp', 'demo:a:b', 'demo:README.md', scene.root])
   assert.is(await readFile(join(scene.root, 'a:b'), 'utf8'), 'colon')
   await scene.inside('demo', 'rm', 'a:b')
+  const madeUp = await scene.run(['cp', 'demo:/proc/version', scene.root])
+  assert.equal([madeUp.code, /have no true size: content is ignored/.test(madeUp.stderr)], [0, true])
   await scene.refused(['cp', 'a:b', 'demo:'], 3, 'WORKSPACE_NOT_FOUND')
   await scene.refused(['cp', 'demo:missing', '.'], 2, 'INVALID_ARGUMENT')
   await scene.refused(['cp', 'demo:README.md', '.worktree/demo'], 2, 'INVALID_ARGUMENT')
