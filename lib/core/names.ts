@@ -130,10 +130,10 @@ export function aliasLabels(project: string, repo: string): readonly string[] {
   return [plain, `${plain}-${shortHash(repo)}`]
 }
 
-/** The candidate closest to `text` by edit distance, when it is close enough to be a typing error. */
+/** The candidate closest to `text` by edit distance, when it is close enough to be a typing error: one letter of up to three. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(text.length / 4)) + 1
+  let bestDistance = (text.length < 4 ? 1 : Math.max(2, Math.floor(text.length / 4))) + 1
   for (const candidate of candidates) {
     const distance = editDistance(text, candidate)
     if (distance < bestDistance) {

@@ -128,6 +128,8 @@ async function* nothing(): AsyncGenerator<Buffer> {}
 
 /** As many bytes as were promised, though the file has become shorter or longer. */
 async function* contentOf(fd: number, size: number, path: string, tell: Tell): AsyncGenerator<Buffer> {
+  if (size === 0 && hasContent(fd))
+    tell({ text: `the content of ${path}, which has size 0 as files of /proc have`, fatal: false })
   let left = size
   while (left > 0) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK, left))
@@ -139,6 +141,15 @@ async function* contentOf(fd: number, size: number, path: string, tell: Tell): A
     }
     left -= got
     yield chunk.subarray(0, got)
+  }
+}
+
+/** What the kernel makes up as it is read, such as most of /proc, has no size; some of it cannot even be read. */
+function hasContent(fd: number): boolean {
+  try {
+    return readSync(fd, Buffer.allocUnsafe(1), 0, 1, null) > 0
+  } catch {
+    return true // which is told
   }
 }
 

@@ -80,6 +80,12 @@ function mainWorktree(common: string, fallback: string): string {
   return worktree === undefined ? fallback : realOrResolved(isAbsolute(worktree) ? worktree : resolve(common, worktree))
 }
 
+/** A linked worktree that stands for its repository: a bare one has no main worktree, and a separate git dir names none. */
+export function isOnItsOwn({ root, gitDir }: Repository): boolean {
+  const own = linkOf(root)
+  return own !== undefined && realOrResolved(own) !== realOrResolved(gitDir)
+}
+
 /** The linked worktrees of a repository, as `git worktree list` knows them, without starting git. */
 export function listLinkedWorktrees(gitDir: string): readonly LinkedWorktree[] {
   const admin = join(gitDir, 'worktrees')

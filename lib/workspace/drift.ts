@@ -3,12 +3,14 @@
  * git, another branch checked out. Told from files alone, so that `list` can tell; `repair.ts` mends it.
  */
 import { existsSync, readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import {
   type AdminDir,
   isLinked,
+  linkOf,
   listAdminDirs,
   type Repository,
   readBranch,
@@ -25,8 +27,11 @@ export interface Drift {
   readonly broken: boolean
 }
 
-/** The worst of what is not as the record says. */
-export function findDrift(record: WorkspaceRecord): Drift | undefined {
+/**
+ * The worst of what is not as the record says.
+ * @param standsIn the current folder: of a worktree that was moved by hand, git knows only from within it
+ */
+export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | undefined {
   const { worktree, gitDir, repo, name, operation } = record
   // what a create has not made yet is no drift
   const making = operation?.kind === 'create' && !operation.done.includes('worktree')
@@ -38,15 +43,14 @@ export function findDrift(record: WorkspaceRecord): Drift | undefined {
   }
   const linked = isLinked(gitDir, worktree)
   if (!linked && isEmpty(worktree)) {
-    const moved = movedTo(record)
-    return moved === undefined
-      ? {
-          kind: 'worktree-gone',
-          text: `the worktree ${worktree} is missing`,
-          command: `nexus up ${name}`,
-          broken: true,
-        }
-      : { kind: 'worktree-moved', text: `the worktree was moved to ${moved}`, command: repair, broken: true }
+    const told = movedTo(record)
+    const moved = told ?? (standsIn === undefined ? undefined : movedAround(record, standsIn))
+    if (moved === undefined) {
+      const text = `the worktree ${worktree} is missing`
+      return { kind: 'worktree-gone', text, command: `nexus up ${name}`, broken: true }
+    }
+    const command = told === undefined ? `${repair} --worktree ${shellWord(moved)}` : repair
+    return { kind: 'worktree-moved', text: `the worktree was moved to ${moved}`, command, broken: true }
   }
   if (!linked) {
     const text = `git knows nothing of the worktree ${worktree} any more`
@@ -81,6 +85,16 @@ function movedTo(record: WorkspaceRecord): string | undefined {
   return existsSync(admin.worktree) ? admin.worktree : undefined
 }
 
+/** The folder around the given one that names the workspace's part of the git dir, as one that was moved by hand goes on to. */
+function movedAround(record: WorkspaceRecord, folder: string): string | undefined {
+  const admin = record.gitDir === null ? undefined : findOwnAdmin(record, record.gitDir)
+  if (admin === undefined) return undefined
+  for (let dir = folder; ; dir = dirname(dir)) {
+    if (linkOf(dir) === admin.path) return dir
+    if (dir === dirname(dir)) return undefined
+  }
+}
+
 /** The folder of the workspace's worktree in a git dir: by its marker, else by the place that it names. */
 export function findOwnAdmin({ id, worktree }: WorkspaceRecord, gitDir: string): AdminDir | undefined {
   const all = listAdminDirs(gitDir)
@@ -97,8 +111,8 @@ export function listMoved(records: readonly WorkspaceRecord[], { gitDir }: Repos
 }
 
 /** @throws {NexusError} for what no start can make good by itself */
-export function requirePlaces(record: WorkspaceRecord): void {
-  const drift = findDrift(record)
+export function requirePlaces({ cwd }: { readonly cwd: string }, record: WorkspaceRecord): void {
+  const drift = findDrift(record, cwd)
   if (drift === undefined || !drift.broken || drift.kind === 'worktree-gone') return
   const code = drift.kind === 'repository-gone' ? 'REPOSITORY_NOT_FOUND' : 'GIT_ERROR'
   throw new NexusError(code, `Workspace ${record.name} cannot be used: ${drift.text}.`, {

@@ -75,7 +75,7 @@ async function viewOf(app: App, name: string): Promise<View> {
 
 /** The view of one workspace, from what its backend saw. */
 export function judge(app: App, record: WorkspaceRecord, observation: Observation | undefined): Seen {
-  const drift = findDrift(record)
+  const drift = findDrift(record, app.cwd)
   const gone = drift?.kind === 'worktree-gone' || drift?.kind === 'worktree-moved'
   const worktreePresent = record.worktree === null || (!gone && existsSync(record.worktree))
   const now = currentBranch(app.home, record)

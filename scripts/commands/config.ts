@@ -45,6 +45,7 @@ async function edit(call: Call, text: string | undefined): Promise<Answer> {
     ? join((await findRepo(call.app, call.value('repo'))).worktree, PROJECT_FILE)
     : call.app.home.config
   await editSetting(file, project ? 'project' : 'user', key, text, call.cwd)
+  if (!project) await (await import('../../lib/workspace/door/agent-reach.ts')).tellFurtherReach(call.app, key)
   const done = text === undefined ? `${key} is removed from ${file}` : `${key} is ${text} in ${file}`
   return { data: { key, value: text ?? null, file }, text: done }
 }

@@ -9,6 +9,9 @@ export const cp: Run = async (call) => {
   // after `--` there are paths, too, such as ones that begin with a dash
   const places = [...call.args, ...call.rest].filter((word) => word !== undefined && word !== 'undefined')
   const dryRun = call.flag('dry-run')
+  // for `docker cp` owners are all that it means
+  if (call.flag('archive'))
+    call.app.emit({ type: 'warning', text: 'owners are not kept: what is copied belongs to whoever copies' })
   const { plan, ...done } = await copy(call.app, { places, repo: call.value('repo'), dryRun })
   const copied = plan.steps.map(({ from, names }) => ({
     from: placeData(from, from.path),

@@ -24,15 +24,16 @@ const PREFIXES = new Set(['workspace', 'ws'])
  * @throws {NexusError} INVALID_ARGUMENT for an unknown command or option, a missing or a superfluous word
  */
 export function parse(argv: readonly string[]): Parsed {
-  const words = joinWords(argv)
-  const [first] = words
+  const joined = joinWords(argv)
+  const [first] = joined
   const command = first === undefined ? undefined : findCommand(first)
   if (command === undefined) {
-    const asksHelp = words.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
-    if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(words, GLOBAL_OPTIONS) }
-    throw unknownCommand(words)
+    const asksHelp = joined.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
+    if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(joined, GLOBAL_OPTIONS) }
+    throw unknownCommand(joined)
   }
   const specs = [...command.options, ...GLOBAL_OPTIONS]
+  const words = splitClusters(joined, specs)
   const parser = cac('nexus')
   const known = parser.command([first, ...command.args.map(bracket)].join(' '))
   for (const spec of specs) known.option(spec.flag, spec.text)
@@ -100,6 +101,19 @@ function readOptions(
     }
   }
   return found
+}
+
+/** `-fq` -> `-f`, `-q` where both are flags of the command: cac takes them together, `readOptions` would not see them. */
+function splitClusters(words: readonly string[], specs: readonly OptionSpec[]): readonly string[] {
+  const names = (some: readonly OptionSpec[]) => some.flatMap(({ flag }) => flag.replace(/ <.*/, '').split(', '))
+  const flags = new Set(names(specs.filter((spec) => !takesValue(spec))))
+  const valued = new Set(names(specs.filter(takesValue)))
+  const end = words.indexOf('--')
+  return words.flatMap((word, i) => {
+    const isCluster = /^-[a-zA-Z]{2,}$/.test(word) && (end === -1 || i < end) && !valued.has(words[i - 1] ?? '')
+    const letters = isCluster ? [...word.slice(1)].map((letter) => `-${letter}`) : []
+    return letters.length > 0 && letters.every((letter) => flags.has(letter)) ? letters : [word]
+  })
 }
 
 /** cac gives some flags the word that follows them: `readOptions` alone reads flags. */

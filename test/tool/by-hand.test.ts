@@ -127,6 +127,13 @@ suite('a worktree', (test) => {
     const place = join(dirname(demo.worktree), 'moved')
     await rename(demo.worktree, place)
     assert.match(await demo.state(), /is missing/)
+    const within = { ...demo.app, cwd: join(place, 'sub') }
+    await mkdir(within.cwd)
+    const { reason } = await observeOne(within, await demo.now())
+    const mends = `nexus repair demo --worktree ${place}`
+    assert.is(reason, `the worktree was moved to ${place}; \`${mends}\` mends it`)
+    const error = await rejects(() => start(within, demo.demo, { dryRun: false, start: true }), 'GIT_ERROR')
+    assert.is(error.hint, `To mend it, run \`${mends}\``)
     for (const wrong of [other.worktree ?? '', demo.repo.path]) {
       await rejects(() => demo.repair({ worktree: wrong }), 'INVALID_ARGUMENT')
     }
@@ -281,7 +288,13 @@ suite('adopt', (test) => {
     await using plain = await tempDir()
     const refused = (given: string, code: 'INVALID_ARGUMENT' | 'REPOSITORY_NOT_FOUND') =>
       rejects(() => adopt(demo.app, { given, name: undefined, dryRun: false }), code)
-    await refused(demo.repo.path, 'INVALID_ARGUMENT')
+    assert.match((await refused(demo.repo.path, 'INVALID_ARGUMENT')).message, /own checkout/)
+    const [bare, side] = [join(plain.path, 'bare.git'), join(plain.path, 'side')]
+    await git(plain.path, 'clone', '--quiet', '--bare', demo.repo.path, bare)
+    await git(bare, 'worktree', 'add', '--quiet', '-b', 'side', side)
+    const { message, hint } = await refused(side, 'INVALID_ARGUMENT')
+    assert.is(message, `${side} counts as a repository of its own: ${bare}, whose worktree it is, has no main one.`)
+    assert.match(hint ?? '', new RegExp(`--repo ${side}\`$`))
     await refused(plain.path, 'REPOSITORY_NOT_FOUND')
     await refused('no-such-thing', 'INVALID_ARGUMENT')
     await demo.repo.git('worktree', 'add', '--quiet', '--detach', join(plain.path, 'loose'))

@@ -13,6 +13,7 @@ import { parseStatus } from '../../lib/tools/git-failures.ts'
 import { createInertGit } from '../../lib/tools/git-inert.ts'
 import {
   findRepository,
+  isOnItsOwn,
   listAlternates,
   listLinkedWorktrees,
   readBranch,
@@ -116,7 +117,9 @@ suite('findRepository', (test) => {
     assert.match(error.message, /bare/)
     const side = join(dir.path, 'side')
     await run(bare, 'worktree', 'add', '--quiet', '-b', 'side', side)
-    assert.is(findRepository(side)?.gitDir, bare)
+    const found = requireRepository(side)
+    assert.equal([found.gitDir, found.root, isOnItsOwn(found)], [bare, side, true])
+    assert.not(isOnItsOwn(requireRepository(repo.path)))
   })
 
   test('no repository, and no folder', async () => {

@@ -220,6 +220,9 @@ suite('verbs on the mock backend', (test) => {
 
   test('values of options stay as typed', async () => {
     assert.equal(parse(['cp', '-', 'x:y', '--', '-z']).args, ['-', 'x:y'])
+    // short flags written together are all of them meant
+    assert.equal(Object.keys(parse(['logs', 'x', '-fq', '--tail', '-fq']).options), ['follow', 'quiet', 'tail'])
+    assert.equal(parse(['cp', '-rp', 'a', 'x:', '--', '-rp']).rest, ['-rp'])
     await using cli = await scene()
     ok(await cli('up', 'x', '--env', 'A=007', '--env', 'B=-1', '--env=C=a=b c'))
     const [id = ''] = readdirSync(join(cli.home, '.nexus', 'workspaces'))
@@ -439,6 +442,10 @@ suite('configuration', (test) => {
     const one = settings.find(({ key }: { key: string }) => key === 'defaults.idle_timeout')
     assert.is(one.value, '1h')
     assert.match(one.origin, /config\.yaml/)
+    ok(await cli('up', 'wide'))
+    const narrowed = ok(await cli('config', 'set', 'ssh.agent_keys', 'me@laptop'))
+    assert.match(narrowed.stderr, /reaches further .*: wide \(/)
+    assert.not.match(ok(await cli('config', 'unset', 'ssh.agent_keys')).stderr, /reaches/)
     ok(await cli('config', 'unset', 'defaults.idle_timeout'))
     assert.is(ok(await cli('config', 'get', 'defaults.idle_timeout')).stdout.trim(), '30m')
   })

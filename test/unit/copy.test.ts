@@ -376,6 +376,17 @@ suite('reading trees', (test) => {
     assert.match(told.join(), /pipe is no file and no folder/)
   })
 
+  test('what the kernel makes up has no size, which is told; an empty file is none of it', async () => {
+    await using dir = await tempDir()
+    await writeFiles(dir.path, { empty: '' })
+    const told: string[] = []
+    for (const path of ['/proc/version', join(dir.path, 'empty')]) {
+      for await (const { content } of readTree(path, ({ text, fatal }) => void told.push(`${fatal} ${text}`)))
+        for await (const chunk of content) assert.unreachable(chunk.toString())
+    }
+    assert.equal(told, ['false the content of /proc/version, which has size 0 as files of /proc have'])
+  })
+
   test('a file that becomes shorter while it is read keeps its size in the archive, and is told', async () => {
     await using dir = await tempDir()
     await writeFiles(dir.path, { f: 'x'.repeat(600_000) })

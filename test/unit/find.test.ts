@@ -58,7 +58,23 @@ suite('pickWorkspace', (test) => {
     const error = await rejects(() => pickWorkspace(ALL, 'biling', '/app'), 'WORKSPACE_NOT_FOUND')
     assert.is(error.exitCode, 3)
     assert.is(error.details?.nearest, 'billing')
-    assert.match(error.hint ?? '', /`nexus status billing`/)
+    assert.is(error.hint, 'To mean billing of /site, run `nexus status billing`')
+  })
+
+  test('of this repository before any other, and with one named of that alone', async () => {
+    const some = [record('ws-eeeeeeee', 'billin', '/app'), record('ws-ffffffff', 'billing', '/site')]
+    const nearest = async (given: string, root: string, only = false) =>
+      (await rejects(() => pickWorkspace(some, given, root, only), 'WORKSPACE_NOT_FOUND')).hint
+    assert.is(await nearest('billng', '/app'), 'To mean billin, run `nexus status billin`')
+    assert.is(await nearest('billing', '/elsewhere', true), 'To see what there is, run `nexus list --all`')
+    assert.is(await nearest('billng', '/app', true), 'To mean billin, run `nexus status billin --repo /app`')
+  })
+
+  test('of a short name more than a letter must be right', async () => {
+    const py1 = [record('ws-eeeeeeee', 'py1', '/app')]
+    const error = await rejects(() => pickWorkspace(py1, 'k1', '/app'), 'WORKSPACE_NOT_FOUND')
+    assert.not('nearest' in (error.details ?? {}))
+    assert.is((await rejects(() => pickWorkspace(py1, 'yp1', '/app'), 'WORKSPACE_NOT_FOUND')).details?.nearest, 'py1')
   })
 
   test('far from every name, the list is named', async () => {

@@ -12,6 +12,7 @@ import { outsideOf } from '../../lib/system/net.ts'
 import { Override, Reset } from '../../lib/system/render.ts'
 import { parseHosts } from '../../lib/tools/registries.ts'
 import { guardsOf, limitsOf, STAND_IN, userInside } from '../../lib/workspace/create/isolation.ts'
+import { reachesFurther } from '../../lib/workspace/door/agent-reach.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const origin = { source: 'default' } as const
@@ -45,6 +46,12 @@ suite('guards', (test) => {
       [true, false].map((forwardAgent) => agentModeOf({ forwardAgent })),
       ['proxy', 'off'],
     )
+    const further = (before: Parameters<typeof settings>[0], now: Parameters<typeof settings>[0]) =>
+      reachesFurther(guardsOf(settings(before), settings(before)), settings(now).ssh)
+    const [one, two] = [{ 'ssh.agent_keys': ['a'] }, { 'ssh.agent_keys': ['a', 'b'] }]
+    assert.equal([further({}, one), further(two, one), further(one, two), further(one, {})], [true, true, false, false])
+    assert.ok(further(one, { 'ssh.forward_agent': 'off' }))
+    assert.not(further({}, { 'ssh.forward_agent': 'full', ...one }))
   })
 
   for (const [users, projects, holds] of [

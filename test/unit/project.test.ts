@@ -19,8 +19,11 @@ import { planSeed } from '../../lib/stack/seed.ts'
 import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
 import type { Runner } from '../../lib/system/exec.ts'
 import { formatCompose } from '../../lib/system/render.ts'
+import { requireRepository } from '../../lib/tools/repository.ts'
 import { cachePlace } from '../../lib/workspace/inside/run.ts'
+import { initProject } from '../../lib/workspace/project/init.ts'
 import { makeRecord } from '../support/app.ts'
+import { openLocalApp } from '../support/local-app.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, writeFiles } from '../support/temp.ts'
 
@@ -191,6 +194,18 @@ suite('shared services', (test) => {
 })
 
 suite('small things', (test) => {
+  test('init in a sub-folder with a compose file says how it is run, unless a configuration is there and stays', async () => {
+    await using local = await openLocalApp({ files: { 'shop/compose.yaml': 'services: {}\n' } })
+    const repo = requireRepository(local.repo.path)
+    const init = (make: boolean) =>
+      initProject({ ...local.app, cwd: join(repo.root, 'shop') }, { repo, make, force: false, dryRun: false })
+    const hints = () => local.events.flatMap((event) => (event.type === 'warning' ? [event.hint] : []))
+    await init(false)
+    assert.equal(hints(), ['To run it, run `nexus config set --project compose.files shop/compose.yaml`'])
+    await init(true)
+    assert.is(hints().length, 1)
+  })
+
   test('the place of an image cache is a folder or a repository of a registry, as Docker tells them apart', () => {
     const place = (given: string) => cachePlace(given, '/repo')
     assert.is(place('.nexus-image'), '/repo/.nexus-image')

@@ -211,6 +211,8 @@ suite('status', (test) => {
         ['post-start', '2026-11-26T08:00:01Z', 'c'],
       ],
     )
+    assert.is((await readHookLogs(world.app, record, 'all')).length, 3)
+    assert.match((await rejects(() => readHookLogs(world.app, record, 'ALL'), 'INVALID_ARGUMENT')).message, /nor `all`/)
   })
 })
 

@@ -42,7 +42,7 @@ export async function resume(app: App, found: WorkspaceRecord, dryRun: boolean):
 
 /** Stops it and starts it again; what could not be started again is not stopped. */
 export async function restart(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  requirePlaces(found)
+  requirePlaces(app, found)
   const stopped = await stop(app, found, dryRun)
   const started = await start(app, stopped.record, { start: true, dryRun })
   return { ...started, plan: [...stopped.plan, ...started.plan], changed: true }

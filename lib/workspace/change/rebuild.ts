@@ -29,7 +29,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 
 /** Under the workspace's lock. */
 export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
-  requirePlaces(present)
+  requirePlaces(app, present)
   const project = projectOf(present)
   const backend = await app.backend(present.backend)
   const { settings } = await app.config(project)

@@ -12,7 +12,14 @@ import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type Workspac
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { findAdminDir, ownerOf, type Repository, readBranch, requireRepository } from '../../tools/repository.ts'
+import {
+  findAdminDir,
+  isOnItsOwn,
+  ownerOf,
+  type Repository,
+  readBranch,
+  requireRepository,
+} from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
@@ -95,6 +102,12 @@ async function findTarget(app: App, backend: Backend, given: string): Promise<Ta
 function requireLinked(folder: string): { readonly repo: Repository; readonly worktree: string } {
   const repo = requireRepository(folder)
   if (repo.worktree !== repo.root) return { repo, worktree: repo.worktree }
+  if (isOnItsOwn(repo)) {
+    const text = `${repo.root} counts as a repository of its own: ${repo.gitDir}, whose worktree it is, has no main one.`
+    throw new NexusError('INVALID_ARGUMENT', text, {
+      hint: `To have a workspace that begins with its commit, run \`nexus up <name> --repo ${shellWord(repo.root)}\``,
+    })
+  }
   throw new NexusError('INVALID_ARGUMENT', `${repo.root} is the repository's own checkout, which stays yours alone.`, {
     hint: 'To have a worktree for a workspace, run `nexus up <name>`',
   })

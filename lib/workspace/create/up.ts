@@ -151,7 +151,7 @@ export async function startThere(app: App, record: WorkspaceRecord, options: Sta
 
 /** The same, once; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
-  requirePlaces(record)
+  requirePlaces(app, record)
   const project = projectOf(record)
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])

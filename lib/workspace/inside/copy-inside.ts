@@ -75,8 +75,12 @@ async function look(app: App, begin: Streams['begin'], record: WorkspaceRecord, 
   return { kind: known.find((one) => one === kind) ?? 'nowhere', path: real.startsWith('/') ? real : `/${real}` }
 }
 
-const SEND_FOLDER = 'cd -- "$1" && exec tar -c -f - --format=pax --hard-dereference -- .'
-const SEND_FILE = 'cd -- "${1%/*}/" && exec tar -c -h -f - --format=pax -- "./${1##*/}"'
+/** What the kernel makes up as it is read has no true size. `ignored` makes it a warning, as with tar's own lines. */
+const TELL_MADE_UP = `case $(stat -f -c %T -- "$1" 2>/dev/null) in proc | sysfs | cgroup*fs | tracefs | debugfs)
+  echo 'files of /proc and /sys have no true size: content is ignored' >&2 ;;
+esac`
+const SEND_FOLDER = `${TELL_MADE_UP}; cd -- "$1" && exec tar -c -f - --format=pax --hard-dereference -- .`
+const SEND_FILE = `${TELL_MADE_UP}; cd -- "\${1%/*}/" && exec tar -c -h -f - --format=pax -- "./\${1##*/}"`
 const RECEIVE =
   'cd -- "$1" && exec tar -x -p -f - --no-same-owner --no-overwrite-dir --keep-directory-symlink --warning=no-timestamp'
 

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { basename, isAbsolute, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { findRepository, type Repository, requireRepository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
@@ -83,13 +84,13 @@ export function pickWorkspace(
   const name = nameOrUndefined(given)
   const here = records.find((record) => record.repo === root && record.name === name)
   if (here !== undefined) return here
-  if (only) return refuseUnknown(given, records)
+  if (only) return refuseUnknown(given, records, root, true)
   const slash = given.lastIndexOf('/')
   const qualified = slash < 1 ? [] : inProject(records, given.slice(0, slash), given.slice(slash + 1))
   const elsewhere = records.filter((record) => record.name === name)
   const candidates = qualified.length > 0 ? qualified : elsewhere
   const [first, ...others] = candidates
-  if (first === undefined) return name === undefined ? refuseName(given) : refuseUnknown(given, records)
+  if (first === undefined) return name === undefined ? refuseName(given) : refuseUnknown(given, records, root)
   if (others.length === 0) return first
   const names = candidates.map((record) => `${record.project}/${record.name} (${record.id}, ${record.repo})`)
   throw new NexusError(
@@ -123,16 +124,23 @@ function refuseName(given: string): never {
   throw new Error(`${given} is a name after all`)
 }
 
-function refuseUnknown(given: string, records: readonly WorkspaceRecord[]): never {
-  const near = nearest(
-    given,
-    records.map((record) => record.name),
-  )
+/** The nearest name of this repository is meant before one of another, which is said; with `only`, none of another. */
+function refuseUnknown(given: string, records: readonly WorkspaceRecord[], root?: string, only = false): never {
+  const nearIn = (some: readonly WorkspaceRecord[]) => {
+    const name = nearest(
+      given,
+      some.map((record) => record.name),
+    )
+    return some.find((record) => record.name === name)
+  }
+  const near = nearIn(records.filter(({ repo }) => repo === root)) ?? (only ? undefined : nearIn(records))
   throw new NexusError('WORKSPACE_NOT_FOUND', `There is no workspace ${JSON.stringify(given)}.`, {
-    hint:
-      near === undefined
-        ? 'To see what there is, run `nexus list --all`'
-        : `To mean ${near}, run \`nexus status ${near}\``,
-    details: { given, ...(near === undefined ? {} : { nearest: near }) },
+    hint: near === undefined ? 'To see what there is, run `nexus list --all`' : hintFor(near, root, only),
+    details: { given, ...(near === undefined ? {} : { nearest: near.name }) },
   })
+}
+
+function hintFor({ name, repo }: WorkspaceRecord, root: string | undefined, only: boolean): string {
+  const where = repo === root || root === undefined ? '' : ` of ${repo}`
+  return `To mean ${name}${where}, run \`nexus status ${name}${only ? ` --repo ${shellWord(repo)}` : ''}\``
 }

@@ -50,8 +50,9 @@ function requireService({ name }: WorkspaceRecord, service: string, names: reado
 
 /** Null for all lines. @throws {NexusError} INVALID_ARGUMENT */
 export function parseTail(tail: string | undefined): number | null {
-  if (tail === undefined || /^\d{1,9}$/.test(tail)) return tail === undefined ? null : Number(tail)
-  throw new NexusError('INVALID_ARGUMENT', `--tail ${JSON.stringify(tail)} is not a number of lines.`, {
+  if (tail === undefined || tail === 'all') return null
+  if (/^\d{1,9}$/.test(tail)) return Number(tail)
+  throw new NexusError('INVALID_ARGUMENT', `--tail ${JSON.stringify(tail)} is neither a number of lines nor \`all\`.`, {
     hint: 'To see the last 100, use `--tail 100`',
   })
 }

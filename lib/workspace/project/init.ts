@@ -15,7 +15,7 @@ import { renderTemplate } from '../../system/render.ts'
 import { copyTree, readIfPresent, writeFileAtomic } from '../../system/store.ts'
 import type { Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { detectIn } from './stack-choice.ts'
+import { detectIn, tellElsewhere } from './stack-choice.ts'
 
 const CONFIG = '.nexus/config.yaml'
 const MAKE = 'nexus.mk'
@@ -62,6 +62,8 @@ export async function initProject(app: App, request: InitRequest): Promise<InitR
     files.push(file)
     if (!request.dryRun) await writeFileAtomic(path, file.text, 0o644)
   }
+  const isNew = files.includes(config)
+  if (isNew && detected.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, top)
   return { found: detected.found, files, kept }
 }
 

@@ -22,6 +22,8 @@ export const INSIDE: readonly Command[] = [
     ],
     options: [
       { flag: '-r, --recursive', text: 'folders with all that is in them; it is so without it, too' },
+      { flag: '-p, --preserve', text: 'modes and times; they are kept without it, too' },
+      { flag: '-a, --archive', text: 'the same, and links as links; owners are not kept, which is said' },
       REPO,
       DRY_RUN,
     ],

@@ -32,7 +32,7 @@ export const LOOK: readonly Command[] = [
     args: [NAME, { name: 'service', text: 'only these services', optional: true, many: true }],
     options: [
       { flag: '-f, --follow', text: 'go on over stops and restarts until interrupted' },
-      { flag: '--tail <lines>', text: 'only the last lines of each service' },
+      { flag: '--tail <lines>', text: 'only the last lines of each service; all: every one, as without it' },
       { flag: '--since <time>', text: 'only from then on: 10m, or 2026-11-26T08:00:00Z' },
       { flag: '--timestamps', text: 'with the time of each line' },
       { flag: '--hooks', text: 'what its hooks have said instead' },
