@@ -57,14 +57,21 @@ export function callSocket(
   })
 }
 
-/** True while a server of Nexus answers there. */
-export async function isAnswering(socket: string): Promise<boolean> {
+/** Of a server at a socket: one that is silent listens and does not speak, as a stopped process does. */
+export type Presence = 'answers' | 'silent' | 'nobody'
+
+export async function presenceAt(socket: string, waitMs = 2_000): Promise<Presence> {
   try {
-    await callSocket(socket, { method: 'GET', path: '/healthz', signal: AbortSignal.timeout(2_000) })
-    return true
+    await callSocket(socket, { method: 'GET', path: '/healthz', signal: AbortSignal.timeout(waitMs) })
+    return 'answers'
   } catch (error) {
-    return !isNobody(error) // it listens and does not speak: a stopped process, perhaps
+    return isNobody(error) ? 'nobody' : 'silent'
   }
+}
+
+/** True while a server is there, though it may be silent. */
+export async function isAnswering(socket: string): Promise<boolean> {
+  return (await presenceAt(socket)) !== 'nobody'
 }
 
 /** Nobody listens at a socket. */

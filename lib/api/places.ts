@@ -2,12 +2,13 @@
  * Where a home's server is found: its socket, and a note of who it is. Reads, and makes the folder; the socket's folder is
  * its owner's alone, which is what guards the door.
  */
-import { lstatSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
-import { isAlive, type ProcessIdentity } from '../system/process.ts'
+import { isAlive, isOwn, type ProcessIdentity } from '../system/process.ts'
 import { makeFolder, readIfPresent, restrict, writeFileAtomic } from '../system/store.ts'
 
 /** A socket's path has at most 107 bytes. */
@@ -38,6 +39,22 @@ export async function requirePrivateFolder(socket: string): Promise<void> {
   if ((stat.mode & 0o077) !== 0) await restrict(folder, 0o700)
 }
 
+/** The socket that this process listens at, told from one that another process has put there. */
+export interface OwnSocket {
+  isThere(): boolean
+  /** Leaves what is another's. */
+  remove(): void
+}
+
+export function ownSocket(path: string): OwnSocket {
+  const { dev, ino } = lstatSync(path)
+  const isThere = () => {
+    const now = lstatSync(path, { throwIfNoEntry: false })
+    return now?.dev === dev && now.ino === ino
+  }
+  return { isThere, remove: () => void (isThere() && rmSync(path, { force: true })) }
+}
+
 /** Who serves, as the server itself noted it. */
 export interface ServerNote extends ProcessIdentity {
   readonly socket: string
@@ -65,4 +82,10 @@ export async function findServer(home: HomePaths): Promise<ServerNote | undefine
   } catch {
     return undefined // it is made anew by the next server
   }
+}
+
+/** The note of this process; another's stays. */
+export async function removeNote(home: HomePaths): Promise<void> {
+  const server = await findServer(home)
+  if (server === undefined || isOwn(server)) await rm(noteFile(home), { force: true })
 }

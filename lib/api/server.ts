@@ -5,8 +5,8 @@
  * Every request and every upgrade passes `checks.ts` before anything else sees it.
  */
 import { lstatSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { timestamp } from '../core/time.ts'
@@ -23,7 +23,15 @@ import { createThrottle } from './entrance/throttle.ts'
 import { createTokenCheck } from './entrance/token.ts'
 import { createUpgrade } from './entrance/upgrade.ts'
 import { failureOf } from './failure.ts'
-import { findServer, noteFile, requirePrivateFolder, socketPath, writeNote } from './places.ts'
+import {
+  findServer,
+  type OwnSocket,
+  ownSocket,
+  removeNote,
+  requirePrivateFolder,
+  socketPath,
+  writeNote,
+} from './places.ts'
 import { createRequestLog } from './request-log.ts'
 import { namedWorkspace } from './routes/workspaces.ts'
 
@@ -31,6 +39,7 @@ import { namedWorkspace } from './routes/workspaces.ts'
 const UNDO_PATIENCE_MS = 90_000
 const START_WAIT_MS = 5_000
 const PORT_ATTEMPTS = 10
+const LOOK_EVERY_MS = 2_000
 
 /** Something that works while the server runs: watching, idling, proxying. */
 export interface Service {
@@ -55,6 +64,8 @@ export interface Serving {
   readonly socket: string
   readonly port: number | null
   readonly context: ApiContext
+  /** Resolves when its socket is gone, or another's: nobody finds this server any more, and another one may serve. */
+  readonly lost: Promise<void>
   /** Takes nothing new, interrupts what runs and waits for its undoing; how many operations were let go of. */
   stop(): Promise<number>
 }
@@ -87,18 +98,36 @@ async function start(options: ServeOptions): Promise<Serving> {
   const door: Door = { throttle: createThrottle(), isToken: token.isToken }
   const listen = (entrance: Entrance, where: object) =>
     createListener({ entrance, where, api, door, refresh: token.refresh, log, logOf, upgrade })
-  const listeners = [await listen({ kind: 'unix' }, { path: socket })]
+  // a listener that is closed removes the path it was made with, whoever has that by then; so it is made with one that nobody else has
+  const path = join(dirname(socket), `api.${process.pid}`)
+  const listeners = [await listen({ kind: 'unix' }, { path })]
   try {
-    await restrict(socket, 0o600)
+    await restrict(path, 0o600)
+    await rename(path, socket)
+    const own = ownSocket(socket)
     const port = options.port === undefined ? null : await listenOnLoopback(options.port, listeners, listen)
     for (const service of services) await service.start(context)
     await writeNote(home, { ...ownIdentity(), socket, port, startedAt: timestamp(), version: options.version })
     log({ event: 'started', socket, port })
-    return { socket, port, context, stop: () => stop(home, context, listeners, services, log) }
+    const watch = watchLoss(own)
+    const end = () => {
+      watch.end()
+      return stop(home, context, own, listeners, services, log)
+    }
+    return { socket, port, context, lost: watch.lost, stop: end }
   } catch (error) {
     for (const listener of listeners) await listener.close(0)
     throw error
   }
+}
+
+/** Looked at again and again: a watcher of the folder is not told when that is removed with all that is around it. */
+function watchLoss(own: OwnSocket): { readonly lost: Promise<void>; end(): void } {
+  let timer: NodeJS.Timeout | undefined
+  const lost = new Promise<void>((done) => {
+    timer = setInterval(() => own.isThere() || done(), LOOK_EVERY_MS)
+  })
+  return { lost, end: () => clearInterval(timer) }
 }
 
 function liveService(live: Live): Service {
@@ -169,15 +198,17 @@ function portTaken(error: unknown, port: number): never {
 async function stop(
   home: HomePaths,
   context: ApiContext,
+  own: OwnSocket,
   listeners: readonly Listener[],
   services: readonly Service[],
   log: (line: Record<string, unknown>) => void,
 ): Promise<number> {
+  own.remove()
   const closed = listeners.map((listener) => listener.close(UNDO_PATIENCE_MS))
   const left = await context.operations.cancelAll(UNDO_PATIENCE_MS)
   for (const service of [...services].reverse()) await service.stop()
   await Promise.all(closed)
-  await rm(noteFile(home), { force: true })
+  await removeNote(home)
   log({ event: 'stopped', left })
   return left
 }

@@ -2,16 +2,19 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { lastLines, NexusError } from '../core/errors.ts'
+import { kill } from '../system/exec.ts'
 import { isAlive } from '../system/process.ts'
 import { makeFolder, readIfPresent } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
-import { isAnswering } from './client.ts'
+import { presenceAt } from './client.ts'
 import { findServer, type ServerNote, socketPath } from './places.ts'
 
 const START_TIMEOUT_MS = 15_000
 /** More than the server itself gives to what has to be undone. */
 const STOP_TIMEOUT_MS = 120_000
 const POLL_MS = 20
+/** For a server that is there and does not answer at all. */
+const SILENT_LIMIT_MS = 10_000
 
 /**
  * The socket of a server that answers, started with `program` when there is none.
@@ -19,7 +22,7 @@ const POLL_MS = 20
  */
 export async function requireServer(app: App, program: readonly string[], version: string): Promise<string> {
   const socket = socketPath(app.home, app.env)
-  if (existsSync(socket) && (await isAnswering(socket))) {
+  if (existsSync(socket) && (await requireSpeaking(app, socket))) {
     const { version: served = version } = (await findServer(app.home)) ?? {}
     if (served !== version) {
       const text = `the server is of version ${served}, this is ${version}`
@@ -34,7 +37,7 @@ export async function requireServer(app: App, program: readonly string[], versio
   const deadline = performance.now() + START_TIMEOUT_MS
   while (performance.now() < deadline) {
     app.interruption.signal.throwIfAborted()
-    if (existsSync(socket) && (await isAnswering(socket))) return socket
+    if (existsSync(socket) && (await presenceAt(socket)) === 'answers') return socket
     // of two that start at once one finds the other there, and ends
     if (server.hasEnded() && (await findServer(app.home)) === undefined) break
     await new Promise((wake) => setTimeout(wake, POLL_MS))
@@ -53,13 +56,40 @@ export async function requireServer(app: App, program: readonly string[], versio
 }
 
 /**
+ * False when nobody is there. One that is silent is waited for: it may have much to do at this moment.
+ * @throws {NexusError} TIMEOUT
+ */
+async function requireSpeaking(app: App, socket: string): Promise<boolean> {
+  const deadline = performance.now() + SILENT_LIMIT_MS
+  let presence = await presenceAt(socket)
+  if (presence !== 'silent') return presence === 'answers'
+  const server = await findServer(app.home)
+  const who = server === undefined ? `The server at ${socket}` : `The server (process ${server.pid})`
+  const hint =
+    server === undefined
+      ? `To see which process it is, run \`ss -xlp src ${socket}\``
+      : `To end it, run \`nexus serve stop\`, and where that does not help \`kill -9 ${server.pid}\``
+  app.emit({ type: 'warning', text: `${who} does not answer; it is waited for`, hint })
+  while (presence === 'silent' && performance.now() < deadline) {
+    app.interruption.signal.throwIfAborted()
+    presence = await presenceAt(socket)
+  }
+  if (presence !== 'silent') return presence === 'answers'
+  throw new NexusError('TIMEOUT', `${who} did not answer within ${SILENT_LIMIT_MS / 1_000} s.`, {
+    hint,
+    details: { socket, ...(server === undefined ? {} : { pid: server.pid }) },
+  })
+}
+
+/**
  * Asks the server to end and waits until it has; undefined when there is none.
  * @throws {NexusError} TIMEOUT when it does not end
  */
 export async function stopServer(app: App): Promise<ServerNote | undefined> {
   const server = await findServer(app.home)
   if (server === undefined) return undefined
-  process.kill(server.pid, 'SIGTERM')
+  kill(server.pid, 'SIGTERM')
+  kill(server.pid, 'SIGCONT') // one that is stopped would not hear of it
   const deadline = performance.now() + STOP_TIMEOUT_MS
   while (isAlive(server)) {
     app.interruption.signal.throwIfAborted()

@@ -12,10 +12,7 @@ import {
   requireFolder,
   toolMissing,
 } from './exec.ts'
-
-/** Reads our end of a pipe, which the kernel closes when we die, and ends the command then. */
-const LIFE_LINE =
-  'exec 3<&0; { read -r word <&3; [ "$word" = done ] || kill $$; } >/dev/null 2>&1 & exec "$@" </dev/null 3<&-'
+import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
 /** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
 export function beginStreams(
@@ -25,21 +22,18 @@ export function beginStreams(
   environment: NodeJS.ProcessEnv,
 ): Begun {
   requireFolder(options.cwd)
-  const bound = options.endsWithUs === true
-  const [program = '', ...args] = bound ? ['/bin/bash', '-c', LIFE_LINE, 'bash', ...argv] : argv
+  const bound = options.endsWithUs
+  const [program = '', ...args] = bound === undefined ? argv : underLifeLine(argv, bound, 'apart')
   const began = performance.now()
   const child = spawn(program, args, {
-    stdio: [options.input === true || bound ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: [options.input === true ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],
     detached: true,
     env: cleanEnvironment(environment, options.env),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   const { pid } = child
   if (pid !== undefined) liveGroups.add(pid)
-  if (bound) {
-    child.stdin?.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
-    child.once('exit', () => child.stdin?.end('done\n'))
-  }
+  if (bound !== undefined) holdLifeLine(child)
   const ended = new Promise<number>((done, fail) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
       fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
@@ -51,7 +45,7 @@ export function beginStreams(
     })
   })
   return {
-    stdin: bound ? null : child.stdin,
+    stdin: child.stdin,
     stdout: child.stdout as Readable,
     stderr: child.stderr as Readable,
     ended,

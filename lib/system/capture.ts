@@ -22,6 +22,7 @@ import {
   toolMissing,
   WORKER_VARIABLE,
 } from './exec.ts'
+import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 import { markOf } from './process.ts'
 
 /** Milliseconds between TERM and KILL. */
@@ -60,18 +61,20 @@ export async function runCaptured(
   const began = performance.now()
   // zx would decode each piece alone, and a letter that is cut in two would be lost
   const said = { stdout: collect(options), stderr: collect(options) }
-  const child = shell(argv, {
+  const bound = options.endsWithUs
+  const withInput = options.input !== undefined && options.input !== ''
+  const child = shell(bound === undefined ? argv : underLifeLine(argv, bound, 'apart'), {
     detached: true,
     store: { ...said, stdall: boundedPieces(0) },
     // the caller's own folder may be gone, or be what the command removes
     cwd: options.cwd ?? '/',
     env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
-    ...(options.input === undefined || options.input === ''
-      ? { stdio: ['ignore', 'pipe', 'pipe'] }
-      : { input: Readable.from([options.input]) }),
+    ...(withInput ? { input: Readable.from([options.input]) } : {}),
+    stdio: [withInput ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],
   })
   // it ended, or closed its stdin, before all was written: its exit code says how it went
-  if (options.input !== undefined && options.input !== '') child.stdin.on('error', () => undefined)
+  if (withInput) child.stdin.on('error', () => undefined)
+  if (bound !== undefined && child.child !== undefined) holdLifeLine(child.child)
   const ending = superviseGroup({
     pid: child.pid,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,

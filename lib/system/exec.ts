@@ -4,6 +4,12 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 
+/** A command ends with us, however we end. */
+export interface EndsWithUs {
+  /** Runs then, when we ended before the command: it ends what goes on elsewhere. */
+  readonly last?: readonly string[]
+}
+
 export interface RunOptions {
   /** Default: `/`. */
   readonly cwd?: string
@@ -17,6 +23,7 @@ export interface RunOptions {
   readonly onLine?: (line: string) => void
   /** Any end is an answer, also those codes by which a shell says that the program is missing: it may be one inside a workspace. */
   readonly anyEnd?: boolean
+  readonly endsWithUs?: EndsWithUs
   /** Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines; default: all. */
   readonly keepBytes?: number
 }
@@ -35,6 +42,7 @@ export interface AttachOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Called for each SIGINT, SIGTERM or SIGHUP that reaches us while the child runs, instead of dying from it. */
   readonly onSignal?: (signal: NodeJS.Signals) => void
+  readonly endsWithUs?: EndsWithUs
 }
 
 /** A command whose streams are the caller's to read and to write. */
@@ -53,8 +61,7 @@ export interface BeginOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Its stdin is a pipe of ours; else it is closed. */
   readonly input?: boolean
-  /** It ends with us, however we end; only without `input`. */
-  readonly endsWithUs?: boolean
+  readonly endsWithUs?: EndsWithUs
 }
 
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */

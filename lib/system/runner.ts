@@ -22,6 +22,7 @@ import {
   requireFolder,
   toolMissing,
 } from './exec.ts'
+import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
 /** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
 export function createRunner(
@@ -111,14 +112,16 @@ function spawnAttached(
   options: AttachOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const [program = '', ...args] = argv
+  const bound = options.endsWithUs
+  const [program = '', ...args] = bound === undefined ? argv : underLifeLine(argv, bound, 'terminal')
   const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env })
   return new Promise((done, fail) => {
     const child = spawn(program, args, {
-      stdio: 'inherit',
+      stdio: ['inherit', 'inherit', 'inherit', ...(bound === undefined ? [] : [LIFE_LINE])],
       env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
+    if (bound !== undefined) holdLifeLine(child)
     child.once('error', (error: NodeJS.ErrnoException) =>
       fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
     )

@@ -65,7 +65,7 @@ async function follow(runner: Runner, label: string, sinceMs: number, onChange: 
   const words = filters.flatMap((filter) => ['--filter', filter])
   const since = (sinceMs / 1_000).toFixed(3)
   const argv = ['docker', 'events', '--since', since, ...words, '--format', '{{.Action}}']
-  const child = runner.begin(argv, { endsWithUs: true })
+  const child = runner.begin(argv, { endsWithUs: {} })
   const end = () => child.kill('SIGTERM')
   signal.addEventListener('abort', end, { once: true })
   child.stderr.resume()

@@ -1,6 +1,7 @@
 /** serve: runs the server until it is interrupted. The only command that loads it; see scripts/build.mjs. */
 import { parsePort } from '../../lib/api/entrance/checks.ts'
 import { serve as listen } from '../../lib/api/server.ts'
+import { NexusError } from '../../lib/core/errors.ts'
 import { writeCrashLog } from '../../lib/system/store.ts'
 import type { Run } from './command.ts'
 
@@ -18,8 +19,12 @@ export const serve: Run = async (call) => {
   // a bug beside one request is kept for whoever reports it, and ends nobody else's
   process.on('unhandledRejection', (error) => writeCrashLog(home.logs, error))
   const { signal } = app.interruption
-  await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+  const interrupted = new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }))
+  await Promise.race([interrupted, serving.lost])
   const left = await serving.stop()
   if (left > 0) tell(`${left} operations did not end in time; the next command repairs what they left`)
-  throw signal.reason
+  signal.throwIfAborted()
+  throw new NexusError('BACKEND_UNAVAILABLE', `${serving.socket} is gone or another's, so this server has ended.`, {
+    hint: 'To serve again, run `nexus serve`',
+  })
 }

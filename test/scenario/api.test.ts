@@ -3,10 +3,11 @@
  * real engine. A server that is killed loses nothing; a workspace cannot reach it.
  */
 import { existsSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord, WorkspaceResource } from '../../lib/core/workspace.ts'
 import { eventually } from '../support/eventually.ts'
+import { openExec } from '../support/exec-client.ts'
 import { runProcess } from '../support/process.ts'
 import { requireProgram } from '../support/programs.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -152,12 +153,28 @@ suite('the API', (test) => {
         '-d',
         '{"name": "cut"}',
       ]
+      // nor does what it runs inside go on, however it was asked for
+      const sleeping = ['4801', '4802', '4803'].map((seconds) => ({ command: ['sleep', seconds], workspaces: [id] }))
+      const [one, other, all] = sleeping
+      const asking = [
+        curl(unix, `${url}/workspaces/${id}/exec`, ...JSON_TYPE, '-d', JSON.stringify({ command: one?.command })),
+        curl(unix, `${url}/exec`, ...JSON_TYPE, '-d', JSON.stringify(all)),
+      ].map((asked) => asked.then(String, String))
+      const headers = { Authorization: `Bearer ${token}` }
+      openExec(`ws://127.0.0.1:${port}/api/v1/workspaces/${id}/exec`, { command: other?.command ?? [] }, { headers })
+      const asleep = async () => (await scene.run(['exec', id, '--', 'pgrep', '-fc', '^sleep 480'])).stdout.trim()
+      await eventually(async () => (await asleep()) === '3', { timeoutMs: 10_000 })
+
       assert.is((await curl(unix, ...cut)).status, 202)
       const atWork = async () =>
         (await recordsOf(scene)).some(({ name, operation }) => name === 'cut' && operation !== null)
       await eventually(atWork, { timeoutMs: 10_000 })
       server.child.kill('SIGKILL')
       await server.ended
+      await eventually(async () => assert.is(await asleep(), '0'), { timeoutMs: 10_000 })
+      await Promise.all(asking)
+      const clients = await runProcess(['pgrep', '-fa', '^ssh .*sleep.*480[1-3]'])
+      assert.is(clients.stdout, '')
       const after = (await scene.list()).find(({ name }) => name === 'cut')
       assert.match(after?.reason ?? '', /create was interrupted/)
       assert.is((await scene.up('cut')).state, 'running')
@@ -188,7 +205,21 @@ suite('the API', (test) => {
 
       await scene.refused(['serve'], 4, 'WORKSPACE_BUSY')
       await scene.refused(['api', '/workspaces/none'], 3, 'WORKSPACE_NOT_FOUND')
+
+      // a server that is stopped is not waited for without a word, and can be ended
+      const { server: stopped } = JSON.parse(await scene.ok(['serve', 'status', '--json']))
+      process.kill(stopped.pid, 'SIGSTOP')
+      const waiting = scene.start(['api', '/workspaces'])
+      await eventually(() => waiting.stderr().includes(`(process ${stopped.pid}) does not answer`), {
+        timeoutMs: 10_000,
+      })
       await scene.ok(['serve', 'stop'])
+      assert.is((await waiting.ended).code, 0, waiting.stderr()) // by a server that it started
+
+      // one that nobody finds any more ends
+      const { server: lost } = JSON.parse(await scene.ok(['serve', 'status', '--json']))
+      await rm(socket)
+      await eventually(() => !existsSync(`/proc/${lost.pid}`), { timeoutMs: 10_000 })
       assert.not.ok(existsSync(socket))
       assert.is(JSON.parse(await scene.ok(['serve', 'status', '--json'])).server, null)
     },

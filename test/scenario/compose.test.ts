@@ -317,8 +317,9 @@ volumes: {kept: {}}
       async () => {
         await using scene = await openScene({ files: { 'compose.yaml': compose } })
         const nothing = await scene.made()
-        const { message } = await scene.refused(['up', 'a'], 2, 'CONFIG_INVALID')
+        const { message, details } = await scene.refused(['up', 'a'], 2, 'CONFIG_INVALID')
         assert.match(message, said)
+        assert.ok([undefined, 'compose.yaml'].includes(details.file as string | undefined), JSON.stringify(details))
         assert.equal(await scene.made(), nothing)
       },
       LIMIT_MS,

@@ -11,12 +11,15 @@ import { makeRecord } from './app.ts'
 import { eventually } from './eventually.ts'
 import { tempDir, tempRepo } from './temp.ts'
 
+/** Of the clock in `/proc/<pid>/stat`, the same on every Linux. */
+const TICK_MS = 10
+
 export interface LoadServer extends AsyncDisposable {
   readonly port: number
   readonly token: string
   readonly pid: number
-  /** What it has now. */
-  resources(): Promise<{ readonly rssMb: number; readonly descriptors: number }>
+  /** What it has now, and the time that it has worked, however much else the machine had to do. */
+  resources(): Promise<{ readonly rssMb: number; readonly descriptors: number; readonly workedMs: number }>
 }
 
 export async function openLoadServer(workspaces: number): Promise<LoadServer> {
@@ -42,7 +45,17 @@ export async function openLoadServer(workspaces: number): Promise<LoadServer> {
     resources: async () => {
       const status = await readFile(`/proc/${pid}/status`, 'utf8')
       const kb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1])
-      return { rssMb: Math.round(kb / 1024), descriptors: (await readdir(`/proc/${pid}/fd`)).length }
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+      const [user, system] = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .slice(11, 13)
+        .map(Number)
+      return {
+        rssMb: Math.round(kb / 1024),
+        descriptors: (await readdir(`/proc/${pid}/fd`)).length,
+        workedMs: ((user ?? 0) + (system ?? 0)) * TICK_MS,
+      }
     },
     [Symbol.asyncDispose]: async () => {
       server.child.kill('SIGTERM')

@@ -468,6 +468,36 @@ suite('the server', (test) => {
     assert.equal([existsSync(socket), await findServer(one.home)], [false, undefined])
   })
 
+  test('a server that ends does not wait for requests that never come whole', async () => {
+    await using one = await served()
+    const { socket } = one.serving
+    const head = 'POST /api/v1/workspaces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n'
+    const cut = ['', head, `${head}Content-Length: 99\r\n\r\n{"name":`].map((text) => sendRaw(socket, text))
+    await eventually(() => isAnswering(socket))
+    const began = performance.now()
+    await one.serving.stop()
+    await Promise.all(cut)
+    assert.ok(performance.now() - began < 5_000)
+  })
+
+  test('a server whose folder is removed is lost, and takes nothing along that is another’s', async () => {
+    await using one = await served()
+    const { serving, home, env } = one
+    await rm(home.run, { recursive: true })
+    await serving.lost
+    const second = await serve({ home, env, cwd: '/', version: '2', program: [] })
+    try {
+      const note = join(home.run, 'serve.json')
+      const other = { ...JSON.parse(await readFile(note, 'utf8')), pid: process.ppid, pidStart: '' }
+      await writeFile(note, JSON.stringify(other))
+      await serving.stop()
+      assert.equal([await isAnswering(serving.socket), (await findServer(home))?.pid], [true, process.ppid])
+    } finally {
+      await second.stop()
+    }
+    assert.not.ok(existsSync(serving.socket))
+  })
+
   test('a client that goes away in the middle of a body is no bug, and no body is written anywhere', async () => {
     await using one = await served()
     const head =

@@ -41,6 +41,12 @@ export interface Listener {
   close(patienceMs: number): Promise<void>
 }
 
+interface Open {
+  readonly sockets: Set<Duplex>
+  /** That are being answered, or would be if they were all here. */
+  readonly requests: Set<IncomingMessage>
+}
+
 export async function createListener(options: ListenerOptions): Promise<Listener> {
   const { entrance, where, api, upgrade } = options
   const server = createServer({
@@ -52,22 +58,30 @@ export async function createListener(options: ListenerOptions): Promise<Listener
     requireHostHeader: false, // the door says it better
   })
   server.maxConnections = CONNECTIONS_MAX
+  const open: Open = { sockets: new Set(), requests: new Set() }
   const answer = getRequestListener(api.fetch, { overrideGlobalObjects: false })
   const take = async (request: IncomingMessage, response: ServerResponse, whenIn = () => {}) => {
     request.socket.setTimeout(0)
+    open.requests.add(request)
+    response.once('close', () => open.requests.delete(request))
     note(options, request, response)
     const failure = await refusalOf(options, request)
     if (failure !== undefined) return refuse(request, response, failure)
     whenIn()
     await answer(request, response)
   }
-  server.on('connection', (socket) => socket.setTimeout(HEAD_TIMEOUT_MS, () => socket.destroy()))
+  server.on('connection', (socket) => {
+    socket.setTimeout(HEAD_TIMEOUT_MS, () => socket.destroy())
+    open.sockets.add(socket)
+    socket.once('close', () => open.sockets.delete(socket))
+  })
   server.on('request', (request, response) => void take(request, response))
   server.on('checkContinue', (request, response) => void take(request, response, () => response.writeContinue()))
   server.on('checkExpectation', (request, response) => void take(request, response))
   server.on('connect', (request, socket, head) => void takeOver(options, request, socket, head, undefined))
   server.on('upgrade', (request, socket, head) => {
     if (request.headers.upgrade?.trim().toLowerCase() === 'websocket') {
+      open.sockets.delete(socket) // whoever takes it over ends it
       void takeOver(options, request, socket, head, upgrade)
     } else stayHttp(server, request, socket, head)
   })
@@ -76,7 +90,7 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   if (entrance.kind === 'tcp') Object.assign(entrance, { port })
-  return { port, close: (patienceMs) => close(server, patienceMs) }
+  return { port, close: (patienceMs) => close(server, open, patienceMs) }
 }
 
 function listen(server: Server, where: object): Promise<void> {
@@ -203,9 +217,11 @@ function note({ entrance, log }: ListenerOptions, request: IncomingMessage, resp
   })
 }
 
-async function close(server: Server, patienceMs: number): Promise<void> {
+/** Once it closes, node waits for requests that never come whole: what is not being answered is cut here. */
+async function close(server: Server, { sockets, requests }: Open, patienceMs: number): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()))
-  server.closeIdleConnections()
+  const answered = new Set<Duplex>([...requests].flatMap(({ complete, socket }) => (complete ? [socket] : [])))
+  for (const socket of sockets) if (!answered.has(socket)) socket.destroy()
   const timer = setTimeout(() => server.closeAllConnections(), patienceMs)
   await closed
   clearTimeout(timer)

@@ -41,13 +41,14 @@ export function collecting(options: CollectOptions): { readonly app: App; said()
     emit: options.app.emit,
     interruption,
     ...(settings === undefined ? {} : { settings }),
-    attach: async (argv, { cwd, env, onSignal } = {}) => {
+    attach: async (argv, { cwd, env, onSignal, endsWithUs } = {}) => {
       if (cancelled.aborted) throw new Interrupted('SIGINT')
       const watch = watchOver({ timeoutMs, cancelled, interruption: own, signal: onSignal })
       try {
         const result = await runner.run(argv, {
           ...(cwd === undefined ? {} : { cwd }),
           ...(input === undefined ? {} : { input }),
+          ...(endsWithUs === undefined ? {} : { endsWithUs }),
           env: { LC_ALL: app.env.LC_ALL, ...env },
           anyEnd: true,
           keepBytes: KEPT_BYTES,

@@ -13,7 +13,7 @@ import { NexusError } from '../../core/errors.ts'
 import { quoteForAnyShell } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { doorArgs, masterArgs } from '../../tools/ssh.ts'
+import { type Door, doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type {
   BeginRequest,
   Captured,
@@ -30,6 +30,8 @@ import type { createDoors } from './door.ts'
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
 export const SSH_FAILURE = 255
+/** Seconds for what was asked to end. */
+const GRACE_S = 3
 /** Of what a command says that is captured: from its beginning, and as much from its end. */
 const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
@@ -48,6 +50,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const forwarded: { signal?: NodeJS.Signals } = {}
     const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
     const code = await runner.attach(argv, {
+      endsWithUs: { last: lastWord(door, token) },
       onSignal: (signal) => {
         forwarded.signal = signal
         void signalInside(record, token, signal)
@@ -73,6 +76,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
         okCodes: 'any',
         timeoutMs: request.timeoutMs,
         keepBytes: KEPT_BYTES,
+        endsWithUs: { last: lastWord(door, token) },
         ...(request.onLine === undefined ? {} : { onLine: request.onLine }),
       })
       if (result.code !== SSH_FAILURE) return { code: result.code, output: result.stdout + result.stderr }
@@ -92,7 +96,10 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const command = remoteCommand(record, { ...request, tty: false }, token)
     const door = doors.doorOf(record)
     const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
-    const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, { input: request.input })
+    const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, {
+      input: request.input,
+      endsWithUs: { last: lastWord(door, token) },
+    })
     const codeOf = async () => {
       const code = await ended
       return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
@@ -186,6 +193,17 @@ export function listWithToken(token: string): string {
 export function signalScript(token: string, signal: NodeJS.Signals): string {
   const kill = `kill -s ${signal.slice(3)} "\${p#/proc/}"`
   return `for p in $(${listWithToken(token)}); do p=\${p%/environ}; ${kill}; done 2>/dev/null; true`
+}
+
+/**
+ * Ends the command with this token: asks, waits until nothing of it is left, and then does not ask. By a connection of its own, as
+ * nothing that goes on in the shared one may keep a command from being ended.
+ */
+export function lastWord(door: Door, token: string): readonly string[] {
+  const wait = `for i in $(seq ${GRACE_S * 10}); do ${listWithToken(token)} | grep -q . || exit 0; sleep 0.1; done`
+  const script = [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')]
+  const options = ['ControlPath=none', 'IdentityAgent=none', ...ALIVE].flatMap((option) => ['-o', option])
+  return ['ssh', ...doorArgs(door), ...options, '-T', '--', door.host, byBash(script.join('\n'))]
 }
 
 /**

@@ -9,14 +9,12 @@ import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { doorArgs, masterArgs } from '../../tools/ssh.ts'
+import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { byBash, isWithToken, listWithToken, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, isWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 
-/** Seconds for what was asked to end. */
-const GRACE_S = 3
 const SESSION_TIMEOUT_MS = 10_000
 /** What the shell's own start-up files may print before it. */
 const MARKER_WITHIN_BYTES = 64 * 1024
@@ -33,6 +31,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
       env: request.tty ? { TERM: TERMINAL } : {},
       input: true,
+      endsWithUs: { last: lastWord(door, token) },
     })
     const { stdin } = child
     if (stdin === null) throw new Error('its stdin was asked for')
@@ -47,25 +46,22 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
       return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
     })
     ended.catch(() => undefined) // told to whoever waits for it
-    const inside = async (script: string, way: readonly string[]) => {
-      if (over) return
-      const argv = ['ssh', ...way, '-T', '--', door.host, byBash(script)]
-      await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
+    const session = async (argv: readonly string[]) => {
+      if (!over) await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
     }
-    // of its own, as nothing that goes on in the shared one may keep a command from being ended
-    const own = [...doorArgs(door), '-o', 'ControlPath=none', '-o', 'IdentityAgent=none']
-    const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size), masterArgs(door)))
+    const inside = (script: string) => session(['ssh', ...masterArgs(door), '-T', '--', door.host, byBash(script)])
+    const resize = lastOnly((size: TerminalSize) => inside(resizeScript(token, size)))
     return {
       stdin,
       stdout,
       stderr: child.stderr,
       ready: seen,
       ended,
-      signal: (signal) => inside(signalScript(token, signal), masterArgs(door)),
+      signal: (signal) => inside(signalScript(token, signal)),
       resize: request.tty ? resize : async () => {},
       end: async () => {
         try {
-          await inside(endScript(token), own)
+          await session(lastWord(door, token))
         } finally {
           stdout.resume()
           child.stderr.resume()
@@ -135,12 +131,4 @@ function resizeScript(token: string, size: TerminalSize): string {
   const number = '$(( ($5 & 255) | (($5 >> 12) & 1048320) ))'
   const found = `s=$(cat "$p/stat"); set -- \${s##*) }; stty ${sizeOf(size)} < /dev/pts/${number} && break`
   return `for p in /proc/[0-9]*; do ${isWithToken(token)} && { ${found}; }; done 2>/dev/null; true`
-}
-
-/** Asks, waits until nothing is left, and then does not ask. */
-function endScript(token: string): string {
-  const wait = `for i in $(seq ${GRACE_S * 10}); do ${listWithToken(token)} | grep -q . || exit 0; sleep 0.1; done`
-  return [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')].join(
-    '\n',
-  )
 }

@@ -56,7 +56,13 @@ export async function resolveStack(
 function inProject(error: NexusError, { worktree }: WorkspaceRecord): NexusError {
   const short = (text: string | undefined) => text?.replaceAll(`${worktree}/`, '')
   const { code, message, hint, details, output } = error
-  return new NexusError(code, short(message) ?? '', { hint: short(hint), details, output: short(output), cause: error })
+  const { file } = details ?? {}
+  return new NexusError(code, short(message) ?? '', {
+    hint: short(hint),
+    details: typeof file === 'string' ? { ...details, file: short(file) } : details,
+    output: short(output),
+    cause: error,
+  })
 }
 
 async function resolve(
