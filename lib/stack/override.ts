@@ -30,6 +30,8 @@ export interface OverrideFacts {
   /** CIDR block of each network that is the project's own. */
   readonly subnets: ReadonlyMap<string, string>
   readonly layers?: BuildLayers | undefined
+  /** Whether the engine knows `start_interval` of health checks. */
+  readonly startInterval?: boolean | undefined
 }
 
 export function makeOverride(facts: OverrideFacts): YamlMap {
@@ -73,7 +75,26 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
     ...(runs && service.profiles !== undefined ? { profiles: new Reset() } : {}),
     // `always` would start a stopped workspace's service again when the engine starts
     ...(service.restart === 'always' ? { restart: 'unless-stopped' } : {}),
+    ...(facts.startInterval === true && isCheckedLate(service) ? { healthcheck: { start_interval: '1s' } } : {}),
   }
+}
+
+const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9 }
+
+/**
+ * The first check comes after an interval, and `up` waits for it. Within the start period failures count for nothing, so that more
+ * checks there only find out sooner. What an image says of its own checks is not known here and is left alone.
+ */
+function isCheckedLate({ healthcheck = {} }: ComposeService): boolean {
+  const { test, interval, start_period: period, start_interval: own } = healthcheck
+  if (!Array.isArray(test) || test[0] === 'NONE' || healthcheck.disable === true || own !== undefined) return false
+  return secondsOf(period) > 1 && secondsOf(interval) > 1
+}
+
+/** As compose resolves a duration: `1m30s`. */
+function secondsOf(text: unknown): number {
+  const parts = typeof text === 'string' ? [...text.matchAll(/([\d.]+)(h|ms|us|ns|m|s)/g)] : []
+  return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (SECONDS[unit] ?? 0), 0)
 }
 
 /** An image that the stack builds is named after the workspace; a tag of the project's would be shared by all branches. */

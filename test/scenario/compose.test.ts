@@ -34,7 +34,7 @@ services:
     ports: ["3000:3000", "0.0.0.0:3001:3001/udp"]
     volumes: [".:/src", "data:/data", /scratch]
     networks: {back: {ipv4_address: 172.29.77.9}}
-    healthcheck: {test: "true", interval: 1s}
+    healthcheck: {test: "true", interval: 50s, start_period: 50s}
     stop_grace_period: 1s
   worker:
     image: myapp:latest
@@ -77,7 +77,9 @@ suite('compose projects', (test) => {
       await using scene = await openScene({ files: FILES })
       await must(['docker', 'volume', 'create', 'kept_db'])
       try {
+        const began = performance.now()
         const a = await scene.up('a')
+        assert.ok(performance.now() - began < 40_000, 'the first check of web did not wait for its interval')
         const b = await scene.up('b')
         await must(['docker', 'exec', await container(scene, 'web', 'a'), 'sh', '-c', 'echo note of a > /data/note'])
         assert.is(await answer(portOf(a, 'web')), 'note of a\n')

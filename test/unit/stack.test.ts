@@ -196,7 +196,7 @@ const MODEL: ComposeModel = {
   volumes: { data: { name: 'x_data' }, theirs: { name: 't', external: true } },
 }
 
-const override = (model: ComposeModel, profiles: readonly string[] = []) =>
+const override = (model: ComposeModel, profiles: readonly string[] = [], startInterval = false) =>
   formatCompose(
     makeOverride({
       model,
@@ -207,6 +207,7 @@ const override = (model: ComposeModel, profiles: readonly string[] = []) =>
       labels: { l: '1' },
       environment: { V: 'a$b' },
       subnets: new Map([['back', '10.213.0.0/26']]),
+      startInterval,
     }),
     '# x',
   )
@@ -277,6 +278,24 @@ volumes:
       l: "1"
 `,
     )
+  })
+
+  test('a check that would come late comes often during the start period, where the project says nothing of that', () => {
+    const late = { test: ['CMD', 'true'], interval: '1m30s', start_period: '30s' }
+    const text = (healthcheck: Readonly<Record<string, unknown>>, startInterval = true) =>
+      override({ name: 'x', services: { web: { healthcheck } } }, [], startInterval)
+    assert.match(text(late), /healthcheck:\n {6}start_interval: "1s"\n/)
+    for (const changed of [
+      { interval: '500ms' },
+      { interval: undefined },
+      { start_period: undefined },
+      { start_interval: '5s' },
+      { disable: true },
+      { test: ['NONE'] },
+      { test: undefined },
+    ])
+      assert.not.match(text({ ...late, ...changed }), /healthcheck/)
+    assert.not.match(text(late, false), /healthcheck/)
   })
 
   test('an active profile is part of the stack', () => {

@@ -138,6 +138,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     const writeCompose = async () => {
       // the override follows from the project's files: without a look at them it stays as it is
       if (hasProjectFiles(record) && resolution?.model === undefined) return
+      const startInterval = startsOften(await versionsOf(context))
       const { compose, override } = renderComposeFiles({
         record,
         paths,
@@ -146,7 +147,8 @@ export function createDockerBackend(context: BackendContext): Backend {
         alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
-        ready: readyOf(record, { startInterval: startsOften(await versionsOf(context)) }),
+        ready: readyOf(record, { startInterval }),
+        startInterval,
         gateImage: hasGate(record) ? (await provisioning()).describeGateImage(context.instance).reference : undefined,
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })

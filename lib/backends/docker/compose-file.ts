@@ -172,6 +172,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
+    startInterval: facts.startInterval,
     subnets: new Map(
       networks.map((name, i) => [name, record.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
         string,

@@ -32,6 +32,8 @@ export interface ComposeFacts {
   readonly secretFolder?: string
   /** What the project's builds may begin with; undefined without an image cache. */
   readonly layers?: BuildLayers | undefined
+  /** Whether the engine knows `start_interval` of health checks. */
+  readonly startInterval?: boolean
   /** Services of the catalogue beside it. */
   readonly ready?: ReadyServices | undefined
   /** Image of the gate, for a guarded workspace. */
