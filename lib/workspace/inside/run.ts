@@ -98,8 +98,7 @@ function seconds(since: number): string {
 
 function requireInside(path: string): string {
   const clean = normalize(path).replace(/\/+$/, '')
-  if (!isAbsolute(path) && clean !== '' && clean !== '..' && !clean.startsWith('../../') && clean !== '.git')
-    return clean
+  if (!isAbsolute(path) && clean !== '' && clean !== '..' && !clean.startsWith('../') && clean !== '.git') return clean
   throw new NexusError('INVALID_ARGUMENT', `--artifact ${JSON.stringify(path)} is not a path inside the worktree.`, {
     hint: 'To keep a report, use `--artifact build/report.xml`',
   })
