@@ -39,7 +39,7 @@ import { namedWorkspace } from './routes/workspaces.ts'
 const UNDO_PATIENCE_MS = 90_000
 const START_WAIT_MS = 5_000
 const PORT_ATTEMPTS = 10
-const LOOK_EVERY_MS = 2_000
+const LOOK_EVERY_MS = 1_000
 
 /** Something that works while the server runs: watching, idling, proxying. */
 export interface Service {
