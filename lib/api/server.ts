@@ -5,14 +5,14 @@
  * Every request and every upgrade passes `checks.ts` before anything else sees it.
  */
 import { lstatSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { ownIdentity } from '../system/process.ts'
-import { restrict, writeCrashLog } from '../system/store.ts'
+import { renameInto, restrict, writeCrashLog } from '../system/store.ts'
 import { createApi } from './api.ts'
 import type { Live } from './changes/live.ts'
 import { isAnswering } from './client.ts'
@@ -39,7 +39,7 @@ import { namedWorkspace } from './routes/workspaces.ts'
 const UNDO_PATIENCE_MS = 90_000
 const START_WAIT_MS = 5_000
 const PORT_ATTEMPTS = 10
-const LOOK_EVERY_MS = 2_000
+const LOOK_EVERY_MS = 1_000
 
 /** Something that works while the server runs: watching, idling, proxying. */
 export interface Service {
@@ -103,7 +103,7 @@ async function start(options: ServeOptions): Promise<Serving> {
   const listeners = [await listen({ kind: 'unix' }, { path })]
   try {
     await restrict(path, 0o600)
-    await rename(path, socket)
+    await renameInto(path, socket)
     const own = ownSocket(socket)
     const port = options.port === undefined ? null : await listenOnLoopback(options.port, listeners, listen)
     for (const service of services) await service.start(context)

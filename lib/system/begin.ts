@@ -23,7 +23,7 @@ export function beginStreams(
 ): Begun {
   requireFolder(options.cwd)
   const bound = options.endsWithUs
-  const [program = '', ...args] = bound === undefined ? argv : underLifeLine(argv, bound, 'apart')
+  const [program = '', ...args] = bound === undefined ? argv : underLifeLine(argv, bound)
   const began = performance.now()
   const child = spawn(program, args, {
     stdio: [options.input === true ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],

@@ -63,7 +63,7 @@ export async function runCaptured(
   const said = { stdout: collect(options), stderr: collect(options) }
   const bound = options.endsWithUs
   const withInput = options.input !== undefined && options.input !== ''
-  const child = shell(bound === undefined ? argv : underLifeLine(argv, bound, 'apart'), {
+  const child = shell(bound === undefined ? argv : underLifeLine(argv, bound), {
     detached: true,
     store: { ...said, stdall: boundedPieces(0) },
     // the caller's own folder may be gone, or be what the command removes

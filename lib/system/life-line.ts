@@ -2,16 +2,15 @@
  * Commands that end with us, however we end, SIGKILL included: beside each waits a small process for the end of a pipe of ours, which
  * the kernel closes when we die. It ends the command then, and runs a last one, for what would go on elsewhere without it.
  *
- * It is deaf to what asks to end, and apart from the command's group where that has a session of its own: our last act may be to end
- * the group. On the user's terminal there is no other group to be made: a shell that makes groups takes the terminal.
+ * It is in a group of its own and deaf to what asks to end: our last act may be to end the command's group. For that the command needs a
+ * session of its own, as a shell that makes groups takes the terminal where there is one.
  */
 import type { ChildProcess, StdioPipe } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { type EndsWithUs, WORKER_VARIABLE } from './exec.ts'
 
 /** The last command runs without our mark: whoever repairs what we left ends what has it. */
-const SCRIPT = `[ "$1" = apart ] && set -m
-n=$2; last=("\${@:3:n}"); shift $((n + 2))
+const SCRIPT = `n=$1; last=("\${@:2:n}"); shift $((n + 1)); set -m
 {
   trap '' HUP INT TERM
   read -r word <&3
@@ -25,12 +24,8 @@ exec "$@" 3<&-`
 export const LIFE_LINE: StdioPipe = 'pipe'
 
 /** The command under a life line; to be started with `LIFE_LINE` behind its three streams, and held. */
-export function underLifeLine(
-  argv: readonly string[],
-  { last = [] }: EndsWithUs,
-  place: 'apart' | 'terminal',
-): readonly string[] {
-  return ['/bin/bash', '-c', SCRIPT, 'bash', place, String(last.length), ...last, ...argv]
+export function underLifeLine(argv: readonly string[], { last = [] }: EndsWithUs): readonly string[] {
+  return ['/bin/bash', '-c', SCRIPT, 'bash', String(last.length), ...last, ...argv]
 }
 
 /** Lets go of the line when the command has ended. */

@@ -22,7 +22,6 @@ import {
   requireFolder,
   toolMissing,
 } from './exec.ts'
-import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
 /** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
 export function createRunner(
@@ -112,16 +111,24 @@ function spawnAttached(
   options: AttachOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const bound = options.endsWithUs
-  const [program = '', ...args] = bound === undefined ? argv : underLifeLine(argv, bound, 'terminal')
+  const [program = '', ...args] = argv
   const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env })
   return new Promise((done, fail) => {
     const child = spawn(program, args, {
-      stdio: ['inherit', 'inherit', 'inherit', ...(bound === undefined ? [] : [LIFE_LINE])],
+      stdio: 'inherit',
       env,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     })
-    if (bound !== undefined) holdLifeLine(child)
+    const { endsWithUs } = options
+    if (endsWithUs !== undefined && child.pid !== undefined) {
+      // beside it, as a life line needs a session of its own, and the terminal is not there
+      const guard = startGuard(
+        ['/bin/bash', '-c', 'kill "$0"; "$@"', `${child.pid}`, ...(endsWithUs.last ?? [])],
+        '/dev/null',
+        environment,
+      )
+      child.once('exit', guard.dismiss)
+    }
     child.once('error', (error: NodeJS.ErrnoException) =>
       fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
     )

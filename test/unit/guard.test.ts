@@ -96,8 +96,8 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', 'await import(name)'), file('lib/core/b.ts', 'const fs = require("fs")')],
     good: [file('lib/core/a.ts', "await import('./names.ts')"), file('lib/core/b.ts', 'requireValue(args)')],
   },
-  door(/^lib\/system\/(runner|begin|capture|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
-    rule: 'only lib/system/runner.ts, with begin.ts and capture.ts behind it and detached.ts beside it, starts processes',
+  door(/^lib\/system\/(runner|begin|capture|life-line|detached)\.ts$/, /^zx(\/|$)|^(node:)?(child_process|cluster)$/, {
+    rule: 'only lib/system/runner.ts, with begin.ts, capture.ts and life-line.ts behind it and detached.ts beside it, starts processes',
     why: 'argv arrays, time limits, groups that are killed whole and a clean environment are decided once',
     bad: [importing('zx/core', '{ $ }'), importing('node:child_process', '{ spawn }'), importing('child_process')],
   }),
