@@ -1,19 +1,25 @@
 /**
- * forward, exec --all, tmux and current without an engine: what words mean, whose lines are whose, whose leases are whose, and which
+ * forward, exec --all, run, tmux and current without an engine: what words mean, whose lines are whose, whose leases are whose, and which
  * workspace a folder belongs to.
  */
+import { existsSync } from 'node:fs'
 import { mkdir, rename, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
+import { Interrupted } from '../../lib/core/errors.ts'
+import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { createLeases, isHeld } from '../../lib/ports/leases.ts'
 import { createPrefixer, prefixesOf } from '../../lib/report/prefixed.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
+import { createApp } from '../../lib/workspace/app.ts'
 import { parseForward } from '../../lib/workspace/inside/forward.ts'
+import { runOnce } from '../../lib/workspace/inside/run.ts'
 import { requireSessionName } from '../../lib/workspace/inside/tmux.ts'
 import { findCurrent, requireCurrent } from '../../lib/workspace/look/current.ts'
 import { findWorkspace, requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { appWorld } from '../support/app.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS, refusedOr } from '../support/fuzz.ts'
 import { openLocalApp } from '../support/local-app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -123,6 +129,38 @@ suite('prefixed lines', (test) => {
     let shown = 0
     for (let i = 0; i < 100; i++) shown += prefixer.add(Buffer.alloc(10_000, 65)).length
     assert.ok(shown > 900_000)
+  })
+})
+
+suite('run', (test) => {
+  test('interrupted before its command begins, it begins none and removes everything', async () => {
+    await using world = await appWorld()
+    const interruption = createInterruption()
+    const app = createApp({
+      cwd: world.repo.path,
+      env: world.app.env,
+      emit: (event) => {
+        if (event.type === 'notice' && / runs after /.test(event.text)) interruption.abort(new Interrupted('SIGTERM'))
+      },
+      interruption,
+    })
+    const begun = join(world.folder, 'begun')
+    const request = {
+      argv: ['touch', begun],
+      repo: await requireRepository(world.repo.path),
+      name: 'ci',
+      from: undefined,
+      env: [],
+      keepOnFailure: true,
+      artifacts: [],
+      folder: world.folder,
+      imageCache: undefined,
+      self: ['true'],
+    }
+    const error = await runOnce(app, request).catch((thrown: unknown) => thrown)
+    assert.instance(error, Interrupted)
+    assert.not.ok(existsSync(begun))
+    assert.equal(await app.records.list(), [])
   })
 })
 

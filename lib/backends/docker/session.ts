@@ -8,6 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
 import { quoteForAnyShell } from '../../core/shell.ts'
@@ -32,6 +33,8 @@ const COMMAND_LINE_MAX = 128 * 1024 - 1
 export const SSH_FAILURE = 255
 /** Seconds for what was asked to end. */
 const GRACE_S = 3
+/** Doubles from one look to the next. */
+const SIGNAL_AGAIN_MS = 50
 /** Of what a command says that is captured: from its beginning, and as much from its end. */
 const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
@@ -48,14 +51,16 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const command = remoteCommand(record, request, token)
     const door = doors.doorOf(record)
     const forwarded: { signal?: NodeJS.Signals } = {}
+    const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
-    const code = await runner.attach(argv, {
+    const attached = runner.attach(argv, {
       endsWithUs: { last: lastWord(door, token) },
       onSignal: (signal) => {
         forwarded.signal = signal
-        void signalInside(record, token, signal)
+        void signals.pass(signal)
       },
     })
+    const code = await attached.finally(signals.end)
     if (forwarded.signal !== undefined && code === SSH_FAILURE) return 128 + (constants.signals[forwarded.signal] ?? 15)
     if (code !== SSH_FAILURE || (await doors.ssh.hasMaster(door))) return code
     return null
@@ -95,6 +100,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const token = randomBytes(8).toString('hex')
     const command = remoteCommand(record, { ...request, tty: false }, token)
     const door = doors.doorOf(record)
+    const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
     const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, {
       input: request.input,
@@ -108,8 +114,8 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
       stdin,
       stdout,
       stderr,
-      ended: codeOf(),
-      signal: (signal) => signalInside(record, token, signal),
+      ended: codeOf().finally(signals.end),
+      signal: signals.pass,
       cut: () => kill('SIGKILL'),
     }
   }
@@ -151,11 +157,24 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     }
   }
 
-  /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. */
-  async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<void> {
-    const script = byBash(signalScript(token, signal))
+  /** For one command. A signal that comes before the command is there is passed on when it is. */
+  function signalsFor(record: WorkspaceRecord, token: string) {
+    let over = false
+    const pass = async (signal: NodeJS.Signals): Promise<void> => {
+      for (let ms = SIGNAL_AGAIN_MS; !over && !(await signalInside(record, token, signal)); ms *= 2) await pause(ms)
+    }
+    const end = () => {
+      over = true
+    }
+    return { pass, end }
+  }
+
+  /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. False when it is not there. */
+  async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<boolean> {
+    const script = byBash(`${listWithToken(token)} | grep -q . || exit 1\n${signalScript(token, signal)}`)
     const door = doors.doorOf(record)
-    await runner.run(['ssh', ...masterArgs(door), '-T', '--', door.host, script], { okCodes: 'any', timeoutMs: 10_000 })
+    const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, script]
+    return (await runner.run(argv, { okCodes: 'any', timeoutMs: 10_000 })).code === 0
   }
 
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {

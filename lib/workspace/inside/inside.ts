@@ -14,13 +14,19 @@ import type { App } from '../app.ts'
 import { repaired, requireThere } from '../operation/repaired.ts'
 
 /**
- * Runs a command inside on the caller's streams; its exit code is passed through.
+ * Runs a command inside on the caller's streams; its exit code is passed through. From when it is begun, `around` has it in hand.
  * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
  */
-export async function exec(app: App, found: WorkspaceRecord, request: ExecRequest): Promise<number> {
+export async function exec(
+  app: App,
+  found: WorkspaceRecord,
+  request: ExecRequest,
+  around = (command: () => Promise<number | null>) => command(),
+): Promise<number> {
   requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
-  return afterwards(app, record, await backend.exec(record, request))
+  app.interruption.signal.throwIfAborted()
+  return afterwards(app, record, await around(() => backend.exec(record, request)))
 }
 
 /**

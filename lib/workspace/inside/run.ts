@@ -74,14 +74,21 @@ async function runIn(app: App, name: string, request: RunRequest, artifacts: rea
   let interrupted: Error | undefined
   let exitCode: number | undefined
   try {
-    const command = () => exec(app, record, { argv: request.argv, cwd: null, env: {}, tty: false })
     const onInterrupt = (reason: Error) => {
       interrupted = reason
     }
+    const wish = { argv: request.argv, cwd: null, env: {}, tty: false }
     // what goes then is the workspace
-    exitCode = await app.interruption.undoable(() => app.interruption.delegate(onInterrupt, command))
-    await copyArtifacts(app, record, artifacts, request.folder)
+    exitCode = await app.interruption.undoable(async () => {
+      const code = await exec(app, record, wish, (command) => app.interruption.delegate(onInterrupt, command))
+      await copyArtifacts(app, record, artifacts, request.folder)
+      return code
+    })
   } finally {
+    if (app.interruption.signal.aborted) {
+      interrupted = app.interruption.signal.reason
+      app.interruption.reset()
+    }
     const failed = exitCode !== 0 && interrupted === undefined
     if (failed && request.keepOnFailure) tellKept(app, record)
     else await removeAll(app, record)
