@@ -173,10 +173,14 @@ suite('stateOf', (test) => {
   }
 
   test('a process that has ended is not alive, though its parent never asks', async () => {
-    const parent = spawn('bash', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const script = 'exec 3<&0; read -r <&3 & echo $!; exec sleep 60'
+    const parent = spawn('bash', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] })
     try {
       const [line] = await once(parent.stdout, 'data')
       const pid = Number(String(line))
+      // a shell would ask; what it has become does not
+      await eventually(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n')
+      parent.stdin.end('\n')
       const fields = () => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
       await eventually(() => fields()[0] === 'Z')
       const pidStart = fields()[19] ?? ''
