@@ -3,8 +3,7 @@
  * turns answers into JSON. Who may come in is decided before it, by `checks.ts`.
  */
 import { type Context, Hono } from 'hono'
-import type { Answer } from './answers.ts'
-import { JsonText, Streamed } from './answers.ts'
+import { type Answer, JsonText, Streamed } from './answers.ts'
 import type { ApiContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ENDPOINTS } from './endpoints.ts'

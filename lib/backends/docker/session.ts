@@ -40,6 +40,8 @@ const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
 const KEPT_SAID = 8 * 1024
 const REFUSED = /^channel \d+: open failed: (?:connect failed: )?(.*?)\r?$/m
+/** A connection of its own, beside the shared one, that asks no agent. */
+const APART = ['ControlPath=none', 'IdentityAgent=none']
 /** A connection that has not answered for 15 s is lost: the engine restarts, or the workspace is paused. */
 const ALIVE = ['ServerAliveInterval=5', 'ServerAliveCountMax=3']
 
@@ -75,9 +77,9 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const argv = ['sh', '-c', 'exec 2>&1; exec "$@"', 'sh', ...request.argv]
     const command = remoteCommand(record, { ...request, argv, tty: false }, token)
     const door = doors.doorOf(record)
-    const options = ['-o', 'ControlPath=none', '-o', 'IdentityAgent=none', '-T']
     try {
-      const result = await runner.run(['ssh', ...doorArgs(door), ...options, '--', door.host, command], {
+      const way = [...doorArgs(door), ...optionWords(APART)]
+      const result = await runner.run(['ssh', ...way, '-T', '--', door.host, command], {
         okCodes: 'any',
         timeoutMs: request.timeoutMs,
         keepBytes: KEPT_BYTES,
@@ -134,9 +136,9 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const listen = forwards.flatMap(({ local, host, port }) =>
       addresses.flatMap((address) => ['-L', `${address}:${local}:${host}:${port}`]),
     )
-    const options = ['ControlPath=none', 'IdentityAgent=none', 'ExitOnForwardFailure=yes', ...ALIVE]
+    const options = optionWords([...APART, 'ExitOnForwardFailure=yes', ...ALIVE])
     // the first value counts; at INFO, ssh tells of channels that could not be opened
-    const words = ['-o', 'LogLevel=INFO', ...doorArgs(door), ...options.flatMap((option) => ['-o', option]), ...listen]
+    const words = ['-o', 'LogLevel=INFO', ...doorArgs(door), ...options, ...listen]
     const begun = runner.begin(['ssh', ...words, '-T', '--', door.host, byBash('echo; cat >/dev/null; kill "$PPID"')], {
       input: true,
     })
@@ -199,19 +201,22 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   return { exec, capture, begin, forward, shell }
 }
 
-/** Shell text: the process of the folder `$p` belongs to the command with this token. */
-export function isWithToken(token: string): string {
-  return `grep -qzx NEXUS_WS_EXEC=${token} "$p/environ"`
+function optionWords(options: readonly string[]): readonly string[] {
+  return options.flatMap((option) => ['-o', option])
 }
 
 /** Shell text: prints `/proc/<pid>/environ` of each process of the command with this token, by one program however many processes run. */
-export function listWithToken(token: string): string {
+function listWithToken(token: string): string {
   return `grep -lszx NEXUS_WS_EXEC=${token} /proc/[0-9]*/environ`
 }
 
+/** Shell text: does `body` for each of them, with its folder of /proc in `$p`. */
+export function eachWithToken(token: string, body: string): string {
+  return `for p in $(${listWithToken(token)}); do p=\${p%/environ}; ${body}; done 2>/dev/null; true`
+}
+
 export function signalScript(token: string, signal: NodeJS.Signals): string {
-  const kill = `kill -s ${signal.slice(3)} "\${p#/proc/}"`
-  return `for p in $(${listWithToken(token)}); do p=\${p%/environ}; ${kill}; done 2>/dev/null; true`
+  return eachWithToken(token, `kill -s ${signal.slice(3)} "\${p#/proc/}"`)
 }
 
 /**
@@ -221,8 +226,8 @@ export function signalScript(token: string, signal: NodeJS.Signals): string {
 export function lastWord(door: Door, token: string): readonly string[] {
   const wait = `for i in $(seq ${GRACE_S * 10}); do ${listWithToken(token)} | grep -q . || exit 0; sleep 0.1; done`
   const script = [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')]
-  const options = ['ControlPath=none', 'IdentityAgent=none', ...ALIVE].flatMap((option) => ['-o', option])
-  return ['ssh', ...doorArgs(door), ...options, '-T', '--', door.host, byBash(script.join('\n'))]
+  const way = [...doorArgs(door), ...optionWords([...APART, ...ALIVE])]
+  return ['ssh', ...way, '-T', '--', door.host, byBash(script.join('\n'))]
 }
 
 /**

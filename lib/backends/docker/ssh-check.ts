@@ -6,6 +6,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { programOf } from '../../door/proxy-script.ts'
 import { readIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../context.ts'
+import { OWN_KEY_LOST } from './key-pair.ts'
 
 export function sshConfigCheck(context: BackendContext, records: readonly WorkspaceRecord[]): Check {
   const { home, runner } = context
@@ -37,7 +38,7 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
     return failure({
       message: `${home.sshKey} is missing.`,
       why: 'It is the key that Nexus and the aliases come in with: no workspace can be started or reached by ssh.',
-      hint: 'To have a new one in all workspaces, run `nexus keys rotate --own`',
+      ...OWN_KEY_LOST,
     })
   }
 

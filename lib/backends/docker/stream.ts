@@ -13,7 +13,7 @@ import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { byBash, isWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, eachWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
 /** What the shell's own start-up files may print before it. */
@@ -130,5 +130,5 @@ function sizeOf({ columns, rows }: TerminalSize): string {
 function resizeScript(token: string, size: TerminalSize): string {
   const number = '$(( ($5 & 255) | (($5 >> 12) & 1048320) ))'
   const found = `s=$(cat "$p/stat"); set -- \${s##*) }; stty ${sizeOf(size)} < /dev/pts/${number} && break`
-  return `for p in /proc/[0-9]*; do ${isWithToken(token)} && { ${found}; }; done 2>/dev/null; true`
+  return eachWithToken(token, found)
 }
