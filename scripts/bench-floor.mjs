@@ -26,7 +26,7 @@ export async function prepareFloor(dir, parts, repo, standing) {
  * override and one more service. Returns variables for the floor's scripts.
  * @param run starts a program in a folder
  */
-export async function prepareProject({ root, work, home, run, nexus }) {
+export async function prepareProject({ root, program, work, home, run, nexus }) {
   const repo = join(work, 'shop')
   const floor = join(work, 'shop-floor')
   await cp(join(root, 'test', 'fixtures', 'projects', 'shop'), repo, { recursive: true })
@@ -38,7 +38,7 @@ export async function prepareProject({ root, work, home, run, nexus }) {
   await copyFile(join(repo, '.env.example'), join(repo, '.env'))
 
   await nexus('create', 'model', '--repo', repo)
-  const { stdout } = await run('node', [join(root, 'dist', 'nexus.js'), 'status', 'model', '--repo', repo, '--json'])
+  const { stdout } = await run('node', [program, 'status', 'model', '--repo', repo, '--json'])
   const model = JSON.parse(stdout)
   const parts = join(home, 'workspaces', model.id)
   const worktree = join(repo, '.worktree', 'floor')

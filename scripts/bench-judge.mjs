@@ -1,7 +1,10 @@
 // What the rounds of a bench case say: medians, the ratio of its pairs, and whether the bound holds.
 
-/** Whether a case holds its bound, from the times of its rounds. */
-export function judge({ name, factor, plus }, { nexus, floor }) {
+/**
+ * Whether the median ratio of a case holds its bound, from the times of its rounds. The spread is shown and excuses nothing.
+ * @param tolerance how many times the bound a ratio may reach
+ */
+export function judge({ name, factor, plus, tolerance }, { nexus, floor }) {
   // the two of a round ran one after the other on the same busy or quiet machine, so the rounds' own ratios are compared
   const ratios = nexus.map((ms, i) => ms / floor[i])
   const ratio = median(ratios)
@@ -15,7 +18,7 @@ export function judge({ name, factor, plus }, { nexus, floor }) {
     ratio,
     spread,
     bound,
-    holds: ratio - bound <= spread,
+    holds: ratio <= bound * tolerance,
   }
 }
 
