@@ -1,18 +1,92 @@
 /**
- * The variables that docker, compose and their builders get: what they need, and what the user lets through by name
- * (`env.pass`). A project's files could read all others. Pure.
+ * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
+ * by name (`env.pass`). A project's files could read all others. Pure.
  */
-
-const KEPT =
-  /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_.*|BUILDKIT_.*|BUILDX_.*|SSL_CERT_(FILE|DIR)|(http|https|no|all|ftp)_proxy)$/i
+import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
+import type { ComposeModel, ComposeService } from './model.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** Changes to the inherited environment: everything else is taken away. */
+/** For a command of the project's on this machine: changes to the inherited environment, which take everything else away. */
 export function projectEnvironment(env: Variables, pass: readonly string[]): Variables {
-  return Object.fromEntries(
-    Object.keys(env).map((name) => [name, KEPT.test(name) || pass.includes(name) ? env[name] : undefined]),
+  const isMeant = (name: string) => HOST_VARIABLES.includes(name) || pass.includes(name)
+  return Object.fromEntries(Object.keys(env).map((name) => [name, isMeant(name) ? env[name] : undefined]))
+}
+
+/** Of this machine, what a project's files may use. */
+export function visibleVariables(env: Variables, pass: readonly string[]): Readonly<Record<string, string>> {
+  const names = [...ACCOUNT_VARIABLES, ...pass]
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+/** For compose while it reads a project's files: it gets not even what it needs to reach the engine. */
+export function readingEnvironment(env: Variables, pass: readonly string[]): Variables {
+  const hidden = Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, undefined]))
+  return { ...hidden, ...visibleVariables(env, pass) }
+}
+
+/** For compose when it starts what was read: what the user passes, beside what it gets anyway. */
+export function startingEnvironment(env: Variables, pass: readonly string[]): Variables {
+  const names = pass.filter((name) => !ACCOUNT_VARIABLES.includes(name))
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+/** Variables of which the resolved model says that a container shall have the value of this machine, which it does not get. */
+export function hiddenVariables(model: ComposeModel, env: Variables): readonly string[] {
+  const open = Object.values(model.services).flatMap(({ environment }) => unset(environment))
+  return [...new Set(open)].filter((name) => DOCKER_VARIABLES.includes(name) && env[name] !== undefined)
+}
+
+function unset(environment: unknown): readonly string[] {
+  return Object.entries(environment ?? {}).flatMap(([name, value]) => (value === null ? [name] : []))
+}
+
+/** Before the name of a variable that holds a secret's or a config's value: no program knows such a one. */
+const VALUE = 'NEXUS_VALUE_'
+
+/**
+ * A resolved model as compose starts from it, with the variables that it needs itself in its environment: it finds none of them in
+ * place of a value that is missing, and a variable of the project's that it looks up then has a name that no program knows.
+ */
+export function withOwnNames(model: ComposeModel): ComposeModel {
+  const services = Object.entries(model.services).map(([name, service]) => [name, withoutHidden(service)])
+  return {
+    ...model,
+    services: Object.fromEntries(services),
+    ...renamed('secrets', model),
+    ...renamed('configs', model),
+  }
+}
+
+function withoutHidden(service: ComposeService): ComposeService {
+  const hidden = unset(service.environment).filter((name) => DOCKER_VARIABLES.includes(name))
+  if (hidden.length === 0) return service
+  const kept = Object.entries(service.environment as object).filter(([name]) => !hidden.includes(name))
+  return { ...service, environment: Object.fromEntries(kept) }
+}
+
+function renamed(key: 'secrets' | 'configs', model: ComposeModel): Partial<ComposeModel> {
+  const section = model[key]
+  if (section === undefined) return {}
+  const entries = Object.entries(section).map(([name, one]) => {
+    const { environment } = one
+    const isOpen = typeof environment === 'string' && !environment.startsWith(VALUE)
+    return [name, isOpen ? { ...one, environment: `${VALUE}${environment}` } : one]
+  })
+  return { [key]: Object.fromEntries(entries) }
+}
+
+/** Names of the project's that secrets and configs of such a model take their values from. */
+export function valueNames(model: ComposeModel): readonly string[] {
+  const all = [model.secrets, model.configs].flatMap((section) => Object.values(section ?? {}))
+  return all.flatMap(({ environment }) =>
+    typeof environment === 'string' && environment.startsWith(VALUE) ? [environment.slice(VALUE.length)] : [],
   )
+}
+
+/** Values by the names under which compose looks them up. */
+export function underOwnNames(values: Variables): Variables {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${VALUE}${name}`, value]))
 }
 
 /** A line of an env file that everybody reads alike: `NAME=value`, perhaps in quotes; undefined for any other. */
