@@ -262,9 +262,18 @@ suite('scan: the .env', (test) => {
     const env =
       'DOCKER_HOST=tcp://example.com:1\nexport LD_PRELOAD=./x.so\nDOCKER_TAG=1\nGIT_SHA=a\nCOMPOSE_FILE=a.yaml\n# DOCKER_CONFIG=x\n'
     assert.equal(told(await scan({ 'compose.yaml': service('tty: true'), '.env': env })), [
-      '.env: DOCKER_HOST=tcp://example.com:1',
-      '.env: export LD_PRELOAD=./x.so',
+      '.env: DOCKER_HOST',
+      '.env: LD_PRELOAD',
     ])
+  })
+
+  test('where compose files are fetched, all variables are told, and no value', async () => {
+    const files = { 'compose.yaml': 'include: ["https://example.invalid/x.git"]', '.env': 'OPENSSL_CONF=secret\n' }
+    const [env = '', include, ...others] = told(await scan(files))
+    assert.match(env, /^\.env: all variables \(sha256 [0-9a-f]{32}\)$/)
+    assert.equal([include, ...others], ['include: https://example.invalid/x.git'])
+    const changed = told(await scan({ ...files, '.env': 'OPENSSL_CONF=other\n' }))
+    assert.not.equal(changed[0], env)
   })
 })
 
