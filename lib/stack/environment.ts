@@ -41,6 +41,8 @@ function unset(environment: unknown): readonly string[] {
   return Object.entries(environment ?? {}).flatMap(([name, value]) => (value === null ? [name] : []))
 }
 
+/** What Nexus itself gives to compose: values of secrets, which are for the services that the user named. */
+const OWN = /^NEXUS_/
 /** Before the name of a variable that holds a secret's or a config's value: no program knows such a one. */
 const VALUE = 'NEXUS_VALUE_'
 
@@ -59,7 +61,7 @@ export function withOwnNames(model: ComposeModel): ComposeModel {
 }
 
 function withoutHidden(service: ComposeService): ComposeService {
-  const hidden = unset(service.environment).filter((name) => DOCKER_VARIABLES.includes(name))
+  const hidden = unset(service.environment).filter((name) => DOCKER_VARIABLES.includes(name) || OWN.test(name))
   if (hidden.length === 0) return service
   const kept = Object.entries(service.environment as object).filter(([name]) => !hidden.includes(name))
   return { ...service, environment: Object.fromEntries(kept) }

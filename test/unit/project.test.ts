@@ -243,7 +243,11 @@ suite('small things', (test) => {
     const service = (environment: Record<string, string | null>) => ({ environment })
     const model = {
       name: 'x',
-      services: { a: service({ DOCKER_HOST: null, FOO: null, HTTPS_PROXY: '' }), b: service({ HTTP_PROXY: null }), c: {} },
+      services: {
+        a: service({ DOCKER_HOST: null, FOO: null, HTTPS_PROXY: '', NEXUS_SECRET_TOKEN: null }),
+        b: service({ HTTP_PROXY: null }),
+        c: {},
+      },
     }
     const { a, b, c } = withOwnNames(model).services
     assert.equal([a, b, c], [service({ FOO: null, HTTPS_PROXY: '' }), service({}), {}])
