@@ -52,12 +52,24 @@ const VALUE = 'NEXUS_VALUE_'
  */
 export function withOwnNames(model: ComposeModel): ComposeModel {
   const services = Object.entries(model.services).map(([name, service]) => [name, withoutHidden(service)])
-  return {
-    ...model,
-    services: Object.fromEntries(services),
-    ...renamed('secrets', model),
-    ...renamed('configs', model),
-  }
+  const named = renameVariables(model, (name) => `${VALUE}${name}`)
+  return { ...named, services: Object.fromEntries(services) }
+}
+
+/** Such a model with the names that the project gave. */
+export function withProjectNames(model: ComposeModel): ComposeModel {
+  return renameVariables(model, (name) => (name.startsWith(VALUE) ? name.slice(VALUE.length) : name))
+}
+
+function renameVariables(model: ComposeModel, rename: (name: string) => string): ComposeModel {
+  const sections = (['secrets', 'configs'] as const).flatMap((key) => {
+    const entries = Object.entries(model[key] ?? {}).map(([name, one]) => {
+      const { environment } = one
+      return [name, typeof environment === 'string' ? { ...one, environment: rename(environment) } : one]
+    })
+    return model[key] === undefined ? [] : [[key, Object.fromEntries(entries)]]
+  })
+  return { ...model, ...Object.fromEntries(sections) }
 }
 
 function withoutHidden(service: ComposeService): ComposeService {
@@ -65,17 +77,6 @@ function withoutHidden(service: ComposeService): ComposeService {
   if (hidden.length === 0) return service
   const kept = Object.entries(service.environment as object).filter(([name]) => !hidden.includes(name))
   return { ...service, environment: Object.fromEntries(kept) }
-}
-
-function renamed(key: 'secrets' | 'configs', model: ComposeModel): Partial<ComposeModel> {
-  const section = model[key]
-  if (section === undefined) return {}
-  const entries = Object.entries(section).map(([name, one]) => {
-    const { environment } = one
-    const isOpen = typeof environment === 'string' && !environment.startsWith(VALUE)
-    return [name, isOpen ? { ...one, environment: `${VALUE}${environment}` } : one]
-  })
-  return { [key]: Object.fromEntries(entries) }
 }
 
 /** Names of the project's that secrets and configs of such a model take their values from. */

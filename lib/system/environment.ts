@@ -26,7 +26,13 @@ const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy', 'ftp_prox
 /** What docker and compose need to find the engine, the builder and the registries; a project's files see none of them. */
 export const DOCKER_VARIABLES: readonly string[] = [
   ...['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'],
-  ...['DOCKER_API_VERSION', 'DOCKER_BUILDKIT', 'DOCKER_DEFAULT_PLATFORM'],
+  ...[
+    'DOCKER_API_VERSION',
+    'DOCKER_BUILDKIT',
+    'DOCKER_DEFAULT_PLATFORM',
+    'DOCKER_CUSTOM_HEADERS',
+    'DOCKER_CONTENT_TRUST',
+  ],
   ...['BUILDKIT_HOST', 'BUILDX_BUILDER', 'BUILDX_CONFIG', 'BUILDX_NO_DEFAULT_ATTESTATIONS'],
   ...['SSL_CERT_FILE', 'SSL_CERT_DIR', ...PROXIES, ...PROXIES.map((name) => name.toUpperCase())],
 ]
