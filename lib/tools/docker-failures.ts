@@ -46,7 +46,8 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
-    pattern: /environment variable "([^"]+)" required by (?:file|secret|config) "[^"]+" is not set/,
+    // the project calls it by the rest of its name (`withOwnNames`)
+    pattern: /environment variable "(?:NEXUS_VALUE_)?([^"]+)" required by (?:file|secret|config) "[^"]+" is not set/,
     error: ([, name = '']) =>
       new NexusError(
         'CONFIG_INVALID',

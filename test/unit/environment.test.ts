@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { childEnvironment, HOST_VARIABLES, WITHOUT_GIT, withoutRelative } from '../../lib/system/environment.ts'
+import type { Runner } from '../../lib/system/exec.ts'
 import { createRunner } from '../../lib/system/runner.ts'
+import { createDocker } from '../../lib/tools/docker.ts'
 import { eventually } from '../support/eventually.ts'
 import { FUZZ } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -65,6 +67,34 @@ suite('the environment of children', (test) => {
     )
     const env = childEnvironment(['docker', 'ps'], { AWS_PROFILE: 'a', GIT_DIR: 'x', PATH: '/bin' })
     assert.equal([env.AWS_PROFILE, env.GIT_DIR], ['a', undefined], 'a credential helper of docker keeps what it needs')
+  })
+
+  test('compose reads no .env by itself, whatever it is asked', async () => {
+    const asked: (readonly string[])[] = []
+    const run: Runner['run'] = async (argv) => {
+      asked.push(argv)
+      return { stdout: '{}', stderr: '', code: 0 }
+    }
+    const docker = createDocker({ run } as Runner, { PATH: '/bin', HOME: '/nowhere' })
+    const target = { project: 'x' }
+    const files = ['/f']
+    await docker.up({ files, project: 'x' })
+    await docker.up('/f', { build: true, onLine: () => {} })
+    await docker.start(target)
+    await docker.stop({ file: '/f' })
+    await docker.down(target)
+    await docker.pause(target)
+    await docker.execute(target, 's', ['true'])
+    await docker.lastLogs(target)
+    await docker.signal(target, 's', 'HUP')
+    await docker.stopServices(target, ['s'])
+    await docker.buildServices({ files, project: 'x', env: {} }, ['s'], () => {})
+    await docker.resolve({ files, project: 'x', env: {}, directory: '/d', envFile: '/dev/null' })
+    assert.is(asked.length, 12)
+    for (const argv of asked) {
+      const at = argv.indexOf('--env-file')
+      assert.ok(at > 0 && argv[at + 1] === '/dev/null', argv.join(' '))
+    }
   })
 
   test("git's own calls and other programs keep theirs", () => {
