@@ -17,7 +17,13 @@ import { createPlaces, isRemote, type Places } from '../stack/places.ts'
 import { statIfPresent } from '../system/store.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
-import { type BuildReference, type IncludeReference, listReferences, type Reference } from './references.ts'
+import {
+  type BuildReference,
+  type IncludeReference,
+  listReferences,
+  openArguments,
+  type Reference,
+} from './references.ts'
 
 export interface ScanRequest {
   /** Absolute path of the workspace's worktree. */
@@ -32,6 +38,8 @@ export interface ScanRequest {
   readonly projectDirectory?: string
   /** Called with each file within the worktree, there or not, that the resolved model is made from: absolute paths. */
   readonly onInput?: (file: string) => void
+  /** Called with each variable that a build argument without a value of its own is. */
+  readonly onArgument?: (name: string) => void
 }
 
 const FILES_MAX = 100
@@ -62,6 +70,7 @@ interface Scan {
   /** Compose starts git, or asks a registry. */
   fetches: boolean
   input(file: string): void
+  argument(name: string): void
   report(at: string, value: unknown, why: string): void
 }
 
@@ -81,6 +90,7 @@ export async function scanProjectFiles(request: ScanRequest): Promise<readonly F
     references: 0,
     fetches: false,
     input: (file) => request.onInput?.(file),
+    argument: (name) => request.onArgument?.(name),
     report: (at, value, why) => findings.push(makeFinding(at, value, why)),
   }
   const base = request.projectDirectory ?? posix.dirname(request.files[0] ?? `${request.worktree}/compose.yaml`)
@@ -101,6 +111,7 @@ function lookupIn(env: ScanRequest['env']): Lookup {
 
 async function scanFile(source: Source, scan: Scan): Promise<void> {
   for (const document of (await readComposeYaml(source.file)) ?? []) {
+    for (const name of openArguments(document)) scan.argument(name)
     for (const reference of listReferences(document)) {
       scan.references++
       if (scan.references > REFERENCES_MAX) throw tooMuch(source.file, `names more than ${REFERENCES_MAX} files`)

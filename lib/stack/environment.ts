@@ -31,10 +31,22 @@ export function startingEnvironment(env: Variables, pass: readonly string[]): Va
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 
-/** Variables of which the resolved model says that a container shall have the value of this machine, which it does not get. */
-export function hiddenVariables(model: ComposeModel, env: Variables): readonly string[] {
-  const open = Object.values(model.services).flatMap(({ environment }) => unset(environment))
-  return [...new Set(open)].filter((name) => DOCKER_VARIABLES.includes(name) && env[name] !== undefined)
+/** Variables without a value in the resolved model: a container shall have that of this machine. */
+export function openVariables(model: ComposeModel): readonly string[] {
+  return Object.values(model.services).flatMap(({ environment }) => unset(environment))
+}
+
+/** A warning for each of `names` that this machine sets for docker and compose, and that the user does not pass. */
+export function tellHidden(names: readonly string[], env: Variables, pass: readonly string[]): readonly string[] {
+  const hidden = names.filter((name) => isHidden(name, env, pass))
+  return [...new Set(hidden)].map(
+    (name) =>
+      `the compose files use the variable ${name}, which this machine keeps from them: to pass it, name it in env.pass`,
+  )
+}
+
+export function isHidden(name: string, env: Variables, pass: readonly string[]): boolean {
+  return DOCKER_VARIABLES.includes(name) && env[name] !== undefined && !pass.includes(name)
 }
 
 function unset(environment: unknown): readonly string[] {

@@ -45,6 +45,7 @@ const HOST = {
   DOCKER_PASSWORD: 'hunter2',
   DOCKER_AUTH_CONFIG: 'hunter2',
   BUILDX_EXPERIMENTAL: 'hunter2',
+  https_proxy: 'http://user:hunter2@127.0.0.1:9',
   HTTPS_PROXY: 'http://user:hunter2@127.0.0.1:9',
   http_proxy: 'http://user:hunter2@127.0.0.1:9',
   SSL_CERT_DIR: '/etc/ssl/hunter2',
@@ -86,7 +87,7 @@ services:
     build: ./deep/up/ctx
     init: true
   beside:
-    build: {context: ./plain, additional_contexts: {other: ./sub}}
+    build: {context: ./plain, additional_contexts: {other: ./sub}, args: [https_proxy, DOCKER_PASSWORD]}
     init: true${TAKING}`,
     '.nexus/config.yaml': 'workspace: {service: web}\n',
     'sub/Dockerfile': dockerfile,
@@ -137,7 +138,14 @@ suite('children of docker and compose', (test) => {
       const all = await allOf('h')
       assert.not.match(all, /hunter2/)
       for (const text of ['"OWN=own"', '"C=fine"', `"PLACE=${scene.home}"`]) assert.ok(all.includes(text), text)
-      for (const name of ['DOCKER_PASSWORD', 'DOCKER_AUTH_CONFIG', 'HTTPS_PROXY', 'http_proxy', 'SSL_CERT_DIR'])
+      for (const name of [
+        'DOCKER_PASSWORD',
+        'DOCKER_AUTH_CONFIG',
+        'HTTPS_PROXY',
+        'http_proxy',
+        'https_proxy',
+        'SSL_CERT_DIR',
+      ])
         assert.match(first.stderr, new RegExp(`the compose files use the variable ${name},`), first.stderr)
       assert.not.match(first.stderr, /hunter2/)
 

@@ -14,10 +14,11 @@ import { resolveSecrets } from '../../lib/project/secrets.ts'
 import { cacheVolumes } from '../../lib/stack/caches.ts'
 import { databaseName } from '../../lib/stack/database.ts'
 import {
-  hiddenVariables,
+  openVariables,
   projectEnvironment,
   readingEnvironment,
   startingEnvironment,
+  tellHidden,
   visibleVariables,
   withOwnNames,
 } from '../../lib/stack/environment.ts'
@@ -251,7 +252,11 @@ suite('small things', (test) => {
     }
     const { a, b, c } = withOwnNames(model).services
     assert.equal([a, b, c], [service({ FOO: null, HTTPS_PROXY: '' }), service({}), {}])
-    assert.equal(hiddenVariables(model, { HTTP_PROXY: 'x', FOO: 'y' }), ['HTTP_PROXY'])
+    const [text = '', ...others] = tellHidden(openVariables(model), { HTTP_PROXY: 'x', DOCKER_HOST: 'd', FOO: 'y' }, [
+      'DOCKER_HOST',
+    ])
+    assert.match(text, /variable HTTP_PROXY, .* env\.pass$/)
+    assert.equal(others, [])
   })
 
   test('what lies in a folder', () => {

@@ -11,9 +11,11 @@ import { workspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import {
-  hiddenVariables,
+  isHidden,
+  openVariables,
   readingEnvironment,
   startingEnvironment,
+  tellHidden,
   visibleVariables,
   withOwnNames,
 } from '../../stack/environment.ts'
@@ -21,7 +23,6 @@ import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { buildCache, imageOf } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { readyOf } from '../../stack/ready.ts'
-import { DOCKER_VARIABLES } from '../../system/environment.ts'
 import { formatCompose, formatResolved, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
@@ -54,10 +55,10 @@ export function createProjects(docker: Docker, context: BackendContext) {
     if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [] }
     const { json, stderr } = await docker.resolve(requestOf(record, stack))
     const model = JSON.parse(json) as ComposeModel
-    const seen = visibleVariables(context.env, stack.pass)
-    const missing = [...unsetVariables(stderr), ...hiddenVariables(model, context.env)]
-    const isKept = (name: string) => context.env[name] !== undefined && seen[name] === undefined
-    return { model, warnings: [...new Set(missing)].map((name) => tellMissing(name, isKept(name))) }
+    const unset = unsetVariables(stderr)
+    const hidden = tellHidden([...unset, ...openVariables(model)], context.env, stack.pass)
+    const missing = unset.filter((name) => !isHidden(name, context.env, stack.pass))
+    return { model, warnings: [...hidden, ...missing.map(tellMissing)] }
   }
 
   /** The image under the workspace's own, built or pulled; undefined where that is the default one. */
@@ -197,10 +198,7 @@ export function unsetVariables(stderr: string): readonly string[] {
   return [...new Set(names)]
 }
 
-/** @param isKept this machine sets it, and the user does not pass it */
-function tellMissing(name: string, isKept: boolean): string {
-  if (isKept && DOCKER_VARIABLES.includes(name))
-    return `the compose files use the variable ${name}, which this machine keeps from them: to pass it, name it in env.pass`
+function tellMissing(name: string): string {
   return `the compose files use the variable ${name}, which is not set: put it into .env (in .worktreeinclude where git ignores that), or name it in env.pass`
 }
 

@@ -11,7 +11,7 @@ import { parsePlainEnv } from '../../project/interpolate.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
 import { findUnapproved } from '../../stack/allow-list.ts'
-import { visibleVariables } from '../../stack/environment.ts'
+import { tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
@@ -41,7 +41,13 @@ export async function admitFiles(
   const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
   const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
   const inputs: string[] = []
-  const findings = await scanProjectFiles({ worktree, repo, files, env, onInput: (file) => inputs.push(file) })
+  const args: string[] = []
+  const findings = await scanProjectFiles({
+    ...{ worktree, repo, files, env },
+    onInput: (file) => inputs.push(file),
+    onArgument: (name) => args.push(name),
+  })
+  for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
   await admit(app, record, settings, findings)
   return { findings, inputs }
 }
