@@ -69,6 +69,16 @@ function ofService(at: string, service: YamlMap): readonly Reference[] {
   ]
 }
 
+/** Build arguments that take their value from a variable of the same name: compose leaves those that are not set out of its model. */
+export function openArguments(document: unknown): readonly string[] {
+  const builds = [...mapOf(mapOf(document).get('services')).values()].map((one) => mapOf(mapOf(one).get('build')))
+  return builds.flatMap((build) => {
+    const args = build.get('args')
+    if (args instanceof Map) return [...args].flatMap(([name, value]) => (value === null ? [String(name)] : []))
+    return texts(args).filter((text) => !text.includes('='))
+  })
+}
+
 /** Secrets of a build are those of the top, which are looked at there. */
 function ofBuild(at: string, value: unknown): readonly Reference[] {
   if (value === undefined || value === null) return []

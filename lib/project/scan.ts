@@ -8,6 +8,7 @@
 import { posix } from 'node:path'
 import { readComposeYaml } from '../config/compose-yaml.ts'
 import { readText } from '../config/read.ts'
+import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { build as buildRule } from '../stack/build-rules.ts'
 import { makeFinding, sortFindings } from '../stack/findings.ts'
@@ -16,7 +17,13 @@ import { createPlaces, isRemote, type Places } from '../stack/places.ts'
 import { statIfPresent } from '../system/store.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
-import { type BuildReference, type IncludeReference, listReferences, type Reference } from './references.ts'
+import {
+  type BuildReference,
+  type IncludeReference,
+  listReferences,
+  openArguments,
+  type Reference,
+} from './references.ts'
 
 export interface ScanRequest {
   /** Absolute path of the workspace's worktree. */
@@ -31,13 +38,15 @@ export interface ScanRequest {
   readonly projectDirectory?: string
   /** Called with each file within the worktree, there or not, that the resolved model is made from: absolute paths. */
   readonly onInput?: (file: string) => void
+  /** Called with each variable that a build argument without a value of its own is. */
+  readonly onArgument?: (name: string) => void
 }
 
 const FILES_MAX = 100
 const DEPTH_MAX = 20
 const REFERENCES_MAX = 20_000
 const ENV_FILE_MAX_BYTES = 1024 * 1024
-/** Variables of a `.env` that are no business of the project's: versions of compose put them into their own environment. */
+/** Variables of a `.env` by which plain compose would go elsewhere. Nexus gives them to the project's files alone. */
 const HOST_VARIABLE =
   /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES|(LD|DYLD)_\w+|GIT_(SSH\w*|CONFIG\w*|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
 
@@ -58,7 +67,10 @@ interface Scan {
   readonly seen: Set<string>
   readonly queue: Source[]
   references: number
+  /** Compose starts git, or asks a registry. */
+  fetches: boolean
   input(file: string): void
+  argument(name: string): void
   report(at: string, value: unknown, why: string): void
 }
 
@@ -76,14 +88,18 @@ export async function scanProjectFiles(request: ScanRequest): Promise<readonly F
     seen: new Set(),
     queue: [],
     references: 0,
+    fetches: false,
     input: (file) => request.onInput?.(file),
+    argument: (name) => request.onArgument?.(name),
     report: (at, value, why) => findings.push(makeFinding(at, value, why)),
   }
   const base = request.projectDirectory ?? posix.dirname(request.files[0] ?? `${request.worktree}/compose.yaml`)
-  for (const folder of new Set([base, request.worktree])) await scanEnvFile(`${folder}/.env`, scan)
+  const envFiles = [...new Set([base, request.worktree])].map((folder) => `${folder}/.env`)
+  for (const file of envFiles) await scanEnvFile(file, scan)
   const lookup = lookupIn(request.env)
   for (const file of request.files) enqueue({ file, base, lookup, envNames: [], depth: 0 }, 'compose file', scan)
   for (let source = scan.queue.shift(); source !== undefined; source = scan.queue.shift()) await scanFile(source, scan)
+  if (scan.fetches) await scanFetchingEnv(`${base}/.env`, scan)
   return sortFindings(findings)
 }
 
@@ -95,6 +111,7 @@ function lookupIn(env: ScanRequest['env']): Lookup {
 
 async function scanFile(source: Source, scan: Scan): Promise<void> {
   for (const document of (await readComposeYaml(source.file)) ?? []) {
+    for (const name of openArguments(document)) scan.argument(name)
     for (const reference of listReferences(document)) {
       scan.references++
       if (scan.references > REFERENCES_MAX) throw tooMuch(source.file, `names more than ${REFERENCES_MAX} files`)
@@ -156,6 +173,7 @@ function scanLocal(text: string, at: string, source: Source, scan: Scan): string
   const plain = interpolate(text, source.lookup)
   if (plain !== undefined && isRemote(plain)) {
     scan.report(at, plain, 'runs what is fetched from elsewhere')
+    scan.fetches = true
     return undefined
   }
   const found = scanPath(text, at, 'reads', source, scan)
@@ -236,8 +254,17 @@ async function scanEnvFile(file: string, scan: Scan): Promise<void> {
   }
   for (const line of (await readEnvText(file)).split(/\r?\n/)) {
     const name = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/.exec(line)?.[1] ?? ''
-    if (HOST_VARIABLE.test(name)) scan.report('.env', line.trim(), 'directs Docker and other programs of this machine')
+    // its value may be a password
+    if (HOST_VARIABLE.test(name)) scan.report('.env', name, 'directs Docker and other programs of this machine')
   }
+}
+
+/** Any variable may make a program run, so that all of them are asked about, without a value being shown. */
+async function scanFetchingEnv(file: string, scan: Scan): Promise<void> {
+  const text = scan.places.outside(file) === undefined ? await readEnvText(file) : ''
+  if (text === '') return
+  const value = `all variables (sha256 ${sha256(text).slice(0, 32)})`
+  scan.report('.env', value, 'directs the git of this machine that fetches compose files')
 }
 
 function enqueue(source: Source, at: string, scan: Scan): void {

@@ -1,18 +1,107 @@
 /**
- * The variables that docker, compose and their builders get: what they need, and what the user lets through by name
- * (`env.pass`). A project's files could read all others. Pure.
+ * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
+ * by name (`env.pass`). A project's files could read all others. Pure.
  */
-
-const KEPT =
-  /^(PATH|HOME|USER|LANG|LC_ALL|TMPDIR|XDG_RUNTIME_DIR|DOCKER_.*|BUILDKIT_.*|BUILDX_.*|SSL_CERT_(FILE|DIR)|(http|https|no|all|ftp)_proxy)$/i
+import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
+import type { ComposeModel, ComposeService } from './model.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** Changes to the inherited environment: everything else is taken away. */
+/** For a command of the project's on this machine: changes to the inherited environment, which take everything else away. */
 export function projectEnvironment(env: Variables, pass: readonly string[]): Variables {
-  return Object.fromEntries(
-    Object.keys(env).map((name) => [name, KEPT.test(name) || pass.includes(name) ? env[name] : undefined]),
+  const isMeant = (name: string) => HOST_VARIABLES.includes(name) || pass.includes(name)
+  return Object.fromEntries(Object.keys(env).map((name) => [name, isMeant(name) ? env[name] : undefined]))
+}
+
+/** Of this machine, what a project's files may use. */
+export function visibleVariables(env: Variables, pass: readonly string[]): Readonly<Record<string, string>> {
+  const names = [...ACCOUNT_VARIABLES, ...pass]
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+/** For compose while it reads a project's files: it gets not even what it needs to reach the engine. */
+export function readingEnvironment(env: Variables, pass: readonly string[]): Variables {
+  const hidden = Object.fromEntries(DOCKER_VARIABLES.map((name) => [name, undefined]))
+  return { ...hidden, ...visibleVariables(env, pass) }
+}
+
+/** For compose when it starts what was read: what the user passes, beside what it gets anyway. */
+export function startingEnvironment(env: Variables, pass: readonly string[]): Variables {
+  const names = pass.filter((name) => !ACCOUNT_VARIABLES.includes(name))
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
+}
+
+/** Variables without a value in the resolved model: a container shall have that of this machine. */
+export function openVariables(model: ComposeModel): readonly string[] {
+  return Object.values(model.services).flatMap(({ environment }) => unset(environment))
+}
+
+/** A warning for each of `names` that this machine sets for docker and compose, and that the user does not pass. */
+export function tellHidden(names: readonly string[], env: Variables, pass: readonly string[]): readonly string[] {
+  const hidden = names.filter((name) => isHidden(name, env, pass))
+  return [...new Set(hidden)].map(
+    (name) =>
+      `the compose files use the variable ${name}, which this machine keeps from them: to pass it, name it in env.pass`,
   )
+}
+
+export function isHidden(name: string, env: Variables, pass: readonly string[]): boolean {
+  return DOCKER_VARIABLES.includes(name) && env[name] !== undefined && !pass.includes(name)
+}
+
+function unset(environment: unknown): readonly string[] {
+  return Object.entries(environment ?? {}).flatMap(([name, value]) => (value === null ? [name] : []))
+}
+
+/** What Nexus itself gives to compose: values of secrets, which are for the services that the user named. */
+const OWN = /^NEXUS_/
+/** Before the name of a variable that holds a secret's or a config's value: no program knows such a one. */
+const VALUE = 'NEXUS_VALUE_'
+
+/**
+ * A resolved model as compose starts from it, with the variables that it needs itself in its environment: it finds none of them in
+ * place of a value that is missing, and a variable of the project's that it looks up then has a name that no program knows.
+ */
+export function withOwnNames(model: ComposeModel): ComposeModel {
+  const services = Object.entries(model.services).map(([name, service]) => [name, withoutHidden(service)])
+  const named = renameVariables(model, (name) => `${VALUE}${name}`)
+  return { ...named, services: Object.fromEntries(services) }
+}
+
+/** Such a model with the names that the project gave. */
+export function withProjectNames(model: ComposeModel): ComposeModel {
+  return renameVariables(model, (name) => (name.startsWith(VALUE) ? name.slice(VALUE.length) : name))
+}
+
+function renameVariables(model: ComposeModel, rename: (name: string) => string): ComposeModel {
+  const sections = (['secrets', 'configs'] as const).flatMap((key) => {
+    const entries = Object.entries(model[key] ?? {}).map(([name, one]) => {
+      const { environment } = one
+      return [name, typeof environment === 'string' ? { ...one, environment: rename(environment) } : one]
+    })
+    return model[key] === undefined ? [] : [[key, Object.fromEntries(entries)]]
+  })
+  return { ...model, ...Object.fromEntries(sections) }
+}
+
+function withoutHidden(service: ComposeService): ComposeService {
+  const hidden = unset(service.environment).filter((name) => DOCKER_VARIABLES.includes(name) || OWN.test(name))
+  if (hidden.length === 0) return service
+  const kept = Object.entries(service.environment as object).filter(([name]) => !hidden.includes(name))
+  return { ...service, environment: Object.fromEntries(kept) }
+}
+
+/** Names of the project's that secrets and configs of such a model take their values from. */
+export function valueNames(model: ComposeModel): readonly string[] {
+  const all = [model.secrets, model.configs].flatMap((section) => Object.values(section ?? {}))
+  return all.flatMap(({ environment }) =>
+    typeof environment === 'string' && environment.startsWith(VALUE) ? [environment.slice(VALUE.length)] : [],
+  )
+}
+
+/** Values by the names under which compose looks them up. */
+export function underOwnNames(values: Variables): Variables {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${VALUE}${name}`, value]))
 }
 
 /** A line of an env file that everybody reads alike: `NAME=value`, perhaps in quotes; undefined for any other. */

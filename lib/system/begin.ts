@@ -2,16 +2,8 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { Emit } from '../core/events.ts'
-import {
-  type BeginOptions,
-  type Begun,
-  cleanEnvironment,
-  codeOf,
-  kill,
-  liveGroups,
-  requireFolder,
-  toolMissing,
-} from './exec.ts'
+import { childEnvironment, withoutRelative } from './environment.ts'
+import { type BeginOptions, type Begun, codeOf, kill, liveGroups, requireFolder, toolMissing } from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
 /** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
@@ -28,8 +20,8 @@ export function beginStreams(
   const child = spawn(program, args, {
     stdio: [options.input === true ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],
     detached: true,
-    env: cleanEnvironment(environment, options.env),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: childEnvironment(argv, environment, options.env),
+    cwd: options.cwd ?? '/',
   })
   const { pid } = child
   if (pid !== undefined) liveGroups.add(pid)
@@ -62,8 +54,8 @@ export async function launch(
 ): Promise<number | null> {
   const [program = '', ...args] = argv
   const began = performance.now()
-  // the user's own environment, all of it: what is started there later inherits it
-  const child = spawn(program, args, { stdio: 'ignore', detached: true, env: environment })
+  // the user's own environment: what is started there later inherits it
+  const child = spawn(program, args, { stdio: 'ignore', detached: true, env: withoutRelative(environment) })
   const code = await new Promise<number | null>((done, fail) => {
     const timer = setTimeout(() => done(null), waitMs)
     child.once('error', (error: NodeJS.ErrnoException) => {

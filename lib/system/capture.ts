@@ -11,9 +11,9 @@ import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
+import { childEnvironment } from './environment.ts'
 import {
   CommandFailed,
-  cleanEnvironment,
   codeOf,
   kill,
   liveGroups,
@@ -68,7 +68,7 @@ export async function runCaptured(
     store: { ...said, stdall: boundedPieces(0) },
     // the caller's own folder may be gone, or be what the command removes
     cwd: options.cwd ?? '/',
-    env: cleanEnvironment(environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
+    env: childEnvironment(argv, environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
     ...(withInput ? { input: Readable.from([options.input]) } : {}),
     stdio: [withInput ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],
   })

@@ -38,6 +38,7 @@ export interface RunResult {
 }
 
 export interface AttachOptions {
+  /** Default: `/`. */
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Called for each SIGINT, SIGTERM or SIGHUP that reaches us while the child runs, instead of dying from it. */
@@ -57,6 +58,7 @@ export interface Begun {
 }
 
 export interface BeginOptions {
+  /** Default: `/`. */
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Its stdin is a pipe of ours; else it is closed. */

@@ -2,17 +2,17 @@
  * The one door through which processes start, together with `begin.ts` and with `capture.ts`, which is loaded only when something
  * is captured.
  *
- * argv arrays only, never shell text. `ZX_*`, `COMPOSE_*` and git's redirecting variables are dropped, so that the caller's
- * environment cannot change what runs.
+ * argv arrays only, never shell text. `environment.ts` says which variables each program gets, so that the caller's environment
+ * cannot change what runs. A child stands in `/` unless its caller says where: the user may stand in a stranger's folder.
  */
 import { spawn } from 'node:child_process'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { beginStreams, launch } from './begin.ts'
+import { childEnvironment } from './environment.ts'
 import {
   type Attach,
   type AttachOptions,
-  cleanEnvironment,
   codeOf,
   type Daemon,
   type Guard,
@@ -60,7 +60,7 @@ function startGuard(argv: readonly string[], logFile: string, environment: NodeJ
   const child = spawn('/bin/bash', ['-c', script, logFile, ...argv], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
-    env: cleanEnvironment(environment),
+    env: childEnvironment(argv, environment),
   })
   child.unref()
   child.stdin.on('error', () => undefined) // it was ended by somebody else: there is nobody left to dismiss
@@ -76,7 +76,7 @@ function startDaemon(argv: readonly string[], logFile: string, environment: Node
     stdio: 'ignore',
     detached: true,
     cwd: '/',
-    env: cleanEnvironment(environment),
+    env: childEnvironment(argv, environment),
   })
   child.once('error', end)
   child.once('exit', end)
@@ -112,12 +112,12 @@ function spawnAttached(
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const [program = '', ...args] = argv
-  const env = cleanEnvironment(environment, { LC_ALL: environment.LC_ALL, ...options.env })
+  const env = childEnvironment(argv, environment, { LC_ALL: environment.LC_ALL, ...options.env })
   return new Promise((done, fail) => {
     const child = spawn(program, args, {
       stdio: 'inherit',
       env,
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      cwd: options.cwd ?? '/',
     })
     const { endsWithUs } = options
     if (endsWithUs !== undefined && child.pid !== undefined) {

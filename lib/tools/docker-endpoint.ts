@@ -5,7 +5,7 @@
 
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 
@@ -23,8 +23,10 @@ interface CliConfig {
   readonly cliPluginsExtraDirs?: readonly string[]
 }
 
+/** Never relative to where the user stands, which may be a stranger's folder: no child gets such a variable. */
 function configFolder(env: NodeJS.ProcessEnv): string {
-  return env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker')
+  const given = env.DOCKER_CONFIG
+  return given !== undefined && isAbsolute(given) ? given : join(env.HOME ?? homedir(), '.docker')
 }
 
 function readConfig(dir: string): CliConfig {
@@ -72,7 +74,7 @@ function composeCandidates(env: NodeJS.ProcessEnv): readonly string[] {
     ...(readConfig(home).cliPluginsExtraDirs ?? []),
     ...[home, ...system].map((dir) => `${dir}/cli-plugins`),
   ]
-  return folders.map((dir) => join(dir, 'docker-compose'))
+  return folders.filter((dir) => isAbsolute(dir)).map((dir) => join(dir, 'docker-compose'))
 }
 
 function isExecutable(file: string): boolean {

@@ -46,7 +46,8 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
-    pattern: /environment variable "([^"]+)" required by (?:file|secret|config) "[^"]+" is not set/,
+    // the project calls it by the rest of its name (`withOwnNames`)
+    pattern: /environment variable "(?:NEXUS_VALUE_)?([^"]+)" required by (?:file|secret|config) "[^"]+" is not set/,
     error: ([, name = '']) =>
       new NexusError(
         'CONFIG_INVALID',
@@ -185,6 +186,8 @@ export function explainResolveFailure(error: CommandFailed): NexusError {
   const said = (lines.length === 0 ? 'no reason was given' : lines.join('; '))
     .replace(/^Error: /, '')
     .replace(/\s+/g, ' ')
+    // what follows is the text of an env file, which may be a password
+    .replace(/(failed to read .*?(?:unterminated quoted value|unexpected character|invalid template)).*$/i, '$1')
   const [, required] = /required variable (\w+) is missing a value/.exec(said) ?? []
   return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
     hint:

@@ -37,8 +37,13 @@ export interface ResolveRequest {
   /** Folder that relative paths start at. */
   readonly directory: string
   readonly project: string
+  /** Variables for the files: compose gives them to no other program. */
+  readonly envFile: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
+
+/** Files that were resolved before: nothing in them is relative or hangs on a variable. */
+export type BuildRequest = Pick<ResolveRequest, 'files' | 'project' | 'env'>
 
 /** A compose file alone, or several of a project, later ones on top. */
 export type ComposeSource = string | { readonly files: readonly string[]; readonly project: string }
@@ -65,6 +70,9 @@ export interface UpOptions {
   readonly onLine?: (line: string) => void
 }
 
+/** Compose puts what is in a `.env` into its own environment, and so into that of each program that it starts. */
+const NO_ENV_FILE = ['--env-file', '/dev/null']
+
 export type Docker = ReturnType<typeof createDocker>
 
 export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
@@ -75,7 +83,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     plugin ??= composeProgram(env)
     const named =
       'file' in target ? ['-f', target.file] : ['-p', target.project, ...files.flatMap((one) => ['-f', one])]
-    return [...plugin, '--progress', progress, ...named, ...args]
+    return [...plugin, '--progress', progress, ...NO_ENV_FILE, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
   const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
@@ -108,7 +116,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   async function resolve(request: ResolveRequest): Promise<{ readonly json: string; readonly stderr: string }> {
     plugin ??= composeProgram(env)
     const files = request.files.flatMap((file) => ['-f', file])
-    const options = ['--project-directory', request.directory, '-p', request.project, '--profile', '*']
+    const place = ['--env-file', request.envFile, '--project-directory', request.directory]
+    const options = [...place, '-p', request.project, '--profile', '*']
     const argv = [...plugin, ...files, ...options, 'config', '--format', 'json']
     try {
       const result = await runner.run(argv, { timeoutMs: CHANGE_TIMEOUT_MS, env: request.env })
@@ -118,12 +127,8 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     }
   }
 
-  /** Builds services of a project's files; `files` as for `resolve`. */
-  async function buildServices(request: ResolveRequest, services: readonly string[], onLine: (line: string) => void) {
-    plugin ??= composeProgram(env)
-    const files = request.files.flatMap((file) => ['-f', file])
-    const options = ['--progress', 'plain', '--project-directory', request.directory, '-p', request.project]
-    const argv = [...plugin, ...options, ...files, 'build', '--', ...services]
+  async function buildServices(request: BuildRequest, services: readonly string[], onLine: (line: string) => void) {
+    const argv = composeArgv({ project: request.project }, ['build', '--', ...services], 'plain', request.files)
     try {
       await runner.run(argv, { timeoutMs: BUILD_TIMEOUT_MS, env: request.env, onLine })
     } catch (error) {

@@ -60,7 +60,7 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
   ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
   [
-    'environment variable "API_KEY" required by file "nexus-x-k3v9q2xa_key" is not set',
+    'environment variable "NEXUS_VALUE_API_KEY" required by file "nexus-x-k3v9q2xa_key" is not set',
     'CONFIG_INVALID',
     'nexus config set env.pass API_KEY',
   ],
@@ -86,6 +86,20 @@ suite('docker failures', (test) => {
     const { message, hint } = explainResolveFailure(failed(['docker', 'compose', 'config'], said))
     assert.match(message, /required variable V/)
     assert.match(hint ?? '', /\.worktreeinclude.*`nexus config set env\.pass V`/)
+  })
+
+  test('a .env that cannot be read is told without what stands in it', () => {
+    const reasons = [
+      'line 5: unterminated quoted value "hunter2\nB=hunter2\n',
+      'line 2: unexpected character "\\"" in variable name "hunter2=1"',
+      'Invalid template: "${hunter2"',
+    ]
+    for (const reason of reasons) {
+      const said = `failed to read /p/.env: ${reason}`
+      const { message, hint } = explainResolveFailure(failed(['docker', 'compose', 'config'], said))
+      assert.match(message, /failed to read \/p\/\.env: .*(value|character|template)\.$/)
+      assert.not.match(message + hint, /hunter2/)
+    }
   })
 
   test('a port conflict names the port', () => {

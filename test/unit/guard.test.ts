@@ -107,6 +107,14 @@ const RULES: readonly Rule[] = [
     bad: [importing('../system/capture.ts', '{ runCaptured }'), "await import('../system/capture.ts')"],
   }),
   {
+    rule: 'only lib/system/environment.ts says which variables a child gets',
+    why: 'docker and compose work in folders of strangers: no call may forget to disarm git for them',
+    where: /^lib\/(?!system\/(environment|exec)\.ts$).*\.ts$/,
+    find: (source) => linesWith(source, /\bcleanEnvironment\b/),
+    bad: [file('lib/system/begin.ts', 'env: cleanEnvironment(environment),')],
+    good: [file('lib/system/begin.ts', 'env: childEnvironment(argv, environment),')],
+  },
+  {
     rule: "zx's json(), text() and lines() are not called",
     why: 'they read stdout and stderr mixed, so that a warning of the tool breaks the answer',
     where: /^lib\/system\/(runner|capture)\.ts$/,

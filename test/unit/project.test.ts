@@ -3,7 +3,7 @@ import { mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ownVariables } from '../../lib/backends/docker/own-variables.ts'
 import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
-import { writeStarted } from '../../lib/backends/docker/started.ts'
+import { readStarted, writeStarted } from '../../lib/backends/docker/started.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { parseDuration } from '../../lib/core/time.ts'
@@ -13,7 +13,15 @@ import { createBelow } from '../../lib/project/ignored-files.ts'
 import { resolveSecrets } from '../../lib/project/secrets.ts'
 import { cacheVolumes } from '../../lib/stack/caches.ts'
 import { databaseName } from '../../lib/stack/database.ts'
-import { projectEnvironment } from '../../lib/stack/environment.ts'
+import {
+  openVariables,
+  projectEnvironment,
+  readingEnvironment,
+  startingEnvironment,
+  tellHidden,
+  visibleVariables,
+  withOwnNames,
+} from '../../lib/stack/environment.ts'
 import { secretsOf, withSecrets } from '../../lib/stack/secrets.ts'
 import { planSeed } from '../../lib/stack/seed.ts'
 import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
@@ -222,10 +230,33 @@ suite('small things', (test) => {
   })
 
   test('only what is needed and named of the environment', () => {
-    const env = projectEnvironment({ PATH: 'p', SECRET: 's', DOCKER_HOST: 'd', NAMED: 'n', https_proxy: 'x' }, [
-      'NAMED',
+    const given = { PATH: 'p', DOCKER_PASSWORD: 's', DOCKER_HOST: 'd', NAMED: 'n', https_proxy: 'x' }
+    const env = projectEnvironment(given, ['NAMED'])
+    assert.equal(env, { ...given, DOCKER_PASSWORD: undefined })
+    assert.equal(visibleVariables(given, ['NAMED', 'MISSING']), { PATH: 'p', NAMED: 'n' })
+    assert.equal(startingEnvironment(given, ['NAMED', 'PATH']), { NAMED: 'n' })
+    const reading = readingEnvironment(given, ['https_proxy'])
+    assert.equal([reading.PATH, reading.https_proxy, reading.DOCKER_HOST], ['p', 'x', undefined])
+    assert.ok('DOCKER_HOST' in reading && 'HTTPS_PROXY' in reading, 'taken away by name')
+  })
+
+  test('a value that is missing is not taken from what compose needs itself', () => {
+    const service = (environment: Record<string, string | null>) => ({ environment })
+    const model = {
+      name: 'x',
+      services: {
+        a: service({ DOCKER_HOST: null, FOO: null, HTTPS_PROXY: '', NEXUS_SECRET_TOKEN: null }),
+        b: service({ HTTP_PROXY: null }),
+        c: {},
+      },
+    }
+    const { a, b, c } = withOwnNames(model).services
+    assert.equal([a, b, c], [service({ FOO: null, HTTPS_PROXY: '' }), service({}), {}])
+    const [text = '', ...others] = tellHidden(openVariables(model), { HTTP_PROXY: 'x', DOCKER_HOST: 'd', FOO: 'y' }, [
+      'DOCKER_HOST',
     ])
-    assert.equal(env, { PATH: 'p', SECRET: undefined, DOCKER_HOST: 'd', NAMED: 'n', https_proxy: 'x' })
+    assert.match(text, /variable HTTP_PROXY, .* env\.pass$/)
+    assert.equal(others, [])
   })
 
   test('what lies in a folder', () => {
@@ -258,20 +289,25 @@ suite('variables of secrets and configs', (test) => {
       secrets: { a: from('A'), b: from('B'), c: { file: '/c' } },
       configs: { d: from('D') },
     }
-    const ask = () => ownVariables(home, record, { B: 'given', D: undefined })
-    assert.equal(await ask(), {}, 'nothing was resolved yet')
+    const ask = () => {
+      const { NEXUS_VALUE_A, NEXUS_VALUE_B, NEXUS_VALUE_D, ...others } = ownVariables(record, named, { B: 'given' })
+      assert.equal(others, {})
+      assert.is(NEXUS_VALUE_B, 'given')
+      return { A: NEXUS_VALUE_A, D: NEXUS_VALUE_D }
+    }
     await mkdir(join(home.workspaces, record.id), { recursive: true })
-    await writeStarted(home, record, model)
+    const named = await writeStarted(home, record, model)
+    assert.equal(await readStarted(home, record), model, 'what is compared has the names of the project')
     await writeFiles(worktree, { '.env': 'A=top\n', 'sub/compose.yaml': '' })
-    assert.equal(await ask(), { A: 'top', D: undefined })
+    assert.equal(ask(), { A: 'top', D: undefined })
     await writeFiles(worktree, {
       'sub/.env': 'A=near # no plain line\nB=own\nexport D="two words"\nA=plain\nUNASKED=1\n',
     })
-    assert.equal(await ask(), { A: 'plain', D: 'two words' })
+    assert.equal(ask(), { A: 'plain', D: 'two words' })
     await writeFiles(dir.path, { outside: 'A=stolen\nD=stolen\n' })
     await rm(join(worktree, 'sub', '.env'))
     await rm(join(worktree, '.env'))
     await symlink('../../outside', join(worktree, 'sub', '.env'))
-    assert.equal(await ask(), { A: undefined, D: undefined })
+    assert.equal(ask(), { A: undefined, D: undefined })
   })
 })

@@ -14,6 +14,7 @@ interface Options {
   readonly projectDirectory?: string
   /** Further preparation, in the worktree. */
   readonly prepare?: (worktree: string) => Promise<void>
+  readonly onArgument?: (name: string) => void
 }
 
 /** Scans a worktree with these files; `compose.yaml` alone may be given as text. */
@@ -22,12 +23,13 @@ async function scan(given: string | Files, options: Options = {}): Promise<reado
   const worktree = join(dir.path, '.worktree', 'w')
   await writeFiles(worktree, typeof given === 'string' ? { 'compose.yaml': given } : given)
   await options.prepare?.(worktree)
-  const { env = {}, files = ['compose.yaml'], projectDirectory } = options
+  const { env = {}, files = ['compose.yaml'], projectDirectory, onArgument = () => {} } = options
   return await scanProjectFiles({
     worktree,
     repo: dir.path,
     files: files.map((file) => join(worktree, file)),
     env: { HOME: '/home/u', ...env },
+    onArgument,
     ...(projectDirectory === undefined ? {} : { projectDirectory: join(worktree, projectDirectory) }),
   })
 }
@@ -262,9 +264,26 @@ suite('scan: the .env', (test) => {
     const env =
       'DOCKER_HOST=tcp://example.com:1\nexport LD_PRELOAD=./x.so\nDOCKER_TAG=1\nGIT_SHA=a\nCOMPOSE_FILE=a.yaml\n# DOCKER_CONFIG=x\n'
     assert.equal(told(await scan({ 'compose.yaml': service('tty: true'), '.env': env })), [
-      '.env: DOCKER_HOST=tcp://example.com:1',
-      '.env: export LD_PRELOAD=./x.so',
+      '.env: DOCKER_HOST',
+      '.env: LD_PRELOAD',
     ])
+  })
+
+  test('a build argument without a value of its own is told by its name', async () => {
+    const names: string[] = []
+    const text =
+      'services:\n  a: {build: {context: ., args: [A, "B=1"]}}\n  b: {build: {args: {C: , D: 1}}}\n  c: {build: .}\n'
+    await scan(text, { onArgument: (name) => names.push(name) })
+    assert.equal(names, ['A', 'C'])
+  })
+
+  test('where compose files are fetched, all variables are told, and no value', async () => {
+    const files = { 'compose.yaml': 'include: ["https://example.invalid/x.git"]', '.env': 'OPENSSL_CONF=secret\n' }
+    const [env = '', include, ...others] = told(await scan(files))
+    assert.match(env, /^\.env: all variables \(sha256 [0-9a-f]{32}\)$/)
+    assert.equal([include, ...others], ['include: https://example.invalid/x.git'])
+    const changed = told(await scan({ ...files, '.env': 'OPENSSL_CONF=other\n' }))
+    assert.not.equal(changed[0], env)
   })
 })
 

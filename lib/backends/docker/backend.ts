@@ -9,6 +9,7 @@ import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { requireTellable } from '../../door/proxy-script.ts'
+import { withOwnNames } from '../../stack/environment.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
@@ -155,7 +156,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       if (resolution?.model !== undefined) await writeStarted(context.home, record, resolution.model)
       if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
-        await (await shared()).write(record, resolution.model)
+        await (await shared()).write(record, withOwnNames(resolution.model))
       await writeGenerated(paths.composeFile, compose, 0o600)
     }
     const gate = hasGate(record) ? (await import('./gate.ts')).writeGate(context, record) : undefined

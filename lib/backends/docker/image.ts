@@ -13,6 +13,7 @@ import gateDockerfile from '../../../templates/gate-Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { WITHOUT_GIT } from '../../system/environment.ts'
 import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
@@ -160,6 +161,7 @@ export function createImages(docker: Docker, context: BackendContext) {
     try {
       await context.runner.run(['bash', script, BASE_IMAGE], {
         timeoutMs: BASE_IMAGE_TIMEOUT_MS,
+        env: WITHOUT_GIT,
         onLine: (line) => context.emit({ type: 'progress', text: line }),
       })
     } catch (error) {

@@ -4,7 +4,8 @@
  */
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
-import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
+import type { Observation, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import { startingEnvironment, visibleVariables } from '../../stack/environment.ts'
 import { hasFixedImages, hasGate } from '../../stack/network.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
@@ -16,6 +17,7 @@ import { HELD_LABEL, workspaceLabels } from './labels.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { SeedPlaces } from './seeds.ts'
 import { tellSlowParts } from './slow-parts.ts'
+import { readStarted, writeStarted } from './started.ts'
 import { hasProjectFiles, hasServices, sourceOf, targetOf } from './target.ts'
 
 export function createStarter(
@@ -71,8 +73,9 @@ export function createStarter(
 
   async function startShared(record: WorkspaceRecord): Promise<void> {
     if (record.stack?.shared === undefined) return
-    const { environmentOf, onLine } = await projects()
-    await (await import('./shared.ts')).createShared(docker, context).start(record, environmentOf(record.stack), onLine)
+    const { onLine } = await projects()
+    const env = await projectVariables(record, record.stack)
+    await (await import('./shared.ts')).createShared(docker, context).start(record, env, onLine)
   }
 
   async function up(record: WorkspaceRecord, { rebuild, secrets, seed }: StartOptions): Promise<void> {
@@ -131,10 +134,20 @@ export function createStarter(
       const pulls = record.ready !== undefined && !local
       return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
-    const { environmentOf, onLine } = await projects()
-    const given = { ...environmentOf(record.stack), ...values }
-    const env = { ...given, ...(await (await import('./own-variables.ts')).ownVariables(home, record, given)) }
+    const { onLine } = await projects()
+    const env = { ...(await projectVariables(record, record.stack)), ...values }
     return local ? { env, local } : { env, onLine, build }
+  }
+
+  /** What the user passes by name, and values of the project's own for its secrets and configs. */
+  async function projectVariables(record: WorkspaceRecord, { pass }: StackRecord) {
+    const read = await readStarted(home, record)
+    // an older Nexus wrote it as compose had resolved it
+    const model = read === undefined ? undefined : await writeStarted(home, record, read)
+    const { ownVariables } = await import('./own-variables.ts')
+    const seen = visibleVariables(context.env, pass)
+    const own = model === undefined ? {} : ownVariables(record, model, seen)
+    return { ...startingEnvironment(context.env, pass), ...own }
   }
 
   function seedPlaces(record: WorkspaceRecord): SeedPlaces {

@@ -11,7 +11,7 @@ import { parsePlainEnv } from '../../project/interpolate.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
 import { findUnapproved } from '../../stack/allow-list.ts'
-import { projectEnvironment } from '../../stack/environment.ts'
+import { tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
@@ -39,9 +39,15 @@ export async function admitFiles(
   if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [] }
   const dotenv = join(worktree, '.env')
   const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
-  const env = { ...Object.fromEntries(own), ...definedOnly(projectEnvironment(app.env, stack.pass)) }
+  const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
   const inputs: string[] = []
-  const findings = await scanProjectFiles({ worktree, repo, files, env, onInput: (file) => inputs.push(file) })
+  const args: string[] = []
+  const findings = await scanProjectFiles({
+    ...{ worktree, repo, files, env },
+    onInput: (file) => inputs.push(file),
+    onArgument: (name) => args.push(name),
+  })
+  for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
   await admit(app, record, settings, findings)
   return { findings, inputs }
 }
@@ -85,11 +91,4 @@ function askedBy({ isolation }: Asking, findings: readonly Finding[]): readonly 
     makeFinding('isolation', 'agent', 'grants the rest of this list to an agent, whom isolation keeps from it'),
     ...findings,
   ]
-}
-
-function definedOnly(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined)) as Record<
-    string,
-    string
-  >
 }
