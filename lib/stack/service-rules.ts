@@ -24,6 +24,7 @@ import {
   scalars,
   text,
 } from './rules.ts'
+import { sysctls } from './sysctls.ts'
 
 const FULL_ACCESS = 'full access to this machine'
 const OTHER_CONTAINER = [/^container:/, 'joins a container outside of this workspace'] as const
@@ -111,11 +112,6 @@ const ENDPOINT = keys({
   gw_priority: scalar,
   driver_opts: denyEach('sets options of the network on this machine'),
 })
-
-const sysctls: Rule = (value, at, { report }) => {
-  const items = isObject(value) ? Object.entries(value).map(([key, one]) => `${key}=${asText(one)}`) : [value].flat()
-  for (const item of items) if (!/^net\./.test(asText(item))) report(at, item, 'changes a setting of the kernel')
-}
 
 const envFile: Rule = (value, at, inspection) => {
   const path = isObject(value) ? value.path : value
