@@ -220,7 +220,9 @@ suite('the gate of a project', (test) => {
   test('no service keeps a sysctl that may lead past it, and raw sockets are gone at every level', () => {
     const definitions = model({
       web: { sysctls: { 'net.ipv6.conf.all.disable_ipv6': '0', 'net.core.somaxconn': '9', 'kernel.msgmax': '8' } },
-      list: { sysctls: ['net.ipv4.conf.all.arp_ignore=0', 'net/ipv6/conf/all/disable_ipv6=0', 'net.ipv4.tcp_rmem=1 2 3'] },
+      list: {
+        sysctls: ['net.ipv4.conf.all.arp_ignore=0', 'net/ipv6/conf/all/disable_ipv6=0', 'net.ipv4.tcp_rmem=1 2 3'],
+      },
       joiner: { network_mode: 'service:web', sysctls: { 'net.ipv6.conf.lo.disable_ipv6': 1 } },
     })
     const facts = { record, image: 'i', addresses: [], folder: '/f', labels: {}, main: 'workspace', model: definitions }

@@ -7,7 +7,16 @@ import { assert, suite } from '../support/suite.ts'
 /** Over what Nexus mounts, starts or writes inside, what the system runs, and the repository. */
 const OVER = [
   ...['/etc/nexus/ssh', '/etc/nexus/', '/etc/ssh', '/usr/local', '/usr/local/lib', '/usr/local/lib/nexus', '/usr/bin'],
-  ...['/usr/lib', '/run/nexus/x', '/run/sshd', '/run/secrets', '/var/run/x', '/var/nexus-editors/code', '/proc/1', '/dev/x'],
+  ...[
+    '/usr/lib',
+    '/run/nexus/x',
+    '/run/sshd',
+    '/run/secrets',
+    '/var/run/x',
+    '/var/nexus-editors/code',
+    '/proc/1',
+    '/dev/x',
+  ],
   ...['/workspace/x', '~/.ssh', '~/.ssh/keys', '/home/nexus/', '//etc/nexus', '/a//b', '/srv/app', '/srv/app/.git'],
   ...['/srv/app/.git/hooks', '/srv/..', '/./etc/nexus', '/var'],
 ]
@@ -24,7 +33,8 @@ suite('places of caches', (test) => {
 
 suite("mounts of the workspace's own service", (test) => {
   const stack = { base: { kind: 'service' }, main: 'app', files: [], profiles: [], pass: [] } as const
-  const model = (app: object, other: object = {}) => ({ name: 'x', services: { app, other } }) as unknown as ComposeModel
+  const model = (app: object, other: object = {}) =>
+    ({ name: 'x', services: { app, other } }) as unknown as ComposeModel
   const at = (target: string) => ({ volumes: [{ type: 'volume', source: 'd', target }] })
   for (const [what, app, told] of [
     ['a volume', at('/etc/nexus/ssh'), 'services.app.volumes mounts something at /etc/nexus/ssh'],
@@ -43,7 +53,13 @@ suite("mounts of the workspace's own service", (test) => {
   }
 
   test('everything else is fine, and so is all of it in other services', () => {
-    const app = { ...at('/workspace'), tmpfs: ['/run', '/tmp'], configs: ['c'], secrets: ['s'], volumes_from: ['other'] }
+    const app = {
+      ...at('/workspace'),
+      tmpfs: ['/run', '/tmp'],
+      configs: ['c'],
+      secrets: ['s'],
+      volumes_from: ['other'],
+    }
     requireFreePlaces(stack, model(app, at('/home/nexus')))
     requireFreePlaces(stack, model({ volumes_from: ['container:x', 'app'] }))
     requireFreePlaces(stack, model({}, at('/etc/nexus')))
