@@ -194,7 +194,7 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
   },
   {
     key: 'caches',
-    type: patterns,
+    type: arrayOf(types.cache),
     scope: 'any',
     default: [],
     text: 'folders inside that all workspaces of the repository share as volumes, such as ~/.npm',

@@ -3,6 +3,8 @@
  * what it is in a JSON Schema. A problem is a phrase that follows the key: "must be ...". Pure.
  */
 
+import { cacheProblem } from '../core/places-inside.ts'
+
 export type Outcome = { readonly value: unknown } | { readonly problem: string }
 
 export interface ValueType {
@@ -115,11 +117,22 @@ const path: ValueType = {
   schema: { type: 'string', minLength: 1 },
 }
 
+/** A folder inside that is a volume. */
+const cache: ValueType = {
+  ...text(1, 250),
+  check: (data) => {
+    const problem = typeof data === 'string' ? cacheProblem(data) : undefined
+    if (problem === undefined) return text(1, 250).check(data)
+    return { problem: `must be a folder inside such as ~/.npm: ${JSON.stringify(data)} ${problem}` }
+  },
+  parse: (typed) => cache.check(typed),
+}
+
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,99}$/
 
 const variable = matching(VARIABLE, 'must be the name of a variable: letters, digits and underscores, no digit first')
 
-export const types = { text, integer, positive, boolean, choice, graded, duration, size, path, variable }
+export const types = { text, integer, positive, boolean, choice, graded, duration, size, path, cache, variable }
 
 /** A list; as text its items are separated by commas. */
 export function arrayOf(item: ValueType): ValueType {

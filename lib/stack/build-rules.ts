@@ -2,18 +2,20 @@
 import { isRemote } from './places.ts'
 import { useOf } from './resource-rules.ts'
 import {
-  anything,
   asText,
   deny,
   denyEach,
   type Inspection,
   isObject,
+  isScalar,
   keys,
   labels,
   listOf,
+  mapOf,
   type Rule,
   reportPlace,
   scalar,
+  scalarOr,
   scalars,
   text,
 } from './rules.ts'
@@ -24,8 +26,8 @@ const REMOTE = 'builds from what it fetches from elsewhere'
 
 const parts = keys({
   // both are looked at together with the whole
-  context: anything,
-  dockerfile: anything,
+  context: scalar,
+  dockerfile: scalar,
   dockerfile_inline: scalar,
   args: scalars,
   labels,
@@ -35,13 +37,13 @@ const parts = keys({
   pull: scalar,
   platforms: scalars,
   shm_size: scalar,
-  ulimits: anything,
+  ulimits: mapOf(scalarOr(keys({ soft: scalar, hard: scalar }))),
   extra_hosts: scalars,
   provenance: scalar,
   sbom: scalar,
   additional_contexts: namedContexts,
-  cache_from: cacheRule(/^(type=(registry|inline|gha)(,.*)?|[^=]*)$/, 'reads a build cache from a folder or a service'),
-  cache_to: cacheRule(/^type=inline(,.*)?$/, 'writes a build cache to a folder or a service'),
+  cache_from: cacheRule(/^(registry|inline|gha)$/, 'reads a build cache from a folder or a service'),
+  cache_to: cacheRule(/^inline$/, 'writes a build cache to a folder or a service'),
   network: text(/^(default|none)$/, [/^host$/, 'builds in the network of this machine']),
   isolation: text(/^default$/),
   tags: denyEach('gives the image a name that others on this machine may use'),
@@ -79,11 +81,18 @@ function namedContexts(value: unknown, at: string, inspection: Inspection): void
   const entries = isObject(value)
     ? Object.entries(value)
     : [value].flat().map((one) => /^([^=]*)=?(.*)$/s.exec(asText(one))?.slice(1) ?? [])
-  for (const [name = '', context] of entries) inspectContext(asText(context), `${at}.${name}`, inspection)
+  for (const [name = '', context] of entries) {
+    scalar(context, `${at}.${name}`, inspection)
+    inspectContext(asText(context), `${at}.${name}`, inspection)
+  }
 }
 
-function cacheRule(allowed: RegExp, why: string): Rule {
+/** By the type, which stands once and in front: the last one counts. An image alone is read from its registry. */
+function cacheRule(types: RegExp, why: string): Rule {
   return listOf((value, at, { report }) => {
-    if (!allowed.test(asText(value))) report(at, value, why)
+    const [first = '', ...fields] = asText(value).split(',')
+    const isImage = types.test('registry') && isScalar(value) && !/[="]/.test(String(value))
+    const isPlain = fields.every((field) => /^[\w.-]+=[^"]*$/.test(field) && !/^(type|url|url_v2|token)=/i.test(field))
+    if (!isImage && !(first.startsWith('type=') && types.test(first.slice(5)) && isPlain)) report(at, value, why)
   })
 }

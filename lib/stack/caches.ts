@@ -4,7 +4,9 @@
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import { cacheProblem, cacheTarget } from '../core/places-inside.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { isWithin } from './places.ts'
 
 export interface CacheVolume {
   readonly name: string
@@ -24,24 +26,20 @@ export function cacheVolumes(
   const whose = isolation === 'agent' ? `${instance}\0${repo}\0agent` : `${instance}\0${repo}`
   const prefix = `nexus-cache-${sha256(whose).slice(0, 8)}`
   return folders.map((folder) => {
-    const target = requireFolder(folder)
+    const target = requireFolder(folder, repo)
     const slug = target.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')
     return { name: `${prefix}-${slug.slice(0, 40)}-${sha256(target).slice(0, 4)}`, target }
   })
 }
 
-function requireFolder(folder: string): string {
-  const target = folder.replace(/^~(?=\/)/, '/home/nexus').replace(/\/+$/, '')
-  const words = target.split('/').slice(1)
-  const plain = /^\/[\w./@+-]+$/.test(target) && !words.includes('..') && !words.includes('.') && !words.includes('')
-  if (plain && words.length > 1 && !['/home/nexus', '/etc/nexus', '/run/nexus', '/run/secrets'].includes(target))
-    return target
-  throw new NexusError(
-    'CONFIG_INVALID',
-    `caches names ${JSON.stringify(folder)}, which cannot be a volume of its own inside.`,
-    {
-      hint: 'To share a cache of packages, run `nexus config set caches ~/.npm`',
-      details: { key: 'caches', value: folder },
-    },
-  )
+function requireFolder(folder: string, repo: string): string {
+  const target = cacheTarget(folder)
+  const ofGit = `${repo}/.git`
+  const isOver = [repo, ofGit].some((place) => isWithin(place, target)) || isWithin(target, ofGit)
+  const problem = cacheProblem(folder) ?? (isOver ? 'lies over the repository' : undefined)
+  if (problem === undefined) return target
+  throw new NexusError('CONFIG_INVALID', `caches names ${JSON.stringify(folder)}, which ${problem}.`, {
+    hint: 'To share a cache of packages, run `nexus config set caches ~/.npm`',
+    details: { key: 'caches', value: folder },
+  })
 }

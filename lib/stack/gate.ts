@@ -6,9 +6,11 @@
 import { NexusError } from '../core/errors.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
+import { sideCarName } from './detect.ts'
 import type { ComposeModel, ComposeService, Fields } from './model.ts'
 import { GATE_SERVICE, hasGate, proxyVariables } from './network.ts'
 import { publishedPorts } from './override.ts'
+import { guardedSysctls } from './sysctls.ts'
 
 /** The gate alone is on it; it leads outside. */
 export const OUTSIDE_NETWORK = 'nexus-outside'
@@ -64,6 +66,8 @@ export function addGate(model: YamlMap, facts: GateFacts, subnet: string | undef
   const close = (network: YamlMap): YamlMap => ({
     ...network,
     internal: true,
+    // an engine may be configured to give all networks an IPv6 subnet, with an address of this machine in it
+    enable_ipv6: false,
     driver: 'bridge',
     driver_opts: facts.model === undefined ? NO_HOST : new Override(NO_HOST),
   })
@@ -84,7 +88,8 @@ export function addGate(model: YamlMap, facts: GateFacts, subnet: string | undef
 
 /**
  * Names of services are answered by Docker itself; it would ask this machine's servers for all others. A network of another
- * container is not this one's to configure.
+ * container is not this one's to configure, but its sysctls would be set there. With raw sockets a service could speak IPv6 to
+ * this machine's side of the network without an address of its own.
  */
 function closeService(name: string, service: YamlMap, { model }: GateFacts, proxy: YamlMap): YamlMap {
   const definition = model?.services[name]
@@ -93,6 +98,8 @@ function closeService(name: string, service: YamlMap, { model }: GateFacts, prox
     ...service,
     environment: { ...((service.environment ?? {}) as YamlMap), ...proxy },
     ...(definition?.network_mode === undefined ? { dns: model === undefined ? nowhere : new Override(nowhere) } : {}),
+    ...(definition?.sysctls === undefined ? {} : { sysctls: new Override(guardedSysctls(definition.sysctls)) }),
+    ...(service.cap_drop === undefined ? { cap_drop: ['NET_RAW'] } : {}),
   }
 }
 
@@ -107,6 +114,8 @@ function gateService({ record, image, addresses, folder, labels, main }: GateFac
     read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
+    // it is on networks of both sides, and is no router between them
+    sysctls: { 'net.ipv4.ip_forward': '0' },
     pids_limit: 256,
     mem_limit: 512 * 1024 ** 2,
     // it keeps nothing, so that a stop need not wait for it
@@ -172,10 +181,49 @@ export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): 
   const external = Object.keys(networks).find((name) => networks[name]?.external === true)
   if (external !== undefined) throw refusal(record, `the external network ${external}`)
   if (OUTSIDE_NETWORK in networks) throw refusal(record, `the network ${OUTSIDE_NETWORK}, whose name Nexus needs`)
-  for (const [name, { network_mode: mode }] of Object.entries(model.services)) {
+  const targets = targetsOf(record, model)
+  for (const [name, service] of Object.entries(model.services)) {
+    const { network_mode: mode } = service
     const stays = mode === undefined || mode === 'none' || mode.startsWith('service:')
     if (!stays) throw refusal(record, `network_mode: ${mode} of service ${name}`)
+    const [word] = takenNames(
+      service,
+      targets.filter((one) => one !== name),
+    )
+    if (word !== undefined) throw refusal(record, `${word} of service ${name}, a name that Nexus needs`)
+    const optioned = Object.entries(service.networks ?? {}).find(([, place]) => place?.driver_opts !== undefined)
+    if (optioned !== undefined) throw refusal(record, `driver_opts of service ${name} on the network ${optioned[0]}`)
   }
+}
+
+/** What the gate leads to that Nexus adds. */
+function targetsOf({ stack, ready }: WorkspaceRecord, model: ComposeModel): readonly string[] {
+  const main = stack?.base.kind === 'service' ? stack.main : sideCarName(Object.keys(model.services))
+  return [main, ...(ready?.wanted ?? []).map((text) => text.split(':')[0] ?? '')]
+}
+
+/**
+ * Where a service takes the gate's name, or on a network one that the gate leads to: it would get what is meant for them.
+ * @param targets without its own name
+ */
+function takenNames(service: ComposeService, targets: readonly string[]): readonly string[] {
+  const { hostname, container_name, links, extra_hosts, networks } = service
+  const aliases = Object.values(networks ?? {}).map((place) => place?.aliases)
+  const words = { aliases, container_name, hostname, links, extra_hosts }
+  return Object.entries(words).flatMap(([key, value]) => {
+    const names = ['aliases', 'container_name'].includes(key) ? [GATE_SERVICE, ...targets] : [GATE_SERVICE]
+    // what follows the first dot may be what a search list adds
+    const taken = namesIn(value).filter((name) => names.includes(name.toLowerCase().split('.')[0] ?? ''))
+    return taken.map((name) => `${key}: ${name}`)
+  })
+}
+
+/** `service:name` has its name at the end, `name=address` at the beginning. */
+function namesIn(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.flatMap(namesIn)
+  if (typeof value === 'object' && value !== null) return Object.keys(value)
+  if (typeof value !== 'string') return []
+  return [value.includes('=') ? (value.split('=')[0] ?? '') : (value.split(':').at(-1) ?? '')]
 }
 
 function refusal({ name, network }: WorkspaceRecord, what: string): NexusError {

@@ -46,21 +46,21 @@ export function keepsImage(record: Pick<WorkspaceRecord, 'network' | 'operation'
 }
 
 export interface AllowedHost {
-  /** A name, or `.name` for that and all below it. */
+  /** A name, `*.name` for all below it, or `.name` for that and all below it. */
   readonly name: string
   /** Undefined: those of the web. */
   readonly port: number | undefined
 }
 
 /**
- * `network.allow` as hosts: presets become their names, `*.name` becomes `.name`, each once.
+ * `network.allow` as hosts: presets become their names, each once.
  * @param registries what `registries` stands for on this machine
  * @throws {NexusError} INVALID_ARGUMENT for what is neither a host's name nor a preset
  */
 export function expandAllowed(words: readonly string[], registries: readonly string[]): readonly string[] {
   const hosts = words.flatMap((word) => {
     if (word === REGISTRIES) return registries
-    return NETWORK_PRESETS[word] ?? [word.toLowerCase().replace(/^\*\./, '.')]
+    return NETWORK_PRESETS[word] ?? [word.toLowerCase()]
   })
   for (const host of hosts) parseAllowed(host)
   return [...new Set(hosts)]
@@ -76,13 +76,13 @@ export const INNER_RANGES: readonly string[] = [
 ]
 
 const HOST =
-  /^\.?(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:\d{1,5})?$/
+  /^(\*?\.)?(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+(:\d{1,5})?$/
 
 /** @throws {NexusError} INVALID_ARGUMENT; an address is no name: what a name leads to is looked at instead */
 export function parseAllowed(host: string): AllowedHost {
   const [name = '', port] = host.split(':')
   const number = port === undefined ? undefined : Number(port)
-  const isAddress = /^\.?[\d.]+$/.test(name)
+  const isAddress = /^(\*?\.)?[\d.]+$/.test(name)
   if (HOST.test(host) && !isAddress && (number === undefined || (number > 0 && number < 65_536)))
     return { name, port: number }
   const known = [...Object.keys(NETWORK_PRESETS), REGISTRIES]
@@ -110,7 +110,10 @@ export function proxyVariables(
 /** What the gate's proxy lets through, as its configuration asks for it. */
 export interface ProxyRule {
   readonly id: string
+  /** A name, or `.name` for that and all below it. */
   readonly name: string
+  /** A name that is not let through although the other one stands for it. */
+  readonly except: string | undefined
   /** Ports of plain HTTP, and of CONNECT. */
   readonly plain: number
   readonly tls: number
@@ -119,7 +122,8 @@ export interface ProxyRule {
 export function proxyRules(hosts: readonly string[]): readonly ProxyRule[] {
   return hosts.map(parseAllowed).map(({ name, port }, index) => ({
     id: `host${index}`,
-    name,
+    name: name.replace(/^\*/, ''),
+    except: name.startsWith('*.') ? name.slice(2) : undefined,
     plain: port ?? WEB_PORTS.plain,
     tls: port ?? WEB_PORTS.tls,
   }))

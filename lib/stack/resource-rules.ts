@@ -9,6 +9,7 @@ import {
   isScalar,
   keys,
   labels,
+  listOf,
   type Rule,
   reportPlace,
   scalar,
@@ -23,6 +24,7 @@ const TMPFS_OPTION = /^((size|uid|gid|mode|nr_inodes|nr_blocks)=[\w%]+|noexec|ex
 /** An absolute path, or one from the top of the worktree. */
 export function fileRule(verb: string): Rule {
   return (value, at, inspection) => {
+    scalar(value, at, inspection)
     const place = inspection.places.outside(asText(value))
     if (place !== undefined) reportPlace(place, verb, at, inspection)
   }
@@ -80,7 +82,7 @@ export const network: Rule = ownOr(
     enable_ipv6: scalar,
     ipam: keys({
       driver: text(/^default$/, [/./, 'asks a plug-in of this machine for addresses']),
-      config: anything,
+      config: listOf(keys({ subnet: scalar, ip_range: scalar, gateway: scalar, aux_addresses: scalars })),
       options: denyEach('sets options of a plug-in of this machine'),
     }),
   }),
@@ -104,5 +106,5 @@ export const config: Rule = ownOr(SHARED, keys(FILE_OBJECT))
 /** How a service or a build uses a secret or a config that is defined elsewhere. */
 export function useOf(inspection: Inspection, value: unknown, at: string): void {
   if (isScalar(value)) return
-  keys({ source: scalar, target: scalar, uid: scalar, gid: scalar, mode: scalars, type: scalar })(value, at, inspection)
+  keys({ source: scalar, target: scalar, uid: scalar, gid: scalar, mode: scalar, type: scalar })(value, at, inspection)
 }

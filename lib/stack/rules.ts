@@ -72,7 +72,8 @@ export function keys(table: Readonly<Record<string, Rule>>): Rule {
       const rule = Object.hasOwn(table, key) ? table[key] : undefined
       const below = at === '' ? key : `${at}.${key}`
       if (rule !== undefined) apply(rule, one, below, inspection)
-      else if (!EXTENSION.test(key) && !isNothing(one)) inspection.report(below, one, UNKNOWN)
+      // `false` may be what takes a guard away
+      else if (!EXTENSION.test(key) && (one === false || !isNothing(one))) inspection.report(below, one, UNKNOWN)
     }
   }
 }

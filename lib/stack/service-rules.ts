@@ -7,7 +7,6 @@
 import { build } from './build-rules.ts'
 import { fileRule, useOf } from './resource-rules.ts'
 import {
-  anything,
   asText,
   deny,
   denyEach,
@@ -24,6 +23,7 @@ import {
   scalars,
   text,
 } from './rules.ts'
+import { sysctls } from './sysctls.ts'
 
 const FULL_ACCESS = 'full access to this machine'
 const OTHER_CONTAINER = [/^container:/, 'joins a container outside of this workspace'] as const
@@ -43,7 +43,7 @@ function namespace(own: RegExp, what: string): Rule {
 
 const MOUNT = keys({
   type: text(/^(bind|volume|tmpfs|image)$/, [/^npipe$/, 'reaches a pipe of this machine']),
-  source: anything,
+  source: scalar,
   target: scalar,
   read_only: scalar,
   consistency: scalar,
@@ -75,7 +75,7 @@ const gpu: Rule = (value, at, inspection) => {
     const driver = isObject(device) ? (device.driver ?? '') : ''
     const capabilities = isObject(device) ? [device.capabilities ?? ['gpu']].flat(2) : []
     if (capabilities.includes('gpu') && ['', 'nvidia', 'amd'].includes(asText(driver))) {
-      keys({ capabilities: anything, count: scalar, device_ids: scalars, driver: scalar, options: scalars })(
+      keys({ capabilities: scalars, count: scalar, device_ids: scalars, driver: scalar, options: scalars })(
         device,
         at,
         inspection,
@@ -84,19 +84,38 @@ const gpu: Rule = (value, at, inspection) => {
   }
 }
 
+const UPDATE = keys({
+  parallelism: scalar,
+  delay: scalar,
+  failure_action: scalar,
+  monitor: scalar,
+  max_failure_ratio: scalar,
+  order: scalar,
+})
+
 const DEPLOY = keys({
   mode: scalar,
   replicas: scalar,
   endpoint_mode: scalar,
   labels,
   // for swarms, and compose's own way to start again
-  update_config: anything,
-  rollback_config: anything,
-  restart_policy: anything,
-  placement: anything,
+  update_config: UPDATE,
+  rollback_config: UPDATE,
+  restart_policy: keys({ condition: scalar, delay: scalar, max_attempts: scalar, window: scalar }),
+  placement: keys({
+    constraints: scalars,
+    preferences: listOf(keys({ spread: scalar })),
+    max_replicas_per_node: scalar,
+  }),
   resources: keys({
     limits: keys({ cpus: scalar, memory: scalar, pids: scalar }),
-    reservations: keys({ cpus: scalar, memory: scalar, pids: scalar, generic_resources: anything, devices: gpu }),
+    reservations: keys({
+      cpus: scalar,
+      memory: scalar,
+      pids: scalar,
+      generic_resources: listOf(keys({ discrete_resource_spec: keys({ kind: scalar, value: scalar }) })),
+      devices: gpu,
+    }),
   }),
 })
 
@@ -112,11 +131,6 @@ const ENDPOINT = keys({
   driver_opts: denyEach('sets options of the network on this machine'),
 })
 
-const sysctls: Rule = (value, at, { report }) => {
-  const items = isObject(value) ? Object.entries(value).map(([key, one]) => `${key}=${asText(one)}`) : [value].flat()
-  for (const item of items) if (!/^net\./.test(asText(item))) report(at, item, 'changes a setting of the kernel')
-}
-
 const envFile: Rule = (value, at, inspection) => {
   const path = isObject(value) ? value.path : value
   fileRule('gives containers')(path ?? '', at, inspection)
@@ -129,16 +143,29 @@ const FILES = (rule: Rule): Rule => {
   }
 }
 
+/** What `docker compose watch` copies into the container; only its user starts that. */
+const WATCH = keys({
+  path: fileRule('gives containers'),
+  action: scalar,
+  target: scalar,
+  ignore: scalars,
+  include: scalars,
+  initial_sync: scalar,
+  exec: SHELL_HOOK,
+})
+
+const RATES = listOf(keys({ path: scalar, rate: scalar, weight: scalar }))
+
 /** Settings of the service alone: what it runs, what it is called, what it may use up. */
 const WITHIN: Readonly<Record<string, Rule>> = {
   attach: scalar,
   blkio_config: keys({
     weight: scalar,
-    weight_device: anything,
-    device_read_bps: anything,
-    device_read_iops: anything,
-    device_write_bps: anything,
-    device_write_iops: anything,
+    weight_device: RATES,
+    device_read_bps: RATES,
+    device_read_iops: RATES,
+    device_write_bps: RATES,
+    device_write_iops: RATES,
   }),
   cap_drop: scalars,
   command: scalars,
@@ -153,7 +180,7 @@ const WITHIN: Readonly<Record<string, Rule>> = {
   cpus: scalar,
   cpuset: scalar,
   depends_on: mapOf(keys({ condition: scalar, required: scalar, restart: scalar })),
-  develop: anything,
+  develop: keys({ watch: listOf(WATCH) }),
   dns: scalars,
   dns_opt: scalars,
   dns_search: scalars,

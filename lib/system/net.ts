@@ -4,6 +4,7 @@
  * sees forwards that never bind (Docker without its userland proxy). Neither is a reservation: a lease is, and Docker's
  * own refusal has the last word.
  */
+import { readFile } from 'node:fs/promises'
 import { BlockList, connect, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import tcpPortUsed from 'tcp-port-used'
@@ -73,6 +74,22 @@ export function sendsSshBanner(port: number, timeoutMs: number): Promise<boolean
 export function ownAddresses(): readonly string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   return [...new Set(all.map(({ address }) => address.replace(/%.*$/, '')))].sort()
+}
+
+/**
+ * What the kernel tells of the network that a process is in: its IPv6 addresses and IPv4 routes, as `/proc` has them.
+ * @param mark stands in the control group of the process that is meant; undefined for another one, or where none is seen
+ */
+export async function networkOfProcess(pid: number, mark: string): Promise<string | undefined> {
+  try {
+    if (!(await readFile(`/proc/${pid}/cgroup`, 'utf8')).includes(mark)) return undefined
+    const files = ['if_inet6', 'route'].map((name) => readFile(`/proc/${pid}/net/${name}`, 'utf8'))
+    return (await Promise.all(files)).join('')
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (['ENOENT', 'ESRCH', 'EACCES'].includes(code)) return undefined
+    throw error
+  }
 }
 
 /** Of addresses and blocks, those that begin in none of the ranges. */

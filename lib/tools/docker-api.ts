@@ -25,6 +25,8 @@ export interface ContainerDetails {
   readonly HostConfig: { readonly LogConfig: { readonly Type: string } }
   readonly State: {
     readonly Status: string
+    /** On the engine's machine; 0 for one that does not run. */
+    readonly Pid: number
     readonly ExitCode: number
     readonly OOMKilled: boolean
     readonly StartedAt: string

@@ -41,6 +41,16 @@ suite('allow-list: a service', (test) => {
     [{ security_opt: ['label=disable'] }, 'security_opt: label=disable'],
     [{ sysctls: { 'kernel.shmmax': '1', 'net.core.somaxconn': '1' } }, 'sysctls: kernel.shmmax=1'],
     [{ sysctls: ['fs.mqueue.msg_max=1'] }, 'sysctls: fs.mqueue.msg_max=1'],
+    [{ sysctls: { 'net.ipv6.conf.all.disable_ipv6': 0 } }, 'sysctls: net.ipv6.conf.all.disable_ipv6=0'],
+    [
+      { sysctls: ['net.ipv6.conf.eth0.disable_ipv6=0', 'net.ipv6.conf.all.disable_ipv6=1'] },
+      'sysctls: net.ipv6.conf.eth0.disable_ipv6=0',
+    ],
+    [{ sysctls: ['net/ipv6/conf/all/disable_ipv6=1'] }, 'sysctls: net/ipv6/conf/all/disable_ipv6=1'],
+    [{ sysctls: { 'net.ipv4.conf.all.route_localnet': 1 } }, 'sysctls: net.ipv4.conf.all.route_localnet=1'],
+    [{ sysctls: { 'net.ipv4.tcp_congestion_control': 'odd' } }, 'sysctls: net.ipv4.tcp_congestion_control=odd'],
+    [{ develop: { watch: [{ path: '/etc', action: 'sync', target: '/x' }] } }, 'develop.watch.path: /etc'],
+    [{ something_new: false }, 'something_new: false'],
     [{ volumes_from: ['container:x', 'db:ro'] }, 'volumes_from: container:x'],
     [{ external_links: ['a:b'] }, 'external_links: a:b'],
     [{ use_api_socket: true }, 'use_api_socket: true'],
@@ -133,6 +143,13 @@ suite('allow-list: builds', (test) => {
     [build({ entitlements: ['network.host'] }), 'build.entitlements: network.host'],
     [build({ cache_from: ['x:1', 'type=registry,ref=y', 'type=local,src=/x'] }), 'build.cache_from: type=local,src=/x'],
     [build({ cache_to: ['type=local,dest=/x'] }), 'build.cache_to: type=local,dest=/x'],
+    // the last type counts, whatever its case, and quotes hide one
+    [build({ cache_to: ['type=inline,type=local,dest=/x'] }), 'build.cache_to: type=inline,type=local,dest=/x'],
+    [build({ cache_to: ['type=inline,TYPE=local,dest=/x'] }), 'build.cache_to: type=inline,TYPE=local,dest=/x'],
+    [build({ cache_to: ['type=inline,"type=local",dest=/x'] }), 'build.cache_to: type=inline,"type=local",dest=/x'],
+    [build({ cache_from: ['ref=x,type=local,src=/x'] }), 'build.cache_from: ref=x,type=local,src=/x'],
+    [build({ cache_from: ['type=gha,url=http://x', 'type=gha,scope=y'] }), 'build.cache_from: type=gha,url=http://x'],
+    [build({ additional_contexts: { a: { odd: 1 } } }), 'build.additional_contexts.a: {"odd":1}'],
     [build({ tags: ['postgres:16'] }), 'build.tags: postgres:16'],
     [build({ isolation: 'process' }), 'build.isolation: process'],
     [build({ something: 'new' }), 'build.something: new'],
@@ -210,7 +227,7 @@ suite('allow-list: ordinary', (test) => {
           reservations: { devices: [{ capabilities: ['gpu', 'compute'], driver: 'nvidia', count: -1 }] },
         },
       },
-      develop: { watch: [{ path: '/x', action: 'sync', target: '/w', exec: { command: null } }] },
+      develop: { watch: [{ path: '/r/.worktree/w/x', action: 'sync', target: '/w', exec: { command: null } }] },
       dns: ['1.1.1.1'],
       entrypoint: null,
       env_file: [{ path: '/r/.worktree/w/.env', required: false }],
@@ -244,7 +261,7 @@ suite('allow-list: ordinary', (test) => {
       stdin_open: true,
       stop_grace_period: '1m0s',
       storage_opt: { size: '1G' },
-      sysctls: { 'net.core.somaxconn': '1024' },
+      sysctls: { 'net.core.somaxconn': '1024', 'net.ipv4.ip_unprivileged_port_start': 0, 'net.ipv4.tcp_syncookies': 0 },
       tmpfs: ['/run'],
       ulimits: { nofile: { soft: 1, hard: 2 }, nproc: 5 },
       use_api_socket: false,
@@ -327,7 +344,7 @@ suite('allow-list: ordinary', (test) => {
         const findings = findIn({ [key]: value })
         const nothing =
           value === null ||
-          value === false ||
+          (value === false && key !== 'zzz') ||
           value === '' ||
           (typeof value === 'object' && Object.keys(value).length === 0)
         if (key === 'zzz' || key === 'privileged') assert.is(findings.length > 0, !nothing)

@@ -1,5 +1,6 @@
 /** The network of guarded workspaces, and what guards them: pure decisions, and what is refused. */
 
+import { openWays } from '../../lib/backends/docker/closed.ts'
 import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'
@@ -87,14 +88,14 @@ suite('guards', (test) => {
 })
 
 suite('what can be reached', (test) => {
-  test('presets become names, each once; *.name is that and all below', () => {
+  test('presets become names, each once; names with a star or a dot stay', () => {
     const hosts = expandAllowed(
-      ['git-hosts', 'GitHub.com', '*.example.org', 'a.example:8443', 'registries'],
+      ['git-hosts', 'GitHub.com', '*.Example.org', '.example.org', 'a.example:8443', 'registries'],
       ['r.example'],
     )
     assert.ok(hosts.includes('github.com'))
     assert.is(hosts.filter((host) => host === 'github.com').length, 1)
-    assert.equal(hosts.slice(-3), ['.example.org', 'a.example:8443', 'r.example'])
+    assert.equal(hosts.slice(-4), ['*.example.org', '.example.org', 'a.example:8443', 'r.example'])
   })
 
   for (const word of [
@@ -103,6 +104,10 @@ suite('what can be reached', (test) => {
     '10.0.0.1',
     '*',
     '*.',
+    '*.10.0.0.1',
+    '*example.org',
+    'a.*.example',
+    '*.*.example',
     'a b.example',
     'a.example:0',
     'a.example:70000',
@@ -118,9 +123,15 @@ suite('what can be reached', (test) => {
   }
 
   test('rules know the ports of the web, or the one that is named', () => {
+    const except = undefined
     const [plain, odd] = proxyRules(['.example.org', 'a.example:8443'])
-    assert.equal(plain, { id: 'host0', name: '.example.org', plain: 80, tls: 443 })
-    assert.equal(odd, { id: 'host1', name: 'a.example', plain: 8443, tls: 8443 })
+    assert.equal(plain, { id: 'host0', name: '.example.org', except, plain: 80, tls: 443 })
+    assert.equal(odd, { id: 'host1', name: 'a.example', except, plain: 8443, tls: 8443 })
+  })
+
+  test('a star stands for the names below alone, as in certificates', () => {
+    const [below] = proxyRules(['*.example.org:8443'])
+    assert.equal([below?.name, below?.except, below?.tls], ['.example.org', 'example.org', 8443])
   })
 
   test('what was refused is read from the lines of the gate, and nothing else there', () => {
@@ -170,6 +181,7 @@ suite('the gate of a project', (test) => {
     network: 'allowlist',
     pids: 99,
     ports: [],
+    ready: { wanted: ['postgres:16'] },
   } as unknown as WorkspaceRecord
   const model = (services: object, networks: object = {}): ComposeModel =>
     ({ name: 'x', services, networks }) as unknown as ComposeModel
@@ -179,6 +191,16 @@ suite('the gate of a project', (test) => {
     ["another container's network", { web: { network_mode: 'container:x' } }, {}],
     ['an external network', { web: {} }, { theirs: { external: true } }],
     ['a service of its name', { 'nexus-gate': {} }, {}],
+    ['an alias of its name', { web: { networks: { default: { aliases: ['a', 'Nexus-Gate'] } } } }, {}],
+    ['its name with a search list', { web: { networks: { default: { aliases: ['nexus-gate.x'] } } } }, {}],
+    ['a hostname of its name', { web: { hostname: 'nexus-gate' } }, {}],
+    ['a container of its name', { web: { container_name: 'nexus-gate' } }, {}],
+    ['another address for it', { web: { extra_hosts: ['nexus-gate=10.0.0.2'] } }, {}],
+    ['another address for it, as a map', { web: { extra_hosts: { 'nexus-gate': '10.0.0.2' } } }, {}],
+    ['a link of its name', { web: { links: ['db:nexus-gate'] } }, {}],
+    ["an alias of the workspace's own name", { web: { networks: { default: { aliases: ['workspace'] } } } }, {}],
+    ["a container of a ready service's name", { web: { container_name: 'postgres' } }, {}],
+    ['options of an endpoint', { web: { networks: { default: { driver_opts: { a: 'b' } } } } }, {}],
     ['a network of its name', { web: {} }, { 'nexus-outside': {} }],
   ] as const) {
     test(`${what} leads around it`, () => {
@@ -186,6 +208,52 @@ suite('the gate of a project', (test) => {
       requireGuardable({ ...record, network: 'open' }, model(services, networks))
     })
   }
+
+  test('names that only look like its own are fine', () => {
+    const service = { hostname: 'workspace', container_name: 'web', links: ['db'], extra_hosts: ['gate=host-gateway'] }
+    const networks = { default: { aliases: ['nexus-gate2', 'web'] }, back: null }
+    requireGuardable(record, model({ web: { ...service, networks } }))
+    const stack = { base: { kind: 'service' }, main: 'web' }
+    requireGuardable({ ...record, stack } as unknown as WorkspaceRecord, model({ web: { container_name: 'web' } }))
+  })
+
+  test('no service keeps a sysctl that may lead past it, and raw sockets are gone at every level', () => {
+    const definitions = model({
+      web: { sysctls: { 'net.ipv6.conf.all.disable_ipv6': '0', 'net.core.somaxconn': '9', 'kernel.msgmax': '8' } },
+      list: {
+        sysctls: ['net.ipv4.conf.all.arp_ignore=0', 'net/ipv6/conf/all/disable_ipv6=0', 'net.ipv4.tcp_rmem=1 2 3'],
+      },
+      joiner: { network_mode: 'service:web', sysctls: { 'net.ipv6.conf.lo.disable_ipv6': 1 } },
+    })
+    const facts = { record, image: 'i', addresses: [], folder: '/f', labels: {}, main: 'workspace', model: definitions }
+    const services = { web: {}, list: {}, joiner: {}, workspace: { cap_drop: ['ALL'] }, postgres: {} }
+    const made = addGate({ services, networks: { default: {} } }, facts, undefined)
+    const all = made.services as Record<string, { sysctls?: Override; cap_drop: readonly string[] }>
+    assert.equal(all.web?.sysctls, new Override({ 'net.core.somaxconn': '9', 'kernel.msgmax': '8' }))
+    assert.equal(all.list?.sysctls, new Override({ 'net.ipv4.tcp_rmem': '1 2 3' }))
+    assert.equal(all.joiner?.sysctls, new Override({}))
+    assert.equal(
+      Object.entries(all).map(([name, { cap_drop }]) => `${name} ${cap_drop}`),
+      ['web NET_RAW', 'list NET_RAW', 'joiner NET_RAW', 'workspace ALL', 'postgres NET_RAW', 'nexus-gate ALL'],
+    )
+    assert.is((made.networks as Record<string, { enable_ipv6?: boolean }>).default?.enable_ipv6, false)
+  })
+
+  test('what the kernel tells of a network shows every way out of it', () => {
+    const loopback = '00000000000000000000000000000001 01 80 10 80       lo\n'
+    const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n'
+    const own = 'eth0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n'
+    assert.equal(openWays(loopback + head + own), [])
+    assert.equal(openWays(''), [])
+    const local = 'fe800000000000000042acfffe120002 8b 40 20 c0     eth0\n'
+    const route = 'eth1\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n'
+    const further = 'eth1\t0000000A\t010011AC\t0003\t0\t0\t0\t000000FF\t0\t0\t0\n'
+    assert.equal(openWays(local + loopback + head + route + own + further), [
+      'the IPv6 address fe80:0000:0000:0000:0042:acff:fe12:0002 on eth0',
+      'an IPv4 route that leaves eth1',
+      'an IPv4 route that leaves eth1',
+    ])
+  })
 
   test('all networks are closed but its own, which nothing else is on', () => {
     const services = { web: { environment: { A: '1' } }, job: {} }

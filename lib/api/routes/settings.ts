@@ -190,7 +190,10 @@ function changeHosts(verb: 'allow' | 'deny', summary: string): Endpoint {
     query: changeQuery,
     body: z
       .strictObject({
-        hosts: z.array(text('A name, *.name, either perhaps with :port; or a preset', 300)).min(1).max(200),
+        hosts: z
+          .array(text('A name, *.name for those below it, .name for both, each perhaps with :port; or a preset', 300))
+          .min(1)
+          .max(200),
       })
       .openapi(verb === 'allow' ? 'AllowHosts' : 'DenyHosts', { example: { hosts: ['git-hosts', 'example.org'] } }),
     answer: network,

@@ -19,6 +19,7 @@ import { requireGuardable } from '../../stack/gate.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasFixedImages, hasGate, withFixedBase } from '../../stack/network.ts'
 import { overrideNotes } from '../../stack/override.ts'
+import { requireFreePlaces } from '../../stack/own-mounts.ts'
 import { isWithin } from '../../stack/places.ts'
 import { activeServices, stackPorts } from '../../stack/ports.ts'
 import { requireShared, sharedDatabase } from '../../stack/shared.ts'
@@ -86,7 +87,8 @@ async function resolve(
   const { model: read, warnings } = await readModel(backend, looked, files)
   if (read !== undefined) {
     requireServices(read, found)
-    requireGuardable(record, read)
+    requireGuardable(looked, read)
+    await placed(files, async () => requireFreePlaces(found, read))
     await admitModel(app, looked, settings, read, known)
   }
   const { model, ...mounts } = await settle(app, looked, read)
@@ -128,10 +130,15 @@ async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | un
   return { model, ...(admitted.length === 0 ? {} : { admitted }), ...(holds ? { holds } : {}) }
 }
 
-/** @throws {NexusError} CONFIG_INVALID with compose's words, and file and line where they can be told */
+/** @throws {NexusError} CONFIG_INVALID with compose's words */
 async function readModel(backend: Backend, record: WorkspaceRecord, files: readonly string[]) {
+  return placed(files, async () => (await backend.resolve?.(record)) ?? { model: undefined, warnings: [] })
+}
+
+/** @throws {NexusError} CONFIG_INVALID with file and line, where they can be told */
+async function placed<T>(files: readonly string[], run: () => Promise<T>): Promise<T> {
   try {
-    return (await backend.resolve?.(record)) ?? { model: undefined, warnings: [] }
+    return await run()
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
     const place = await locate(files, error.message)

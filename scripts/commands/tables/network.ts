@@ -6,7 +6,7 @@ const network = () => import('../network.ts')
 
 const HOSTS = {
   name: 'host',
-  text: 'a name, *.name with all below it, either perhaps with :port; or git-hosts, model-apis, registries',
+  text: 'a name, *.name for those below it, .name for both, each perhaps with :port; or git-hosts, model-apis, registries',
   many: true,
 } as const
 
