@@ -183,8 +183,9 @@ function reasonForSetting({ at, after }: Difference, now: Fields): string | unde
 function modelDifferences(before: Fields | null, after: Fields | null): readonly Difference[] {
   const parts = namesOf(before ?? {}, after ?? {})
   return parts.flatMap((part) => {
-    const [was = {}, now = {}] = [fieldOf(before ?? {}, part), fieldOf(after ?? {}, part)]
-    if (!isFields(was) || !isFields(now)) return differences([part], was, now)
+    const [old, fresh] = [fieldOf(before ?? {}, part), fieldOf(after ?? {}, part)]
+    const [was, now] = [old ?? {}, fresh ?? {}]
+    if (!isFields(was) || !isFields(now)) return differences([part], old, fresh)
     return namesOf(was, now).flatMap((name) => {
       const isNew = part === 'services' && !Object.hasOwn(was, name)
       return isNew ? newService(name, now[name]) : differences([part, name], fieldOf(was, name), fieldOf(now, name))
@@ -287,5 +288,7 @@ export function comparable(model: ComposeModel, active: readonly string[], words
       : value
   }
   const services = Object.entries(model.services).filter(([name]) => active.includes(name))
-  return plain({ ...model, services: Object.fromEntries(services) }) as Fields
+  // the project's name is Nexus's
+  const { name: _, ...others } = model
+  return plain({ ...others, services: Object.fromEntries(services) }) as Fields
 }
