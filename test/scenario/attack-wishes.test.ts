@@ -84,8 +84,8 @@ suite('wishes of an agent', (test) => {
       const play = await scene.get()
       const { code, stderr, stdout } = await play.run(['up', 'a', '--isolation', 'agent', '--json'])
       assert.is(code, 0, stderr)
-      assert.match(stderr, /port 15432 is not published/)
       first = JSON.parse(stdout) as WorkspaceResource
+      assert.match(stderr, /port 15432 is not published/)
       const folder = folderOf(play, first)
       const record = JSON.parse(await readFile(join(folder, 'workspace.json'), 'utf8')) as WorkspaceRecord
       assert.is(record.ports.find(({ name }) => name === 'db')?.canonical, undefined)
@@ -103,6 +103,8 @@ suite('wishes of an agent', (test) => {
       await writeFile(place(first, 'compose.yaml'), WISHES)
       const { told, message } = await asked(play, ['rebuild', 'a'])
       assert.equal(told.slice(1), WISHED)
+      const generated = join(folderOf(play, first), 'docker-compose.yml')
+      assert.not(/evil/.test(await must(['docker', 'compose', '-f', generated, 'config'])), 'by hand it starts as well')
       assert.is(told[0], `workspace: ${first.id}`)
       assert.match(message, /^12 things in the files of workspace a are not as you chose/)
       assert.is((await play.list())[0]?.state, 'running')
