@@ -8,7 +8,8 @@
  * | kind 5 | what the user approved in one agent's workspace was allowed in all others of the repository | `project/approvals.ts` | e469f85 |
  * | section 2 | `ports.db.host: 15432` of the project's: an agent could wait there for the user's own tools | `workspace/create/up-actions.ts` | 66faf1f |
  */
-import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord, WorkspaceResource } from '../../lib/core/workspace.ts'
 import type { Finding } from '../../lib/stack/model.ts'
@@ -96,10 +97,9 @@ suite('wishes of an agent', (test) => {
   )
 
   test(
-    'a rebuild of unchanged files asks nothing; one of changed files lists each, and stops nobody',
+    'a rebuild of changed files lists each change, and stops nobody',
     async () => {
       const play = await scene.get()
-      await play.ok(['rebuild', 'a'])
       await writeFile(place(first, 'compose.yaml'), WISHES)
       const { told, message } = await asked(play, ['rebuild', 'a'])
       assert.equal(told.slice(1), WISHED)
@@ -134,7 +134,6 @@ suite('wishes of an agent', (test) => {
       await play.ok(['trust', 'approve', hash])
       await play.ok(['rebuild', 'a'])
       assert.match(await servicesOf(first), /evil/)
-      await play.ok(['rebuild', 'a'])
       const other = await play.up('b', '--isolation', 'agent')
       await writeFile(place(other, 'compose.yaml'), WISHES)
       const again = await asked(play, ['rebuild', 'b'])
@@ -178,10 +177,7 @@ suite('wishes of an agent', (test) => {
       await writeFile(file, `${CONFIG}hooks: {pre-start: {run: "touch ${mark}", on: host}}\n`)
       await play.ok(['start', 'a'])
       await play.refused(['rebuild', 'a'], 4, 'APPROVAL_REQUIRED')
-      await stat(mark).then(
-        () => assert.unreachable('a hook that nobody chose ran on this machine'),
-        () => undefined,
-      )
+      assert.not(existsSync(mark), 'a hook that nobody chose ran on this machine')
       await writeFile(file, CONFIG)
     },
     2 * LIMIT_MS,
@@ -196,9 +192,6 @@ suite('wishes of an agent', (test) => {
       const cut = await asked(play, ['rebuild', 'a'])
       assert.match(cut.message, /^Nexus has no note of what you chose for workspace a/)
       assert.ok(cut.told.includes('services.db.image: (new) debian:bookworm-slim'), cut.told.join('\n'))
-      await play.ok(['trust', 'approve', cut.hash])
-      await play.ok(['rebuild', 'a'])
-      await rm(choice)
       await play.ok(['rebuild', 'a', '--approve', cut.hash])
     },
     2 * LIMIT_MS,
