@@ -61,6 +61,8 @@ export function homePaths(home: string): HomePaths {
 export interface WorkspacePaths {
   readonly dir: string
   readonly record: string
+  /** What the user chose for it, where whoever works in it writes its files. */
+  readonly choice: string
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
@@ -86,6 +88,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
   return {
     dir,
     record: join(dir, 'workspace.json'),
+    choice: join(dir, 'choice.json'),
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
     resolvedFile: join(dir, 'project-resolved.yml'),

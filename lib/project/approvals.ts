@@ -140,13 +140,26 @@ export interface RequireRequest {
   readonly given: readonly string[]
   /** False for a dry run: the request is not remembered. */
   readonly remember?: boolean
+  /** Where it is not the project as such that asks. */
+  readonly told?: {
+    readonly message: string
+    /** Of the hint, what stands before the command that allows it. */
+    readonly toAllow: string
+  }
 }
 
 /**
  * Returns when there is nothing to approve or all of it is approved.
  * @throws {NexusError} APPROVAL_REQUIRED with each finding; `details` has the hash and the findings
  */
-export async function requireApproval({ approvals, repo, findings, given, remember = true }: RequireRequest) {
+export async function requireApproval({
+  approvals,
+  repo,
+  findings,
+  given,
+  remember = true,
+  told,
+}: RequireRequest): Promise<void> {
   if (findings.length === 0) return
   if (findings.length > FINDINGS_MAX) {
     throw new NexusError('CONFIG_INVALID', `This project asks for ${findings.length} things that need your approval.`, {
@@ -157,11 +170,13 @@ export async function requireApproval({ approvals, repo, findings, given, rememb
   if (await approvals.isApproved(repo, hash, given)) return
   if (remember) await approvals.request(repo, hash, findings)
   const what = findings.length === 1 ? 'one thing' : `${findings.length} things`
-  throw new NexusError('APPROVAL_REQUIRED', `This project asks for ${what} that you have not approved.`, {
+  const message = told?.message ?? `This project asks for ${what} that you have not approved.`
+  const toAllow = told?.toAllow ?? `To allow ${findings.length === 1 ? 'it' : 'all of it'} in this repository`
+  throw new NexusError('APPROVAL_REQUIRED', message, {
     output: formatFindings(findings),
     details: { hash, findings },
     hint: remember
-      ? `To allow ${findings.length === 1 ? 'it' : 'all of it'} in this repository, run \`nexus trust approve ${hash}\``
+      ? `${toAllow}, run \`nexus trust approve ${hash}\``
       : `To allow it, run the same without --dry-run, which changes nothing, then \`nexus trust approve ${hash}\``,
   })
 }

@@ -28,5 +28,5 @@ export function requireHook(settings: Settings, name: HookName): HookSetting | u
 export function hookFindings(settings: Settings): readonly Finding[] {
   return [...settings.hooks]
     .filter(([, hook]) => hook.fromProject && hook.on === 'host')
-    .map(([name, hook]) => makeFinding(`hooks.${name}`, hook.run, 'runs a command on this machine'))
+    .map(([name, hook]) => makeFinding(`hooks.${name}`, hook.run, 'runs a command on this machine, in the worktree'))
 }

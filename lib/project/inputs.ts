@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join, relative } from 'node:path'
 import { sha256 } from '../core/digest.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { MainBase, WorkspaceRecord } from '../core/workspace.ts'
 import { COMPOSE_CANDIDATES } from '../stack/detect.ts'
 import type { ComposeModel, Fields } from '../stack/model.ts'
 
@@ -53,6 +53,13 @@ export function changedInputs(worktree: string, inputs: Inputs): readonly string
 function hashFile(path: string): string {
   const stat = existsSync(path) ? statSync(path) : undefined
   return stat?.isFile() && stat.size <= SIZE_MAX ? sha256(readFileSync(path)).slice(0, 16) : MISSING
+}
+
+/** Dockerfiles that builds of the model and of the workspace's own image read, from the top of the worktree. */
+export function dockerfilesOf(worktree: string, model: ComposeModel | undefined, base: MainBase): readonly string[] {
+  const builds = Object.values(model?.services ?? {}).flatMap(({ build }) => (build === undefined ? [] : [build]))
+  const named = builds.map((build) => relative(worktree, dockerfileOf(build).replaceAll('$$', '$')))
+  return [...new Set([...named, ...(base.kind === 'dockerfile' ? [base.file] : [])])].sort()
 }
 
 /** Dockerfiles and files of variables, which the model names by absolute paths. */

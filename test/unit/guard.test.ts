@@ -145,6 +145,17 @@ const RULES: readonly Rule[] = [
       file('lib/core/a.ts', importing('../system/store.ts', '{ writeFileAtomic }')),
     ],
   },
+  {
+    rule: 'the configuration of a workspace that is there comes from projectOf, for a rebuild from projectInFiles',
+    why: "the file in an agent's worktree says what the agent wrote there; what the user chose is kept in the home",
+    where: /^lib\/workspace\/(?!(project\/(choice|init)|create\/(draft|adopt))\.ts$).*\.ts$/,
+    find: (source) => linesWith(source, /['"`/]\.nexus\/config\.yaml['"`]|\bprojectIn\(/),
+    bad: [
+      file('lib/workspace/change/a.ts', "const path = join(worktree, '.nexus/config.yaml')"),
+      file('lib/workspace/create/up.ts', 'const project = projectIn([record.worktree])'),
+    ],
+    good: [file('lib/workspace/change/a.ts', 'const project = await projectOf(app, record)')],
+  },
   door(/^lib\/system\/render\.ts$/, /^handlebars(\/|$)/, {
     rule: 'only lib/system/render.ts renders',
     why: 'values enter a template through helpers that quote, with options that nobody can forget',

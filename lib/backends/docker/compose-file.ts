@@ -76,9 +76,13 @@ function ownAddresses({ record, addresses }: ComposeFacts): readonly string[] {
   return hasGate(record) ? [] : addresses
 }
 
-/** The project's compose files, absolute, and our override behind them. */
+/**
+ * The project's compose files, absolute, and our override behind them. Those of an agent's workspace say what whoever works in it
+ * wrote: by hand, too, it is started from what was looked at.
+ */
 function projectFiles(record: WorkspaceRecord, paths: WorkspacePaths): readonly string[] {
-  return [...composeFilesOf(record), paths.overrideFile]
+  const own = record.isolation === 'agent' ? [paths.resolvedFile] : composeFilesOf(record)
+  return [...own, paths.overrideFile]
 }
 
 /** The project's compose files of a workspace, absolute. */

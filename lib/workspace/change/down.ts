@@ -6,7 +6,7 @@ import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUse } from '../../door/activity.ts'
 import type { App } from '../app.ts'
-import { projectOf, start, type UpResult } from '../create/up.ts'
+import { start, type UpResult } from '../create/up.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine, type Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
@@ -87,7 +87,7 @@ export async function changeLocked(
 }
 
 async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {
-  const settings = await findSettings(app, record, projectOf(record), dryRun ? [] : ['pre-stop', 'post-stop'])
+  const settings = await findSettings(app, record, dryRun ? [] : ['pre-stop', 'post-stop'])
   const command = (name: 'pre-stop' | 'post-stop') => settings?.hooks.get(name)?.run
   const hooks = { 'pre-stop': command('pre-stop'), 'post-stop': command('post-stop') }
   const bringBack = record.gitMode === 'private' ? record.branch : undefined

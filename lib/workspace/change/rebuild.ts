@@ -3,14 +3,14 @@
  * and keys stay; containers and images are made again.
  */
 import type { Backend } from '../../backends/backend.ts'
-import type { Settings } from '../../config/load.ts'
+import type { ConfigSources, Settings } from '../../config/load.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, keepsImage, withFixedBase } from '../../stack/network.ts'
 import type { App } from '../app.ts'
 import { takePlace } from '../create/budget.ts'
 import { cachesOf, readyOfSettings } from '../create/draft.ts'
 import { limitsOf } from '../create/isolation.ts'
-import { describeStack, projectOf, stateOf, type UpResult, withInputs } from '../create/up.ts'
+import { describeStack, stateOf, type UpResult, withInputs } from '../create/up.ts'
 import { createSteps } from '../create/up-actions.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine } from '../observe.ts'
@@ -18,6 +18,7 @@ import { beginOperation, exclusively, settle, type Working, walk } from '../oper
 import { requireThere } from '../operation/repaired.ts'
 import { planRebuild } from '../operation/steps.ts'
 import { ownPorts } from '../port-plan.ts'
+import { projectInFiles } from '../project/choice.ts'
 import { admitHooks, runStartHooks, secretsFor } from '../project/hooks.ts'
 import { detectIn, stackOf, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
@@ -30,7 +31,7 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 /** Under the workspace's lock. */
 export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   requirePlaces(app, present)
-  const project = projectOf(present)
+  const project = await projectInFiles(present)
   const backend = await app.backend(present.backend)
   const { settings } = await app.config(project)
   const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
@@ -55,12 +56,12 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const plan = planRebuild(facts)
   if (dryRun) return { record: present, plan, changed: false, created: false }
   await admitHooks(app, record, settings)
-  const secrets = await secretsFor(app, settings)
-  const working: Working = { secrets, record: { ...record, operation: beginOperation('rebuild') } }
+  const begun = { ...record, operation: beginOperation('rebuild') }
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
   const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
-  if (hasFixedImages(working.record)) await backend.requireImages?.(working.record, undefined)
-  if (plan.some(({ id }) => id === 'stop')) await lookFirst(app, working.record, backend)
+  if (hasFixedImages(begun)) await backend.requireImages?.(begun, undefined)
+  if (record.isolation === 'agent') await lookFirst(app, begun, backend, project)
+  const working: Working = { record: begun, secrets: await secretsFor(app, settings) }
   const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
   await takePlace(app, working.record, settings.limits)
   await walk(app, working, plan, steps, () => true)
@@ -69,12 +70,18 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
 }
 
 /**
- * Before whoever is inside is stopped, so that files that cannot be used stop nobody; it is looked again when nobody is inside,
- * as what they say may be otherwise by then.
+ * Before whoever is inside is stopped, so that files that cannot be used, or need approval, stop nobody; it is looked again when
+ * nobody is inside, as what they say may be otherwise by then.
  */
-async function lookFirst(app: App, record: WorkspaceRecord, backend: Backend): Promise<void> {
-  if (record.stack === undefined) return
-  await (await import('../project/project-stack.ts')).resolveStack(app, record, backend, projectOf(record))
+async function lookFirst(
+  app: App,
+  record: WorkspaceRecord,
+  backend: Backend,
+  project: ConfigSources['project'],
+): Promise<void> {
+  if (record.stack === undefined)
+    return (await import('../project/wishes.ts')).admitWishes(app, record, { project, model: undefined })
+  await (await import('../project/project-stack.ts')).resolveStack(app, record, backend, project, true)
 }
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */

@@ -23,6 +23,7 @@ import {
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
+import { projectIn } from '../project/choice.ts'
 import { detectIn } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
 import { newRecord } from './draft.ts'
@@ -31,7 +32,6 @@ import { claimName, requireFreeName } from './naming.ts'
 import { allowedAtCreate } from './network.ts'
 import { renewFiles } from './renew.ts'
 import { identityInside } from './signing.ts'
-import { projectIn } from './up.ts'
 
 export interface AdoptRequest {
   /** A worktree's folder, the name or id of a container, or a workspace's id. */

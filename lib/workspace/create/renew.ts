@@ -2,7 +2,7 @@
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
-import { projectOf } from './up.ts'
+import { projectOf } from '../project/choice.ts'
 
 /** What a broken configuration keeps from being written is written by the next start. */
 export async function renewFiles(app: App, record: WorkspaceRecord): Promise<void> {
@@ -10,7 +10,7 @@ export async function renewFiles(app: App, record: WorkspaceRecord): Promise<voi
   const leased = record.ports.length > 0 && record.ports.every(({ host }) => host !== null)
   if (backend.capabilities.has('local-ports') && (!leased || record.hostKeyFingerprint === null)) return
   try {
-    const { settings } = await app.config(projectOf(record))
+    const { settings } = await app.config(await projectOf(app, record))
     await backend.configure(record, settings.ssh.injection)
   } catch (error) {
     if (!(error instanceof NexusError)) throw error

@@ -5,14 +5,13 @@ import { dirname } from 'node:path'
 import type { Resolution, StartOptions } from '../../backends/making.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
-import type { Observation, PortMapping, WorkspaceRecord } from '../../core/workspace.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { PortRange, WantedPort } from '../../ports/blocks.ts'
 import { describePortOwner } from '../../ports/owner.ts'
 import { gateNetworks } from '../../stack/gate.ts'
 import { ownNetworks } from '../../stack/model.ts'
 import { keepsImage } from '../../stack/network.ts'
 import { areOutdated } from '../../stack/secrets.ts'
-import { isPortFree } from '../../system/net.ts'
 import { appendLineOnce, makeFolder, removeIfEmpty } from '../../system/store.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
@@ -24,6 +23,7 @@ import { noteInputs, type Working, withRepository } from '../operation/operate.t
 import { keepOffsets, mapPorts, offsetsOf } from '../port-plan.ts'
 import { awaitHealth } from '../project/health.ts'
 import { runHook, secretRecords } from '../project/hooks.ts'
+import { withCanonical } from './canonical.ts'
 import type { Draft } from './draft.ts'
 import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
 
@@ -97,6 +97,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         working.record = withSecretNames(working.record, (await app.config(project)).settings)
         if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
+        // nobody is inside yet: what the configuration says now is what the user chose
+        if (seen === undefined && working.record.stack === undefined && working.record.isolation === 'agent')
+          await (await import('../project/wishes.ts')).admitWishes(app, working.record, { project, model: undefined })
         await configure()
       },
     },
@@ -259,28 +262,6 @@ async function subnetRequest(app: App, { record, model }: Working, project: Draf
   const { settings } = await app.config(project)
   const count = (model === undefined ? 1 : ownNetworks(model).length) + gateNetworks(record)
   return { workspace: record.id, name: record.name, repo: record.repo, range: settings.subnets.range, count }
-}
-
-/** Keeps the canonical ports that are free; for the others a warning names the owner. */
-async function withCanonical(
-  app: App,
-  own: WorkspaceRecord,
-  ports: readonly PortMapping[],
-): Promise<readonly PortMapping[]> {
-  return Promise.all(
-    ports.map(async ({ canonical, ...port }) => {
-      if (canonical === undefined) return port
-      const kept = own.ports.some((one) => one.canonical === canonical)
-      if (kept || (await isPortFree(canonical))) return { ...port, canonical }
-      const holder = (await app.records.list()).find((record) =>
-        record.ports.some((one) => one.canonical === canonical),
-      )
-      const owner = holder === undefined ? await describePortOwner(app.runner, canonical) : `workspace ${holder.name}`
-      const text = `port ${canonical} is taken${owner === undefined ? '' : ` by ${owner}`}; ${port.name} is reached at ${port.host} alone`
-      app.emit({ type: 'warning', text })
-      return port
-    }),
-  )
 }
 
 function leaseRequest(record: WorkspaceRecord, wanted: readonly WantedPort[], range: PortRange) {

@@ -2,9 +2,8 @@
  * Creates, starts and restarts workspaces: one plan from what there is to what is wanted. A create that fails or is
  * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
-import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
-import type { ConfigSources, Settings } from '../../config/load.ts'
+import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUse } from '../../door/activity.ts'
@@ -21,6 +20,7 @@ import { beginOperation, exclusively, settle, type Working, walk } from '../oper
 import { listUnfinished, repairNeighbours, requireThere } from '../operation/repaired.ts'
 import { type Plan, planUp, type UpFacts } from '../operation/steps.ts'
 import { SSH_PORT } from '../port-plan.ts'
+import { projectOf, readChoice } from '../project/choice.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from '../project/hooks.ts'
 import type { BranchChoice } from './branch.ts'
 import { requireRoom, takePlace, withinBudget } from './budget.ts'
@@ -152,7 +152,7 @@ export async function startThere(app: App, record: WorkspaceRecord, options: Sta
 /** The same, once; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
   requirePlaces(app, record)
-  const project = projectOf(record)
+  const project = await projectOf(app, record)
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])
   const redo = !seen.worktreePresent || (record.worktree !== null && isHalfMade(record))
@@ -166,6 +166,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
     return { record, plan, changed: false, created: false }
   }
   await admitHooks(app, record, settings)
+  await admitChoice(app, record, project)
   const operation = operationOf(record, options)
   const working: Working = { secrets: await secretsFor(app, settings), record: { ...record, operation } }
   const wanted = record.ports.map(({ host: _, ...port }) => port)
@@ -179,9 +180,16 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   return { record: done, plan, changed: plan.length > 0, created: false }
 }
 
+/** Without a note of what the user chose, the configuration is what an agent's workspace says. */
+async function admitChoice(app: App, record: WorkspaceRecord, project: Draft['project']): Promise<void> {
+  if (record.isolation !== 'agent' || (await readChoice(app, record)) !== undefined) return
+  const unread = record.stack !== undefined
+  await (await import('../project/wishes.ts')).admitWishes(app, record, { project, model: undefined, unread })
+}
+
 function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Operation {
   return operation?.kind === 'create'
-    ? beginOperation('create', [], operation.done)
+    ? beginOperation('create', [], operation)
     : beginOperation('start', options.start ? [] : ['no-start'])
 }
 
@@ -264,17 +272,6 @@ export function describeStack({ stack }: WorkspaceRecord): string | undefined {
 export function withInputs({ record, model, inputs }: Working): WorkspaceRecord {
   if (record.worktree === null) return record
   return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
-}
-
-/** Where the project's configuration of an existing workspace lies: in its own worktree, else in the main one. */
-export function projectOf(record: WorkspaceRecord): ConfigSources['project'] {
-  return projectIn([record.worktree, record.repo].filter((folder) => folder !== null))
-}
-
-/** In the first of these folders that has one. */
-export function projectIn(folders: readonly string[]): ConfigSources['project'] {
-  const file = folders.map((folder) => `${folder}/.nexus/config.yaml`).find((path) => existsSync(path))
-  return file === undefined ? undefined : { file }
 }
 
 async function reserve(app: App, working: Working): Promise<void> {

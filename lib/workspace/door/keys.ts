@@ -10,10 +10,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
 import type { PublicKey } from '../../tools/public-keys.ts'
 import type { App } from '../app.ts'
-import { projectOf } from '../create/up.ts'
 import { observeOne } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
+import { projectOf } from '../project/choice.ts'
 
 export interface WorkspaceKeys {
   readonly id: string
@@ -36,7 +36,7 @@ export async function listKeys(app: App, records: readonly WorkspaceRecord[]): P
   const all: WorkspaceKeys[] = []
   for (const record of records) {
     const care = await careOf(app, record)
-    const { settings } = await app.config(projectOf(record))
+    const { settings } = await app.config(await projectOf(app, record))
     const [hostKey, keys] = await Promise.all([care.hostKeyOf(record), care.list(record, settings.ssh.injection)])
     all.push({ id: record.id, name: record.name, repo: record.repo, hostKey, keys })
   }

@@ -9,10 +9,11 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../../door/activity.ts'
 import type { App } from '../app.ts'
 import { changeLocked } from '../change/down.ts'
-import { projectOf, start, startThere, type UpResult } from '../create/up.ts'
+import { start, startThere, type UpResult } from '../create/up.ts'
 import { notRunning, observeOne, requireEngine } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
+import { projectOf } from '../project/choice.ts'
 
 /** Who connects: a person at a terminal, or whatever else. */
 export type Client = 'terminal' | 'program'
@@ -120,7 +121,7 @@ export async function ensureRunning(app: App, record: WorkspaceRecord, wanted: b
 }
 
 async function isWanted(app: App, record: WorkspaceRecord): Promise<boolean> {
-  return (await app.config(projectOf(record))).settings.ssh.wake
+  return (await app.config(await projectOf(app, record))).settings.ssh.wake
 }
 
 /** Its name, or its id where others have the name too: whoever connects may be in any folder. */

@@ -105,10 +105,18 @@ export function noteInputs(working: Working, files: readonly string[]): void {
 export function beginOperation(
   kind: Operation['kind'],
   options: readonly string[] = [],
-  done: readonly string[] = [],
+  { done, begun }: Pick<Operation, 'done' | 'begun'> = { done: [] },
 ): Operation {
   const asked = options.length === 0 ? {} : { options }
-  return { kind, ...asked, done, step: '', startedAt: timestamp(), ...ownIdentity() }
+  return {
+    kind,
+    ...asked,
+    done,
+    ...(begun === undefined ? {} : { begun }),
+    step: '',
+    startedAt: timestamp(),
+    ...ownIdentity(),
+  }
 }
 
 /**
@@ -122,11 +130,11 @@ export async function walk(
   actions: Actions,
   saved: () => boolean,
 ): Promise<void> {
-  const before = working.record.operation?.done ?? []
+  const { done: before = [], begun: earlier = [] } = working.record.operation ?? {}
   const note = async (begun: readonly string[], done: readonly string[]) => {
     const { operation } = working.record
     if (operation === null || !saved()) return
-    const progress = { step: begun.at(-1) ?? '', begun, done: [...before, ...done] }
+    const progress = { step: begun.at(-1) ?? '', begun: [...earlier, ...begun], done: [...before, ...done] }
     working.record = { ...working.record, operation: { ...operation, ...progress } }
     await app.records.journal(working.record)
   }

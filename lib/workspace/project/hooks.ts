@@ -18,6 +18,7 @@ import { keepNewest, writeFileAtomic } from '../../system/store.ts'
 import type { App } from '../app.ts'
 import { perform } from '../operation/operate.ts'
 import type { Step, StepId } from '../operation/steps.ts'
+import { projectOf } from './choice.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
 import type { Asking } from './gate.ts'
 
@@ -59,12 +60,11 @@ export async function admitNamed(app: App, record: Asking, settings: Settings, n
  */
 export async function findSettings(
   app: App,
-  record: Asking,
-  project: Project,
+  record: WorkspaceRecord,
   names: readonly HookName[],
 ): Promise<Settings | undefined> {
   try {
-    const { settings } = await app.config(project)
+    const { settings } = await app.config(await projectOf(app, record))
     await admitNamed(app, record, settings, names)
     return settings
   } catch (error) {

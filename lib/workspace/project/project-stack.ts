@@ -37,17 +37,19 @@ export interface ResolvedStack {
 }
 
 /**
+ * @param lookOnly builds and pulls nothing: whoever is inside may still change what a build reads
  * @throws {NexusError} CONFIG_INVALID for files that are not there or that compose refuses; BUILD_FAILED; UNSUPPORTED for an
- * image that cannot be worked in
+ * image that cannot be worked in; APPROVAL_REQUIRED
  */
 export async function resolveStack(
   app: App,
   record: WorkspaceRecord,
   backend: Backend,
   project: ConfigSources['project'],
+  lookOnly = false,
 ): Promise<ResolvedStack> {
   try {
-    return await resolve(app, record, backend, project)
+    return await resolve(app, record, backend, project, lookOnly)
   } catch (error) {
     throw error instanceof NexusError && error.code === 'CONFIG_INVALID' ? inProject(error, record) : error
   }
@@ -71,6 +73,7 @@ async function resolve(
   record: WorkspaceRecord,
   backend: Backend,
   project: ConfigSources['project'],
+  lookOnly: boolean,
 ): Promise<ResolvedStack> {
   const { settings } = await app.config(project)
   const { worktree } = record
@@ -101,7 +104,8 @@ async function resolve(
     app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
   if (fixed) await backend.requireImages?.(named, model)
-  const under = fixed ? undefined : await backend.prepareImage?.(named, model)
+  if (record.isolation === 'agent') await (await import('./wishes.ts')).admitWishes(app, named, { project, model })
+  const under = fixed || lookOnly ? undefined : await backend.prepareImage?.(named, model)
   const stack: StackRecord = {
     ...named.stack,
     ...(under === undefined ? {} : { under: under.reference }),

@@ -8,7 +8,7 @@ import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
-import { projectOf, releaseAll } from '../create/up.ts'
+import { releaseAll } from '../create/up.ts'
 import { removeEmptyFolders } from '../create/up-actions.ts'
 import { removeFolder } from '../foreign-files.ts'
 import { isUntouched, listLosses, refuseLoss } from '../git/losses.ts'
@@ -74,7 +74,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   })
   const keptBranch = branch.kept
   if (request.dryRun) return { record, plan, keptBranch, trash: null, changed: false }
-  const operation = beginOperation('delete', optionsOf(request), cut?.done)
+  const operation = beginOperation('delete', optionsOf(request), cut)
   const working: Working = { record: { ...record, operation } }
   const progress: Progress = { saved: true, trash: null }
   const actions = deleteActions(app, working, backend, {
@@ -169,7 +169,7 @@ interface Progress {
  * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
  */
 async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
-  const settings = await findSettings(app, record, projectOf(record), force && !dryRun ? ['pre-delete'] : [])
+  const settings = await findSettings(app, record, force && !dryRun ? ['pre-delete'] : [])
   const hook = settings?.hooks.get('pre-delete')
   if (settings === undefined || hook === undefined) return undefined
   const run = async () => {

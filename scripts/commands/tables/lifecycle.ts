@@ -1,6 +1,6 @@
 /** The commands that change workspaces, as data; see `table.ts`. */
 import type { Command } from '../command.ts'
-import { CREATE_OPTIONS, DRY_RUN, NAME, NO_HOOKS, REPO } from '../options.ts'
+import { APPROVE, CREATE_OPTIONS, DRY_RUN, NAME, NO_HOOKS, REPO } from '../options.ts'
 
 const lifecycle = () => import('../lifecycle.ts')
 const watching = () => import('../watch.ts')
@@ -51,7 +51,7 @@ export const LIFECYCLE: readonly Command[] = [
     name: 'rebuild',
     summary: 'make a workspace anew from what its files say now; worktree, volumes and ports stay',
     args: [NAME],
-    options: [NO_HOOKS, REPO, DRY_RUN],
+    options: [APPROVE, NO_HOOKS, REPO, DRY_RUN],
     example: 'nexus rebuild feature-auth',
     load: async () => (await lifecycle()).rebuild,
   },
