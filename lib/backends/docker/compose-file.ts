@@ -16,6 +16,7 @@ import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
+import { confineServices, formatProfile } from '../../stack/seccomp.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
@@ -39,6 +40,8 @@ export interface ComposeFiles {
   readonly compose: string
   /** Text of the override that it includes; undefined for a workspace without compose files of the project's. */
   readonly override: string | undefined
+  /** Text of the seccomp profile that its services name; undefined but in isolation `agent`. */
+  readonly profile: string | undefined
 }
 
 /**
@@ -47,8 +50,9 @@ export interface ComposeFiles {
  */
 export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
   const { record, model } = facts
+  const profile = record.isolation === 'agent' ? formatProfile() : undefined
   if (model === undefined) {
-    return { compose: formatCompose(guarded(plainModel(facts), facts), header(facts)), override: undefined }
+    return { profile, compose: formatCompose(closed(plainModel(facts), facts), header(facts)), override: undefined }
   }
   const data = {
     project: composeProject(record),
@@ -56,9 +60,19 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
     directory: escapeDollar(projectDirectory(record)),
   }
   return {
+    profile,
     compose: `${header(facts)}\n${renderTemplate(includeTemplate, data)}`,
-    override: formatCompose(guarded(stackModel(facts, model), facts), header(facts)),
+    override: formatCompose(closed(stackModel(facts, model), facts), header(facts)),
   }
+}
+
+/** With what keeps its services in: the gate, where its network is not open, and in isolation `agent` the seccomp profile. */
+function closed(model: YamlMap, facts: ComposeFacts): YamlMap {
+  const whole = guarded(model, facts)
+  if (facts.record.isolation !== 'agent') return whole
+  const main = facts.record.stack?.main ?? MAIN_SERVICE
+  const services = confineServices(whole.services as YamlMap, facts.paths.seccompFile, main, facts.model)
+  return { ...whole, services }
 }
 
 /** With the gate before it, where its network is not open. */
