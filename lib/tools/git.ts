@@ -7,8 +7,8 @@
 
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { closeFolder } from '../system/closed-folder.ts'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
+import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
 import { readIdentity } from './git-identity.ts'

@@ -9,7 +9,7 @@ import type { Settings } from '../config/load.ts'
 import { NexusError } from '../core/errors.ts'
 import { repoLabel } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { closeFolder } from '../system/closed-folder.ts'
+import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeIfEmpty } from '../system/store.ts'
 import type { App } from './app.ts'
 

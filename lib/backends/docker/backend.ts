@@ -134,7 +134,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
     const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
-    if (record.stack?.holds === true) requireSubpaths(record.name, await versionsOf(context))
+    if (record.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
     const writeCompose = async () => {
       // the override follows from the project's files: without a look at them it stays as it is
       if (hasProjectFiles(record) && resolution?.model === undefined) return
