@@ -1,8 +1,9 @@
 /**
- * Folders that Nexus makes and that nobody but their owner may enter: what lies in them has the modes and owners that a container
- * gave it, so that the folder above has to keep other users of this machine away from it.
+ * What other users of this machine may do with what workspaces make. It has the modes and owners that a container gave it, so that
+ * the folder above has to keep others away. A mode is changed on what was opened and looked at, never by a path: somebody
+ * inside may put a link there in between.
  */
-import { constants, lstatSync } from 'node:fs'
+import { constants, lstatSync, realpathSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { makeFolder } from './store.ts'
 
@@ -48,5 +49,28 @@ async function openFolder(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     if ([...NOT_A_FOLDER, 'EACCES', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
     throw error
+  }
+}
+
+/**
+ * Takes the set-user-ID and set-group-ID bits from a file that really lies in `root`. False for one of another user, or that is
+ * not what it was any more.
+ */
+export async function clearSetId(root: string, path: string): Promise<boolean> {
+  let file: FileHandle
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch {
+    return false // whatever stands in the way: who called tells how it is done by hand
+  }
+  try {
+    const { mode, uid } = await file.stat()
+    const self = process.getuid?.() ?? uid
+    const inside = realpathSync(`/proc/self/fd/${file.fd}`).startsWith(`${realpathSync(root)}/`)
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || !inside || (self !== 0 && self !== uid)) return false
+    await file.chmod(mode & 0o1777)
+    return true
+  } finally {
+    await file.close()
   }
 }
