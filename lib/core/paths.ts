@@ -68,6 +68,8 @@ export interface WorkspacePaths {
   readonly overrideFile: string
   /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
   readonly resolvedFile: string
+  /** The seccomp profile of isolation `agent`, which the compose file names. */
+  readonly seccompFile: string
   /** Configuration of the gate of a guarded workspace. */
   readonly networkDir: string
   readonly sshDir: string
@@ -92,6 +94,7 @@ export function workspacePaths(home: HomePaths, id: WorkspaceId): WorkspacePaths
     composeFile: join(dir, 'docker-compose.yml'),
     overrideFile: join(dir, 'project-override.yml'),
     resolvedFile: join(dir, 'project-resolved.yml'),
+    seccompFile: join(dir, 'seccomp.json'),
     networkDir: join(dir, 'network'),
     sshDir,
     sshdConfig: join(sshDir, 'sshd_config'),

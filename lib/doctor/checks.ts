@@ -1,5 +1,6 @@
 /** The checks of `doctor`, as one table in the order in which they are told. */
 import type { Check, Diagnosis } from '../core/finding.ts'
+import { checkSetIdFiles, checkWorktreeFolders } from './closed.ts'
 import { checkChangedGitConfig } from './git-config.ts'
 import { checkLocks, checkOwnership, checkStateFiles } from './home.ts'
 import { checkLeftovers } from './leftovers.ts'
@@ -26,6 +27,8 @@ const CHECKS: readonly (readonly [string, (scan: Scan) => Promise<readonly Diagn
   ['ports', checkPorts],
   ['port-range', checkPortRange],
   ['worktrees', checkWorktrees],
+  ['worktree-folders', checkWorktreeFolders],
+  ['set-id-files', checkSetIdFiles],
   ['git-config', checkChangedGitConfig],
   ['ssh', checkUserSsh],
   ['ssh-agent', checkUserAgent],

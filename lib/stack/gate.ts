@@ -159,7 +159,6 @@ function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlM
   const own = definition.pids_limit !== undefined || limitsOf(definition)?.pids !== undefined
   return {
     cap_drop: [...DROPPED_CAPABILITIES],
-    security_opt: ['no-new-privileges:true'],
     ...(own || pids === undefined ? {} : { pids_limit: pids }),
   }
 }

@@ -1,5 +1,5 @@
 /**
- * In isolation `agent`, what services mount from below the worktree is held by the engine: a path of the volume that is the worktree,
+ * In isolation `agent` and with a private git dir, what services mount from below the worktree is held by the engine: a path of the volume that is the worktree,
  * which Docker follows at each start without leaving the volume. A bind mount is followed wherever its links lead by then, and
  * whoever works inside can turn a folder into a link between two starts, or while other services start. The worktree itself
  * stays a bind mount: its own folder is nobody's to replace inside. Asks what a path leads to and touches nothing.

@@ -112,14 +112,20 @@ export function requireComposeVersion(version: string): void {
 const SUBPATHS = { engine: [26, 0, 0], compose: [2, 26, 0] } as const
 
 /** @throws {NexusError} UNSUPPORTED where the engine cannot mount a path of a volume */
-export function requireSubpaths(name: string, versions: ToolVersions): void {
+export function requireSubpaths(
+  { name, isolation }: { readonly name: string; readonly isolation: string },
+  versions: ToolVersions,
+): void {
   const { engine, compose } = versions
   if (isFrom(engine, SUBPATHS.engine) && isFrom(compose, SUBPATHS.compose)) return
+  const isAgent = isolation === 'agent'
+  const what = isAgent ? 'isolation "agent"' : 'git mode "private"'
+  const other = isAgent ? '--isolation standard' : '--git-mode shared'
   throw new NexusError(
     'UNSUPPORTED',
-    `The compose files mount files of the worktree, which isolation "agent" can guard with Docker 26 and compose 2.26 only; here are ${engine} and ${compose}.`,
+    `The compose files mount files of the worktree, which ${what} can guard with Docker 26 and compose 2.26 only; here are ${engine} and ${compose}.`,
     {
-      hint: `To use it without that isolation, run \`nexus up ${name} --isolation standard\` under a new name`,
+      hint: `To use it without that, run \`nexus up ${name} ${other}\` under a new name`,
       details: { engine, compose },
     },
   )

@@ -21,6 +21,8 @@ export interface ContainerRow {
   readonly service: string
   /** The label `dev.nexus.role`, '' without it. */
   readonly role: string
+  /** The compose project, which no image can say: compose itself puts that label on every container. */
+  readonly project: string
   readonly name: string
   /** created, running, paused, restarting, removing, exited, dead */
   readonly state: string
@@ -98,6 +100,7 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
       '.Label "dev.nexus.workspace"',
       '.Label "com.docker.compose.service"',
       '.Label "dev.nexus.role"',
+      '.Label "com.docker.compose.project"',
       '.Names',
       '.State',
       '.Status',
@@ -252,8 +255,8 @@ function composeProgram(env: NodeJS.ProcessEnv): readonly string[] {
 
 export function parseContainers(stdout: string): readonly ContainerRow[] {
   return lines(stdout).map((line) => {
-    const [workspace = '', service = '', role = '', name = '', state = '', status = ''] = line.split('\t')
-    return { workspace, service, role, name, state, status }
+    const [workspace = '', service = '', role = '', project = '', name = '', state = '', status = ''] = line.split('\t')
+    return { workspace, service, role, project, name, state, status }
   })
 }
 

@@ -4,7 +4,11 @@
  * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
  * `addWorktree`, `removeWorktree` and branch changes.
  */
+
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
+import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
 import { readIdentity } from './git-identity.ts'
@@ -107,6 +111,7 @@ export function createGit(runner: Runner) {
   ): Promise<void> {
     // what an interrupted or deleted worktree left behind would stand in the way
     if (branch.again) await removeWorktree(repo, path)
+    if (!existsSync(dirname(path))) await closeFolder(dirname(path))
     await makeFolder(path, 0o755)
     const target = branch.create
       ? ['--no-track', '-b', branch.name, '--', path, branch.commit]

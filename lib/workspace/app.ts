@@ -3,7 +3,7 @@
  * command (and per request of a server). Nothing is loaded or started before it is asked for.
  */
 import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { createBackend } from '../backends/registry.ts'
 import { type Config, type ConfigSources, loadConfig, type Settings } from '../config/load.ts'
@@ -13,6 +13,7 @@ import { type HomePaths, homePaths } from '../core/paths.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { Subnets } from '../ports/subnets.ts'
 import type { Attach, Runner } from '../system/exec.ts'
+import { closeFolder, openTo } from '../system/modes.ts'
 import { createRunner } from '../system/runner.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
@@ -85,6 +86,8 @@ export function createApp(options: AppOptions): App {
 
   async function makeBackend(name: string): Promise<Backend> {
     await makeFolder(home.home)
+    // as an older Nexus, a restore from a backup or a hand may have left them
+    for (const part of partsOf(home)) if (openTo(part) !== undefined) await closeFolder(part)
     return createBackend(name, { runner, home, instance: await loadInstance(home), env, emit, interruption })
   }
 
@@ -111,6 +114,12 @@ export function createApp(options: AppOptions): App {
       return made
     },
   }
+}
+
+/** Its folders. */
+function partsOf(home: HomePaths): readonly string[] {
+  const { workspaces, trash, run, sshDir, logs, cache, shared, instance } = home
+  return [workspaces, trash, run, sshDir, logs, cache, shared, dirname(instance)]
 }
 
 function withoutHooks(settings: Settings): Settings {

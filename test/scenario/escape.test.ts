@@ -241,8 +241,9 @@ async function attemptAll(
   await outside.join(gate)
   const private_ = inner.network.replace(/_default$/, '_nexus-outside')
   await outside.alias(private_, 'rebound.example')
-  const install = ['install', '--mode', '4755', '/bin/bash', '/tmp/root-shell']
-  await must(['docker', 'exec', '--user', '0', own, ...install])
+  // from outside, as nothing inside can set the bit
+  const pack = 'tar -C /bin -c --mode 4755 --owner root --transform s/bash/root-shell/ bash'
+  await must(['bash', '-o', 'pipefail', '-c', `docker exec ${own} ${pack} | docker cp - ${own}:/tmp`])
   const facts = {
     PORT: port,
     PID: process.pid,
@@ -264,7 +265,7 @@ async function attemptAll(
     ...['--env', 'SSH_AUTH_SOCK=/agent', '--volume', `${keys}:/etc/nexus/ssh`],
   ])
   for (const network of [neighbour.network, private_]) await must(['docker', 'network', 'connect', network, open])
-  await must(['docker', 'exec', open, ...install])
+  await must(['docker', 'exec', open, 'install', '--mode', '4755', '/bin/bash', '/tmp/root-shell'])
   const beside = await runProcess(['docker', 'exec', '-i', open, 'bash', '-s'], {
     input: scriptOf({ ...facts, GATEWAY: outside.gateway }, 'open'),
   })

@@ -40,7 +40,7 @@ export function layerProblems({ path, text }: SourceFile): readonly string[] {
   return listImports(text)
     .filter(({ from }) => from.startsWith('.'))
     .map(({ from }) => posix.join(posix.dirname(path), from))
-    .filter((target) => !/^(templates\/.*\.hbs|compose\/.*\.(sh|yml))$/.test(target))
+    .filter((target) => !/^(templates\/.*\.hbs|compose\/.*\.(sh|yml|json))$/.test(target))
     .filter((target) => ![layer, ...allowed].includes(layerOf(target) ?? ''))
     .map((target) => `imports ${target}`)
 }

@@ -321,6 +321,7 @@ suite('doctor', (test) => {
     await using world = await appWorld()
     const { path, git } = world.repo
     const worktree = join(path, '.worktree', 'demo')
+    await mkdir(join(path, '.worktree'), { mode: 0o700 })
     await git('worktree', 'add', '--quiet', '-b', 'nexus/demo', worktree)
     const stray = await only(world, 'worktrees')
     assert.match(stray.message, /\.worktree\/demo is a worktree of Nexus's making without a workspace/)

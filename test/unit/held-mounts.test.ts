@@ -1,16 +1,19 @@
 /** What an agent's services mount from below the worktree, and what is made of it. */
 import { readFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { renderComposeFiles } from '../../lib/backends/docker/compose-file.ts'
+import { gitFileMounts } from '../../lib/backends/docker/work-mounts.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { heldPaths, heldVolumeName, movedPaths, settleMounts } from '../../lib/stack/held-mounts.ts'
-import type { ComposeModel } from '../../lib/stack/model.ts'
+import type { ComposeModel, ServiceVolume } from '../../lib/stack/model.ts'
 import { parseCompose, type YamlMap } from '../../lib/system/render.ts'
 import { requireSubpaths } from '../../lib/tools/docker-endpoint.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const { home, record, ...facts } = JSON.parse(readFileSync('test/golden/compose/private.json', 'utf8'))
 const TREE = String(record.worktree)
+const AGENT = { name: 'x', isolation: 'agent' }
 
 /** Follows one link, as the kernel does where its folder is named. */
 function leads(links: Readonly<Record<string, string>>) {
@@ -132,15 +135,54 @@ suite('mounts of an agent', (test) => {
   })
 
   test('are refused where the engine would mount the whole volume and say nothing', () => {
-    requireSubpaths('x', { engine: '26.0.0', compose: 'v2.26.0' })
-    requireSubpaths('x', { engine: '28.1.1', compose: '2.35.0-desktop.1' })
+    requireSubpaths(AGENT, { engine: '26.0.0', compose: 'v2.26.0' })
+    requireSubpaths(AGENT, { engine: '28.1.1', compose: '2.35.0-desktop.1' })
     for (const [engine, compose] of [
       ['25.0.5', '2.30.0'],
       ['27.0.0', '2.25.0'],
       ['', ''],
     ] as const) {
       const refuses = (error: unknown) => error instanceof NexusError && error.code === 'UNSUPPORTED'
-      assert.throws(() => requireSubpaths('x', { engine, compose }), refuses)
+      assert.throws(() => requireSubpaths(AGENT, { engine, compose }), refuses)
     }
+  })
+
+  test('say for a private git dir in standard what to do without it', () => {
+    const versions = { engine: '25.0.5', compose: '2.30.0' }
+    assert.throws(() => requireSubpaths({ name: 'x', isolation: 'standard' }, versions), /git mode "private"/)
+  })
+})
+
+suite('the .git file of a worktree', (test) => {
+  const volumesOf = (volumes: readonly ServiceVolume[], defined: ComposeModel['volumes'] = {}, more = {}) => {
+    const model = { name: 'x', services: { web: { image: 'x', volumes } }, volumes: defined }
+    return gitFileMounts({ ...record, ...more }, 'web', model).map(({ target }) => target)
+  }
+
+  test('is read-only wherever a mount brings it in: the worktree, a folder above it, a volume that is one', () => {
+    const above = dirname(TREE)
+    const device = (path: string) => ({ driver_opts: { type: 'none', o: 'bind', device: path } })
+    assert.equal(volumesOf([bind(TREE, '/a'), bind(`${TREE}/`, '/b'), bind(`${TREE}/x/..`, '/c')]), [
+      '/a/.git',
+      '/b/.git',
+      '/c/.git',
+    ])
+    assert.equal(volumesOf([bind(above, '/up'), bind('/', '/disk')]), [
+      `/up/${basename(TREE)}/.git`,
+      `/disk${TREE}/.git`,
+    ])
+    const volumes = ['tree', 'up'].map((source) => ({ type: 'volume', source, target: `/${source}` }))
+    assert.equal(volumesOf(volumes, { tree: device(TREE), up: device(above) }), [
+      '/tree/.git',
+      `/up/${basename(TREE)}/.git`,
+    ])
+    const subpath = { type: 'volume', source: 'up', target: '/s', volume: { subpath: basename(TREE) } }
+    assert.equal(volumesOf([subpath], { up: device(above) }), ['/s/.git'])
+  })
+
+  test('is nothing to other mounts, and in a repository that is shared anyway', () => {
+    const others = [bind(`${TREE}/sub`, '/s'), bind(`${TREE}-2`, '/t'), { type: 'volume', source: 'v', target: '/v' }]
+    assert.equal(volumesOf(others, { v: { driver_opts: { type: 'nfs', device: ':/x' } } }), [])
+    assert.equal(volumesOf([bind(TREE, '/a')], {}, { gitMode: 'shared' }), [])
   })
 })

@@ -274,7 +274,7 @@ suite('the gate of a project', (test) => {
     const services = { web: {}, db: {}, workspace: {} }
     const definitions = model({ web: {}, db: { deploy: { resources: { limits: { pids: 5 } } } }, workspace: {} })
     const made = restrainServices(services, record, definitions, 'workspace') as Record<string, Record<string, unknown>>
-    assert.equal(made.web?.security_opt, ['no-new-privileges:true'])
+    assert.equal(made.web?.cap_drop, ['NET_RAW', 'MKNOD', 'SETFCAP'])
     assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, undefined])
     assert.equal(made.workspace, {})
     assert.is(restrainServices(services, { ...record, isolation: 'standard' }, definitions, 'workspace'), services)

@@ -20,6 +20,7 @@ const row = (state: string, status = '', service = 'workspace', workspace: strin
   workspace,
   service,
   role: '',
+  project: `nexus-x-${workspace.slice(3)}`,
   name: `nexus-x-${service}-1`,
   state,
   status,
@@ -90,8 +91,16 @@ suite('docker ps rows', (test) => {
     assert.equal([...views].map(([id, view]) => `${id} ${told(view)}`).sort(), [`${other} paused`, `${ID} running`])
   })
 
+  test('what runs from an image of the workspace outside of its compose project is no part of it', () => {
+    const stray = { ...row('exited', 'Exited (1)', 'db'), project: '' }
+    const others = { ...row('exited', 'Exited (1)', 'db'), project: 'nexus-x-bbbbbbbb' }
+    assert.is(seen(row('running'), stray, others), 'running')
+    assert.is(seen({ ...row('running'), project: 'nexus-renamed-since-k3v7q2xa' }), 'running')
+    assert.is(seen({ ...row('running'), project: 'k3v7q2xa' }), 'absent')
+  })
+
   test('the text of docker ps is read column by column', () => {
-    const text = `${ID}\tworkspace\t\tnexus-x-workspace-1\texited\tExited (0) 2 minutes ago\n\tweb\tother\trunning\tUp\n`
+    const text = `${ID}\tworkspace\t\tnexus-x-k3v7q2xa\tnexus-x-workspace-1\texited\tExited (0) 2 minutes ago\n\tweb\t\t\tother\trunning\tUp\n`
     const [first, second] = parseContainers(text)
     assert.equal(first, row('exited', 'Exited (0) 2 minutes ago'))
     assert.is(second?.workspace, '')

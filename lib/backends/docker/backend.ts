@@ -13,7 +13,7 @@ import { withOwnNames } from '../../stack/environment.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { readIfPresent, statIfPresent, writeGenerated, writeJson } from '../../system/store.ts'
+import { readIfPresent, statIfPresent, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
 import {
   engineEndpoint,
@@ -32,7 +32,7 @@ import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
-import { readStarted, writeStarted } from './started.ts'
+import { readStarted, writeComposeFiles, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
 import { createStreams } from './stream.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
@@ -135,12 +135,12 @@ export function createDockerBackend(context: BackendContext): Backend {
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
     const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
     const paths = workspacePaths(context.home, record.id)
-    if (record.stack?.holds === true) requireSubpaths(record.name, await versionsOf(context))
+    if (record.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
     const writeCompose = async () => {
       // the override follows from the project's files: without a look at them it stays as it is
       if (hasProjectFiles(record) && resolution?.model === undefined) return
       const startInterval = startsOften(await versionsOf(context))
-      const { compose, override } = renderComposeFiles({
+      const files = renderComposeFiles({
         record,
         paths,
         instance: context.instance,
@@ -154,10 +154,9 @@ export function createDockerBackend(context: BackendContext): Backend {
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
       if (resolution?.model !== undefined) await writeStarted(context.home, record, resolution.model)
-      if (override !== undefined) await writeGenerated(paths.overrideFile, override, 0o600)
       if (record.stack?.shared !== undefined && resolution?.model !== undefined)
         await (await shared()).write(record, withOwnNames(resolution.model))
-      await writeGenerated(paths.composeFile, compose, 0o600)
+      await writeComposeFiles(paths, files)
     }
     const gate = hasGate(record) ? (await import('./gate.ts')).writeGate(context, record) : undefined
     await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection), gate])

@@ -16,11 +16,12 @@ import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
+import { confineServices, formatProfile } from '../../stack/seccomp.ts'
 import { requireServices, secretsOf, withSecrets } from '../../stack/secrets.ts'
 import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
-import { workspaceLabels } from './labels.ts'
+import { wholeLabels, workspaceLabels } from './labels.ts'
 import {
   type ComposeFacts,
   inPlace,
@@ -39,6 +40,8 @@ export interface ComposeFiles {
   readonly compose: string
   /** Text of the override that it includes; undefined for a workspace without compose files of the project's. */
   readonly override: string | undefined
+  /** Text of the seccomp profile that its services name; undefined but in isolation `agent`. */
+  readonly profile: string | undefined
 }
 
 /**
@@ -47,8 +50,9 @@ export interface ComposeFiles {
  */
 export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
   const { record, model } = facts
+  const profile = record.isolation === 'agent' ? formatProfile() : undefined
   if (model === undefined) {
-    return { compose: formatCompose(guarded(plainModel(facts), facts), header(facts)), override: undefined }
+    return { profile, compose: formatCompose(closed(plainModel(facts), facts), header(facts)), override: undefined }
   }
   const data = {
     project: composeProject(record),
@@ -56,9 +60,29 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
     directory: escapeDollar(projectDirectory(record)),
   }
   return {
+    profile,
     compose: `${header(facts)}\n${renderTemplate(includeTemplate, data)}`,
-    override: formatCompose(guarded(stackModel(facts, model), facts), header(facts)),
+    override: formatCompose(closed(stackModel(facts, model), facts), header(facts)),
   }
+}
+
+/** With what keeps its services in: the gate, where its network is not open, and in isolation `agent` the seccomp profile. */
+function closed(model: YamlMap, facts: ComposeFacts): YamlMap {
+  const whole = labelled(guarded(model, facts))
+  if (facts.record.isolation !== 'agent') return whole
+  const main = facts.record.stack?.main ?? MAIN_SERVICE
+  const services = confineServices(whole.services as YamlMap, facts.paths.seccompFile, main, facts.model)
+  return { ...whole, services }
+}
+
+/** No label of an image may pass for one of ours. */
+function labelled(model: YamlMap): YamlMap {
+  const entries = Object.entries(model.services as Readonly<Record<string, YamlMap>>).map(([name, service]) => {
+    const whole = (one: YamlMap) => ({ ...one, labels: { ...wholeLabels(one.labels as Record<string, string>) } })
+    const { build } = service as { readonly build?: YamlMap }
+    return [name, { ...whole(service), ...(build?.labels === undefined ? {} : { build: whole(build) }) }]
+  })
+  return { ...model, services: Object.fromEntries(entries) }
 }
 
 /** With the gate before it, where its network is not open. */
@@ -144,7 +168,7 @@ function placeReady(facts: ComposeFacts, networks: readonly string[]) {
 /** With the worktree's `.git` file out of their reach. */
 function withGitFile(services: YamlMap, { record, model }: ComposeFacts): YamlMap {
   const entries = Object.entries(services).map(([name, service]): [string, Yaml] => {
-    const mounts = gitFileMounts(record, model?.services[name]).map(bindOf)
+    const mounts = gitFileMounts(record, name, model).map(bindOf)
     const { volumes = [] } = service as { readonly volumes?: readonly Yaml[] }
     return [name, mounts.length === 0 ? service : { ...(service as YamlMap), volumes: [...volumes, ...mounts] }]
   })

@@ -9,7 +9,7 @@ import { listAlternates } from '../../tools/repository.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { workspaceLabels } from './labels.ts'
+import { wholeLabels, workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import { byBash } from './session.ts'
 import { workMounts } from './work-mounts.ts'
@@ -34,7 +34,7 @@ export function createGitCommand(context: BackendContext, doors: ReturnType<type
   function beside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
     const { image, uid, gid, gitDir, worktree } = record
     if (image === null || gitDir === null || worktree === null) throw new Error(`${record.id} was never made`)
-    const labels = { ...workspaceLabels(record, context.instance), [ROLE_LABEL]: HELPER_ROLE }
+    const labels = wholeLabels({ ...workspaceLabels(record, context.instance), [ROLE_LABEL]: HELPER_ROLE })
     const mounts = workMounts(record, workspacePaths(context.home, record.id), listAlternates(gitDir))
     const there = mounts.filter(({ path }) => existsSync(path))
     return [

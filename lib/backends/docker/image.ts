@@ -19,6 +19,7 @@ import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
+import { wholeLabels } from './labels.ts'
 
 const BASE_IMAGE = 'debian:bookworm-slim'
 const BASE_IMAGE_TIMEOUT_MS = 10 * 60_000
@@ -93,7 +94,7 @@ function describe(
 
 /** Whose it is. What it stands on may carry the label of the workspace that built that, which is not the only one to use it. */
 export function imageLabels({ hash }: OwnImage, instance: string): Readonly<Record<string, string>> {
-  return { 'dev.nexus.image': hash, 'dev.nexus.instance': instance, 'dev.nexus.workspace': '' }
+  return wholeLabels({ 'dev.nexus.image': hash, 'dev.nexus.instance': instance })
 }
 
 export function createImages(docker: Docker, context: BackendContext) {

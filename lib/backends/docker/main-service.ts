@@ -12,6 +12,7 @@ import { DROPPED_CAPABILITIES, limitsOf } from '../../stack/gate.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
+import { confinement } from '../../stack/seccomp.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
 import { workspaceLabels } from './labels.ts'
@@ -131,7 +132,7 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
 }
 
 /** The template's service with the policy that is data. */
-export function mainService(model: YamlMap, { record, instance }: ComposeFacts): YamlMap {
+export function mainService(model: YamlMap, { record, instance, paths }: ComposeFacts): YamlMap {
   const { workspace } = model.services as { readonly workspace: YamlMap }
   const agent = record.isolation === 'agent'
   const limits: YamlMap = { pids_limit: record.pids ?? PIDS_LIMIT }
@@ -147,7 +148,7 @@ export function mainService(model: YamlMap, { record, instance }: ComposeFacts):
     labels: { ...workspaceLabels(record, instance), ...role },
     ...(agent ? { user: `${record.uid}:${record.gid}` } : {}),
     cap_drop: agent ? ['ALL'] : [...DROPPED_CAPABILITIES],
-    security_opt: [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
+    security_opt: agent ? confinement(paths.seccompFile) : [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
     ...(app.length === 0 ? {} : { command: app }),
     ...limits,
   }

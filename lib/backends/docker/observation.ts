@@ -5,6 +5,7 @@ import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
+import { isProjectOf } from './labels.ts'
 
 /** The service of the workspace's own container; under another name it carries the role as a label. */
 export const MAIN_SERVICE = 'workspace'
@@ -20,7 +21,9 @@ const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
 ])
 
 export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
-  const groups = groupByWorkspace(rows.filter(({ role }) => role !== HELPER_ROLE))
+  // what a user runs by hand from an image of the workspace has its labels, and is no part of it
+  const parts = rows.filter(({ role, project, workspace }) => role !== HELPER_ROLE && isProjectOf(project, workspace))
+  const groups = groupByWorkspace(parts)
   const observed = new Map<WorkspaceId, Observation>()
   for (const [id, group] of groups) {
     if (isWorkspaceId(id)) observed.set(id, observeOne(group))

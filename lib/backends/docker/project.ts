@@ -31,7 +31,7 @@ import type { BackendContext } from '../context.ts'
 import type { Resolution } from '../making.ts'
 import { composeFilesOf, projectDirectory } from './compose-file.ts'
 import { createImageCache } from './image-cache.ts'
-import { workspaceLabels } from './labels.ts'
+import { wholeLabels, workspaceLabels } from './labels.ts'
 import { ownVariables } from './own-variables.ts'
 
 export function createProjects(docker: Docker, context: BackendContext) {
@@ -78,7 +78,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
         const tag = `${composeProject(record)}-app`
         const { file } = stack.base
         context.emit({ type: 'progress', text: `building ${file}` })
-        const labels = workspaceLabels(record, context.instance)
+        const labels = wholeLabels(workspaceLabels(record, context.instance))
         const folder = record.worktree ?? ''
         const layers = (await cache?.layersOf(record, ['app']))?.get('app')
         const options = { tag, labels, file: `${folder}/${file}`, onLine }
@@ -109,7 +109,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
     const service = whole.services[stack.main] ?? {}
     const { dir } = workspacePaths(context.home, record.id)
     const file = `${dir}/build-override.yml`
-    const labels = { ...workspaceLabels(record, context.instance) }
+    const labels = { ...wholeLabels(workspaceLabels(record, context.instance)) }
     const layers = (await imageCache(record)?.layersOf(record, [stack.main]))?.get(stack.main)
     const build = { labels, ...buildCache(service, layers) }
     const model = { services: { [stack.main]: { image: new Reset(), build } } }

@@ -3,11 +3,11 @@
  * on both sides. In the git mode `private` the path of the repository's git dir leads to the workspace's own, the objects it
  * borrows are mounted read-only, and so is the worktree's `.git` file: nobody on this machine renames another one over it.
  */
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, realpathSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { ComposeService } from '../../stack/model.ts'
+import type { ComposeModel, ServiceVolume } from '../../stack/model.ts'
 import type { YamlMap } from '../../system/render.ts'
 import { BORROWED_LFS, BORROWED_OBJECTS } from '../../tools/private-git.ts'
 
@@ -41,15 +41,41 @@ export function workMounts(
 }
 
 /**
- * Services of the project's that have the worktree too get its `.git` file read-only where it lies there: replaced from one of
- * them, it would lead git on this machine anywhere.
+ * Services of the project's that have the worktree too, or a folder above it, get its `.git` file read-only where it lies there:
+ * replaced from one of them, it would lead git on this machine anywhere. What counts is what a mount leads to.
+ * @param model settled
  */
-export function gitFileMounts(record: WorkspaceRecord, service: ComposeService | undefined): readonly WorkMount[] {
+export function gitFileMounts(record: WorkspaceRecord, name: string, model: ComposeModel | undefined) {
   const { worktree } = record
   if (record.gitMode !== 'private' || worktree === null) return []
-  return (service?.volumes ?? [])
-    .filter(({ type, source }) => type === 'bind' && source !== undefined && resolve(source) === worktree)
-    .map(({ target }) => ({ path: join(worktree, '.git'), target: join(target, '.git'), readOnly: true }))
+  return (model?.services[name]?.volumes ?? []).flatMap(({ target, ...mount }): readonly WorkMount[] => {
+    const source = folderOf(mount, model)
+    const below = source === undefined ? '..' : relative(realOf(source), realOf(worktree))
+    if (below === '..' || below.startsWith('../')) return []
+    return [{ path: join(worktree, '.git'), target: join(plain(target), below, '.git'), readOnly: true }]
+  })
+}
+
+/** The folder of this machine that a mount brings in: of a bind mount, and of a volume whose options say so. */
+function folderOf({ type, source, volume }: Omit<ServiceVolume, 'target'>, model: ComposeModel | undefined) {
+  if (source === undefined) return undefined
+  if (type === 'bind') return plain(source)
+  const { device } = (model?.volumes?.[source]?.driver_opts ?? {}) as { readonly device?: unknown }
+  const { subpath = '' } = (volume ?? {}) as { readonly subpath?: string }
+  return typeof device === 'string' && device.startsWith('/') ? join(plain(device), plain(subpath)) : undefined
+}
+
+/** Compose doubles every `$` of what it has resolved. */
+function plain(text: string): string {
+  return text.replaceAll('$$', '$')
+}
+
+function realOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path) // nothing is there, and no link either
+  }
 }
 
 /** As compose writes it. */

@@ -26,6 +26,7 @@ import * as ownGit from '../git/own-git.ts'
 import { projectIn } from '../project/choice.ts'
 import { detectIn } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
+import { closeWorktrees } from '../worktree-place.ts'
 import { newRecord } from './draft.ts'
 import { type Guards, guardsOf, userInside } from './isolation.ts'
 import { claimName, requireFreeName } from './naming.ts'
@@ -60,6 +61,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
   const whole = lost !== undefined && record.hostKeyFingerprint !== null
   if (lost !== undefined && !whole) await backend.dismantle?.(record)
   const claimed = await claimName(app, record)
+  await closeWorktrees(app, claimed)
   await markWorktree(claimed)
   await ownGit.beginAnew(app, claimed)
   if (whole) await renewFiles(app, claimed)

@@ -9,7 +9,7 @@ import { type Backend, requireCapability } from '../../backends/backend.ts'
 import { requireBackendName } from '../../backends/registry.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
-import { newWorkspaceId, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
+import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
 import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -23,6 +23,7 @@ import { beginOperation } from '../operation/operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
+import { worktreesFolder } from '../worktree-place.ts'
 import {
   type BranchChoice,
   type BranchRequest,
@@ -261,8 +262,7 @@ function configuredPorts(settings: Settings, repo: Repository): readonly WantedP
 }
 
 function worktreePath(settings: Settings, repo: Repository, name: WorkspaceName): string {
-  if (settings.worktreeDir === undefined) return join(repo.root, '.worktree', name)
-  return join(settings.worktreeDir, repoLabel(basename(repo.root)), name)
+  return join(worktreesFolder(settings, repo.root), name)
 }
 
 /** @throws {NexusError} WORKSPACE_ALREADY_EXISTS when there is something at the path */

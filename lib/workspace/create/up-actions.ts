@@ -1,7 +1,6 @@
 /**
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
-import { dirname } from 'node:path'
 import type { Resolution, StartOptions } from '../../backends/making.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
@@ -12,7 +11,7 @@ import { gateNetworks } from '../../stack/gate.ts'
 import { ownNetworks } from '../../stack/model.ts'
 import { keepsImage } from '../../stack/network.ts'
 import { areOutdated } from '../../stack/secrets.ts'
-import { appendLineOnce, makeFolder, removeIfEmpty } from '../../system/store.ts'
+import { appendLineOnce } from '../../system/store.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
@@ -23,6 +22,7 @@ import { noteInputs, type Working, withRepository } from '../operation/operate.t
 import { keepOffsets, mapPorts, offsetsOf } from '../port-plan.ts'
 import { awaitHealth } from '../project/health.ts'
 import { runHook, secretRecords } from '../project/hooks.ts'
+import { makeWorktreePlace } from '../worktree-place.ts'
 import { withCanonical } from './canonical.ts'
 import type { Draft } from './draft.ts'
 import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
@@ -96,7 +96,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     configure: {
       run: async () => {
         working.record = withSecretNames(working.record, (await app.config(project)).settings)
-        if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
+        await makeWorktreePlace(app, working.record)
         // nobody is inside yet: what the configuration says now is what the user chose
         if (seen === undefined && working.record.stack === undefined && working.record.isolation === 'agent')
           await (await import('../project/wishes.ts')).admitWishes(app, working.record, { project, model: undefined })
@@ -273,9 +273,4 @@ async function requirePortRange(app: App, { backend, project }: Draft) {
   const range = backend.portRange?.(settings.ssh.portRange)
   if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
   return range
-}
-
-/** The worktree's folder and the one that holds all worktrees, when nothing is in them. */
-export async function removeEmptyFolders(worktree: string): Promise<void> {
-  for (const folder of [worktree, dirname(worktree)]) await removeIfEmpty(folder)
 }

@@ -9,7 +9,6 @@ import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUse } from '../../door/activity.ts'
 import { readInputs } from '../../project/inputs.ts'
 import { areOutdated } from '../../stack/secrets.ts'
-import { makeFolder } from '../../system/store.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
 import { noteRunningParts } from '../git/git-snapshot.ts'
@@ -22,11 +21,12 @@ import { type Plan, planUp, type UpFacts } from '../operation/steps.ts'
 import { SSH_PORT } from '../port-plan.ts'
 import { projectOf, readChoice } from '../project/choice.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from '../project/hooks.ts'
+import { makeWorktreePlace, removeEmptyFolders } from '../worktree-place.ts'
 import type { BranchChoice } from './branch.ts'
 import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { claimName } from './naming.ts'
-import { createSteps, removeEmptyFolders } from './up-actions.ts'
+import { createSteps } from './up-actions.ts'
 
 export interface UpResult {
   /** The workspace as it is now; in a dry run as it would be. */
@@ -277,7 +277,7 @@ export function withInputs({ record, model, inputs }: Working): WorkspaceRecord 
 async function reserve(app: App, working: Working): Promise<void> {
   working.record = await claimName(app, working.record)
   await noteRunningParts(app, working.record)
-  if (working.record.worktree !== null) await makeFolder(working.record.worktree, 0o755)
+  await makeWorktreePlace(app, working.record)
 }
 
 /** Gives back what a workspace has leased. */

@@ -125,12 +125,14 @@ async function resolve(
 
 /** The model as it will be started, with what is remembered of its mounts for later starts. */
 async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | undefined) {
-  const { worktree, isolation } = record
+  const { worktree, isolation, gitMode } = record
   if (read === undefined || worktree === null) return { model: read }
-  const agent = isolation === 'agent' ? await import('../../stack/held-mounts.ts') : undefined
-  const model = agent?.settleMounts(read, worktree, realPathOf) ?? read
+  // a link could lead a mount past the read-only `.git` file, too
+  const guarded = isolation === 'agent' || gitMode === 'private'
+  const held = guarded ? await import('../../stack/held-mounts.ts') : undefined
+  const model = held?.settleMounts(read, worktree, realPathOf) ?? read
   const admitted = findingsOf(app, record, model)
-  const holds = (agent?.heldPaths(model, worktree).length ?? 0) > 0
+  const holds = (held?.heldPaths(model, worktree).length ?? 0) > 0
   return { model, ...(admitted.length === 0 ? {} : { admitted }), ...(holds ? { holds } : {}) }
 }
 

@@ -20,6 +20,7 @@ import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { withRepository } from '../operation/operate.ts'
+import { closeWorktrees } from '../worktree-place.ts'
 import { adminOf, dropEntry, listTrash, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
 
 export interface RestoreRequest {
@@ -56,6 +57,7 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
   const result = { entry, record, branch: place.branch }
   if (request.dryRun) return result
   await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
+  await closeWorktrees(app, record)
   await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
   const claimed = await claimName(app, record)
   await dropEntry(app, { ...entry, record: { ...entry.record, repo: place.repo.root, gitDir: place.repo.gitDir } })

@@ -13,9 +13,9 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { copyTree, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { removeEmptyFolders } from '../create/up-actions.ts'
 import { moveFolder, removeFolder } from '../foreign-files.ts'
 import { withRepository } from '../operation/operate.ts'
+import { removeEmptyFolders } from '../worktree-place.ts'
 
 export const TRASH_REFS = 'refs/nexus/trash/'
 

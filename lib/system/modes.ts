@@ -1,0 +1,76 @@
+/**
+ * What other users of this machine may do with what workspaces make. It has the modes and owners that a container gave it, so that
+ * the folder above has to keep others away. A mode is changed on what was opened and looked at, never by a path: somebody
+ * inside may put a link there in between.
+ */
+import { constants, lstatSync, realpathSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { makeFolder } from './store.ts'
+
+const CLOSED = 0o700
+/** What only the owner may have of it, and the bits that folders below would inherit. */
+const TOO_OPEN = 0o7077
+/** No folder but a link or something else; a file system without modes, or that cannot be written to. */
+const NOT_A_FOLDER = ['ELOOP', 'ENOTDIR']
+const NO_MODES = ['EPERM', 'ENOTSUP', 'EROFS']
+
+/**
+ * Makes a folder of mode 0700, or takes from one that is there what others may do in it. A link is left alone, and so is the
+ * folder of another user.
+ * @param owner whom root gives a folder of its own to
+ */
+export async function closeFolder(path: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) await makeFolder(path, CLOSED)
+  const folder = await openFolder(path)
+  if (folder === undefined) return
+  try {
+    const { uid, mode } = await folder.stat()
+    const self = process.getuid?.() ?? uid
+    if (self === 0 && uid === 0 && owner !== undefined && owner.uid !== 0) await folder.chown(owner.uid, owner.gid)
+    if ((mode & TOO_OPEN) !== 0 && (self === 0 || self === uid)) await folder.chmod(CLOSED)
+  } catch (error) {
+    // `nexus doctor` tells of it
+    if (!NO_MODES.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  } finally {
+    await folder.close()
+  }
+}
+
+/** What others may do in a folder that is no link; undefined where they may do nothing, or where there is none. */
+export function openTo(path: string): number | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  return stat?.isDirectory() === true && (stat.mode & 0o077) !== 0 ? stat.mode & 0o7777 : undefined
+}
+
+/** Itself and no link to it, so that its mode and no other's is changed. Undefined for what this user may not open. */
+async function openFolder(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  } catch (error) {
+    if ([...NOT_A_FOLDER, 'EACCES', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+/**
+ * Takes the set-user-ID and set-group-ID bits from a file that really lies in `root`. False for one of another user, or that is
+ * not what it was any more.
+ */
+export async function clearSetId(root: string, path: string): Promise<boolean> {
+  let file: FileHandle
+  try {
+    file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch {
+    return false // whatever stands in the way: who called tells how it is done by hand
+  }
+  try {
+    const { mode, uid } = await file.stat()
+    const self = process.getuid?.() ?? uid
+    const inside = realpathSync(`/proc/self/fd/${file.fd}`).startsWith(`${realpathSync(root)}/`)
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG || !inside || (self !== 0 && self !== uid)) return false
+    await file.chmod(mode & 0o1777)
+    return true
+  } finally {
+    await file.close()
+  }
+}
