@@ -66,7 +66,8 @@ export function createGit(runner: Runner) {
   const known = new Map<string, Promise<readonly Setting[]>>()
   /** What of the configuration counts for the main worktree `repo`, read once. */
   function settings(repo: string): Promise<readonly Setting[]> {
-    const ask = (args: readonly string[]) => git(repo, args, { env: READ, okCodes: [0, 1] })
+    // what this call itself adds would be read as the user's
+    const ask = (args: readonly string[]) => call(repo, args, { env: READ, okCodes: [0, 1] })
     const found = known.get(repo) ?? readSettings(ask)
     known.set(repo, found)
     return found

@@ -20,20 +20,22 @@ export async function lookAtPrograms(app: App, { repo, name, branch }: Workspace
   const others = [...includedFiles(settings, repo), ...mergingFiles(settings, repo)]
   if (hooks.length === 0 && others.length === 0) return 'own'
   const changed = await app.git.listMerged(repo, 'HEAD', `refs/heads/${branch}`)
-  const look = (path: string) => `git -C ${shellWord(repo)} diff HEAD...${shellWord(branch)} -- ${shellWord(path)}`
+  const look = (range: string, path: string) =>
+    `git -C ${shellWord(repo)} diff ${shellWord(range)} -- ${shellWord(path)}`
   const program = others.find((path) => isTouched(path, changed))
   if (program !== undefined) {
     throw new NexusError('UNSUPPORTED', `git would run what ${name} has made of ${program} while it merges.`, {
-      hint: `To read the change, run \`${look(program)}\`; then merge it with \`git -C ${shellWord(repo)} merge ${shellWord(branch)}\``,
+      hint: `To read the change, run \`${look(`HEAD...${branch}`, program)}\`; then merge it with \`git -C ${shellWord(repo)} merge ${shellWord(branch)}\``,
       details: { path: program },
     })
   }
   const hook = hooks.find((path) => isTouched(path, changed))
   if (hook === undefined) return 'own'
+  const before = (await app.git.findCommit(repo, 'HEAD')) ?? 'HEAD'
   app.emit({
     type: 'warning',
     text: `no hooks run, as the merge changes them: ${hook}`,
-    hint: `To read the change, run \`${look(hook)}\``,
+    hint: `To read the change, run \`${look(before.slice(0, 12), hook)}\``,
   })
   return 'other'
 }
