@@ -240,7 +240,11 @@ export function createGit(runner: Runner) {
     deleteBranch,
     findRemoteRef,
     fetchRef,
-    identity: async (repo: string) => identityOf(await settings(repo)),
+    /** As it is now, with all other settings. */
+    identity: async (repo: string) => {
+      known.delete(repo)
+      return identityOf(await settings(repo))
+    },
     ...refs,
     ...createMergeCommands(git, call, hooksOf),
     ...createKeepingCommands(git),
