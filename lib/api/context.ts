@@ -8,7 +8,7 @@ import type { Emit } from '../core/events.ts'
 import { createInterruption, type Interruption } from '../core/interruption.ts'
 import type { WorkspaceResource } from '../core/workspace.ts'
 import type { Attach } from '../system/exec.ts'
-import { findRepository, type Repository, requireRepository } from '../tools/repository.ts'
+import { findHere, findRepository, type Repository, requireRepository } from '../tools/repository.ts'
 import { type App, createApp } from '../workspace/app.ts'
 import { findRepo } from '../workspace/look/find.ts'
 import type { ListRequest } from '../workspace/look/list.ts'
@@ -113,7 +113,7 @@ export async function listRepositories(api: ApiContext, app: App): Promise<reado
   for (const [alias, { path }] of Object.entries((await app.config()).settings.workspaces)) {
     entry(findRepository(path)?.root ?? path).aliases.push(alias)
   }
-  const here = findRepository(api.cwd)
+  const here = findHere(api.cwd)
   if (here !== undefined) entry(here.root)
   return [...known].map(([path, { aliases, workspaces }]) => ({ path, aliases, workspaces })).sort(byPath)
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { findRepository, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
+import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
 import type { App } from '../workspace/app.ts'
 import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
@@ -14,7 +14,7 @@ import type { Scan } from './scan.ts'
 
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {
   const own = records.filter(({ operation }) => operation === null).flatMap((record) => judgeWorktree(app, record))
-  const here = findRepository(app.cwd)
+  const here = findHere(app.cwd)
   const repos = new Map(records.flatMap(({ repo, gitDir }) => (gitDir === null ? [] : [[repo, gitDir] as const])))
   if (here !== undefined) repos.set(here.root, here.gitDir)
   const known = new Set(records.map(({ worktree }) => worktree))

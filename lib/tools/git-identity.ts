@@ -1,5 +1,9 @@
-/** Who commits, and how they are signed, as git's configuration has it. One call of git; nothing that it names is run. */
-import type { RunOptions, RunResult } from '../system/exec.ts'
+/**
+ * What Nexus has to know of git's configuration before it changes a repository: who commits, how they are signed, and what
+ * git would run (`git-programs.ts`). One call of git; nothing that it names is run.
+ */
+import type { RunResult } from '../system/exec.ts'
+import { PROGRAM_KEYS, type Setting } from './git-programs.ts'
 
 /** Of a signature by an SSH key. */
 export interface SigningSettings {
@@ -20,22 +24,27 @@ export interface AuthorIdentity {
   readonly signing?: SigningSettings
 }
 
-const KEYS = '^(user\\.(name|email|signingkey)|gpg\\.(format|ssh\\.defaultkeycommand)|(commit|tag)\\.gpgsign)$'
+const IDENTITY_KEYS = 'user\\.(name|email|signingkey)|gpg\\.(format|ssh\\.defaultkeycommand)|(commit|tag)\\.gpgsign'
 
-type Git = (repo: string, args: readonly string[], options: RunOptions) => Promise<RunResult>
+/** @param git runs it in the repository; code 1 says that there is none of it */
+export async function readSettings(git: (args: readonly string[]) => Promise<RunResult>): Promise<readonly Setting[]> {
+  const { stdout } = await git(['config', '-z', '--show-scope', '--get-regexp', `^(${IDENTITY_KEYS}|${PROGRAM_KEYS})$`])
+  const fields = stdout.split('\0')
+  return Array.from({ length: Math.floor(fields.length / 2) }, (_, i) => {
+    const [key = '', ...value] = (fields[2 * i + 1] ?? '').split('\n')
+    // a key alone is true
+    return { scope: fields[2 * i] ?? '', key, value: value.length === 0 ? 'true' : value.join('\n') }
+  })
+}
 
-export async function readIdentity(git: Git, repo: string, env: RunOptions['env']): Promise<AuthorIdentity> {
-  const args = ['config', '-z', '--show-scope', '--get-regexp', KEYS]
-  const { stdout } = await git(repo, args, { ...(env === undefined ? {} : { env }), okCodes: [0, 1] })
+/** The user's name and address for commits, '' where git has none. */
+export function identityOf(settings: readonly Setting[]): AuthorIdentity {
   const values = new Map<string, string>()
   let local = false
-  const fields = stdout.split('\0')
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const [key = '', ...value] = (fields[i + 1] ?? '').split('\n')
-    if (key === 'user.signingkey') local = fields[i] === 'local' || fields[i] === 'worktree'
-    const own = fields[i] === 'global' || fields[i] === 'system'
-    // a key alone is true
-    if (own || key !== 'gpg.ssh.defaultkeycommand') values.set(key, value.length === 0 ? 'true' : value.join('\n'))
+  for (const { scope, key, value } of settings) {
+    if (key === 'user.signingkey') local = scope === 'local' || scope === 'worktree'
+    const own = scope === 'global' || scope === 'system'
+    if (own || key !== 'gpg.ssh.defaultkeycommand') values.set(key, value)
   }
   const at = (key: string) => values.get(key) ?? ''
   const who = { name: at('user.name'), email: at('user.email') }

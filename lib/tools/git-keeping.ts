@@ -8,12 +8,6 @@ const STATE_REFS = ['HEAD', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'RE
 /** Whoever collects garbage reads the name of this commit only. */
 const KEEPER = { name: 'Nexus', email: 'nexus@localhost' }
 
-export interface Submodule {
-  readonly name: string
-  /** From the top of the worktree. */
-  readonly path: string
-}
-
 type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
 export function createKeepingCommands(git: GitCall) {
@@ -21,7 +15,7 @@ export function createKeepingCommands(git: GitCall) {
 
   /** What git ignores in a worktree, whole folders as one path. */
   async function listIgnored(path: string): Promise<readonly string[]> {
-    const args = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--others', '--ignored', '--exclude-standard']
+    const args = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard']
     const { stdout } = await git(path, [...args, '--directory'], { env: quietly.env })
     return stdout.split('\0').filter((name) => name !== '')
   }
@@ -90,16 +84,6 @@ export function createKeepingCommands(git: GitCall) {
     await git(repo, ['worktree', 'repair', '--', path], { okCodes: 'any' })
   }
 
-  /** Submodules as `.gitmodules` of a worktree names them, whether or not they are there. */
-  async function listSubmodules(worktree: string): Promise<readonly Submodule[]> {
-    const args = ['config', '-z', '--file', '.gitmodules', '--get-regexp', '^submodule\\..*\\.path$']
-    const { stdout } = await git(worktree, args, { ...quietly })
-    return stdout.split('\0').flatMap((entry) => {
-      const [, name, path] = /^submodule\.(.*)\.path\n(.*)$/s.exec(entry) ?? []
-      return name === undefined || path === undefined ? [] : [{ name, path }]
-    })
-  }
-
   /** A value of a configuration file that is not the repository's own. */
   async function setConfig(file: string, key: string, value: string): Promise<void> {
     await git('/', ['config', '--file', file, '--replace-all', key, value])
@@ -113,7 +97,6 @@ export function createKeepingCommands(git: GitCall) {
     addDetached,
     readHead,
     repairWorktree,
-    listSubmodules,
     setConfig,
   }
 }

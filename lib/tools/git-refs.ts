@@ -1,11 +1,10 @@
 /**
- * git's words for refs and for what is fetched from a workspace: part of `git.ts`. Nothing here runs a hook: those are for what
- * the user does by hand.
+ * git's words for refs and for what is fetched from a workspace: part of `git.ts`. Nothing here runs a hook (`git.ts`): those are for
+ * what the user does by hand.
  */
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
-const QUIET = ['-c', 'core.hooksPath=/dev/null']
 const FETCH_TIMEOUT_MS = 10 * 60_000
 
 export interface AnyRef {
@@ -56,7 +55,7 @@ export function createRefCommands(git: GitCall, read: GitCall) {
     const lines = changes.map(({ name, to, from }) =>
       to === null ? `delete ${name}\0${from}\0` : `update ${name}\0${to}\0${from}\0`,
     )
-    const args = [...QUIET, 'update-ref', '-m', why, '-z', '--stdin']
+    const args = ['update-ref', '-m', why, '-z', '--stdin']
     await git(repo, args, { input: lines.join('') })
   }
 
@@ -97,11 +96,9 @@ export function createRefCommands(git: GitCall, read: GitCall) {
       'fetch.writeCommitGraph': 'false',
       'fetch.uriProtocols': '',
       'transfer.bundleURI': 'false',
-      'core.fsmonitor': 'false',
     }
     const options = ['--no-tags', '--no-prune', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules']
     const args = [
-      ...QUIET,
       ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
       ...['fetch', '--quiet', ...options, '--stdin', '--', `ext::${program.map(extWord).join(' ')}`],
     ]

@@ -3,6 +3,9 @@
  * never makes the user's own `git commit` fail on a lock. Looks at a *tree* that somebody in a workspace has written to go
  * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
  * `addWorktree`, `removeWorktree` and branch changes.
+ *
+ * Every call runs without hooks and without fsmonitor, but for those that a user expects hooks of: these name the folder, which
+ * is never one of a branch that is checked out in another worktree (`git-programs.ts`).
  */
 
 import { existsSync } from 'node:fs'
@@ -11,10 +14,13 @@ import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
 import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
 import { explain } from './git-failures.ts'
-import { readIdentity } from './git-identity.ts'
+import { identityOf, readSettings } from './git-identity.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
+import { filtersIn, hooksFolder, mainCopies, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
 import { createRefCommands } from './git-refs.ts'
+import { createSubmoduleCommands } from './git-submodules.ts'
+import { findRepository } from './repository.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
 const NETWORK_TIMEOUT_MS = 10 * 60_000
@@ -28,6 +34,23 @@ export interface Ref {
   readonly worktree: string
 }
 
+export interface FilterUse {
+  readonly filter: string
+  /** File and line. */
+  readonly place: string
+}
+
+/** The branch of a new worktree. */
+export interface NewBranch {
+  readonly name: string
+  /** Make it at `commit`. */
+  readonly create: boolean
+  readonly commit: string
+  readonly again: boolean
+  /** Whose content it is, where that is not the user's. */
+  readonly taken?: string | undefined
+}
+
 export interface RemoteRef {
   readonly name: string
   readonly commit: string
@@ -36,13 +59,34 @@ export interface RemoteRef {
 export type Git = ReturnType<typeof createGit>
 
 export function createGit(runner: Runner) {
+  const withoutHooks = ['-c', `core.hooksPath=${NO_HOOKS}`]
+  /** With the hooks that the configuration names, where `args` name no others. */
+  const call = (repo: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
+    explain(() => runner.run(['git', '-C', repo, '-c', 'core.fsmonitor=false', ...args], options))
   const git = (repo: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
-    explain(() => runner.run(['git', '-C', repo, ...args], options))
+    call(repo, [...withoutHooks, ...args], options)
   const read = (repo: string, args: readonly string[]) => git(repo, args, { env: READ })
 
+  const known = new Map<string, Promise<readonly Setting[]>>()
+  /** What of the configuration counts for the main worktree `repo`, read once. */
+  function settings(repo: string): Promise<readonly Setting[]> {
+    // what this call itself adds would be read as the user's
+    const ask = (args: readonly string[]) => call(repo, args, { env: READ, okCodes: [0, 1] })
+    const found = known.get(repo) ?? readSettings(ask)
+    known.set(repo, found)
+    return found
+  }
+
+  /** The `-c` option for the hooks of the user's main worktree, by the configuration as it was when the command began. */
+  async function hooksOf(repo: string, whose: Whose): Promise<readonly string[]> {
+    return whose === 'other' ? withoutHooks : ['-c', `core.hooksPath=${hooksFolder(await settings(repo), repo)}`]
+  }
+
   /** The commit that a revision names, undefined when there is none. */
-  async function findCommit(repo: string, revision: string): Promise<string | undefined> {
-    const result = await git(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`], {
+  const findCommit = (repo: string, revision: string) => findObject(repo, `${revision}^{commit}`)
+
+  async function findObject(repo: string, revision: string): Promise<string | undefined> {
+    const result = await git(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', revision], {
       env: READ,
       okCodes: [0, 1, 128],
     })
@@ -80,6 +124,16 @@ export function createGit(runner: Runner) {
       })
   }
 
+  /** Where attributes of a commit, given by its id, send files through a filter. */
+  async function listFilterUses(repo: string, commit: string): Promise<readonly FilterUse[]> {
+    const globs = [':(glob).gitattributes', ':(glob)**/.gitattributes']
+    const args = ['grep', '-n', '-z', '-I', '--no-color', '-e', 'filter=', commit, '--', ...globs]
+    const { stdout } = await git(repo, args, { env: READ, okCodes: [0, 1] })
+    return [...stdout.matchAll(/^[0-9a-f]+:(.*?)\0(\d+)[:\0](.*)$/gm)].flatMap(([, path = '', line = '', text = '']) =>
+      filtersIn(text).map((filter) => ({ filter, place: `${path}:${line}` })),
+    )
+  }
+
   /** True for a path in a worktree that git ignores there. */
   async function isIgnored(worktree: string, path: string): Promise<boolean> {
     const result = await git(worktree, ['check-ignore', '--quiet', '--', path], { env: READ, okCodes: [0, 1] })
@@ -88,9 +142,7 @@ export function createGit(runner: Runner) {
 
   /** False where files that the repository keeps in Git LFS would be checked out as pointers to them. */
   async function hasLfs(repo: string): Promise<boolean> {
-    const pattern = '^filter\\.lfs\\.(smudge|process)$'
-    const { code } = await git(repo, ['config', '--get-regexp', pattern], { env: READ, okCodes: [0, 1] })
-    return code === 0
+    return (await settings(repo)).some(({ key }) => key === 'filter.lfs.smudge' || key === 'filter.lfs.process')
   }
 
   /** True for a text that git accepts as a branch name. */
@@ -102,31 +154,39 @@ export function createGit(runner: Runner) {
   /**
    * Registers a worktree without files; with `create` a new branch at `commit`, never tracking anything.
    * The folder may exist when it is empty. `checkOut` brings the files. With `again`, what is left of an earlier worktree
-   * at this path is removed first.
+   * at this path is removed first. A new branch with `taken` notes in its log, by that word, that its content is somebody else's.
    */
-  async function addWorktree(
-    repo: string,
-    path: string,
-    branch: { readonly name: string; readonly create: boolean; readonly commit: string; readonly again: boolean },
-  ): Promise<void> {
+  async function addWorktree(repo: string, path: string, branch: NewBranch, whose: Whose = 'other'): Promise<void> {
     // what an interrupted or deleted worktree left behind would stand in the way
     if (branch.again) await removeWorktree(repo, path)
     if (!existsSync(dirname(path))) await closeFolder(dirname(path))
     await makeFolder(path, 0o755)
-    const target = branch.create
-      ? ['--no-track', '-b', branch.name, '--', path, branch.commit]
-      : ['--', path, branch.name]
-    await git(repo, ['worktree', 'add', '--quiet', '--no-checkout', ...target])
+    const { name, commit, create, taken } = branch
+    if (create && taken !== undefined) {
+      const ref = [`refs/heads/${name}`, commit, '0'.repeat(commit.length)]
+      await git(repo, ['update-ref', '--create-reflog', '-m', `nexus: taken from ${taken}`, ...ref])
+    }
+    const target = create && taken === undefined ? ['--no-track', '-b', name, '--', path, commit] : ['--', path, name]
+    await call(repo, [...(await hooksOf(repo, whose)), 'worktree', 'add', '--quiet', '--no-checkout', ...target])
   }
 
-  /** Fills a worktree that was added without files; the user's filters and post-checkout hook run as they would by hand. */
-  async function checkOut(path: string, onLine: (line: string) => void): Promise<void> {
-    await git(path, ['checkout', '--force', '--quiet'], { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine })
+  /**
+   * Fills a worktree that was added without files; the user's filters run, and for content of the user's own the post-checkout
+   * hook. What names them by a path in the worktree means the main one. Submodules stay as they are.
+   */
+  async function checkOut(path: string, onLine: (line: string) => void, whose: Whose = 'other'): Promise<void> {
+    const repo = findRepository(path)?.root ?? path
+    const copies = mainCopies(await settings(repo), repo)
+    const args = [...(await hooksOf(repo, whose)), ...copies, '-c', 'submodule.recurse=false']
+    const env = whose === 'other' && (await leadsLfsElsewhere(repo, path)) ? { GIT_LFS_SKIP_SMUDGE: '1' } : {}
+    await call(path, [...args, 'checkout', '--force', '--quiet'], { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine, env })
   }
 
-  async function initSubmodules(path: string, onLine: (line: string) => void): Promise<void> {
-    const args = ['submodule', 'update', '--init', '--recursive', '--quiet']
-    await git(path, args, { timeoutMs: NETWORK_TIMEOUT_MS, onLine })
+  /** True where the branch of a worktree names another server for large files than the main worktree does. */
+  async function leadsLfsElsewhere(repo: string, path: string): Promise<boolean> {
+    if (!(await hasLfs(repo))) return false
+    const ids = await Promise.all([path, repo].map((place) => findObject(place, 'HEAD:.lfsconfig')))
+    return ids[0] !== undefined && ids[0] !== ids[1]
   }
 
   /** Removes a worktree, half-made and locked ones too; its files are the caller's to have checked. */
@@ -160,31 +220,39 @@ export function createGit(runner: Runner) {
     return refs.map((ref) => there.find(({ name }) => name === ref)).find((found) => found !== undefined)
   }
 
-  /** Fetches one ref of `origin` without giving it a name here: whoever asks names the commit at once. Contacts the remote. */
+  /** Fetches one ref of `origin` without giving it a name here: whoever asks names the commit at once. Contacts that remote alone. */
   async function fetchRef(repo: string, ref: string): Promise<void> {
-    const args = ['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', '--', 'origin', ref]
+    const options = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--quiet']
+    const args = ['fetch', ...options, '--', 'origin', ref]
     await git(repo, args, { timeoutMs: NETWORK_TIMEOUT_MS })
   }
 
-  /** The user's name and address for commits, '' where git has none. */
+  const refs = createRefCommands(git, read)
   return {
+    settings,
     findCommit,
     findFile,
     listNames,
     listRefs,
+    listFilterUses,
     hasLfs,
     isBranchName,
     isIgnored,
     addWorktree,
     checkOut,
-    initSubmodules,
+    leadsLfsElsewhere,
     removeWorktree,
     deleteBranch,
     findRemoteRef,
     fetchRef,
-    identity: (repo: string) => readIdentity(git, repo, READ),
-    ...createRefCommands(git, read),
-    ...createMergeCommands(git),
+    /** As it is now, with all other settings. */
+    identity: async (repo: string) => {
+      known.delete(repo)
+      return identityOf(await settings(repo))
+    },
+    ...refs,
+    ...createMergeCommands(git, call, hooksOf),
     ...createKeepingCommands(git),
+    ...createSubmoduleCommands({ git, call, settings, findCommit }),
   }
 }

@@ -59,14 +59,7 @@ export function createPrivateGit(runner: Runner, git: Git) {
 
   /** Names of the filters that attributes of the commit, given by its id, have for files. */
   async function listFilters(repo: string, commit: string): Promise<readonly string[]> {
-    const globs = [':(glob).gitattributes', ':(glob)**/.gitattributes']
-    const args = ['grep', '-h', '-I', '--no-color', '-e', 'filter=', commit, '--', ...globs]
-    const { stdout } = await runner.run(['git', '-C', repo, ...args], { okCodes: [0, 1] })
-    const names = stdout
-      .split('\n')
-      .filter((line) => !line.trimStart().startsWith('#'))
-      .flatMap((line) => [...line.matchAll(/(?:^|\s)filter=(\S+)/g)].map(([, name]) => name ?? ''))
-    return [...new Set(names)]
+    return [...new Set((await git.listFilterUses(repo, commit)).map(({ filter }) => filter))]
   }
 
   /**

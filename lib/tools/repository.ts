@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { shellWord } from '../core/shell.ts'
 
 export interface Repository {
   /** Absolute path of the main worktree. */
@@ -36,9 +37,35 @@ export function findRepository(folder: string): Repository | undefined {
   }
 }
 
+/** The repository that contains `folder`; of a folder in a workspace's worktree the workspace's, whatever lies between them. */
+export function findHere(folder: string): Repository | undefined {
+  const found = findRepository(folder)
+  return found === undefined ? undefined : (workspaceAround(found) ?? found)
+}
+
+/**
+ * The worktree of a workspace that another repository lies in, or has taken the place of: who works there may have made that
+ * one, with hooks and settings of its own.
+ */
+function workspaceAround({ gitDir, worktree }: Repository): Repository | undefined {
+  for (let dir = worktree; ; dir = dirname(dir)) {
+    const outer = repositoryAt(dir)
+    const own = outer === undefined ? undefined : listAdminDirs(outer.gitDir).filter((one) => isOurs(outer, one))
+    const around = own?.find((one) => worktree === one.worktree || worktree.startsWith(`${one.worktree}/`))
+    if (outer !== undefined && around !== undefined && realOrResolved(outer.gitDir) !== realOrResolved(gitDir))
+      return { ...outer, worktree: around.worktree }
+    if (dir === dirname(dir)) return undefined
+  }
+}
+
+function isOurs({ root }: Repository, { worktree, marker }: AdminDir): boolean {
+  return marker !== undefined || dirname(worktree) === join(root, '.worktree')
+}
+
 /**
  * The repository that contains `folder`.
- * @throws {NexusError} REPOSITORY_NOT_FOUND; INVALID_ARGUMENT for a bare repository or a folder that is not there
+ * @throws {NexusError} REPOSITORY_NOT_FOUND; INVALID_ARGUMENT for a bare repository, a folder that is not there, and a repository
+ * in a workspace's worktree
  */
 export function requireRepository(folder: string): Repository {
   if (!existsSync(folder)) {
@@ -47,7 +74,11 @@ export function requireRepository(folder: string): Repository {
     })
   }
   const found = findRepository(folder)
-  if (found !== undefined) return found
+  if (found !== undefined) {
+    const around = workspaceAround(found)
+    if (around !== undefined) throw planted(found.worktree, around.worktree, around.root)
+    return found
+  }
   if (isGitDir(realOrResolved(folder))) {
     throw new NexusError('INVALID_ARGUMENT', `${folder} is a bare repository, which has no worktree to start from.`, {
       hint: 'To work on it, make a clone with a worktree: `git clone <url> <folder>`',
@@ -55,6 +86,15 @@ export function requireRepository(folder: string): Repository {
   }
   throw new NexusError('REPOSITORY_NOT_FOUND', `${folder} is not in a git repository.`, {
     hint: 'To start one, run `git init && git add -A && git commit -m "First commit"`',
+  })
+}
+
+/** git obeys the hooks and settings of a repository, and these are of whoever works in the workspace. */
+export function planted(inner: string, worktree: string, root: string): NexusError {
+  const text = `${inner} is a repository in the worktree of a workspace, ${worktree}: git would run on this machine what is set up there.`
+  return new NexusError('INVALID_ARGUMENT', text, {
+    hint: `To mean the workspace's own repository, add \`--repo ${shellWord(root)}\``,
+    details: { repository: inner, worktree, repo: root },
   })
 }
 

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
-import { findRepository, type Repository } from '../../lib/tools/repository.ts'
+import { findHere, type Repository } from '../../lib/tools/repository.ts'
 import { renameWorkspace } from '../../lib/workspace/change/rename.ts'
 import { type Repaired, repairWorkspace } from '../../lib/workspace/change/repair.ts'
 import * as adopting from '../../lib/workspace/create/adopt.ts'
@@ -18,7 +18,7 @@ export const repair: Run = async (call) => {
   const given = call.value('repo')
   const repo = given === undefined ? undefined : await findRepo(app, given)
   const worktree = call.value('worktree')
-  const records = await chooseRecords(call, repo ?? findRepository(call.cwd))
+  const records = await chooseRecords(call, repo ?? findHere(call.cwd))
   const repaired = []
   for (const record of records) {
     // a repository that was moved is most likely the one that the user stands in
@@ -54,7 +54,7 @@ async function chooseRecords(call: Call, repo: Repository | undefined): Promise<
 }
 
 async function movedHere(call: Call, record: WorkspaceRecord): Promise<Repository | undefined> {
-  const here = findRepository(call.cwd)
+  const here = findHere(call.cwd)
   return here === undefined ? undefined : listMoved([record], here).length > 0 ? here : undefined
 }
 

@@ -4,7 +4,7 @@ import { formatValue, showConfig } from '../../lib/config/describe.ts'
 import { editSetting } from '../../lib/config/edit.ts'
 import { type Config, requireKey } from '../../lib/config/load.ts'
 import { formatTable } from '../../lib/report/tables.ts'
-import { findRepository } from '../../lib/tools/repository.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import { findRepo } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 
@@ -18,7 +18,7 @@ async function configHere(call: Call): Promise<Config> {
 
 async function projectFolder(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
-  return given === undefined ? findRepository(call.cwd)?.worktree : (await findRepo(call.app, given)).root
+  return given === undefined ? findHere(call.cwd)?.worktree : (await findRepo(call.app, given)).root
 }
 
 export const show: Run = async (call) => {

@@ -4,7 +4,7 @@ import { formatSize } from '../../lib/core/sizes.ts'
 import { formatAge } from '../../lib/core/time.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { formatTable } from '../../lib/report/tables.ts'
-import { findRepository } from '../../lib/tools/repository.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/look/list.ts'
@@ -23,12 +23,12 @@ export const list: Run = async (call) => {
 export async function repositoryOf(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
   if (given !== undefined) return (await findRepo(call.app, given)).root
-  return call.flag('all') ? undefined : findRepository(call.cwd)?.root
+  return call.flag('all') ? undefined : findHere(call.cwd)?.root
 }
 
 /** A repository that was moved has no workspaces by its new path, though their worktrees are in it. */
 async function tellMoved({ app, cwd }: Call): Promise<void> {
-  const here = findRepository(cwd)
+  const here = findHere(cwd)
   const moved = here === undefined ? [] : listMoved(await app.records.list(), here)
   if (moved.length === 0) return
   const names = moved.map(({ name }) => name).join(', ')

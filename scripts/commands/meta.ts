@@ -2,7 +2,7 @@
 import { NexusError } from '../../lib/core/errors.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import { createDocker } from '../../lib/tools/docker.ts'
-import { findRepository } from '../../lib/tools/repository.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import { type Call, type Command, optionName, type Run } from './command.ts'
 import { completionScript, SHELLS } from './completion.ts'
 import { helpFor } from './help.ts'
@@ -76,7 +76,7 @@ async function candidatesFor(call: Call, words: readonly string[]): Promise<read
 }
 
 async function workspaceNames(call: Call): Promise<readonly string[]> {
-  const repo = findRepository(call.cwd)?.root
+  const repo = findHere(call.cwd)?.root
   const records = await call.app.records.list()
   const here = records.filter((record) => record.repo === repo)
   return (here.length > 0 ? here : records).map((record) => record.name)

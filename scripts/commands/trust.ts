@@ -1,7 +1,7 @@
 /** trust, trust approve, trust revoke: what projects ask for beyond the ordinary, and the user's answer. Asks nothing back. */
 import { formatAge } from '../../lib/core/time.ts'
 import { type Approval, createApprovals, formatFindings } from '../../lib/project/approvals.ts'
-import { findRepository } from '../../lib/tools/repository.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import { findRepo } from '../../lib/workspace/look/find.ts'
 import { changeTrust } from '../../lib/workspace/project/trust.ts'
 import type { Answer, Call, Run } from './command.ts'
@@ -50,5 +50,5 @@ function indent(text: string): string {
 
 async function repositoryOf(call: Call): Promise<string | undefined> {
   const given = call.value('repo')
-  return given === undefined ? findRepository(call.cwd)?.root : (await findRepo(call.app, given)).root
+  return given === undefined ? findHere(call.cwd)?.root : (await findRepo(call.app, given)).root
 }

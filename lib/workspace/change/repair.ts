@@ -126,7 +126,7 @@ async function register(app: App, { repo, worktree, branch, base }: Placed): Pro
   const beside = `${worktree}.nexus-repair`
   const there = await app.git.findCommit(repo, `refs/heads/${branch}`)
   const target = { name: branch, create: there === undefined && base !== null, commit: base ?? '', again: true }
-  await app.git.addWorktree(repo, beside, target)
+  await app.git.addWorktree(repo, beside, target, 'other')
   const text = (await readIfPresent(join(beside, '.git'))) ?? ''
   await writeFileAtomic(join(worktree, '.git'), text, 0o644)
   await removeTree(beside)

@@ -24,13 +24,15 @@ export interface BranchChoice {
   readonly ours: boolean
   /** How it was chosen, for the plan. */
   readonly cause: string
+  /** A pull request, a remote's branch or another revision that its content comes from, where that is not the user's own. */
+  readonly taken?: string | undefined
 }
 
 const HEADS = 'refs/heads/'
 const REMOTES = 'refs/remotes/'
 
 /** Patterns for `git for-each-ref` that cover every ref the decision can depend on. */
-export function refPatterns({ given, name, branch }: BranchRequest): readonly string[] {
+export function refPatterns({ given, name, branch, from }: BranchRequest): readonly string[] {
   const text = branch ?? given
   return [
     `${HEADS}${escapeGlob(text)}`,
@@ -38,6 +40,7 @@ export function refPatterns({ given, name, branch }: BranchRequest): readonly st
     `${HEADS}nexus`,
     `${REMOTES}*/${escapeGlob(text)}`,
     `${REMOTES}${escapeGlob(text)}`,
+    ...(from === undefined ? [] : [`${HEADS}${escapeGlob(from)}`]),
   ]
 }
 
@@ -63,10 +66,14 @@ export function chooseBranch(request: BranchRequest, facts: BranchFacts): Branch
   )
   if (request.branch !== undefined)
     return existing(request.branch, local, facts, request) ?? refuseUnknown(request.branch)
-  if (request.pr !== undefined) return fresh(request, local, facts.pr, `new, from pull request ${request.pr}`)
+  if (request.pr !== undefined) {
+    const taken = `pull request ${request.pr}`
+    return { ...fresh(request, local, facts.pr, `new, from ${taken}`), taken }
+  }
   if (request.from !== undefined) {
     if (facts.start === undefined) throw unknownRevision(request.from)
-    return fresh(request, local, facts.start, `new, from ${request.from}`)
+    const choice = fresh(request, local, facts.start, `new, from ${request.from}`)
+    return local.get(request.from)?.commit === facts.start ? choice : { ...choice, taken: request.from }
   }
   return existing(request.given, local, facts, request) ?? fresh(request, local, facts.start, 'new, from HEAD')
 }
@@ -87,8 +94,9 @@ function existing(
   if (branch.startsWith('-')) throw impossible(branch, request)
   const tracked = local.get(branch)
   if (tracked !== undefined) return useLocal(branch, tracked, request)
-  const cause = `new, from the remote-tracking branch ${remote.name.slice(REMOTES.length)}`
-  return { branch, create: true, commit: remote.commit, ours: true, cause }
+  const taken = remote.name.slice(REMOTES.length)
+  const cause = `new, from the remote-tracking branch ${taken}`
+  return { branch, create: true, commit: remote.commit, ours: true, cause, taken }
 }
 
 /** A remote may have such a ref; git makes no branch of it. */

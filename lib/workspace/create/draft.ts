@@ -34,6 +34,7 @@ import {
 } from './branch.ts'
 import { type Guards, guardsOf, limitsOf, userInside } from './isolation.ts'
 import { allowedAtCreate } from './network.ts'
+import { findPullRequest, refuseRelativePrograms, settleOrigin } from './origin.ts'
 import { identityInside } from './signing.ts'
 import { parseVariable } from './variables.ts'
 
@@ -80,8 +81,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   ])
   if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
   const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
-  const branch = chooseBranch(branchAsked, { refs, start, pr })
+  const choice = chooseBranch(branchAsked, { refs, start, pr })
+  const branch = await settleOrigin(app, repo, choice, { from: request.from, start })
   const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
+  await refuseRelativePrograms(app, repo, branch, names)
   const [config, dotenv] = await Promise.all(
     [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
   )
@@ -281,17 +284,4 @@ export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>
 
 function parseEnvironment(entries: readonly string[], own: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
   return Object.fromEntries(entries.map((entry) => parseVariable(entry, own)))
-}
-
-/** The commit behind GitHub's or GitLab's ref of `origin`; a dry run asks for it and fetches nothing. */
-async function findPullRequest(app: App, repo: Repository, number: number, dryRun: boolean): Promise<string> {
-  const refs = [`refs/pull/${number}/head`, `refs/merge-requests/${number}/head`]
-  const ref = await app.git.findRemoteRef(repo.root, refs)
-  if (ref === undefined) {
-    throw new NexusError('INVALID_ARGUMENT', `origin has no pull or merge request ${number}.`, {
-      hint: 'To see what origin offers, run `git ls-remote origin`',
-    })
-  }
-  if (!dryRun) await app.git.fetchRef(repo.root, ref.name)
-  return ref.commit
 }

@@ -11,21 +11,17 @@ import { gateNetworks } from '../../stack/gate.ts'
 import { ownNetworks } from '../../stack/model.ts'
 import { keepsImage } from '../../stack/network.ts'
 import { areOutdated } from '../../stack/secrets.ts'
-import { appendLineOnce } from '../../system/store.ts'
 import type { App } from '../app.ts'
-import { markWorktree } from '../git/marker.ts'
-import * as ownGit from '../git/own-git.ts'
-import { refuseForeign } from '../git/worktree-owner.ts'
 import type { Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
-import { noteInputs, type Working, withRepository } from '../operation/operate.ts'
+import { noteInputs, type Working } from '../operation/operate.ts'
 import { keepOffsets, mapPorts, offsetsOf } from '../port-plan.ts'
 import { awaitHealth } from '../project/health.ts'
 import { runHook, secretRecords } from '../project/hooks.ts'
 import { makeWorktreePlace } from '../worktree-place.ts'
 import { withCanonical } from './canonical.ts'
 import type { Draft } from './draft.ts'
-import { bringIgnored, fillWorktree, giveToInside, makeTemplates, takeBackBranch } from './worktree-files.ts'
+import { giveToInside, makeTemplates, worktreeAction } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */
 const PORT_ATTEMPTS = 5
@@ -147,55 +143,6 @@ function pickStack({ stack }: WorkspaceRecord): Pick<WorkspaceRecord, 'stack'> {
 /** The ports asked for, where the workspace has none yet. */
 function withPorts(record: WorkspaceRecord, wanted: readonly WantedPort[]): WorkspaceRecord {
   return record.ports.length > 0 ? record : { ...record, ports: wanted.map((port) => ({ ...port, host: null })) }
-}
-
-/**
- * Takes back only what this very call added: at the same path another home may have been quicker. With `again`, what an
- * interrupted or deleted worktree of this workspace left at the path goes first.
- */
-function worktreeAction(app: App, working: Working, draft: Draft, again: boolean) {
-  let added = false
-  return {
-    run: async () => {
-      const { worktree, gitDir } = localFiles(working.record)
-      if (again) await ownGit.rescueCommits(app, working.record)
-      await withRepository(app, gitDir, async () => {
-        try {
-          await addWorktree(app, working.record, draft, again)
-        } catch (error) {
-          // git takes back what it did when it fails, but not when it is ended
-          added = app.interruption.signal.aborted
-          throw error
-        }
-        added = true
-        await markWorktree(working.record)
-      })
-      await ownGit.makeBeside(app, working.record, fillWorktree(app, worktree))
-      await bringIgnored(app, working.record, draft)
-      await ownGit.adopt(app, working.record)
-      await giveToInside(app, working.record)
-    },
-    undo: async () => {
-      const { worktree, gitDir } = localFiles(working.record)
-      await withRepository(app, gitDir, async () => {
-        if (added) await app.git.removeWorktree(working.record.repo, worktree)
-        if (!again) await ownGit.forget(app, working.record)
-        await takeBackBranch(app, working.record, draft)
-      })
-    },
-  }
-}
-
-function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
-  if (worktree === null || gitDir === null) throw new Error(`${id} has no local files`)
-  return { worktree, gitDir }
-}
-
-async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean): Promise<void> {
-  const { worktree, gitDir } = localFiles(record)
-  if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
-  if (again) refuseForeign(record)
-  await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again })
 }
 
 interface Making {

@@ -211,7 +211,9 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
   const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
-  return { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
+  const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
+  // the log of a branch that is gone tells no more whose it was
+  return gone ? { ...choice, taken: 'its first commit' } : choice
 }
 
 function planStart(

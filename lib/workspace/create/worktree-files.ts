@@ -1,29 +1,97 @@
 /**
- * What comes into a worktree after git has registered it: the commit's files, submodules, ignored files of the main worktree,
- * and what templates make of the workspace's ports.
+ * The worktree of a new workspace, and what comes into it after git has registered it: the commit's files, submodules, ignored
+ * files of the main worktree, and what templates make of the workspace's ports.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplates } from '../../project/env-template.ts'
 import { createIgnoredFiles, type IgnoredRequest, INCLUDE_FILE } from '../../project/ignored-files.ts'
-import { readIfPresent } from '../../system/store.ts'
+import { appendLineOnce, readIfPresent } from '../../system/store.ts'
+import type { Whose } from '../../tools/git-programs.ts'
+import type { Submodule } from '../../tools/git-submodules.ts'
 import type { App } from '../app.ts'
+import { markWorktree } from '../git/marker.ts'
+import * as ownGit from '../git/own-git.ts'
+import { refuseForeign } from '../git/worktree-owner.ts'
+import { type Working, withRepository } from '../operation/operate.ts'
 import { templateValues } from '../project/template-values.ts'
 import type { Draft } from './draft.ts'
 import { STAND_IN } from './isolation.ts'
+import { refuseRelativePrograms, whoseIs } from './origin.ts'
 
 /** A tree of a million files. */
 const GIVE_TIMEOUT_MS = 10 * 60_000
 
-export async function fillWorktree(app: App, worktree: string): Promise<void> {
+/**
+ * Takes back only what this very call added: at the same path another home may have been quicker. With `again`, what an
+ * interrupted or deleted worktree of this workspace left at the path goes first.
+ */
+export function worktreeAction(app: App, working: Working, draft: Draft, again: boolean) {
+  let added = false
+  return {
+    run: async () => {
+      const { gitDir } = localFiles(working.record)
+      const { record } = working
+      const whose = draft.branch.taken === undefined ? whoseIs(record) : 'other'
+      if (again) await ownGit.rescueCommits(app, record)
+      if (again) await refuseChanged(app, record, draft)
+      await withRepository(app, gitDir, async () => {
+        try {
+          await addWorktree(app, working.record, draft, again, whose)
+        } catch (error) {
+          // git takes back what it did when it fails, but not when it is ended
+          added = app.interruption.signal.aborted
+          throw error
+        }
+        added = true
+        await markWorktree(working.record)
+      })
+      await ownGit.makeBeside(app, working.record, fillWorktree(app, record, whose))
+      await bringIgnored(app, working.record, draft)
+      await ownGit.adopt(app, working.record)
+      await giveToInside(app, working.record)
+    },
+    undo: async () => {
+      const { worktree, gitDir } = localFiles(working.record)
+      await withRepository(app, gitDir, async () => {
+        if (added) await app.git.removeWorktree(working.record.repo, worktree)
+        if (!again) await ownGit.forget(app, working.record)
+        await takeBackBranch(app, working.record, draft)
+      })
+    },
+  }
+}
+
+function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
+  if (worktree === null || gitDir === null) throw new Error(`${id} has no local files`)
+  return { worktree, gitDir }
+}
+
+/** The branch may have moved since the workspace was made. */
+async function refuseChanged(app: App, { repo: root, gitDir, branch }: WorkspaceRecord, draft: Draft): Promise<void> {
+  const commit = (await app.git.findCommit(root, `refs/heads/${branch}`)) ?? draft.branch.commit
+  if (gitDir !== null && commit !== '') await refuseRelativePrograms(app, { root, gitDir }, { branch, commit })
+}
+
+async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean, whose: Whose) {
+  const { worktree, gitDir } = localFiles(record)
+  if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
+  if (again) refuseForeign(record)
+  await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again }, whose)
+}
+
+async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Promise<void> {
+  const { worktree } = record
+  if (worktree === null) return
   const onLine = (text: string) => app.emit({ type: 'progress', text })
-  await app.git.checkOut(worktree, onLine)
-  await tellPointers(app, worktree)
+  await app.git.checkOut(worktree, onLine, whose)
+  await tellPointers(app, record, worktree, whose)
   if (!existsSync(`${worktree}/.gitmodules`)) return
   try {
-    await app.git.initSubmodules(worktree, onLine)
+    tellLeftOut(app, record, await app.git.initSubmodules(worktree, onLine, whose))
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
@@ -31,16 +99,39 @@ export async function fillWorktree(app: App, worktree: string): Promise<void> {
   }
 }
 
+/** A stranger's branch would have this machine ask any server, with the user's credentials. An agent's fetches are its own. */
+function tellLeftOut(app: App, record: WorkspaceRecord, leftOut: readonly Submodule[]): void {
+  const at =
+    record.gitMode === 'private' ? `nexus exec ${record.name} -- git` : `git -C ${shellWord(record.worktree ?? '')}`
+  for (const { name, path, url } of leftOut) {
+    const inner = path.endsWith('/*')
+    const what = inner ? `those in submodule ${name}` : `submodule ${name}${url === '' ? '' : ` (${url})`}`
+    const words = inner ? `--recursive -- ${shellWord(name)}` : `-- ${shellWord(path)}`
+    app.emit({
+      type: 'warning',
+      text: `not fetched: ${what}, as only the branch names it and your own commits do not`,
+      hint: `To fetch it, run \`${at} submodule update --init ${words}\``,
+    })
+  }
+}
+
 /** Without its filter, git checks out pointers and says nothing. */
-async function tellPointers(app: App, worktree: string): Promise<void> {
+async function tellPointers(app: App, { repo }: WorkspaceRecord, worktree: string, whose: Whose): Promise<void> {
   const attributes = (await readIfPresent(`${worktree}/.gitattributes`)) ?? ''
-  if (!/\bfilter=lfs\b/.test(attributes) || (await app.git.hasLfs(worktree))) return
-  const hint = 'To get them, run `sudo apt-get install git-lfs && git lfs install`, then `git lfs pull` in the worktree'
-  app.emit({ type: 'warning', text: 'files in Git LFS are pointers, as git-lfs is not set up here', hint })
+  if (!/\bfilter=lfs\b/.test(attributes)) return
+  if (!(await app.git.hasLfs(repo))) {
+    const hint =
+      'To get them, run `sudo apt-get install git-lfs && git lfs install`, then `git lfs pull` in the worktree'
+    app.emit({ type: 'warning', text: 'files in Git LFS are pointers, as git-lfs is not set up here', hint })
+  } else if (whose === 'other' && (await app.git.leadsLfsElsewhere(repo, worktree))) {
+    const text =
+      'files in Git LFS are pointers, as .lfsconfig of the branch names a server that your own commits do not'
+    app.emit({ type: 'warning', text, hint: `To get them, run \`git -C ${shellWord(worktree)} lfs pull\`` })
+  }
 }
 
 /** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
-export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
   if (!branch.create) return
   const name = `refs/heads/${branch.branch}`
   const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
@@ -49,7 +140,7 @@ export async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { bran
 }
 
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
-export async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
+async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
   const { settings } = await app.config(project)
   const { worktree } = record
   if (worktree === null) return

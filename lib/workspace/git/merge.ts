@@ -12,6 +12,7 @@ import type { App } from '../app.ts'
 import { observeOne } from '../observe.ts'
 import { withRepository } from '../operation/operate.ts'
 import { listChanges } from './losses.ts'
+import { lookAtPrograms } from './merge-programs.ts'
 
 export interface MergeRequest {
   readonly squash: boolean
@@ -109,9 +110,10 @@ function conflict({ name, branch }: WorkspaceRecord, into: string, files: readon
 async function merge(app: App, record: WorkspaceRecord, into: string, squash: boolean): Promise<void> {
   const { repo, branch } = record
   const onLine = (line: string) => app.emit({ type: 'progress', text: line })
+  const whose = await lookAtPrograms(app, record)
   const added = (await app.git.listAdded(repo, branch)).filter((path) => !existsSync(join(repo, path)))
   try {
-    await app.interruption.undoable(() => app.git.merge(repo, branch, { squash, onLine }))
+    await app.interruption.undoable(() => app.git.merge(repo, branch, { squash, whose, onLine }))
   } catch (error) {
     const files = await app.git.listUnmerged(repo)
     app.interruption.reset()

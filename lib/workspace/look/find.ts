@@ -9,13 +9,25 @@ import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { findRepository, type Repository, requireRepository } from '../../tools/repository.ts'
+import { realPathOf } from '../../project/real-path.ts'
+import { isWithin } from '../../stack/places.ts'
+import { findHere, planted, type Repository, requireRepository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { listMoved, refuseMoved } from '../drift.ts'
 import { CURRENT, requireCurrent } from './current.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
 export async function findRepo(app: App, given: string | undefined): Promise<Repository> {
+  const found = await chooseRepo(app, given)
+  // by the records too: whoever is inside may have moved git's own files out of the way
+  for (const { repo, gitDir, worktree } of await app.records.list()) {
+    if (worktree === null || gitDir === null || !isWithin(found.worktree, realPathOf(worktree) ?? worktree)) continue
+    if (realPathOf(gitDir) !== realPathOf(found.gitDir)) throw planted(found.worktree, worktree, repo)
+  }
+  return found
+}
+
+async function chooseRepo(app: App, given: string | undefined): Promise<Repository> {
   if (given === undefined) return requireRepository(app.cwd)
   const path = isAbsolute(given) ? given : resolve(app.cwd, given)
   if (!existsSync(path)) {
@@ -70,7 +82,7 @@ export async function requireWorkspace(app: App, given: string, repo?: string): 
   if (given === CURRENT) return requireCurrent(app)
   const records = await app.records.list()
   if (isWorkspaceId(given)) return records.find((record) => record.id === given) ?? refuseUnknown(given, records)
-  const root = repo === undefined ? findRepository(app.cwd)?.root : (await findRepo(app, repo)).root
+  const root = repo === undefined ? findHere(app.cwd)?.root : (await findRepo(app, repo)).root
   return pickWorkspace(records, given, root, repo !== undefined)
 }
 

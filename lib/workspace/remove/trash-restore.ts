@@ -15,6 +15,7 @@ import { findAdminDir, MARKER, type Repository, requireRepository } from '../../
 import type { App } from '../app.ts'
 import { requireFreeFolder } from '../create/draft.ts'
 import { alreadyExists, claimName } from '../create/naming.ts'
+import { refuseRelativePrograms } from '../create/origin.ts'
 import { moveFolder } from '../foreign-files.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
@@ -55,6 +56,10 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
   const place = await findPlace(app, entry, request)
   const record = await revive(app, entry, place)
   const result = { entry, record, branch: place.branch }
+  const { head: commit, files } = entry
+  // the files come back as they were, or from their commit
+  if (files === null && commit !== null)
+    await refuseRelativePrograms(app, place.repo, { branch: record.branch, commit })
   if (request.dryRun) return result
   await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
   await closeWorktrees(app, record)
@@ -128,7 +133,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
     if (existsSync(worktree)) await removeHalfMade(app, repo, worktree)
     if (branch !== null && makeAt !== undefined) await app.git.makeBranch(repo.root, branch, makeAt)
-    if (branch !== null) await app.git.addWorktree(repo.root, worktree, existingBranch(branch))
+    if (branch !== null) await app.git.addWorktree(repo.root, worktree, existingBranch(branch), 'other')
     else if (head !== null) await app.git.addDetached(repo.root, worktree, head)
     else throw lostHead(entry)
   }
@@ -138,7 +143,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   await carryOver(adminOf(app, entry), admin.path)
   if (!existsSync(join(admin.path, 'index'))) await app.git.readHead(worktree)
   await relinkSubmodules(app, admin.path, worktree)
-  if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }))
+  if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }), 'other')
   await markWorktree(record)
   await ownGit.beginAnew(app, record)
 }

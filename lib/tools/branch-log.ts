@@ -1,0 +1,16 @@
+/**
+ * Where a branch comes from, by git's own log of it (git-reflog(1)), read as a file. Without a log (`core.logAllRefUpdates=false`, or
+ * after it has expired) nothing is known of that.
+ */
+import { join } from 'node:path'
+import { readWithin } from '../system/within.ts'
+
+const LOG_MAX_BYTES = 64 * 1024 * 1024
+/** Lines of a branch's log: from a workspace, a remote, a pull request. */
+const ELSEWHERE =
+  /\t(nexus: (taken|brought back) from |branch: Created from (refs\/remotes\/|origin\/|upstream\/|FETCH_HEAD)|fetch .*: storing head$)/m
+
+/** True for a branch that began as somebody else's, or got commits from a workspace, as its own log has it. */
+export function cameFromElsewhere(gitDir: string, branch: string): boolean {
+  return ELSEWHERE.test(readWithin(gitDir, join('logs', 'refs', 'heads', branch), LOG_MAX_BYTES)?.toString() ?? '')
+}
