@@ -2,14 +2,15 @@
  * Gives one connection to a workspace the agent that its record allows: none, the filter, or the user's own. An agent that is not
  * there, or hangs, never keeps anybody out: then the connection has none.
  */
+
 import { readdirSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type AgentMode, agentModeOf } from '../core/agent-mode.ts'
 import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readPlain } from '../system/read.ts'
 import { connectTo, makePrivateFolder } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
@@ -38,7 +39,7 @@ export async function openAliasAgent(
   id: WorkspaceId,
 ): Promise<OpenAgent | undefined> {
   try {
-    const record = JSON.parse(await readFile(workspacePaths(context.home, id).record, 'utf8')) as WorkspaceRecord
+    const record = JSON.parse(`${readPlain(workspacePaths(context.home, id).record)}`) as WorkspaceRecord
     return await openAgent(context, record, true)
   } catch {
     return undefined // whoever works with records sees to it

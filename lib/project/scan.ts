@@ -7,13 +7,12 @@
  */
 import { posix } from 'node:path'
 import { readComposeYaml } from '../config/compose-yaml.ts'
-import { readText } from '../config/read.ts'
+import { readDotenv } from '../config/read.ts'
 import { NexusError } from '../core/errors.ts'
 import { build as buildRule } from '../stack/build-rules.ts'
 import { makeFinding, sortFindings } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { createPlaces, isRemote, type Places } from '../stack/places.ts'
-import { statIfPresent } from '../system/store.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
 import { type BuildReference, type IncludeReference, listReferences, type Reference } from './references.ts'
@@ -36,7 +35,6 @@ export interface ScanRequest {
 const FILES_MAX = 100
 const DEPTH_MAX = 20
 const REFERENCES_MAX = 20_000
-const ENV_FILE_MAX_BYTES = 1024 * 1024
 /** Variables of a `.env` that are no business of the project's: versions of compose put them into their own environment. */
 const HOST_VARIABLE =
   /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES|(LD|DYLD)_\w+|GIT_(SSH\w*|CONFIG\w*|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
@@ -211,7 +209,7 @@ async function lookupBehind(outer: Lookup, files: readonly (Found | undefined)[]
   const inner = new Map<string, string>()
   let foreseen = true
   for (const file of files) {
-    const found = file?.inside === true ? parsePlainEnv(await readEnvText(file.path)) : undefined
+    const found = file?.inside === true ? parsePlainEnv(readDotenv(file.path) ?? '') : undefined
     foreseen &&= found !== undefined
     for (const [name, value] of found ?? []) inner.set(name, value)
   }
@@ -222,19 +220,13 @@ async function lookupBehind(outer: Lookup, files: readonly (Found | undefined)[]
   }
 }
 
-/** Empty when there is none. A folder of that name is somebody's virtual environment, and no concern of compose. */
-async function readEnvText(file: string): Promise<string> {
-  if ((await statIfPresent(file))?.isDirectory() === true) return ''
-  return (await readText(file, { maxBytes: ENV_FILE_MAX_BYTES, lossy: true })) ?? ''
-}
-
 async function scanEnvFile(file: string, scan: Scan): Promise<void> {
   const place = scan.places.outside(file)
   if (place !== undefined) {
     scan.report('.env', place.value, `reads ${place.what}`)
     return
   }
-  for (const line of (await readEnvText(file)).split(/\r?\n/)) {
+  for (const line of (readDotenv(file) ?? '').split(/\r?\n/)) {
     const name = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/.exec(line)?.[1] ?? ''
     if (HOST_VARIABLE.test(name)) scan.report('.env', line.trim(), 'directs Docker and other programs of this machine')
   }
