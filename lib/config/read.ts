@@ -1,6 +1,5 @@
 /** Reads the text of a file that people write: a configuration, a compose file. It may be a stranger's. */
-import { realpathSync, statSync } from 'node:fs'
-import { requirePlain, unreadable } from '../system/read.ts'
+import { isFolder, requirePlain, unreadable } from '../system/read.ts'
 
 export const FILE_MAX_BYTES = 64 * 1024
 
@@ -33,9 +32,6 @@ export async function readText(file: string, options: ReadOptions = {}): Promise
  * @throws {NexusError} CONFIG_INVALID when something else is there
  */
 export function readDotenv(file: string, within?: string): string | undefined {
-  if (statSync(file, { throwIfNoEntry: false })?.isDirectory() !== false) return undefined
-  if (within === undefined) return requirePlain(file)?.toString()
-  return realpathSync(file).startsWith(`${realpathSync(within)}/`)
-    ? requirePlain(file, { within })?.toString()
-    : undefined
+  if (isFolder(file)) return undefined
+  return requirePlain(file, within === undefined ? {} : { within, linksOut: 'none' })?.toString()
 }

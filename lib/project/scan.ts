@@ -13,6 +13,7 @@ import { build as buildRule } from '../stack/build-rules.ts'
 import { makeFinding, sortFindings } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { createPlaces, isRemote, type Places } from '../stack/places.ts'
+import { requireReadable } from '../system/read.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
 import { type BuildReference, type IncludeReference, listReferences, type Reference } from './references.ts'
@@ -35,6 +36,8 @@ export interface ScanRequest {
 const FILES_MAX = 100
 const DEPTH_MAX = 20
 const REFERENCES_MAX = 20_000
+const ENV_FILE_MAX_BYTES = 16 * 1024 * 1024
+const BUILD_FILE_MAX_BYTES = 4 * 1024 * 1024
 /** Variables of a `.env` that are no business of the project's: versions of compose put them into their own environment. */
 const HOST_VARIABLE =
   /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES|(LD|DYLD)_\w+|GIT_(SSH\w*|CONFIG\w*|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
@@ -106,7 +109,10 @@ async function scanReference(reference: Reference, source: Source, scan: Scan): 
   switch (reference.kind) {
     case 'file': {
       const found = scanPath(reference.text, at, reference.verb, source, scan)
-      if (reference.resolved && found?.inside === true) scan.input(found.path)
+      if (!reference.resolved || found?.inside !== true) return
+      // compose reads it itself, and would wait for a pipe
+      requireReadable(found.path, ENV_FILE_MAX_BYTES)
+      scan.input(found.path)
       return
     }
     case 'build':
@@ -184,6 +190,11 @@ function scanBuild(build: BuildReference, at: string, source: Source, scan: Scan
     ssh: build.ssh,
   }
   buildRule(told, at, { places: scan.places, report: scan.report })
+  // what the build's client reads itself
+  if (context === undefined || isRemote(context)) return
+  const file = posix.resolve(context, dockerfile ?? 'Dockerfile')
+  const read = [file, `${file}.dockerignore`, posix.join(context, '.dockerignore')]
+  for (const path of read) if (scan.places.outside(path) === undefined) requireReadable(path, BUILD_FILE_MAX_BYTES)
 }
 
 async function scanInclude(include: IncludeReference, at: string, source: Source, scan: Scan): Promise<void> {

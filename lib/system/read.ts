@@ -28,6 +28,8 @@ export interface ReadLimits {
   readonly maxBytes?: number
   /** The folder in which the file must really lie. A link within it is fine. */
   readonly within?: string
+  /** A file that a link leads out of that folder counts as none, instead of being refused. */
+  readonly linksOut?: 'none'
 }
 
 /** Why there is nothing to read; '' where nothing is there. */
@@ -54,13 +56,27 @@ export function requirePlain(path: string, limits: ReadLimits = {}): Buffer | un
 }
 
 /**
- * Before another program reads the file, which might wait for it or read without end.
- * @throws {NexusError} CONFIG_INVALID for what is there and is no plain file of at most this size
+ * Before another program reads the file, which might wait for it or read without end. A folder is that program's to refuse.
+ * @throws {NexusError} CONFIG_INVALID for a pipe, a device or a socket, and for a file that is larger
  */
 export function requireReadable(path: string, maxBytes: number): void {
-  const stats = statSync(path, { throwIfNoEntry: false })
-  const why = stats === undefined ? '' : (kindOf(stats) ?? sizeProblem(stats.size, maxBytes) ?? '')
-  if (why !== '') throw unreadable(path, why)
+  const stats = statOf(path)
+  if (stats === undefined || stats.isDirectory()) return
+  const why = kindOf(stats) ?? sizeProblem(stats.size, maxBytes)
+  if (why !== undefined) throw unreadable(path, why)
+}
+
+export function isFolder(path: string): boolean {
+  return statOf(path)?.isDirectory() === true
+}
+
+/** Undefined where nothing can be seen, as behind a ring of links. */
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }
 
 /** A plain file, open for reading; undefined where `readPlain` would find none. To be closed. */
@@ -79,9 +95,10 @@ export function unreadable(path: string, why: string, cause?: unknown): NexusErr
   })
 }
 
-function readOrTell(path: string, { maxBytes = DEFAULT_MAX_BYTES, within }: ReadLimits): Buffer | Unread {
+function readOrTell(path: string, limits: ReadLimits): Buffer | Unread {
+  const { maxBytes = DEFAULT_MAX_BYTES, within, linksOut } = limits
   const file = open(path, within)
-  if (typeof file !== 'number') return file
+  if (typeof file !== 'number') return linksOut === 'none' && file.why === LEADS_OUT ? { why: '' } : file
   try {
     const size = sizeProblem(fstatSync(file).size, maxBytes)
     if (size !== undefined) return { why: size }
