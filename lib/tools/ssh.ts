@@ -15,6 +15,8 @@ export interface Door {
   readonly controlPath: string
 }
 
+/** The variable that carries others to the inside; the server takes it. */
+export const CARRIER = 'NEXUS_WS_ENV'
 /** Seconds that an unused master connection stays open. */
 const PERSIST_S = 600
 const LOGIN_TIMEOUT_MS = 20_000
@@ -39,6 +41,8 @@ export function doorArgs(door: Door): readonly string[] {
       PreferredAuthentications: 'publickey',
       ConnectTimeout: '10',
       LogLevel: 'ERROR',
+      // a shared connection passes on only what it was opened with
+      SendEnv: CARRIER,
     }),
   ]
 }
