@@ -11,6 +11,8 @@ import type { OpenAgent } from '../lib/door/agent-place.ts'
 import { runProxy } from '../lib/door/proxy.ts'
 import { createWaker } from '../lib/door/waker.ts'
 
+/** A home with no longer a path has its sockets in itself. */
+const SHORT_BYTES = 60
 /** What ssh itself says when it fails. */
 const FAILED = 255
 
@@ -39,6 +41,7 @@ async function main(): Promise<boolean> {
     say,
   })
   const agent = openAgentOf(homePaths(home), id)
+  agent.catch(() => undefined) // told when it is waited for
   const connected = await runProxy({
     home: homePaths(home),
     id,
@@ -56,6 +59,9 @@ async function main(): Promise<boolean> {
 
 /** The user's agent, as far as the workspace may have it, while this connection lasts. */
 async function openAgentOf(home: HomePaths, id: WorkspaceId): Promise<OpenAgent | undefined> {
+  // ssh takes whatever agent is at the path of its configuration, which is another user's where that has the folder
+  if (Buffer.byteLength(home.run) > SHORT_BYTES)
+    (await import('../lib/door/agent-socket.ts')).agentSocketPlace(home, { id })
   const { env } = process
   const { namesAgents } = await import('../lib/door/own-agent.ts')
   if ((env.SSH_AUTH_SOCK ?? '') === '' && !namesAgents(home)) return undefined

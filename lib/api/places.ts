@@ -5,21 +5,21 @@
 import { lstatSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import { isAlive, isOwn, type ProcessIdentity } from '../system/process.ts'
+import { runPlace } from '../system/run-place.ts'
 import { makeFolder, readIfPresent, restrict, writeFileAtomic } from '../system/store.ts'
 
 /** A socket's path has at most 107 bytes. */
 const PATH_MAX_BYTES = 100
 
-/** In `run/`, or in a short private folder when that path would be too long. */
+/**
+ * In `run/`, or in a short private folder when that path would be too long.
+ * @throws {NexusError} PERMISSION_DENIED when that folder is not this user's alone
+ */
 export function socketPath(home: HomePaths, env: NodeJS.ProcessEnv): string {
-  const path = join(home.run, 'api.sock')
-  if (Buffer.byteLength(path) <= PATH_MAX_BYTES) return path
-  const base = env.XDG_RUNTIME_DIR ?? '/tmp'
-  return join(base, `nexus-${process.getuid?.() ?? 0}-${sha256(home.home).slice(0, 8)}`, 'api.sock')
+  return runPlace(home, { name: 'api.sock', maxBytes: PATH_MAX_BYTES, base: env.XDG_RUNTIME_DIR })
 }
 
 /**

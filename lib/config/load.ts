@@ -99,7 +99,9 @@ interface Layer {
 }
 
 async function readLayer(file: string, scope: FileScope, known: string | undefined): Promise<Layer | undefined> {
-  const text = known ?? (await readText(file))
+  // `<worktree>/.nexus/config.yaml`: a link in a project must not lead out of it
+  const limits = scope === 'project' ? { within: dirname(dirname(file)) } : {}
+  const text = known ?? (await readText(file, limits))
   if (text === undefined) return undefined
   const { parseConfigFile } = await import('./file.ts')
   return { file, scope, entries: parseConfigFile(file, text, scope) }

@@ -1,13 +1,12 @@
-/** Reads the text of a file that people write: a configuration, a compose file. It may be a stranger's, so that no pipe, device or endless file may hold us up. */
-import { constants } from 'node:fs'
-import { type FileHandle, open as openForReading } from 'node:fs/promises'
-import { NexusError } from '../core/errors.ts'
-import { quote } from './problem.ts'
+/** Reads the text of a file that people write: a configuration, a compose file. It may be a stranger's. */
+import { isFolder, requirePlain, unreadable } from '../system/read.ts'
 
 export const FILE_MAX_BYTES = 64 * 1024
 
 export interface ReadOptions {
   readonly maxBytes?: number
+  /** The folder in which the file must really lie. */
+  readonly within?: string
   /** Replaces what is not UTF-8 instead of refusing the file. */
   readonly lossy?: boolean
 }
@@ -17,42 +16,22 @@ export interface ReadOptions {
  * @throws {NexusError} CONFIG_INVALID when it is there and cannot be read as UTF-8 text
  */
 export async function readText(file: string, options: ReadOptions = {}): Promise<string | undefined> {
-  const { maxBytes = FILE_MAX_BYTES, lossy = false } = options
-  let handle: FileHandle | undefined
+  const { maxBytes = FILE_MAX_BYTES, lossy = false, within } = options
+  const bytes = requirePlain(file, { maxBytes, ...(within === undefined ? {} : { within }) })
+  if (bytes === undefined) return undefined
   try {
-    // opening a pipe waits for its other end, unless told not to
-    handle = await openForReading(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    if (!(await handle.stat()).isFile()) throw unreadable(file, 'it is not a regular file')
-    const bytes = await readUpTo(handle, maxBytes + 1)
-    if (bytes.length > maxBytes) throw unreadable(file, `it is larger than ${maxBytes / 1024} KiB`)
     return new TextDecoder('utf-8', { fatal: !lossy, ignoreBOM: true }).decode(bytes)
   } catch (error) {
-    if (error instanceof NexusError) throw error
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') throw unreadable(file, 'it is not UTF-8 text', error)
-    throw unreadable(file, code ?? 'unknown reason', error)
-  } finally {
-    await handle?.close()
+    throw unreadable(file, 'cannot be read: it is not UTF-8 text', error)
   }
 }
 
-async function readUpTo(handle: FileHandle, limit: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(limit)
-  let length = 0
-  while (length < limit) {
-    const { bytesRead } = await handle.read(bytes, length, limit - length)
-    if (bytesRead === 0) break
-    length += bytesRead
-  }
-  return bytes.subarray(0, length)
-}
-
-function unreadable(file: string, why: string, cause?: unknown): NexusError {
-  const name = /^[\w./@:+-]+$/.test(file) ? file : quote(file)
-  return new NexusError('CONFIG_INVALID', `${file} cannot be read: ${why}.`, {
-    hint: `To see what it is, run \`ls -ld ${name}\``,
-    details: { file },
-    cause,
-  })
+/**
+ * The text of a `.env`; undefined when there is none. A folder of that name is somebody's virtual environment, and no concern of compose.
+ * @param within where one that a link leads out of that folder counts as none: it is read only when that was approved
+ * @throws {NexusError} CONFIG_INVALID when something else is there
+ */
+export function readDotenv(file: string, within?: string): string | undefined {
+  if (isFolder(file)) return undefined
+  return requirePlain(file, within === undefined ? {} : { within, linksOut: 'none' })?.toString()
 }

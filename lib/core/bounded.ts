@@ -48,3 +48,9 @@ export function wholeLines(text: string): string {
   const after = rest.slice(rest.indexOf('\n') + 1)
   return `${before}[what was said here is left out]\n${after}`
 }
+
+/** The beginning and the end of a text, in whole lines, where it is longer than twice `length`. */
+export function clipped(text: string, length: number): string {
+  if (text.length <= 2 * length) return text
+  return wholeLines(`${text.slice(0, length)}${GAP}${text.slice(-length)}`)
+}

@@ -6,6 +6,8 @@
  * The table is the contract's; add a row only together with it.
  */
 
+import { clipped } from './bounded.ts'
+
 interface ErrorKind {
   /** Process exit code of a verb that ends with this error. */
   readonly exit: number
@@ -63,6 +65,9 @@ export function printable(text: string): string {
   })
 }
 
+/** Characters of a tool's output, from the beginning and as much from the end. */
+const OUTPUT_KEPT = 32 * 1024
+
 export interface ErrorFields {
   /** What to do now; ends with a command that can be copied. */
   readonly hint?: string | undefined
@@ -85,7 +90,7 @@ export class NexusError extends Error {
     this.code = code
     this.hint = fields.hint === undefined ? undefined : printable(fields.hint)
     this.details = fields.details
-    this.output = fields.output?.trim() || undefined
+    this.output = clipped(fields.output?.trim() ?? '', OUTPUT_KEPT) || undefined
   }
 
   get exitCode(): number {

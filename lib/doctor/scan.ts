@@ -3,8 +3,9 @@
  * the machine through a few questions that tests answer otherwise. Gathering changes nothing: a damaged record, which every
  * other command sets aside, is only noted here.
  */
+
 import { lookup } from 'node:dns/promises'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { backendNames } from '../backends/registry.ts'
@@ -13,6 +14,7 @@ import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readPlain } from '../system/read.ts'
 import { listFolder } from '../system/store.ts'
 import { freeSpace } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
@@ -45,13 +47,7 @@ export interface Scan {
 }
 
 export const thisMachine: Machine = {
-  read: (path) => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch {
-      return undefined // whatever the reason, there is nothing to judge
-    }
-  },
+  read: (path) => readPlain(path)?.toString(),
   resolve: async (host) => {
     try {
       return (await lookup(host, { all: true })).map(({ address }) => address)
@@ -102,10 +98,13 @@ export function peekRecord(app: App, id: WorkspaceId): WorkspaceRecord | undefin
   return data?.schema === 1 && data.id === id ? (data as WorkspaceRecord) : undefined
 }
 
+/** More than any state file has. */
+const STATE_MAX_BYTES = 64 * 1024 * 1024
+
 /** A JSON file's content; undefined where there is none that can be read. */
 export function peekJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return JSON.parse(`${readPlain(path, { maxBytes: STATE_MAX_BYTES })}`)
   } catch {
     return undefined // what is wrong with it is the business of the check for state files
   }

@@ -2,9 +2,10 @@
  * Which keys of the agent may be used from inside, as `ssh.agent_keys` names them: a fingerprint, a file with the public key, or the
  * comment that `ssh-add -l` shows. A comment may be a path too: a word counts as a file only where there is one.
  */
-import { readFile } from 'node:fs/promises'
+
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { readPlain } from '../system/read.ts'
 import { parsePublicKeys } from '../tools/public-keys.ts'
 import { fingerprintOf, type Identity } from './agent-protocol.ts'
 
@@ -37,8 +38,8 @@ async function keysOfFile(word: string, env: NodeJS.ProcessEnv): Promise<readonl
   const path = word.startsWith('~/') ? join(env.HOME ?? homedir(), word.slice(2)) : word
   if (!path.startsWith('/')) return []
   for (const file of path.endsWith('.pub') ? [path] : [`${path}.pub`, path]) {
-    const text = await readFile(file, 'utf8').catch(() => '') // not there, or not to be read: then it is a comment
-    const keys = text.length > KEY_FILE_MAX ? [] : parsePublicKeys(text)
+    // not there, or not to be read: then it is a comment
+    const keys = parsePublicKeys(readPlain(file, { maxBytes: KEY_FILE_MAX })?.toString() ?? '')
     if (keys.length > 0) return keys
   }
   return []

@@ -2,19 +2,22 @@
  * Gives one connection to a workspace the agent that its record allows: none, the filter, or the user's own. An agent that is not
  * there, or hangs, never keeps anybody out: then the connection has none.
  */
+
 import { readdirSync, rmSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type AgentMode, agentModeOf } from '../core/agent-mode.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { connectTo, makePrivateFolder } from '../system/unix-socket.ts'
+import { readPlain } from '../system/read.ts'
+import { requireOwnFolder } from '../system/run-place.ts'
+import { connectTo } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
 import { type AllowedKeys, isAllowed, resolveAgentKeys } from './agent-keys.ts'
-import { agentSocketPath } from './agent-socket.ts'
+import { agentSocketPlace } from './agent-socket.ts'
 import { type AgentSearch, findOwnAgent } from './own-agent.ts'
 
 const CONNECT_TIMEOUT_MS = 500
@@ -38,7 +41,7 @@ export async function openAliasAgent(
   id: WorkspaceId,
 ): Promise<OpenAgent | undefined> {
   try {
-    const record = JSON.parse(await readFile(workspacePaths(context.home, id).record, 'utf8')) as WorkspaceRecord
+    const record = JSON.parse(`${readPlain(workspacePaths(context.home, id).record)}`) as WorkspaceRecord
     return await openAgent(context, record, true)
   } catch {
     return undefined // whoever works with records sees to it
@@ -92,17 +95,17 @@ async function openFilter(
   record: Whose,
   options: { readonly upstream: string; readonly allowed: AllowedKeys | undefined; readonly shared: boolean },
 ): Promise<OpenAgent | undefined> {
-  const path = agentSocketPath(home, record)
-  const own = `${path}.${process.pid}`
-  const sharedPath = options.shared ? path : undefined
   try {
-    await makePrivateFolder(dirname(path))
+    const path = agentSocketPlace(home, record)
+    const own = `${path}.${process.pid}`
+    const sharedPath = options.shared ? path : undefined
+    requireOwnFolder(dirname(path))
     removeAbandoned(path)
     const { close } = await hostAgentFilter({ ...options, socketPath: own, sharedPath })
     return { socketPath: sharedPath ?? own, close }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const hint = `To see the folder, run \`ls -ld ${dirname(path)}\``
+    const hint = error instanceof NexusError ? error.hint : `To see the folder, run \`ls -ld ${home.run}\``
     emit({ type: 'warning', text: `the ssh agent is not forwarded to ${record.name}: ${why}`, hint })
     return undefined
   }

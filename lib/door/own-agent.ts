@@ -3,11 +3,12 @@
  * password managers are set up by that alone. ssh is asked for it, and only where the user's file speaks of agents, or brings
  * other files in. Imports little: each connection through an alias loads it.
  */
-import { readFileSync } from 'node:fs'
+
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { HomePaths } from '../core/paths.ts'
 import type { Runner } from '../system/exec.ts'
+import { readPlain } from '../system/read.ts'
 
 /** A host that nothing in particular is said of, and that is not looked up. */
 const ANY_HOST = ['-o', 'CanonicalizeHostname=no', '--', 'any-host.invalid']
@@ -36,11 +37,7 @@ export async function findOwnAgent({ home, env, runner, configFile }: AgentSearc
 
 /** Whether the user's ssh configuration may say where an agent is. */
 export function namesAgents(home: AgentSearch['home'], configFile?: string): boolean {
-  try {
-    const text = readFileSync(configFile ?? join(userInfo().homedir, '.ssh', 'config'), 'latin1')
-    const includes = text.match(/^[ \t"]*include\b.*$/gim) ?? []
-    return /^[ \t"]*identityagent\b/im.test(text) || includes.some((line) => !line.includes(home.sshConfig))
-  } catch {
-    return false // none, or none that can be read
-  }
+  const text = readPlain(configFile ?? join(userInfo().homedir, '.ssh', 'config'))?.toString('latin1') ?? ''
+  const includes = text.match(/^[ \t"]*include\b.*$/gim) ?? []
+  return /^[ \t"]*identityagent\b/im.test(text) || includes.some((line) => !line.includes(home.sshConfig))
 }

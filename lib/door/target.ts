@@ -2,10 +2,11 @@
  * What a client needs of a workspace's record: where its door is, and whether anybody is behind it. Read anew whenever it may have
  * changed, without the checks and repairs of those who work with records: a damaged one is left to them.
  */
-import { readFileSync } from 'node:fs'
+
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { requirePlain } from '../system/read.ts'
 
 export interface DoorTarget {
   readonly name: string
@@ -22,14 +23,8 @@ const ANSWERS = { running: 'now', paused: 'later', stopped: 'no' } as const
 
 /** Undefined when there is no such workspace (any more). */
 export function readTarget(home: HomePaths, id: WorkspaceId): DoorTarget | undefined {
-  let text: string
-  try {
-    text = readFileSync(workspacePaths(home, id).record, 'utf8')
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw error
-  }
-  return parseTarget(text, id)
+  const text = requirePlain(workspacePaths(home, id).record)?.toString()
+  return text === undefined ? undefined : parseTarget(text, id)
 }
 
 /** Of a record that nobody could read: no port, until it is repaired. */

@@ -2,12 +2,14 @@
  * The user's own ssh configuration as a file: found where ssh looks, read as bytes, replaced in one step with its mode and owner, and
  * only while it is what was read. A link is followed, never replaced.
  */
+
 import { type Stats, statSync } from 'node:fs'
-import { readFile, readlink, realpath } from 'node:fs/promises'
+import { readlink, realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
+import { requirePlain } from '../system/read.ts'
 import { removeTree, statIfPresent, writeFileAtomic } from '../system/store.ts'
 import { explainReadError } from '../system/temporary.ts'
 
@@ -62,11 +64,7 @@ export async function readUserConfig(path: string): Promise<UserConfig> {
       hint: 'To put the line at its top yourself, see `nexus ssh-config print`',
     })
   }
-  try {
-    return { path, target, text: await readFile(target, 'latin1'), stats }
-  } catch (error) {
-    throw explainReadError(error, target)
-  }
+  return { path, target, text: requirePlain(target, { maxBytes: MAX_BYTES })?.toString('latin1'), stats }
 }
 
 async function statOf(target: string): Promise<Stats | undefined> {

@@ -2,12 +2,15 @@
  * Templates of ignored files: `.env.nexus` makes `.env`, with `{{ports.web}}` and the like in it. A template is a stranger's
  * text, so nothing but names in double braces is replaced; there are no helpers, conditions or code.
  */
-import { readFileSync } from 'node:fs'
+
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import { isWithin } from '../stack/places.ts'
-import { readIfPresent, writeFileAtomic } from '../system/store.ts'
+import { requirePlain } from '../system/read.ts'
+import { writeFileAtomic } from '../system/store.ts'
+import { readWithin } from '../system/within.ts'
 import type { Git } from '../tools/git.ts'
 import { realPathOf } from './real-path.ts'
 
@@ -35,8 +38,8 @@ export async function renderTemplates(git: Git, request: TemplateRequest): Promi
     const text = substitute(template, readTemplate(request.worktree, template), request.values, request.early)
     const path = join(request.worktree, target)
     requireWithin(request.worktree, dirname(path), template)
-    const present = await readIfPresent(path)
-    if (present !== undefined && !request.isNew && !present.startsWith(SIGNATURE)) continue
+    const present = readWithin(request.worktree, target)?.toString()
+    if (!request.isNew && existsSync(path) && present?.startsWith(SIGNATURE) !== true) continue
     if (!(await git.isIgnored(request.worktree, target))) throw tracked(template, target)
     const made = `${SIGNATURE}${template}; change that file, or remove this line to keep what you write here.\n${text}`
     if (made !== present) await writeFileAtomic(path, made, 0o600)
@@ -68,13 +71,11 @@ function requireWithin(worktree: string, path: string, template: string): void {
 
 function readTemplate(worktree: string, template: string): string {
   requireWithin(worktree, join(worktree, template), template)
-  try {
-    return readFileSync(join(worktree, template), 'utf8')
-  } catch {
-    throw new NexusError('CONFIG_INVALID', `The template ${template} of worktree.templates cannot be read.`, {
-      hint: `To see what is there, run \`ls -la ${worktree}\``,
-    })
-  }
+  const text = requirePlain(join(worktree, template), { within: worktree })
+  if (text !== undefined) return text.toString()
+  throw new NexusError('CONFIG_INVALID', `The template ${template} of worktree.templates is not there.`, {
+    hint: `To see what is there, run \`ls -la ${worktree}\``,
+  })
 }
 
 function tracked(template: string, target: string): NexusError {

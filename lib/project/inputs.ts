@@ -2,12 +2,13 @@
  * The files that a workspace was made from (configuration, compose files, Dockerfiles, variable files) by the hash of their
  * content, so that `status` can say which of them changed since and `watch` knows what to look at. Reads only.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs'
+
 import { isAbsolute, join, relative } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import type { MainBase, WorkspaceRecord } from '../core/workspace.ts'
 import { COMPOSE_CANDIDATES } from '../stack/detect.ts'
 import type { ComposeModel, Fields } from '../stack/model.ts'
+import { readWithin } from '../system/within.ts'
 
 /** Path from the top of the worktree -> hash of its content, '' for a file that is not there. */
 export type Inputs = Readonly<Record<string, string>>
@@ -42,17 +43,17 @@ export function readInputs(
 }
 
 export function hashFiles(worktree: string, paths: readonly string[]): Inputs {
-  return Object.fromEntries(paths.map((path) => [path, hashFile(join(worktree, path))]))
+  return Object.fromEntries(paths.map((path) => [path, hashFile(worktree, path)]))
 }
 
 /** Which of the inputs are not what they were. */
 export function changedInputs(worktree: string, inputs: Inputs): readonly string[] {
-  return Object.keys(inputs).filter((path) => hashFile(join(worktree, path)) !== inputs[path])
+  return Object.keys(inputs).filter((path) => hashFile(worktree, path) !== inputs[path])
 }
 
-function hashFile(path: string): string {
-  const stat = existsSync(path) ? statSync(path) : undefined
-  return stat?.isFile() && stat.size <= SIZE_MAX ? sha256(readFileSync(path)).slice(0, 16) : MISSING
+function hashFile(worktree: string, path: string): string {
+  const content = readWithin(worktree, path, SIZE_MAX)
+  return content === undefined ? MISSING : sha256(content).slice(0, 16)
 }
 
 /** Dockerfiles that builds of the model and of the workspace's own image read, from the top of the worktree. */

@@ -7,14 +7,14 @@
  */
 import { posix } from 'node:path'
 import { readComposeYaml } from '../config/compose-yaml.ts'
-import { readText } from '../config/read.ts'
+import { readDotenv } from '../config/read.ts'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { build as buildRule } from '../stack/build-rules.ts'
 import { makeFinding, sortFindings } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { createPlaces, isRemote, type Places } from '../stack/places.ts'
-import { statIfPresent } from '../system/store.ts'
+import { requireReadable } from '../system/read.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
 import {
@@ -45,7 +45,8 @@ export interface ScanRequest {
 const FILES_MAX = 100
 const DEPTH_MAX = 20
 const REFERENCES_MAX = 20_000
-const ENV_FILE_MAX_BYTES = 1024 * 1024
+const ENV_FILE_MAX_BYTES = 16 * 1024 * 1024
+const BUILD_FILE_MAX_BYTES = 4 * 1024 * 1024
 /** Variables of a `.env` by which plain compose would go elsewhere. Nexus gives them to the project's files alone. */
 const HOST_VARIABLE =
   /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES|(LD|DYLD)_\w+|GIT_(SSH\w*|CONFIG\w*|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
@@ -125,7 +126,10 @@ async function scanReference(reference: Reference, source: Source, scan: Scan): 
   switch (reference.kind) {
     case 'file': {
       const found = scanPath(reference.text, at, reference.verb, source, scan)
-      if (reference.resolved && found?.inside === true) scan.input(found.path)
+      if (!reference.resolved || found?.inside !== true) return
+      // compose reads it itself, and would wait for a pipe
+      requireReadable(found.path, ENV_FILE_MAX_BYTES)
+      scan.input(found.path)
       return
     }
     case 'build':
@@ -204,6 +208,11 @@ function scanBuild(build: BuildReference, at: string, source: Source, scan: Scan
     ssh: build.ssh,
   }
   buildRule(told, at, { places: scan.places, report: scan.report })
+  // what the build's client reads itself
+  if (context === undefined || isRemote(context)) return
+  const file = posix.resolve(context, dockerfile ?? 'Dockerfile')
+  const read = [file, `${file}.dockerignore`, posix.join(context, '.dockerignore')]
+  for (const path of read) if (scan.places.outside(path) === undefined) requireReadable(path, BUILD_FILE_MAX_BYTES)
 }
 
 async function scanInclude(include: IncludeReference, at: string, source: Source, scan: Scan): Promise<void> {
@@ -229,7 +238,7 @@ async function lookupBehind(outer: Lookup, files: readonly (Found | undefined)[]
   const inner = new Map<string, string>()
   let foreseen = true
   for (const file of files) {
-    const found = file?.inside === true ? parsePlainEnv(await readEnvText(file.path)) : undefined
+    const found = file?.inside === true ? parsePlainEnv(readDotenv(file.path) ?? '') : undefined
     foreseen &&= found !== undefined
     for (const [name, value] of found ?? []) inner.set(name, value)
   }
@@ -240,19 +249,13 @@ async function lookupBehind(outer: Lookup, files: readonly (Found | undefined)[]
   }
 }
 
-/** Empty when there is none. A folder of that name is somebody's virtual environment, and no concern of compose. */
-async function readEnvText(file: string): Promise<string> {
-  if ((await statIfPresent(file))?.isDirectory() === true) return ''
-  return (await readText(file, { maxBytes: ENV_FILE_MAX_BYTES, lossy: true })) ?? ''
-}
-
 async function scanEnvFile(file: string, scan: Scan): Promise<void> {
   const place = scan.places.outside(file)
   if (place !== undefined) {
     scan.report('.env', place.value, `reads ${place.what}`)
     return
   }
-  for (const line of (await readEnvText(file)).split(/\r?\n/)) {
+  for (const line of (readDotenv(file) ?? '').split(/\r?\n/)) {
     const name = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/.exec(line)?.[1] ?? ''
     // its value may be a password
     if (HOST_VARIABLE.test(name)) scan.report('.env', name, 'directs Docker and other programs of this machine')
@@ -261,7 +264,7 @@ async function scanEnvFile(file: string, scan: Scan): Promise<void> {
 
 /** Any variable may make a program run, so that all of them are asked about, without a value being shown. */
 async function scanFetchingEnv(file: string, scan: Scan): Promise<void> {
-  const text = scan.places.outside(file) === undefined ? await readEnvText(file) : ''
+  const text = scan.places.outside(file) === undefined ? (readDotenv(file) ?? '') : ''
   if (text === '') return
   const value = `all variables (sha256 ${sha256(text).slice(0, 32)})`
   scan.report('.env', value, 'directs the git of this machine that fetches compose files')

@@ -20,6 +20,7 @@ import {
   type RunOptions,
   type RunResult,
   toolMissing,
+  tooMuchSaid,
   WORKER_VARIABLE,
 } from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
@@ -32,6 +33,19 @@ const PIPE_GRACE_MS = 500
 const DEFAULT_TIMEOUT_MS = 60_000
 /** Characters; what is longer is told as several lines. */
 const LINE_MAX = 64 * 1024
+/** Of stdout; what a workspace says is not to fill this process. */
+const STDOUT_MAX = 64 * 1024 * 1024
+/** Of stderr, from the beginning and as much from the end. */
+const STDERR_KEPT = 32 * 1024
+/** Of stdout, by all commands that this process captures at once: a server has many. */
+const ALL_MAX = 256 * 1024 * 1024
+/** What a piece takes beside its bytes: many small ones are as large as a few. */
+const PIECE_BYTES = 256
+/** Characters that one command may have shown line by line. */
+const SHOWN_MAX = 16 * 1024 * 1024
+
+/** Bytes that are held for all commands. */
+let held = 0
 
 function shell(argv: readonly string[], options: Record<string, unknown>) {
   const pinned = $({
@@ -60,7 +74,9 @@ export async function runCaptured(
 ): Promise<RunResult> {
   const began = performance.now()
   // zx would decode each piece alone, and a letter that is cut in two would be lost
-  const said = { stdout: collect(options), stderr: collect(options) }
+  const { keepBytes = STDERR_KEPT, maxBytes = STDOUT_MAX } = options
+  const whole = options.keepBytes === undefined ? limitedPieces(maxBytes, () => ending.stop('flood')) : undefined
+  const said = { stdout: whole?.pieces ?? boundedPieces<Buffer>(keepBytes), stderr: boundedPieces<Buffer>(keepBytes) }
   const bound = options.endsWithUs
   const withInput = options.input !== undefined && options.input !== ''
   const child = shell(bound === undefined ? argv : underLifeLine(argv, bound), {
@@ -83,9 +99,10 @@ export async function runCaptured(
       for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
     },
   })
-  if (options.onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, options.onLine)
-  const output = await child
-  const why = ending()
+  const onLine = options.onLine && limitLines(options.onLine)
+  if (onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, onLine)
+  const output = await child.finally(whole?.release)
+  const why = ending.end()
   const code = codeOf(output.exitCode, output.signal)
   const [stdout, stderr] = [textOf(said.stdout), textOf(said.stderr)]
   const cut = isCut(stdout) || isCut(stderr)
@@ -93,11 +110,39 @@ export async function runCaptured(
   emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
   if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
   if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
+  if (why === 'flood') throw floodError(argv, maxBytes)
   return options.anyEnd === true ? result : accept(argv, result, options.okCodes ?? [0])
 }
 
-function collect({ keepBytes }: RunOptions): (Buffer | string)[] {
-  return keepBytes === undefined ? [] : boundedPieces(keepBytes)
+/** Keeps all, until that is too much for one command or with what the others have said: then nothing more. */
+function limitedPieces(maxBytes: number, onFlood: () => void) {
+  const pieces: Buffer[] = []
+  const add = pieces.push.bind(pieces)
+  let own = 0
+  pieces.push = (...more) => {
+    for (const piece of more) {
+      if (own > maxBytes || held > ALL_MAX) continue
+      own += piece.length + PIECE_BYTES
+      held += piece.length + PIECE_BYTES
+      if (own > maxBytes || held > ALL_MAX) onFlood()
+      else add(piece)
+    }
+    return pieces.length
+  }
+  const release = () => {
+    held -= own
+  }
+  return { pieces, release }
+}
+
+/** Passes lines on until they are too many to be read by anybody, and says so. */
+function limitLines(onLine: (line: string) => void): (line: string) => void {
+  let left = SHOWN_MAX
+  return (line) => {
+    if (left < 0) return
+    left -= line.length + 1
+    onLine(left < 0 ? '[what is said from here on is not shown]' : line)
+  }
 }
 
 function textOf(pieces: readonly (Buffer | string)[]): string {
@@ -111,13 +156,15 @@ interface Supervision {
   readonly closePipes: () => void
 }
 
-/** Watches one process group; the returned function ends the watch and tells why the group was ended, if it was. */
+type Why = 'timeout' | 'aborted' | 'flood'
+
+/** Watches one process group; `end` ends the watch and tells why the group was ended, if it was. */
 function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
-  let why: 'timeout' | 'aborted' | undefined
+  let why: Why | undefined
   let hard: NodeJS.Timeout | undefined
   let last: NodeJS.Timeout | undefined
   if (pid !== undefined) liveGroups.add(pid)
-  const stop = (reason: 'timeout' | 'aborted') => {
+  const stop = (reason: Why) => {
     if (pid === undefined || why !== undefined) return
     why = reason
     kill(-pid, 'SIGTERM')
@@ -127,7 +174,7 @@ function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
   const onAbort = () => stop('aborted')
   const timer = setTimeout(() => stop('timeout'), timeoutMs)
   aborted?.addEventListener('abort', onAbort, { once: true })
-  return () => {
+  const end = () => {
     clearTimeout(timer)
     clearTimeout(hard)
     clearTimeout(last)
@@ -135,6 +182,7 @@ function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
     if (pid !== undefined) liveGroups.delete(pid)
     return why
   }
+  return { stop, end }
 }
 
 function accept(argv: readonly string[], result: RunResult, okCodes: readonly number[] | 'any'): RunResult {
@@ -154,6 +202,14 @@ function timeoutError(argv: readonly string[], timeoutMs: number, result: RunRes
     details: { argv: [...argv], timeoutMs },
     output: result.stderr,
   })
+}
+
+function floodError(argv: readonly string[], maxBytes: number): NexusError {
+  return tooMuchSaid(
+    `\`${argv.slice(0, 3).join(' ')}\``,
+    maxBytes,
+    'To see every command and its time, repeat with `-V`',
+  )
 }
 
 function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {

@@ -24,8 +24,13 @@ export interface RunOptions {
   /** Any end is an answer, also those codes by which a shell says that the program is missing: it may be one inside a workspace. */
   readonly anyEnd?: boolean
   readonly endsWithUs?: EndsWithUs
-  /** Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines; default: all. */
+  /**
+   * Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines. By default that is done with
+   * stderr alone: a command that says more on stdout than anybody wants to hold is ended.
+   */
   readonly keepBytes?: number
+  /** Of stdout, where `keepBytes` is not given; default: 64 MiB. */
+  readonly maxBytes?: number
 }
 
 export interface RunResult {
@@ -82,7 +87,7 @@ export type Attach = (argv: readonly string[], options?: AttachOptions) => Promi
 export interface Runner {
   /**
    * Runs a command and captures its output.
-   * @throws {CommandFailed} upon an exit code that is not ok; TIMEOUT and TOOL_MISSING as NexusError
+   * @throws {CommandFailed} upon an exit code that is not ok; TIMEOUT and TOOL_MISSING as NexusError; one that `isTooMuch` knows
    */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
@@ -101,6 +106,16 @@ export interface Runner {
   guard(argv: readonly string[], logFile: string): Guard
   /** Starts a command that outlives us, in `/` and in a session of its own; what it says replaces what is in `logFile`. */
   daemon(argv: readonly string[], logFile: string): Daemon
+}
+
+/** A command was ended as it said more on stdout than is taken. */
+export function isTooMuch(error: unknown): error is NexusError {
+  return error instanceof NexusError && error.details?.tooMuch === true
+}
+
+export function tooMuchSaid(what: string, maxBytes: number, hint: string): NexusError {
+  const text = `${what} said more than ${Math.ceil(maxBytes / 1024 / 1024)} MiB, which is too much to be read here.`
+  return new NexusError('CONTAINER_ERROR', text, { hint, details: { tooMuch: true, maxBytes } })
 }
 
 /** A command ended with a code that its caller does not accept. */

@@ -3,14 +3,17 @@
  * environment, so that nothing has to be noted while all goes well, and none is missed between its start and the note.
  * Whoever repairs ends them first: a checkout that goes on would fill a worktree that is being removed.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { kill, WORKER_VARIABLE } from './exec.ts'
 import { markOf, type ProcessIdentity } from './process.ts'
+import { readPlain } from './read.ts'
 
 /** Milliseconds for what was asked to end; git removes its lock files in that time. */
 const TERM_GRACE_MS = 2_000
 const KILL_GRACE_MS = 3_000
 const POLL_MS = 10
+/** More than the kernel takes. */
+const ENVIRONMENT_MAX_BYTES = 16 * 1024 * 1024
 
 /** Ends what is left of a dead process's commands and waits until it is gone; returns how many there were. */
 export async function endOrphans(worker: ProcessIdentity): Promise<number> {
@@ -48,11 +51,8 @@ function listProcesses(): readonly number[] {
   }
 }
 
-/** A process that has ended but was not waited for has no environment any more. */
+/** A process that has ended but was not waited for has no environment any more; another user's shows none. */
 function hasVariable(pid: number, variable: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable)
-  } catch {
-    return false // it is gone, or another user's
-  }
+  const environment = readPlain(`/proc/${pid}/environ`, { maxBytes: ENVIRONMENT_MAX_BYTES })
+  return environment?.toString().split('\0').includes(variable) === true
 }

@@ -5,11 +5,9 @@
 import {
   chmodSync,
   constants,
-  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   type Stats,
@@ -24,7 +22,6 @@ import {
   mkdir,
   open,
   readdir,
-  readFile,
   rename,
   rm,
   rmdir,
@@ -35,6 +32,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { readPlain, requirePlain } from './read.ts'
 import { explainReadError, explainWriteError, removeAbandoned, requireSpace, temporaryName } from './temporary.ts'
 
 /** Each loses at most one race against a removal. */
@@ -82,7 +80,7 @@ export async function writeFileAtomic(
 export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
   const temporary = temporaryName(path)
   try {
-    if (existsSync(path) && readFileSync(path, 'utf8') === text) return false
+    if (readPlain(path, { maxBytes: TEXT_MAX_BYTES })?.toString() === text) return false
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     removeAbandoned(dirname(path))
     requireSpace()
@@ -96,15 +94,15 @@ export async function writeGenerated(path: string, text: string, mode = 0o600): 
   }
 }
 
-/** The file's text, or undefined when there is none. */
+/** More than any file of ours has. */
+const TEXT_MAX_BYTES = 64 * 1024 * 1024
+
+/**
+ * The file's text, or undefined when there is none.
+ * @throws {NexusError} CONFIG_INVALID for what is no plain file
+ */
 export async function readIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
-    throw explainReadError(error, path)
-  }
+  return requirePlain(path, { maxBytes: TEXT_MAX_BYTES })?.toString()
 }
 
 /**

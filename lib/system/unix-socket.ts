@@ -3,29 +3,10 @@
  * protects it on Linux alone, so the folder has to.
  */
 import { rmSync } from 'node:fs'
-import { lstat } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { NexusError } from '../core/errors.ts'
-import { makeFolder, restrict } from './store.ts'
+import { restrict } from './store.ts'
 
 export type { Socket } from 'node:net'
-
-/**
- * Makes a folder that only its owner can enter, or checks that the one that is there is such.
- * @throws {NexusError} PERMISSION_DENIED when it is somebody else's, or open to others
- */
-export async function makePrivateFolder(path: string): Promise<void> {
-  await makeFolder(path)
-  const { uid, mode } = await lstat(path).then((stat) => ({
-    uid: stat.uid,
-    mode: stat.isDirectory() ? stat.mode : 0o777,
-  }))
-  if (uid === (process.getuid?.() ?? uid) && (mode & 0o077) === 0) return
-  throw new NexusError('PERMISSION_DENIED', `${path} is not a folder of yours alone, so no socket is put there.`, {
-    hint: `To see whose it is, run \`ls -ld ${path}\``,
-    details: { path },
-  })
-}
 
 /**
  * Listens at a path in a private folder. What lies there is replaced.

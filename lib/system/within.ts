@@ -1,64 +1,40 @@
 /**
- * Files in a folder that somebody in a workspace writes to, read and copied by us on this machine: beside `store.ts`, the door
+ * Files in a folder that somebody in a workspace writes to, read (`read.ts`) and copied by us on this machine: beside `store.ts`, the door
  * for what is written. Nothing there is believed, neither names nor links nor what kind of thing lies in a file's place.
  */
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  createReadStream,
-  createWriteStream,
-  fstatSync,
-  openSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-} from 'node:fs'
+import { createReadStream, createWriteStream, fstatSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { openPlain, readPlain } from './read.ts'
 import { explainWriteError } from './temporary.ts'
 
 let sequence = 0
 
-/**
- * Opens a file in a folder that somebody in a workspace writes to: only a plain file that really lies in `root`. No link leads
- * out, not even one that is swapped in meanwhile, and no pipe is waited for.
- */
-function openWithin(root: string, path: string): number | undefined {
-  let file: number
-  try {
-    file = openSync(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-  } catch {
-    return undefined // whatever stands in the way there, it is not what is looked for
-  }
-  const real = process.platform === 'linux' ? readlinkSync(`/proc/self/fd/${file}`) : realpathSync(join(root, path))
-  if (fstatSync(file).isFile() && real.startsWith(`${realpathSync(root)}/`)) return file
-  closeSync(file)
-  return undefined
+/** Bytes of such a file, undefined when there is none of at most `maxBytes`. */
+export function readWithin(root: string, path: string, maxBytes?: number): Buffer | undefined {
+  return readPlain(join(root, path), { within: root, ...(maxBytes === undefined ? {} : { maxBytes }) })
 }
 
-/** Bytes of such a file, undefined when there is none of at most `maxBytes`. */
-export function readWithin(root: string, path: string, maxBytes = 1024 * 1024): Buffer | undefined {
-  const file = openWithin(root, path)
+/** SHA-256 of such a file, however large; undefined when there is none. */
+export async function hashWithin(root: string, path: string): Promise<string | undefined> {
+  const file = openPlain(join(root, path), root)
   if (file === undefined) return undefined
-  try {
-    return fstatSync(file).size <= maxBytes ? readFileSync(file) : undefined
-  } finally {
-    closeSync(file)
-  }
+  const hash = createHash('sha256')
+  for await (const chunk of contentOf(file)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
 }
 
 /** Copies such a file to where its content has this SHA-256; false, and nothing is left, where it has not. */
 export async function copyWithin(root: string, path: string, target: string, sha256: string): Promise<boolean> {
-  const file = openWithin(root, path)
+  const file = openPlain(join(root, path), root)
   if (file === undefined) return false
   const temporary = `${target}.${process.pid}.${sequence++}.tmp`
   const hash = createHash('sha256')
   try {
     await mkdir(dirname(target), { recursive: true })
-    const source = createReadStream('', { fd: file })
-    source.on('data', (chunk) => hash.update(chunk))
+    const source = contentOf(file).on('data', (chunk) => hash.update(chunk))
     await pipeline(source, createWriteStream(temporary, { flags: 'wx', mode: 0o644 }))
     if (hash.digest('hex') !== sha256) return false
     await rename(temporary, target)
@@ -68,4 +44,10 @@ export async function copyWithin(root: string, path: string, target: string, sha
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** As much as the file has now, as it may grow while it is read. Closes it. */
+function contentOf(file: number) {
+  const { size } = fstatSync(file)
+  return createReadStream('', { fd: file, start: 0, end: Math.max(size, 1) - 1 })
 }

@@ -3,11 +3,12 @@
  * Reads only.
  */
 
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import { readPlain } from '../system/read.ts'
 
 /** Where the docker CLI will look for the engine, by the environment and the current context; `''` is the default. */
 export function engineEndpoint(env: NodeJS.ProcessEnv): string {
@@ -30,10 +31,8 @@ function configFolder(env: NodeJS.ProcessEnv): string {
 }
 
 function readConfig(dir: string): CliConfig {
-  const file = join(dir, 'config.json')
-  if (!existsSync(file)) return {}
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as CliConfig
+    return JSON.parse(readPlain(join(dir, 'config.json'))?.toString() ?? '{}') as CliConfig
   } catch {
     // docker itself warns about a broken config.json and goes on with the default context
     return {}
@@ -42,8 +41,7 @@ function readConfig(dir: string): CliConfig {
 
 function contextEndpoint(dir: string, context: string): string | undefined {
   const meta = join(dir, 'contexts', 'meta', sha256(context), 'meta.json')
-  if (!existsSync(meta)) return undefined
-  const data = JSON.parse(readFileSync(meta, 'utf8')) as { Endpoints?: { docker?: { Host?: string } } }
+  const data = JSON.parse(readPlain(meta)?.toString() ?? '{}') as { Endpoints?: { docker?: { Host?: string } } }
   return data.Endpoints?.docker?.Host
 }
 

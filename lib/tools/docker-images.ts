@@ -1,13 +1,17 @@
 /**
  * The docker CLI's words for images, by argv. Like `docker.ts`, which these are part of, it knows nothing of workspaces.
  */
+import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { requireReadable } from '../system/read.ts'
 import { explainBuildFailure, explainDockerFailure } from './docker-failures.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 const BUILD_TIMEOUT_MS = 30 * 60_000
+/** Of a Dockerfile and of what it ignores. */
+const BUILD_FILE_MAX_BYTES = 4 * 1024 * 1024
 
 export interface ImageFacts {
   /** Hash of the layers and of the configuration but for the labels: the same however often, and for whom, it is built. */
@@ -66,6 +70,10 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
     const from = (options.layers ?? []).flatMap((name) => ['--cache-from', name])
     const cache = options.layers === undefined ? [] : [...from, '--cache-to', 'type=inline']
     const args = ['build', '--progress', 'plain', '--tag', options.tag, ...file, ...labels, ...cache, '--', folder]
+    const { file: given = join(folder, 'Dockerfile') } = options
+    // the client reads them itself, and would wait for a pipe
+    for (const path of [given, `${given}.dockerignore`, join(folder, '.dockerignore')])
+      requireReadable(path, BUILD_FILE_MAX_BYTES)
     try {
       await runner.run(['docker', ...args], {
         timeoutMs: BUILD_TIMEOUT_MS,

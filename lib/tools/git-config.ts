@@ -3,9 +3,11 @@
  * hooks, attributes. Read as files, without git, so that a look costs nothing and runs nothing. The format is git-config(1)'s;
  * a line that cannot be read is left out, as git refuses the whole file then.
  */
-import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+
+import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
+import { readPlain } from '../system/read.ts'
 
 export interface ConfigEntry {
   /** `core.fsmonitor`, `filter.lfs.clean`: section and name in lower case, what is between as written. */
@@ -39,7 +41,7 @@ const FILE_MAX = 1_000_000
 export function readRunningParts(gitDir: string): RunningParts {
   const parts: Record<string, string> = {}
   for (const file of ['config', 'config.worktree']) {
-    for (const { key, value } of parseConfig(readText(join(gitDir, file)) ?? '')) {
+    for (const { key, value } of parseConfig(readPlain(join(gitDir, file), { maxBytes: FILE_MAX })?.toString() ?? '')) {
       if (!runs(key, value)) continue
       // a key may be given more than once; each value counts
       parts[key] = key in parts ? `${parts[key]}\n${value}` : value
@@ -68,7 +70,7 @@ function digestOf(path: string): string {
   const stat = lstatSync(path)
   if (stat.isSymbolicLink()) return `link to ${readlinkSync(path)}`
   if (!stat.isFile()) return 'no file'
-  const content = stat.size > FILE_MAX ? `${stat.size} ${stat.mtimeMs}` : readFileSync(path, 'latin1')
+  const content = readPlain(path, { maxBytes: FILE_MAX })?.toString('latin1') ?? `${stat.size} ${stat.mtimeMs}`
   return `file ${sha256(content).slice(0, 12)}`
 }
 
@@ -119,14 +121,4 @@ function parseValue(text: string): string {
     if (quoted || !/\s/.test(char)) kept = value.length
   }
   return value.slice(0, kept)
-}
-
-/** A pipe in the place of a file would be waited for. */
-function readText(path: string): string | undefined {
-  try {
-    const stat = statSync(path)
-    return stat.isFile() && stat.size <= FILE_MAX ? readFileSync(path, 'utf8') : undefined
-  } catch {
-    return undefined // git itself would say what is wrong with it
-  }
 }

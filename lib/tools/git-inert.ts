@@ -6,7 +6,7 @@
  * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
  * get one of their own instead of git's walk into them, which would read their configuration.
  */
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
@@ -282,9 +282,5 @@ async function sweep(scratch: string): Promise<void> {
 
 function isRunning(pid: string): boolean {
   if (Number(pid) === process.pid) return true
-  try {
-    return existsSync('/proc/self/stat') ? readFileSync(`/proc/${Number(pid)}/stat`).length > 0 : true
-  } catch {
-    return false
-  }
+  return existsSync('/proc/self/stat') ? existsSync(`/proc/${Number(pid)}/stat`) : true
 }

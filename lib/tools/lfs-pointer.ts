@@ -2,10 +2,11 @@
  * Tells a file that Git LFS keeps from a changed one without running Git LFS: what git has of such a file is a pointer with the
  * hash and the size of its content.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream, lstatSync } from 'node:fs'
+
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunOptions, RunResult } from '../system/exec.ts'
+import { hashWithin } from '../system/within.ts'
 
 const POINTER =
   /^version https:\/\/git-lfs\.github\.com\/spec\/v1\n(?:[^\n]+\n)*?oid sha256:([0-9a-f]{64})\nsize (\d+)\n$/
@@ -33,11 +34,5 @@ export async function isPlainPointer(
   const size = await git(['cat-file', '-s', `:0:${path}`], { okCodes: 'any' })
   if (size.code !== 0 || Number(size.stdout) > 1024) return false
   const pointer = parsePointer((await git(['cat-file', 'blob', `:0:${path}`])).stdout)
-  return pointer?.size === stat.size && (await hashOf(join(worktree, path))) === pointer.oid
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-  return hash.digest('hex')
+  return pointer?.size === stat.size && (await hashWithin(worktree, path)) === pointer.oid
 }

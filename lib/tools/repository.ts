@@ -3,10 +3,13 @@
  * (gitrepository-layout(5)). It exists because `list` and every name look-up may start no git process.
  * It writes nothing. Whoever changes a repository goes through `git.ts`.
  */
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
+import { readPlain } from '../system/read.ts'
+import { parseConfig } from './git-config.ts'
 
 export interface Repository {
   /** Absolute path of the main worktree. */
@@ -115,8 +118,8 @@ function repositoryAt(dir: string): Repository | undefined {
 /** The main worktree of a common git dir; a submodule and a separate git dir name it in their configuration. */
 function mainWorktree(common: string, fallback: string): string {
   if (basename(common) === '.git') return dirname(common)
-  const config = readText(join(common, 'config')) ?? ''
-  const worktree = /^\s*worktree\s*=\s*"?([^"\n]+?)"?\s*$/m.exec(config)?.[1]
+  const entries = parseConfig(readText(join(common, 'config')) ?? '')
+  const worktree = entries.findLast(({ key }) => key === 'core.worktree')?.value
   return worktree === undefined ? fallback : realOrResolved(isAbsolute(worktree) ? worktree : resolve(common, worktree))
 }
 
@@ -279,14 +282,8 @@ function readLine(file: string): string | undefined {
 }
 
 function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    // what may not be read tells as little as what is not there
-    if (['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? ''))
-      return undefined
-    throw error
-  }
+  // what may not be read tells as little as what is not there
+  return readPlain(file)?.toString()
 }
 
 function realOrResolved(path: string): string {

@@ -11,10 +11,12 @@ export interface Door {
   readonly identityFile: string
   readonly knownHosts: string
   readonly hostKeyAlias: string
-  /** Path of the ControlMaster's socket. */
-  readonly controlPath: string
+  /** Path of the ControlMaster's socket; undefined where no connection is shared. */
+  readonly controlPath: string | undefined
 }
 
+/** The variable that carries others to the inside; the server takes it. */
+export const CARRIER = 'NEXUS_WS_ENV'
 /** Seconds that an unused master connection stays open. */
 const PERSIST_S = 600
 const LOGIN_TIMEOUT_MS = 20_000
@@ -39,6 +41,8 @@ export function doorArgs(door: Door): readonly string[] {
       PreferredAuthentications: 'publickey',
       ConnectTimeout: '10',
       LogLevel: 'ERROR',
+      // a shared connection passes on only what it was opened with
+      SendEnv: CARRIER,
     }),
   ]
 }
@@ -68,7 +72,7 @@ export function withoutTokens(path: string): string {
 
 /** In quotes, because the path may hold spaces. */
 function controlPathValue({ controlPath }: Door): string {
-  return `"${withoutTokens(controlPath)}"`
+  return controlPath === undefined ? 'none' : `"${withoutTokens(controlPath)}"`
 }
 
 export function createSsh(runner: Runner) {
@@ -106,19 +110,19 @@ export function createSsh(runner: Runner) {
     return runner.run(argv, { okCodes: 'any', timeoutMs: LOGIN_TIMEOUT_MS })
   }
 
-  /** True while the master connection is open. */
+  /** True while the master connection is open; without one, while the door is. */
   async function hasMaster(door: Door): Promise<boolean> {
-    const result = await control(door, 'check')
-    return result.code === 0
+    const { code } = door.controlPath === undefined ? await loginOnce(door) : await control(door, 'check')
+    return code === 0
   }
 
   async function closeMaster(door: Door): Promise<void> {
-    await control(door, 'exit')
+    if (door.controlPath !== undefined) await control(door, 'exit')
   }
 
   /** What runs over it goes on; the next one opens another. */
   async function retireMaster(door: Door): Promise<void> {
-    await control(door, 'stop')
+    if (door.controlPath !== undefined) await control(door, 'stop')
   }
 
   function control(door: Door, command: 'check' | 'exit' | 'stop'): Promise<RunResult> {

@@ -28,9 +28,9 @@ const ROOMS = ['', 'operation', 'git', 'look', 'project', 'create', 'remove', 'c
 /** Whoever finds an operation cut off has it repaired, by the same verbs that began it. */
 const UPWARDS = ['lib/workspace/operation/operate.ts imports lib/workspace/change/recover.ts']
 
-/** What may be taken from node:fs outside the store: reading, and folders. Whatever is not known here counts as writing. */
+/** What may be taken from node:fs outside of the doors: looks, and folders. Whatever is not known here counts as opening files. */
 const HARMLESS =
-  /^((read(file|dir|link)|l?stat|statfs|realpath|access|exists|opendir|open|mkdir|rmdir|rm)(Sync)?|constants|createReadStream|watch)$/i
+  /^((read(dir|link)|l?stat|statfs|realpath|access|exists|opendir|mkdir|rmdir|rm)(Sync)?|constants|watch)$/i
 const TEMPLATE_HELPERS = ['yaml', 'line', 'words', 'quoted', 'command', 'number']
 
 export function layerProblems({ path, text }: SourceFile): readonly string[] {
@@ -86,16 +86,12 @@ function layerOf(path: string): string | undefined {
   return /^lib\/([^/]+)\//.exec(path)?.[1]
 }
 
-export function writingImports({ text }: SourceFile): readonly string[] {
+export function openingImports({ text }: SourceFile): readonly string[] {
   return listImports(text)
     .filter(({ from }) => /^(node:)?fs(\/promises)?$/.test(from))
     .flatMap(({ clause }) => importedNames(clause))
     .filter((name) => !HARMLESS.test(name))
     .map((name) => `takes \`${name}\` from node:fs`)
-}
-
-export function openCalls(source: SourceFile): readonly string[] {
-  return linesWith(source, /\bopen(Sync)?\((?!.*'r'\))/)
 }
 
 /** `12: the line`, for each line of the code (or of the text given) that matches. */

@@ -1,8 +1,10 @@
 /** What a command said, of whatever length: whole letters, and of too much the beginning and the end. */
 import { boundedPieces, isCut, wholeLines } from '../../lib/core/bounded.ts'
+import { NexusError } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import { isTooMuch } from '../../lib/system/exec.ts'
 import { createRunner } from '../../lib/system/runner.ts'
-import { assert, suite } from '../support/suite.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
 
 const runner = createRunner(() => {}, process.env, createInterruption())
 /** Writes with the words given; `more` waits until what was written is read. */
@@ -28,6 +30,37 @@ suite('what a command said', (test) => {
     assert.match(stdout, /\nline 199999\n$/)
     assert.match(stdout, /\nline \d+\n\[what was said here is left out\]\nline \d+\n/)
     for (const line of stdout.split('\n')) assert.match(line, /^(line \d+|\[what .*\]|)$/)
+  })
+
+  test('a command that says too much is ended, whatever it does then', async () => {
+    const began = performance.now()
+    const flood = say(
+      "const more = () => { while (say('x'.repeat(65536))); process.stdout.once('drain', more) }; more()",
+    )
+    const error = await rejects(() => runner.run(flood, { maxBytes: 1024 * 1024 }), 'CONTAINER_ERROR')
+    assert.ok(isTooMuch(error))
+    assert.match(error.message, /said more than 1 MiB/)
+    assert.ok(performance.now() - began < 10_000)
+    assert.is((await runner.run(say("say('x'.repeat(900_000))"), { maxBytes: 1024 * 1024 })).stdout.length, 900_000)
+  })
+
+  test('of stderr, and of what is shown line by line, a part is kept', async () => {
+    const script = "for (let i = 0; i < 300_000; i++) process.stderr.write('line ' + i + '\\n' + ' '.repeat(80))"
+    let shown = 0
+    const onLine = (line: string) => {
+      shown += line.length
+    }
+    const { stderr, cut } = await runner.run(say(script), { onLine })
+    assert.is(cut, true)
+    assert.ok(stderr.length < 256 * 1024, String(stderr.length))
+    assert.match(stderr, /line 299999\n/)
+    assert.ok(shown < 17 * 1024 * 1024, String(shown))
+  })
+
+  test('what an error shows of a tool is not all that the tool said', () => {
+    const { output = '' } = new NexusError('GIT_ERROR', 'x', { output: 'one line\n'.repeat(100_000) })
+    assert.ok(output.length < 70_000)
+    assert.match(output, /^one line\n.*\[what was said here is left out\]\n.*one line$/s)
   })
 
   test('a command that ends before it has read its input is no end of ours', async () => {

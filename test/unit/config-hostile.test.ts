@@ -28,7 +28,7 @@ suite('config files that are none', (test) => {
     await using folder = await tempDir()
     const file = join(folder.path, 'config.yaml')
     await runProcess(['mkfifo', file])
-    assert.match((await rejects(() => load(file), 'CONFIG_INVALID')).message, /regular file/)
+    assert.match((await rejects(() => load(file), 'CONFIG_INVALID')).message, /, not a file/)
     await rejects(() => editSetting(file, 'project', 'sudo', 'false', '/'), 'CONFIG_INVALID')
   }, 5_000)
 
@@ -36,7 +36,7 @@ suite('config files that are none', (test) => {
     await using folder = await tempDir()
     const file = join(folder.path, 'config.yaml')
     await symlink('/dev/zero', file)
-    assert.match((await rejects(() => load(file), 'CONFIG_INVALID')).message, /regular file/)
+    assert.match((await rejects(() => load(file), 'CONFIG_INVALID')).message, /, not a file/)
   }, 5_000)
 
   test('a file that is too large is refused, read or given as text', async () => {

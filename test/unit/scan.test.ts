@@ -255,7 +255,7 @@ suite('scan: links', (test) => {
       assert.is((await runProcess(['mkfifo', join(worktree, 'c.yaml')])).code, 0)
     }
     const error = await rejects(() => scan('include: [c.yaml]', { prepare }), 'CONFIG_INVALID')
-    assert.match(error.message, /not a regular file/)
+    assert.match(error.message, /is a named pipe, not a file/)
   })
 })
 

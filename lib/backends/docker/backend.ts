@@ -13,7 +13,7 @@ import { withOwnNames } from '../../stack/environment.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { readIfPresent, statIfPresent, writeJson } from '../../system/store.ts'
+import { readIfPresent, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
 import {
   engineEndpoint,
@@ -221,8 +221,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     findLost: async (reference) => (await import('./lost.ts')).createLost(docker, context).find(reference),
     removeFolder: async (record, path) => (await asRoot()).removeFolder(record, path),
     ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
-    isReachable: async (record) =>
-      hasDoor(record) && (await statIfPresent(doors.doorOf(record).controlPath)) !== undefined,
+    isReachable: async (record) => hasDoor(record) && (await doors.isOpen(record)),
     exec: sessions.exec,
     stream: createStreams(context, doors).stream,
     watch: async (watcher, signal) => {

@@ -2,9 +2,7 @@
  * The SSH door of a workspace, seen from outside: its address, its names, the control socket, and the real login that
  * proves readiness. What the door is made of is in `door-files.ts`.
  */
-import { dirname, join } from 'node:path'
 import { agentModeOf } from '../../core/agent-mode.ts'
-import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
@@ -13,8 +11,8 @@ import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteDoorThere } from '../../door/activity.ts'
 import { CONTROL_PATH_MAX } from '../../door/control-path.ts'
 import { sendsSshBanner } from '../../system/net.ts'
-import { makeFolder } from '../../system/store.ts'
-import { makePrivateFolder } from '../../system/unix-socket.ts'
+import { runPlace } from '../../system/run-place.ts'
+import { makeFolder, statIfPresent } from '../../system/store.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 
@@ -32,6 +30,7 @@ const USER = 'nexus'
 export function createDoors(context: BackendContext) {
   const { home, env } = context
   const ssh = createSsh(context.runner)
+  let warned = false
 
   function doorOf(record: WorkspaceRecord): Door {
     const paths = workspacePaths(home, record.id)
@@ -46,16 +45,21 @@ export function createDoors(context: BackendContext) {
     }
   }
 
-  /** In `run/`, or in a short private folder when that path would be too long for a socket. */
-  function controlPath(record: WorkspaceRecord): string {
-    const path = join(home.run, `${record.id}.ssh`)
-    if (Buffer.byteLength(path) <= CONTROL_PATH_MAX) return path
-    return join(shortRunFolder(), `${record.id}.ssh`)
+  /** None where its folder is not ours alone: what listens there may be anybody, so each connection is made anew. */
+  function controlPath(record: WorkspaceRecord): string | undefined {
+    try {
+      return runPlace(home, { name: `${record.id}.ssh`, maxBytes: CONTROL_PATH_MAX, base: env.XDG_RUNTIME_DIR })
+    } catch (error) {
+      if (!(error instanceof NexusError)) throw error
+      if (!warned) context.emit({ type: 'warning', text: error.message, hint: error.hint })
+      warned = true
+      return undefined
+    }
   }
 
-  function shortRunFolder(): string {
-    const base = env.XDG_RUNTIME_DIR ?? '/tmp'
-    return join(base, `nexus-${process.getuid?.() ?? 0}-${sha256(home.home).slice(0, 8)}`)
+  async function isOpen(record: WorkspaceRecord): Promise<boolean> {
+    const path = controlPath(record)
+    return path !== undefined && (await statIfPresent(path)) !== undefined
   }
 
   /**
@@ -66,9 +70,7 @@ export function createDoors(context: BackendContext) {
   async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
     const door = doorOf(record)
     noteDoorThere(home, record.id)
-    const folder = dirname(door.controlPath)
-    // in a place where others can make folders, too
-    await (folder === home.run ? makeFolder(folder) : makePrivateFolder(folder))
+    await makeFolder(home.run)
     const deadline = performance.now() + READY_TIMEOUT_MS
     let said = ''
     // short waits first, then patient ones: a connection that came too early hangs in Docker's proxy for a second
@@ -109,7 +111,7 @@ export function createDoors(context: BackendContext) {
     }
   }
 
-  return { ssh, doorOf, awaitLogin, sshInfo }
+  return { ssh, doorOf, isOpen, awaitLogin, sshInfo }
 }
 
 /** `<name>.<repository>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */

@@ -65,7 +65,7 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
   async function reload(record: WorkspaceRecord): Promise<void> {
     const { hostKey, sshDir } = workspacePaths(home, record.id)
     const only = join(sshDir, 'known_hosts.next')
-    const door = { ...doors.doorOf(record), knownHosts: only, controlPath: 'none' }
+    const door = { ...doors.doorOf(record), knownHosts: only, controlPath: undefined }
     const [type = '', blob = ''] = ((await readIfPresent(`${hostKey}.pub`)) ?? '').split(' ')
     await writeGenerated(only, `${door.hostKeyAlias} ${type} ${blob}\n`)
     // the oldest of that name takes connections; the others are those that are open

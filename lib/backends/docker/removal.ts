@@ -76,7 +76,8 @@ export function createRemoval(
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
     if (!hasDoor(record)) return
-    await removeTree(doors.doorOf(record).controlPath)
+    const { controlPath } = doors.doorOf(record)
+    if (controlPath !== undefined) await removeTree(controlPath)
     await removeUserMasters(record)
     await updateKnownHosts(context.home, record.id, undefined)
   }

@@ -11,10 +11,10 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
-import { quoteForAnyShell } from '../../core/shell.ts'
+import { quoteForAnyShell, quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { type Door, doorArgs, masterArgs } from '../../tools/ssh.ts'
+import { CARRIER, type Door, doorArgs, masterArgs } from '../../tools/ssh.ts'
 import type {
   BeginRequest,
   Captured,
@@ -30,6 +30,8 @@ import type { createDoors } from './door.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
+/** A shared connection takes 256 KiB at once, with the command line. */
+const VARIABLES_MAX = 120 * 1024
 export const SSH_FAILURE = 255
 /** Seconds for what was asked to end. */
 const GRACE_S = 3
@@ -56,6 +58,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
     const attached = runner.attach(argv, {
+      env: carried(request.env),
       endsWithUs: { last: lastWord(door, token) },
       onSignal: (signal) => {
         forwarded.signal = signal
@@ -81,6 +84,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
       const way = [...doorArgs(door), ...optionWords(APART)]
       const result = await runner.run(['ssh', ...way, '-T', '--', door.host, command], {
         okCodes: 'any',
+        env: carried(request.env),
         timeoutMs: request.timeoutMs,
         keepBytes: KEPT_BYTES,
         endsWithUs: { last: lastWord(door, token) },
@@ -105,6 +109,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
     const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, {
+      env: carried(request.env),
       input: request.input,
       endsWithUs: { last: lastWord(door, token) },
     })
@@ -238,16 +243,38 @@ export function byBash(script: string, words: readonly string[] = []): string {
   return `exec ${['/bin/bash', '--norc', '-c', script, 'bash', ...words].map(quoteForAnyShell).join(' ')}`
 }
 
+/**
+ * The environment of ssh for a command with these variables: it goes to the inside in there, as every user of this machine may read
+ * the words of a command, and the environment of a process its owner alone.
+ * @throws {NexusError} INVALID_ARGUMENT when they are too long
+ */
+export function carried(variables: Readonly<Record<string, string>>): Readonly<Record<string, string | undefined>> {
+  const text = Object.entries(variables)
+    .map(([name, value]) => `export ${name}=${quoteWord(value)}`)
+    .join('; ')
+  const bytes = Buffer.byteLength(text)
+  if (bytes <= VARIABLES_MAX) return { [CARRIER]: text === '' ? undefined : text }
+  throw new NexusError('INVALID_ARGUMENT', `The variables are ${bytes} bytes long; at most ${VARIABLES_MAX} fit.`, {
+    hint: 'To pass more, send it on stdin: `nexus exec <name> -- bash -s < script`',
+  })
+}
+
+/** Takes the variables over from what carried them. A server that was started by an older Nexus does not let it in. */
+function takeOver({ name }: WorkspaceRecord): string {
+  const told = `nexus: ${name} takes no variables yet; run \`nexus stop ${name} && nexus start ${name}\``
+  return `[ -n "$${CARRIER}" ] || { echo ${quoteWord(told)} >&2; exit 125; }; eval "$${CARRIER}"; unset ${CARRIER}; `
+}
+
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(record: WorkspaceRecord, request: ExecRequest, token: string, first = ''): string {
   const cwd = request.cwd ?? record.worktree ?? '/'
   const streams = request.tty ? '' : ' 2>&3 3>&-'
   // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
   const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
-  const variables = Object.entries(request.env).map(([name, value]) => `${name}=${value}`)
-  const enter = 'cd "$1" || exit 125; shift; while [ "$1" != -- ]; do export "$1"; shift; done; shift; '
+  const variables = Object.keys(request.env).length === 0 ? '' : takeOver(record)
+  const enter = `cd "$1" || exit 125; shift; ${variables}`
   const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; exit $?`
-  const line = byBash(script, [cwd, ...variables, '--', ...request.argv])
+  const line = byBash(script, [cwd, ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(
       'INVALID_ARGUMENT',

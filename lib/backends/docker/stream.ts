@@ -13,7 +13,7 @@ import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { byBash, eachWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, carried, eachWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
 /** What the shell's own start-up files may print before it. */
@@ -29,7 +29,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const command = remoteCommand(record, request, token, first)
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
     const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
-      env: request.tty ? { TERM: TERMINAL } : {},
+      env: { ...carried(request.env), ...(request.tty ? { TERM: TERMINAL } : {}) },
       input: true,
       endsWithUs: { last: lastWord(door, token) },
     })

@@ -2,12 +2,13 @@
  * The user's own public keys, from wherever they are: `~/.ssh/*.pub`, the files of `ssh.injection.sources`, the agent. Whatever is
  * wrong with one of them is told and left out; nobody is kept waiting by it.
  */
-import { readFile } from 'node:fs/promises'
+
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { agentTrouble, lookAtAgent } from '../../door/agent-client.ts'
 import { keyLine } from '../../door/agent-protocol.ts'
 import { findOwnAgent } from '../../door/own-agent.ts'
+import { requirePlain } from '../../system/read.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../context.ts'
 import type { Injection } from '../making.ts'
@@ -59,7 +60,7 @@ async function readKeyFile({ emit }: Context, path: string, from: UserKeys['from
     if (stat === undefined) return from === 'file' ? undefined : leaveOut('does not exist')
     if (!stat.isFile()) return leaveOut('is not a file')
     if (stat.size > KEY_FILE_MAX) return leaveOut(`has ${stat.size} bytes, which no public key has`)
-    return { source: path, from, text: await readFile(path, 'utf8') }
+    return { source: path, from, text: requirePlain(path, { maxBytes: KEY_FILE_MAX })?.toString() ?? '' }
   } catch (error) {
     return leaveOut(`cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`)
   }

@@ -2,12 +2,14 @@
  * Everything that is decided about a new workspace before anything is changed: repository, name, branch, configuration,
  * ports wanted, owner. Looks side by side at what does not depend on each other; refuses bad input here.
  */
+
 import { randomBytes } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Backend, requireCapability } from '../../backends/backend.ts'
 import { requireBackendName } from '../../backends/registry.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
+import { readDotenv } from '../../config/read.ts'
 import { NexusError } from '../../core/errors.ts'
 import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
@@ -219,8 +221,7 @@ function detectProject(
   names: readonly string[],
   dotenv: string | undefined,
 ): Detected {
-  const ignored = join(repo.root, '.env')
-  const text = dotenv ?? (existsSync(ignored) ? readFileSync(ignored, 'utf8') : undefined)
+  const text = dotenv ?? readDotenv(join(repo.root, '.env'))
   return detectStack({ names, dotenv: text, compose: settings.compose, workspace: settings.workspace })
 }
 

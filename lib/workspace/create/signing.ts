@@ -2,7 +2,7 @@
  * How commits made inside are signed: as the user's git signs them here with an SSH key, by the key that only the forwarded agent
  * holds. What would make every commit inside fail is not carried, and told once.
  */
-import { readFile } from 'node:fs/promises'
+
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { shellWord } from '../../core/shell.ts'
@@ -12,6 +12,7 @@ import { isAllowed, resolveAgentKeys } from '../../door/agent-keys.ts'
 import { keyLine } from '../../door/agent-protocol.ts'
 import { findOwnAgent } from '../../door/own-agent.ts'
 import { CommandFailed } from '../../system/exec.ts'
+import { readPlain } from '../../system/read.ts'
 import type { AuthorIdentity, SigningSettings } from '../../tools/git-identity.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import type { App } from '../app.ts'
@@ -78,8 +79,8 @@ async function findKey(
   const hint = `To name the key itself, run \`git config --global user.signingkey "key::$(cat <file>.pub)"\``
   const path = key.startsWith('~/') ? join(app.env.HOME ?? homedir(), key.slice(2)) : key
   for (const file of path.startsWith('/') ? [path, `${path}.pub`] : []) {
-    const text = await readFile(file, 'utf8').catch(() => '') // not there, or not to be read: the next one, then it is told
-    const [found] = text.length > KEY_FILE_MAX ? [] : parsePublicKeys(text)
+    // not there, or not to be read: the next one, then it is told
+    const [found] = parsePublicKeys(readPlain(file, { maxBytes: KEY_FILE_MAX })?.toString() ?? '')
     if (found !== undefined) return found
   }
   return { why: `no public key is found at user.signingkey ${key}`, hint }

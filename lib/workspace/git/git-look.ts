@@ -5,7 +5,7 @@
 import { requireCapability } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { CommandFailed, type RunOptions, type RunResult } from '../../system/exec.ts'
+import { CommandFailed, isTooMuch, type RunOptions, type RunResult, tooMuchSaid } from '../../system/exec.ts'
 import { explainGitFailure } from '../../tools/git-failures.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
@@ -36,9 +36,16 @@ export async function lookWithGit<T>(
     try {
       return await app.runner.run(argv, options)
     } catch (error) {
+      if (isTooMuch(error)) throw explainFlood(record, args, error)
       throw error instanceof CommandFailed ? explainLook(record, args, error) : error
     }
   })
+}
+
+function explainFlood(record: WorkspaceRecord, args: readonly string[], { details }: NexusError): NexusError {
+  const verb = args.find((word) => /^[a-z][a-z-]+$/.test(word)) ?? 'status'
+  const hint = `To look at it, run \`nexus exec ${record.name} -- git ${verb}\``
+  return tooMuchSaid(`git ${verb} of ${record.name}`, Number(details?.maxBytes), hint)
 }
 
 function explainLook(record: WorkspaceRecord, args: readonly string[], error: CommandFailed): NexusError {

@@ -67,9 +67,14 @@ printf '%s\\0%s\\0' "$kind" "$q"`
 async function look(app: App, begin: Streams['begin'], record: WorkspaceRecord, path: string) {
   const session = begin(record, ['sh', '-c', LOOK, 'sh', path], false)
   const said = keep(session.stderr)
-  const pieces: Buffer[] = []
-  for await (const piece of session.stdout) pieces.push(piece as Buffer)
-  await requireEnd(app, session, record, said)
+  const pieces = boundedPieces<Buffer>(SAID_MAX)
+  const release = cutOnAbort(app, session)
+  try {
+    for await (const piece of session.stdout) pieces.push(piece as Buffer)
+    await requireEnd(app, session, record, said)
+  } finally {
+    release()
+  }
   const [kind = '', real = ''] = Buffer.concat(pieces).toString().split('\0')
   const known = ['folder', 'file', 'special', 'missing', 'nowhere'] as const
   return { kind: known.find((one) => one === kind) ?? 'nowhere', path: real.startsWith('/') ? real : `/${real}` }

@@ -19,6 +19,7 @@ const LOWEST_PORT = 1024
 /** How often a port may be taken between the look at it and ssh's own bind. */
 const ATTEMPTS = 5
 const REFUSALS_APART_MS = 10_000
+const LOOK_UP_TIMEOUT_MS = 15_000
 const TAKEN = /Address already in use|cannot listen to port/
 
 /** What was asked for; `local` is null where any port of this machine will do. */
@@ -112,10 +113,8 @@ async function requireHosts(
 ): Promise<void> {
   const hosts = [...new Set(wanted.map(({ host }) => host))].filter((host) => host !== 'localhost')
   for (const host of hosts) {
-    const session = backend.begin(record, { argv: ['getent', 'ahosts', host], cwd: '/', env: {}, input: false })
-    session.stdout.resume()
-    session.stderr.resume()
-    if ((await session.ended) !== 2) continue
+    const request = { argv: ['getent', 'ahosts', host], cwd: '/', env: {}, timeoutMs: LOOK_UP_TIMEOUT_MS }
+    if ((await backend.capture(record, request)).code !== 2) continue
     throw new NexusError('INVALID_ARGUMENT', `Nothing is called ${JSON.stringify(host)} inside ${record.name}.`, {
       hint: `To see its services, run \`nexus status ${record.name}\``,
       details: { host },

@@ -3,10 +3,12 @@
  * kernel's table, and when its record, its worktree and git's files about it were last written. Good enough to say which one
  * is missed least; never a reason to stop one.
  */
-import { readFileSync, statSync } from 'node:fs'
+
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { readPlain } from '../../system/read.ts'
 import type { App } from '../app.ts'
 
 export interface Use {
@@ -57,9 +59,6 @@ export function connectedPorts(text: string): ReadonlySet<number> {
 }
 
 function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return '' // what cannot be seen counts as nothing seen
-  }
+  // what cannot be seen counts as nothing seen; the kernel's table is long on a busy machine
+  return readPlain(path, { maxBytes: 64 * 1024 * 1024 })?.toString() ?? ''
 }

@@ -57,7 +57,7 @@ export async function projectOf(app: App, record: WorkspaceRecord): Promise<Proj
 export async function projectInFiles(record: WorkspaceRecord): Promise<Project> {
   if (record.isolation !== 'agent') return projectIn(foldersOf(record))
   const file = fileIn(record)
-  const text = record.worktree === null ? undefined : await readText(file)
+  const text = record.worktree === null ? undefined : await readText(file, { within: record.worktree })
   return text === undefined ? projectIn([record.repo]) : { file, text }
 }
 

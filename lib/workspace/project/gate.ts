@@ -2,9 +2,10 @@
  * What a project may do: its files are looked at before compose reads them, and what they ask for beyond the ordinary before
  * anything of them runs. Everything that needs the user's approval passes here.
  */
-import { existsSync, readFileSync } from 'node:fs'
+
 import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
+import { readDotenv } from '../../config/read.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createApprovals, hashFindings, requireApproval } from '../../project/approvals.ts'
 import { parsePlainEnv } from '../../project/interpolate.ts'
@@ -38,18 +39,25 @@ export async function admitFiles(
   const { worktree, repo, stack } = record
   if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [] }
   const dotenv = join(worktree, '.env')
-  const own = existsSync(dotenv) ? (parsePlainEnv(readFileSync(dotenv, 'utf8')) ?? new Map()) : new Map()
-  const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
-  const inputs: string[] = []
-  const args: string[] = []
-  const findings = await scanProjectFiles({
-    ...{ worktree, repo, files, env },
-    onInput: (file) => inputs.push(file),
-    onArgument: (name) => args.push(name),
-  })
-  for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
-  await admit(app, record, settings, findings)
-  return { findings, inputs }
+  const look = async (text: string | undefined): Promise<Admitted> => {
+    const own = parsePlainEnv(text ?? '') ?? new Map()
+    const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
+    const inputs: string[] = []
+    const args: string[] = []
+    const findings = await scanProjectFiles({
+      ...{ worktree, repo, files, env },
+      onInput: (file) => inputs.push(file),
+      onArgument: (name) => args.push(name),
+    })
+    for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
+    await admit(app, record, settings, findings)
+    return { findings, inputs }
+  }
+  const inside = readDotenv(dotenv, worktree)
+  const admitted = await look(inside)
+  // one that a link leads out of the worktree is read once that was approved
+  const outside = inside === undefined ? readDotenv(dotenv) : undefined
+  return outside === undefined ? admitted : look(outside)
 }
 
 /** What the resolved model asks for, by where its paths lead now. */

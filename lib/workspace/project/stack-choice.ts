@@ -2,9 +2,11 @@
  * What a workspace will run, as far as names of files and the configuration tell: decided before anything is read or made. It loads
  * nothing that a plain workspace does not need.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Settings } from '../../config/load.ts'
+import { readDotenv } from '../../config/read.ts'
 import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { realPathOf } from '../../project/real-path.ts'
@@ -39,10 +41,9 @@ export function stackOf(detected: Detected, settings: Settings): StackRecord | u
 
 /** What lies in a worktree; the repository's `.env` counts where the worktree has none, as git mostly ignores it. */
 export function detectIn(worktree: string, repo: string, settings: Settings): Detected {
-  const dotenv = [worktree, repo].map((folder) => join(folder, '.env')).find((file) => existsSync(file))
   return detectStack({
     names: readdirSync(worktree),
-    dotenv: dotenv === undefined ? undefined : readFileSync(dotenv, 'utf8'),
+    dotenv: readDotenv(join(worktree, '.env'), worktree) ?? readDotenv(join(repo, '.env')),
     compose: settings.compose,
     workspace: settings.workspace,
   })
