@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
+import { relativeWords } from '../core/relative-words.ts'
 
 /** A command ends with us, however we end. */
 export interface EndsWithUs {
@@ -136,13 +137,22 @@ export const WORKER_VARIABLE = 'NEXUS_WS_WORKER'
 const DROPPED =
   /^(NEXUS_WS_WORKER$|ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
 
+/** Where git finds its programs and settings: a relative one would be looked for in the worktree of a stranger. */
+const COMMANDS = /^(GIT_(SSH|SSH_COMMAND|ASKPASS|PROXY_COMMAND|EXTERNAL_DIFF)|SSH_ASKPASS)$/
+const PATHS = /^(GIT_(TEMPLATE_DIR|EXEC_PATH|CONFIG_GLOBAL|CONFIG_SYSTEM)|XDG_CONFIG_HOME)$/
+
+function hangsOnFolder(key: string, value: string): boolean {
+  if (PATHS.test(key)) return !value.startsWith('/')
+  return COMMANDS.test(key) && relativeWords(value, () => false).length > 0
+}
+
 export function cleanEnvironment(
   base: NodeJS.ProcessEnv,
   extra: Readonly<Record<string, string | undefined>> = {},
 ): Record<string, string> {
   const env: Record<string, string> = {}
   for (const [key, value] of Object.entries({ ...base, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0', ...extra })) {
-    if (value !== undefined && (!DROPPED.test(key) || key in extra)) env[key] = value
+    if (value !== undefined && (key in extra || !(DROPPED.test(key) || hangsOnFolder(key, value)))) env[key] = value
   }
   return env
 }

@@ -3,7 +3,7 @@
  * leading slash means the worktree that git stands in, so a hook, a filter or a helper of somebody else's branch. For Nexus such a
  * path means the main worktree's copy. Read once for a command; nothing here starts a program.
  */
-import { readdirSync, realpathSync } from 'node:fs'
+import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, relative, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
@@ -14,6 +14,7 @@ import { findRepository, isOnItsOwn, listLinkedWorktrees, type Repository } from
 /** Whose the content of a branch is: of somebody else's nothing runs here, neither its own hooks nor the user's. */
 export type Whose = 'own' | 'other'
 
+const LINKS_MAX = 40
 /** As a folder of hooks, it holds none. */
 export const NO_HOOKS = '/dev/null'
 
@@ -234,13 +235,23 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** Of what is not there, as far as it is. */
-function realPath(path: string): string {
+/** Also of what is not there, and of a link that leads to nothing yet: a merge may bring it. */
+function realPath(path: string, links = 0): string {
   if (!isAbsolute(path)) return path
   try {
     return realpathSync(path)
   } catch {
     const parent = resolve(path, '..')
-    return parent === path ? path : join(realPath(parent), path.slice(parent.length))
+    const place = parent === path ? path : join(realPath(parent, links), path.slice(parent.length))
+    const link = links > LINKS_MAX ? undefined : linkAt(place)
+    return link === undefined ? place : realPath(resolve(place, '..', link), links + 1)
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined // it is no link
   }
 }

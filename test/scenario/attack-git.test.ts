@@ -122,21 +122,27 @@ suite('a stranger in git', (test) => {
         'tools/f': script(marks, 'evil', 'cat\n'),
         'x.z': 'x\n',
       })
-      for (const name of ['plain', 'linked', 'evil', 'filter']) await scene.up(name, '--no-start')
+      await scene.up('w', '--no-start')
+      // as if it had been committed in the workspace
+      const merge = async (branch: string, ...more: string[]) => {
+        await quiet('update-ref', 'refs/heads/nexus/w', branch)
+        return scene.run(['merge', 'w', ...more])
+      }
       await quiet('config', 'core.hooksPath', '.husky')
       await ran()
-      await scene.ok(['merge', 'plain'])
+      await merge('plain')
       assert.equal(await ran(), ['main post-merge'], 'hooks that the merge leaves alone')
-      const { stderr } = await scene.run(['merge', 'evil'])
+      const { stderr } = await merge('evil')
       assert.equal(await ran(), [])
       assert.match(stderr, /no hooks run, as the merge changes them: \.husky/)
       await quiet('config', '--unset', 'core.hooksPath')
       await must(['ln', '-s', '../../tools/hook', join(repo.path, '.git', 'hooks', 'post-merge')])
-      await scene.ok(['merge', 'linked', '--squash'])
+      assert.match((await merge('linked', '--squash')).stderr, /no hooks run, as the merge changes them: tools\/hook/)
       assert.equal(await ran(), [])
       await quiet('config', 'filter.f.smudge', './tools/f')
-      const { hint } = await scene.refused(['merge', 'filter'], 2, 'UNSUPPORTED')
-      assert.match(hint ?? '', /diff HEAD\.\.\.filter -- tools\/f/)
+      await quiet('update-ref', 'refs/heads/nexus/w', 'filter')
+      const { hint } = await scene.refused(['merge', 'w'], 2, 'UNSUPPORTED')
+      assert.match(hint ?? '', /diff HEAD\.\.\.nexus\/w -- tools\/f/)
       assert.equal(await ran(), [])
     },
     LIMIT_MS,
@@ -173,8 +179,7 @@ suite('a stranger in git', (test) => {
       // an agent's is refused as ever, and what the branch does not use asks nobody
       await scene.branch('unused', { '.gitattributes': '\n' })
       await quiet('config', 'filter.f.smudge', './tools/f')
-      await scene.up('unused', '--no-start')
-      assert.equal(await ran(), [])
+      await scene.ok(['up', 'unused', '--dry-run'])
     },
     LIMIT_MS,
   )
@@ -240,7 +245,6 @@ suite('a stranger in git', (test) => {
       await using scene = await openStage()
       const { marks, ran, repo, quiet } = scene
       await scene.up('a', '--no-start')
-      await scene.up('b', '--no-start')
       const worktree = join(repo.path, '.worktree', 'a')
       const inner = await makeRepo(join(worktree, 'node_modules', 'x'))
       await plant(inner.path, { monitor: script(marks, 'evil') })
@@ -256,15 +260,16 @@ suite('a stranger in git', (test) => {
         assert.match(await scene.ok(['list'], { cwd }), /^a /m, "a look is at the workspace's repository")
       }
       // in the place of the worktree itself
-      await rm(join(repo.path, '.worktree', 'b', '.git'))
-      await makeRepo(join(repo.path, '.worktree', 'b'))
-      await scene.refused(['up', 'y'], 2, 'INVALID_ARGUMENT', { cwd: join(repo.path, '.worktree', 'b') })
-      assert.equal(await ran(), [])
       // a submodule of the user's own, in the main worktree
       const part = await makeRepo(join(scene.root, 'part'))
       await quiet('submodule', 'add', '--quiet', part.path, 'part')
       await scene.ok(['up', 'y', '--dry-run'], { cwd: join(repo.path, 'part') })
       await scene.ok(['up', 'y', '--dry-run'], { cwd: worktree })
+      // in the place of the worktree itself
+      await rm(join(worktree, '.git'))
+      await makeRepo(worktree)
+      await scene.refused(['up', 'y'], 2, 'INVALID_ARGUMENT', { cwd: worktree })
+      assert.equal(await ran(), [])
     },
     LIMIT_MS,
   )

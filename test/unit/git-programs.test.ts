@@ -3,6 +3,7 @@ import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { relativeWords } from '../../lib/core/relative-words.ts'
+import { cleanEnvironment } from '../../lib/system/exec.ts'
 import { effective, hookFiles, hooksFolder, mainCopies, relativePrograms } from '../../lib/tools/git-programs.ts'
 import { parseSubmodules } from '../../lib/tools/git-submodules.ts'
 import { FUZZ } from '../support/fuzz.ts'
@@ -60,6 +61,15 @@ suite('words that a branch decides', (test) => {
       assert.equal(wordsOf(`${before}/opt/${folder}/${file} %f`), [])
     })
     fc.assert(property, FUZZ)
+  })
+})
+
+suite('variables that name programs of git', (test) => {
+  test('relative ones do not reach it, others do', () => {
+    const kept = { GIT_SSH_COMMAND: 'ssh -i ~/.ssh/x', GIT_TEMPLATE_DIR: '/opt/t', XDG_CONFIG_HOME: '/home/u/.config' }
+    const dropped = { GIT_SSH: './ssh', GIT_ASKPASS: 'tools/ask', GIT_CONFIG_GLOBAL: 'cfg', SSH_ASKPASS: '../ask' }
+    assert.equal(cleanEnvironment({ ...kept, ...dropped }), { ...kept, LC_ALL: 'C', GIT_TERMINAL_PROMPT: '0' })
+    assert.ok(!('GIT_TEMPLATE_DIR' in cleanEnvironment({ GIT_TEMPLATE_DIR: 'tpl' })))
   })
 })
 
