@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  opendirSync,
   openSync,
   readlinkSync,
   readSync,
@@ -64,6 +65,19 @@ export function requireReadable(path: string, maxBytes: number): void {
   if (stats === undefined || stats.isDirectory()) return
   const why = kindOf(stats) ?? sizeProblem(stats.size, maxBytes)
   if (why !== undefined) throw unreadable(path, why)
+}
+
+/** Names in a folder, at most so many: somebody may have put millions there. */
+export function firstNames(folder: string, max: number): readonly string[] {
+  const names: string[] = []
+  const open = opendirSync(folder)
+  try {
+    for (let entry = open.readSync(); entry !== null && names.length < max; entry = open.readSync())
+      names.push(entry.name)
+  } finally {
+    open.closeSync()
+  }
+  return names
 }
 
 export function isFolder(path: string): boolean {

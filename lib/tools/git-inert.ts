@@ -6,10 +6,12 @@
  * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
  * get one of their own instead of git's walk into them, which would read their configuration.
  */
+
 import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
+import { firstNames } from '../system/read.ts'
 import { makeFolder, makeLink, removeTree, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
@@ -228,7 +230,7 @@ export function listStrays(worktree: string, path: string): readonly string[] {
   const folder = join(worktree, path)
   const stat = lstatSync(folder, { throwIfNoEntry: false })
   if (stat?.isDirectory() !== true || existsSync(join(folder, '.git'))) return []
-  return readdirSync(folder).length === 0 ? [] : [`?? ${path}/`]
+  return firstNames(folder, 1).length === 0 ? [] : [`?? ${path}/`]
 }
 
 /** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */

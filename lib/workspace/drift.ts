@@ -2,11 +2,13 @@
  * What people did by hand to the places of a workspace: the repository was moved, the worktree removed, moved or forgotten by
  * git, another branch checked out. Told from files alone, so that `list` can tell; `repair.ts` mends it.
  */
-import { existsSync, readdirSync } from 'node:fs'
+
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { firstNames } from '../system/read.ts'
 import {
   type AdminDir,
   isLinked,
@@ -63,7 +65,7 @@ export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | u
 export function isEmpty(folder: string): boolean {
   if (!existsSync(folder)) return true
   try {
-    return readdirSync(folder).length === 0
+    return firstNames(folder, 1).length === 0
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EACCES') return false
     throw error

@@ -3,9 +3,11 @@
  * have made one there since: ours are marked (`marker.ts`) from the moment on in which they are made, and nothing else is taken
  * away or made anew.
  */
-import { existsSync, readdirSync } from 'node:fs'
+
+import { existsSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { firstNames } from '../../system/read.ts'
 import { findAdminDir } from '../../tools/repository.ts'
 
 /** True when an operation that was cut off was to make the worktree and did not finish that. */
@@ -23,7 +25,7 @@ export function isForeign(record: WorkspaceRecord): boolean {
   if (worktree === null || gitDir === null || !isHalfMade(record)) return false
   const marker = findAdminDir(gitDir, worktree)?.marker
   if (marker !== undefined) return marker !== id
-  return existsSync(worktree) && readdirSync(worktree).some((name) => name !== '.git')
+  return existsSync(worktree) && firstNames(worktree, 2).some((name) => name !== '.git')
 }
 
 /** @throws {NexusError} WORKSPACE_ALREADY_EXISTS */

@@ -3,7 +3,7 @@
  * nothing that a plain workspace does not need.
  */
 
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
@@ -11,7 +11,11 @@ import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { type Detected, detectStack, findComposeFile, sideCarName } from '../../stack/detect.ts'
+import { firstNames, unreadable } from '../../system/read.ts'
 import type { App } from '../app.ts'
+
+/** At the top of a worktree. */
+const NAMES_MAX = 100_000
 
 /** With the ports of ready services, which the services of the project must not be called like. */
 export async function withReadyPorts(
@@ -42,18 +46,25 @@ export function stackOf(detected: Detected, settings: Settings): StackRecord | u
 /** What lies in a worktree; the repository's `.env` counts where the worktree has none, as git mostly ignores it. */
 export function detectIn(worktree: string, repo: string, settings: Settings): Detected {
   return detectStack({
-    names: readdirSync(worktree),
+    names: namesAt(worktree),
     dotenv: readDotenv(join(worktree, '.env'), worktree) ?? readDotenv(join(repo, '.env')),
     compose: settings.compose,
     workspace: settings.workspace,
   })
 }
 
+/** @throws {NexusError} CONFIG_INVALID for more than anybody looks through */
+function namesAt(worktree: string): readonly string[] {
+  const names = firstNames(worktree, NAMES_MAX + 1)
+  if (names.length > NAMES_MAX) throw unreadable(worktree, `has more than ${NAMES_MAX} files at its top`)
+  return names
+}
+
 /** Whoever stands in a sub-folder may mean its stack; only what is at the top is found by itself. */
 export function tellElsewhere({ cwd, emit }: Pick<App, 'cwd' | 'emit'>, worktree: string): void {
   const folder = relative(worktree, realPathOf(cwd) ?? cwd)
   if (folder === '' || folder.startsWith('..') || !existsSync(cwd)) return
-  const name = findComposeFile(readdirSync(cwd))
+  const name = findComposeFile(firstNames(cwd, NAMES_MAX))
   if (name === undefined) return
   const file = join(folder, name)
   const hint = `To run it, run \`nexus config set --project compose.files ${file}\``
