@@ -14,7 +14,7 @@ import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
 import { HELD_LABEL, workspaceLabels } from './labels.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
-import type { SeedPlaces } from './seeds.ts'
+import type { createSeeds, SeedPlaces } from './seeds.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { hasProjectFiles, hasServices, sourceOf, targetOf } from './target.ts'
 
@@ -23,6 +23,7 @@ export function createStarter(
   context: BackendContext,
   doors: ReturnType<typeof createDoors>,
   imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
+  seeds: () => Promise<ReturnType<typeof createSeeds>>,
 ) {
   const { home } = context
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
@@ -110,7 +111,7 @@ export function createStarter(
     if (seed === undefined && !isShared) return
     await docker.up(sourceOf(home, record), { ...options, create: true })
     if (seed !== undefined && (await isUntouched(record, seed.service)))
-      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
+      await (await seeds()).clone(record, seed, seedPlaces(record))
     if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
   }
 
