@@ -5,6 +5,7 @@
  * helps. Anything thrown that is not a `NexusError` is a bug of ours and is reported as INTERNAL (exit 70).
  * The table is the contract's; add a row only together with it.
  */
+import { printable } from './visible.ts'
 
 interface ErrorKind {
   /** Process exit code of a verb that ends with this error. */
@@ -54,13 +55,6 @@ export type ErrorCode = keyof typeof ERROR_TABLE
 /** The end of what a tool printed, which is what a message can show; `count` is at most how many lines. */
 export function lastLines(text: string, count = 20): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
-}
-
-/** With what a terminal would obey, or show elsewhere than it stands, written out: `\u001b`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
 }
 
 export interface ErrorFields {
