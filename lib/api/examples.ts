@@ -47,7 +47,7 @@ const GIT = {
     modified: 1,
     untracked: 1,
   },
-  ...{ conflicts: 0, notBroughtBack: null, stashes: null, unfinished: [] },
+  ...{ conflicts: 0, notBroughtBack: null, stashes: null, unfinished: [], toldInside: [] },
 }
 const USED = { cpu: 1.5, memory: 83_886_080, processes: 7, received: 1_024, sent: 2_048, since: '2026-11-23T08:00:03Z' }
 const LOAD = {
@@ -71,11 +71,16 @@ const COMMIT = {
 }
 const REVIEW = {
   ...{ workspace: ID.name, branch: PLACE.branch, base: '1f0c3a9b7d5e4c2b8a6f0e1d2c3b4a5968778695', commits: [COMMIT] },
+  commit: COMMIT.id,
   files: [{ path: 'src/login.ts', insertions: 40, deletions: 2 }],
-  ...{ untracked: ['notes.txt'], insertions: 40, deletions: 2, dirty: true },
+  uncommitted: [{ path: 'src/login.ts', insertions: 1, deletions: 0 }],
+  ...{ untracked: ['notes.txt'], insertions: 40, deletions: 2, dirty: true, incomplete: null },
 }
 const MOVED = { name: ID.name, branch: PLACE.branch, shared: false, commits: 2, commit: COMMIT.id }
-const MERGED = { name: ID.name, squash: false, into: 'main', branch: PLACE.branch, commits: 2, commit: COMMIT.id }
+const MERGED = {
+  ...{ name: ID.name, squash: false, into: 'main', branch: PLACE.branch, commits: 2, commit: COMMIT.id },
+  ...{ merged: COMMIT.id, files: REVIEW.files },
+}
 const FINDING = {
   check: 'engine',
   status: 'ok',
@@ -205,7 +210,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   },
   runOnce: { ...SAID, kept: null },
   getDiff: REVIEW,
-  getLog: { workspace: ID.name, branch: PLACE.branch, base: REVIEW.base, commits: [COMMIT] },
+  getLog: { workspace: ID.name, branch: PLACE.branch, base: REVIEW.base, commits: [COMMIT], incomplete: null },
   compareWorkspaces: {
     workspaces: [REVIEW],
     overlaps: [{ path: 'src/login.ts', workspaces: ['feature-auth', 'feature-b'] }],

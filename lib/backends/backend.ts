@@ -227,10 +227,10 @@ export interface Backend {
   /** Takes away what was made for the places and names of a record that are about to change, and keeps its data. */
   dismantle?(record: WorkspaceRecord): Promise<void>
   /**
-   * Removes, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
+   * Empties, or gives to its user, a folder of this machine in which a container's root made files. Only with the capability
    * `worktree`.
    */
-  removeFolder?(record: WorkspaceRecord, path: string): Promise<void>
+  emptyFolder?(record: WorkspaceRecord, path: string): Promise<void>
   ownFolder?(record: WorkspaceRecord, path: string): Promise<void>
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>

@@ -7,6 +7,7 @@
  */
 
 import { clipped } from './bounded.ts'
+import { printable } from './visible.ts'
 
 interface ErrorKind {
   /** Process exit code of a verb that ends with this error. */
@@ -56,13 +57,6 @@ export type ErrorCode = keyof typeof ERROR_TABLE
 /** The end of what a tool printed, which is what a message can show; `count` is at most how many lines. */
 export function lastLines(text: string, count = 20): string {
   return text.trimEnd().split('\n').slice(-count).join('\n')
-}
-
-/** With what a terminal would obey, or show elsewhere than it stands, written out: `\u001b`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
 }
 
 /** Characters of a tool's output, from the beginning and as much from the end. */

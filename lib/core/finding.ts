@@ -2,7 +2,7 @@
  * What a look at the health of the machine, of a backend or of our own state is made of: checks with a name, and what each
  * of them says. Types, and the one way to write them. Pure.
  */
-import { printable } from './errors.ts'
+import { printable } from './visible.ts'
 
 export type FindingStatus = 'ok' | 'warning' | 'error'
 

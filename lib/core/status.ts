@@ -43,6 +43,8 @@ export interface GitStanding {
   readonly stashes: number | null
   /** Such as `merge` or `rebase`. */
   readonly unfinished: readonly string[]
+  /** Fields that only the workspace's own git dir tells, which is written inside. */
+  readonly toldInside: readonly string[]
 }
 
 export interface OperationResource {

@@ -1,6 +1,6 @@
 /** Rows as aligned columns, without borders, for answers that people read and scripts cut. Pure. */
 
-import { printable } from '../core/errors.ts'
+import { printable } from '../core/visible.ts'
 
 /** The header first; the last column is not padded. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -3,9 +3,11 @@
  * on a terminal. The answer goes to stdout untouched.
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
-import { printable, unreachable } from '../core/errors.ts'
+import { unreachable } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
+import { printable } from '../core/visible.ts'
 import type { Reporter, ReporterOptions } from './reporter.ts'
+import { visible } from './visible.ts'
 
 const FIRST_SIGN_MS = 1_000
 const NEXT_SIGN_MS = 10_000
@@ -68,7 +70,7 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
 /** What a program said, without what a terminal would obey; of a line that was written over, what stood there last. */
 function plain(text: string): string {
   const last = stripVTControlCharacters(text).replace(/\r+$/, '').split('\r').at(-1) ?? ''
-  return last.replace(/[^\P{Cc}\t]/gu, '')
+  return visible(last.replace(/[^\P{Cc}\t]/gu, ''))
 }
 
 function tellStep(

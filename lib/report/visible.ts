@@ -1,9 +1,12 @@
-/** Text from inside a workspace, for a terminal: whatever the terminal would obey is shown in place of being sent. Pure. */
+/** Text of many lines from inside a workspace, for a terminal; `core/visible.ts` says what is written out. Pure. */
+import { escaped, writeOut } from '../core/visible.ts'
 
-/** Control characters but for line breaks and tabs, as `cat -v` writes them: `^[` for an escape. */
+/** Line breaks and tabs stay; control characters are written as by `cat -v`: `^[` for an escape. */
 export function visible(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
+  return writeOut(text, (character) => {
+    if (character === '\n' || character === '\t') return character
     const code = character.charCodeAt(0)
-    return code < 0x80 ? `^${String.fromCharCode(code ^ 0x40)}` : `\\x${code.toString(16)}`
+    if (code < 0x20 || code === 0x7f) return `^${String.fromCharCode(code ^ 0x40)}`
+    return code < 0xa0 ? `\\x${code.toString(16)}` : escaped(character)
   })
 }

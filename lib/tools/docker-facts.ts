@@ -8,7 +8,6 @@ import type { ResourceKind } from './docker-objects.ts'
 
 /** Docker measures volumes by walking them. */
 const DISK_TIMEOUT_MS = 10_000
-const ASK_TIMEOUT_MS = 60_000
 
 type DockerCall = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
@@ -131,16 +130,7 @@ export function createFactCommands(docker: DockerCall) {
     return { all, labelled }
   }
 
-  /** What a container without any right prints that sees the processes of the engine's machine. */
-  async function askKernel(image: string, script: string, words: readonly string[]): Promise<string> {
-    const sees = ['--pid', 'host', '--network', 'none', '--user', '0:0']
-    const lacks = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges']
-    const args = ['run', '--rm', '--pull', 'never', ...sees, ...lacks, '--entrypoint', '/bin/bash', image]
-    const { stdout } = await docker([...args, '-c', script, 'bash', ...words], { timeoutMs: ASK_TIMEOUT_MS })
-    return stdout
-  }
-
-  return { askKernel, engineVersions, engineFacts, listRows, listImageRows, isImageUsed, diskUse, countBridges }
+  return { engineVersions, engineFacts, listRows, listImageRows, isImageUsed, diskUse, countBridges }
 }
 
 export function parseDiskUse(stdout: string): DiskUse {

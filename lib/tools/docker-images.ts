@@ -38,12 +38,15 @@ export interface BuildOptions {
 type DockerCall = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
 export function createImageCommands(docker: DockerCall, runner: Runner) {
-  async function hasImage(reference: string): Promise<boolean> {
+  /** The id of an image that is here, by which no other is ever found. */
+  async function findImageId(reference: string): Promise<string | undefined> {
     const result = await docker(['image', 'inspect', '--format', '{{.Id}}', '--', reference], { okCodes: [0, 1] })
-    if (result.code === 0) return true
-    if (/No such image/i.test(result.stderr)) return false
+    if (result.code === 0) return result.stdout.trim()
+    if (/No such image/i.test(result.stderr)) return undefined
     throw explainDockerFailure(new CommandFailed(['docker', 'image', 'inspect', reference], result))
   }
+
+  const hasImage = async (reference: string) => (await findImageId(reference)) !== undefined
 
   /** References of the images with the label; images without a name are given by id. */
   async function listImages(label: string): Promise<readonly string[]> {
@@ -113,6 +116,7 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
   const change = (args: readonly string[]) => docker(args, { timeoutMs: BUILD_TIMEOUT_MS })
 
   return {
+    findImageId,
     hasImage,
     listImages,
     removeImages,

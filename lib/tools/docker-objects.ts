@@ -9,6 +9,8 @@ const CHANGE_TIMEOUT_MS = 3 * 60_000
 /** As the engine names a volume that got no name; not every one has its label. */
 const ANONYMOUS = /^[0-9a-f]{64}$/
 const RUN_TIMEOUT_MS = 30 * 60_000
+/** Of what a container says; its failure is told by the end. */
+const OUTPUT_KEPT_BYTES = 64 * 1024
 
 export type ResourceKind = 'container' | 'network' | 'volume'
 
@@ -104,11 +106,9 @@ export function createObjectCommands(docker: DockerCall) {
       .map((line) => line.split('\t')[1] ?? '')
   }
 
-  /** Runs a command in a container that is gone afterwards. */
-  async function runOnce(image: string, options: readonly string[], argv: readonly string[]): Promise<void> {
-    const [program = '', ...words] = argv
-    const args = ['run', '--rm', '--pull', 'never', ...options, '--entrypoint', program, image, ...words]
-    await docker(args, { timeoutMs: RUN_TIMEOUT_MS })
+  /** What a container printed that is gone afterwards, by the words of `helperArgs`. */
+  async function runOnce(args: readonly string[]): Promise<string> {
+    return (await docker(args, { timeoutMs: RUN_TIMEOUT_MS, keepBytes: OUTPUT_KEPT_BYTES })).stdout
   }
 
   /** Makes a volume; one that is there stays as it is. @param folder of this machine that it is, instead of one of its own */

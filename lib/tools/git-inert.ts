@@ -6,15 +6,15 @@
  * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
  * get one of their own instead of git's walk into them, which would read their configuration.
  */
-
 import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
 import { firstNames } from '../system/read.ts'
-import { makeFolder, makeLink, removeTree, writeGenerated } from '../system/store.ts'
+import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
+import { buildGitDir, type Place, sweep } from './git-scratch.ts'
 import {
   type Entry,
   formatSettings,
@@ -31,13 +31,24 @@ import { findAdminDir, type Repository } from './repository.ts'
 const DEPTH_MAX = 8
 const SUBMODULE_MODE = Buffer.from([0, 0, 0xe0, 0])
 const INDEX_MAX_BYTES = 1024 * 1024 * 1024
-const HEAD = /^(ref: refs\/[^\s]+|[0-9a-f]{40,64})\n?$/
 
-/** A worktree with its git dir; `admin` is the linked worktree's own part of that. */
-interface Place {
-  readonly gitDir: string
-  readonly admin: string
-  readonly worktree: string
+/** A worktree looked at as if this commit, which is here, were checked out. */
+export interface SeenAs {
+  readonly commit: string
+  /** This machine's index is that commit's. */
+  readonly inStep: boolean
+}
+
+/** How a worktree with a git dir of the workspace's own is looked at: by what of its commits is here. */
+export interface OwnTree extends SeenAs {
+  /** The workspace's own git dir. */
+  readonly path: string
+}
+
+/** Where a workspace's own git dir lies, and as what it is known inside: by the path of the repository's. */
+interface OwnDirs {
+  readonly path: string
+  readonly as: string
 }
 
 export type InertRun = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
@@ -66,6 +77,8 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [
       ['core.repositoryformatversion', format.length === 0 ? '0' : '1'],
       ['core.bare', 'false'],
+      // kept in the index, it would say which files are new
+      ['core.untrackedcache', 'false'],
       ...(mine ?? []).filter(([key]) => isOwnKey(key)),
       ...theirs.flat().filter(([key]) => isTreeKey(key)),
       ...format,
@@ -78,7 +91,9 @@ export function createInertGit(runner: Runner, scratch: string) {
     try {
       await sweep(scratch)
       await buildGitDir(dir, place, formatSettings(await settingsOf(place)))
-      return await look((args, options = {}) => runInert(dir, place, args, options))
+      const git: InertRun = (args, options = {}) => runInert(dir, place, args, options)
+      if (place.index === 'copy') await git(['read-tree', '-i', '-m', place.commit ?? 'HEAD'])
+      return await look(git)
     } finally {
       await removeTree(dir)
     }
@@ -93,6 +108,8 @@ export function createInertGit(runner: Runner, scratch: string) {
       GIT_ATTR_NOSYSTEM: '1',
       GIT_OPTIONAL_LOCKS: '0',
       GIT_NO_LAZY_FETCH: '1',
+      // refs/replace would show one commit for another
+      GIT_NO_REPLACE_OBJECTS: '1',
       GIT_EXTERNAL_DIFF: undefined,
       GIT_PAGER: 'cat',
       ...options.env,
@@ -105,44 +122,50 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Runs `look` on a worktree that git has registered. @throws {NexusError} GIT_ERROR when it has not */
-  function at<T>(repository: Repository, look: (git: InertRun) => Promise<T>): Promise<T> {
-    return within(placeOf(repository), look)
+  function at<T>(repository: Repository, look: (git: InertRun) => Promise<T>, seenAs?: SeenAs): Promise<T> {
+    return within(ownPlaceOf(repository, seenAs), look)
   }
 
   /** Changed and untracked paths of a worktree, as `git status --porcelain` names them, with those of its submodules. */
-  function listChanges(repository: Repository, timeoutMs = 60_000): Promise<readonly string[]> {
-    return changesAt(placeOf(repository), timeoutMs, DEPTH_MAX)
+  function listChanges(repository: Repository, timeoutMs = 60_000, own?: OwnTree): Promise<readonly string[]> {
+    return changesAt(ownPlaceOf(repository, own), timeoutMs, DEPTH_MAX, dirsOf(repository, own))
   }
 
-  async function changesAt(place: Place, timeoutMs: number, depth: number): Promise<readonly string[]> {
-    const args = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=dirty']
-    const own = await within(place, async (git) => {
+  /** @param own a git dir in which those of submodules lie */
+  async function changesAt(place: Place, timeoutMs: number, depth: number, own?: OwnDirs): Promise<readonly string[]> {
+    // git would look for them where they are not, and it would not find their commits
+    const submodules = own === undefined ? 'dirty' : 'all'
+    const args = ['status', '--porcelain', '-z', '--untracked-files=normal', `--ignore-submodules=${submodules}`]
+    const mine = await within(place, async (git) => {
       const changes = parseStatus(await git(args, { timeoutMs }))
       const plain = await Promise.all(changes.map((change) => isPlainPointer(git, place.worktree, change)))
       return changes.filter((_, i) => plain[i] !== true)
     })
-    const nested = await eachSubmodule(place, depth, async (sub, path) => {
+    const nested = await eachSubmodule(place, depth, own, async (sub, path, commit) => {
       if (sub === 'not fetched') return listStrays(place.worktree, path)
       if (sub === undefined) return [` ? ${path}`]
-      const changes = await changesAt(sub, timeoutMs, depth - 1)
-      return changes.map((change) => `${change.slice(0, 3)}${path}/${change.slice(3)}`)
+      const changes = await changesAt(sub, timeoutMs, depth - 1, own)
+      const moved =
+        own !== undefined && (await within(sub, (git) => git(['rev-parse', 'HEAD']))).stdout.trim() !== commit
+      const inside = changes.map((change) => `${change.slice(0, 3)}${path}/${change.slice(3)}`)
+      return [...(moved ? [` M ${path}`] : []), ...inside]
     })
-    return [...own, ...nested]
+    return [...mine, ...nested]
   }
 
   /** Submodules of a worktree whose HEAD has commits that no remote-tracking branch of theirs reaches. */
-  function listUnpushedSubmodules(repository: Repository): Promise<readonly string[]> {
-    return unpushedAt(placeOf(repository), DEPTH_MAX)
+  function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
+    return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
 
-  function unpushedAt(place: Place, depth: number): Promise<readonly string[]> {
-    return eachSubmodule(place, depth, async (sub, path) => {
+  function unpushedAt(place: Place, depth: number, own?: OwnDirs): Promise<readonly string[]> {
+    return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
       const args = ['rev-list', '--count', 'HEAD', '--not', '--remotes']
       const { stdout } = await within(sub, (git) => git(args))
-      const own = stdout.trim() === '0' ? [] : [path]
-      return [...own, ...(await unpushedAt(sub, depth - 1)).map((nested) => `${path}/${nested}`)]
+      const mine = stdout.trim() === '0' ? [] : [path]
+      return [...mine, ...(await unpushedAt(sub, depth - 1, own)).map((nested) => `${path}/${nested}`)]
     })
   }
 
@@ -150,13 +173,14 @@ export function createInertGit(runner: Runner, scratch: string) {
   async function eachSubmodule(
     place: Place,
     depth: number,
-    visit: (sub: Place | 'not fetched' | undefined, path: string) => Promise<readonly string[]>,
+    own: OwnDirs | undefined,
+    visit: (sub: Place | 'not fetched' | undefined, path: string, commit: string) => Promise<readonly string[]>,
   ): Promise<readonly string[]> {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
-    const visits = submodulePaths(stdout).map((path) => {
+    const visits = listSubmodules(stdout).map(({ path, commit }) => {
       const fetched = existsSync(join(place.worktree, path, '.git'))
-      return visit(fetched ? submoduleAt(place, path) : 'not fetched', path)
+      return visit(fetched ? submoduleAt(place, path, own) : 'not fetched', path, commit)
     })
     return (await Promise.all(visits)).flat()
   }
@@ -185,6 +209,17 @@ export function createInertGit(runner: Runner, scratch: string) {
     return stdout.split('\0').filter((line) => line !== '')
   }
 
+  /** What is staged in a workspace's own git dir against what is checked out there: only the index in it tells that. */
+  async function listStaged(repository: Repository, own: OwnTree): Promise<readonly string[]> {
+    const place = ownPlaceOf(repository, own)
+    const index = { root: own.path, folder: join('worktrees', basename(place.admin)) }
+    if (!existsSync(join(index.root, index.folder, 'index'))) return []
+    const args = ['diff-index', '--cached', '--no-renames', '--ignore-submodules=none', '--name-status', '-z', 'HEAD']
+    const { stdout } = await within({ ...place, index }, (git) => git(args))
+    const words = stdout.split('\0').filter((word) => word !== '')
+    return words.flatMap((word, i) => (i % 2 === 0 ? [`${word}  ${words[i + 1] ?? ''}`] : []))
+  }
+
   /** Makes a worktree's index that of a commit and touches no file; what is known of unchanged files stays known. */
   async function setIndex(repository: Repository, commit: string): Promise<void> {
     const { admin } = placeOf(repository)
@@ -199,6 +234,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     countUniqueCommits,
     listCommits,
     listContents,
+    listStaged,
     setIndex,
   }
 }
@@ -213,6 +249,16 @@ function placeOf({ root, gitDir, worktree }: Repository): Place {
   })
 }
 
+function dirsOf({ gitDir }: Repository, own: OwnTree | undefined): OwnDirs | undefined {
+  return own === undefined ? undefined : { path: own.path, as: gitDir }
+}
+
+function ownPlaceOf(repository: Repository, own: SeenAs | undefined): Place {
+  const place = placeOf(repository)
+  if (own === undefined) return place
+  return { ...place, commit: own.commit, ...(own.inStep ? {} : { index: 'copy' as const }) }
+}
+
 /** By the mode of a submodule, as it stands in the index: to list all files would cost more than all the rest. */
 function mayHaveSubmodules({ admin }: Place): boolean {
   const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
@@ -220,9 +266,9 @@ function mayHaveSubmodules({ admin }: Place): boolean {
 }
 
 /** Of what `ls-files --stage -z` lists. */
-export function submodulePaths(listed: string): readonly string[] {
+function listSubmodules(listed: string): readonly { readonly path: string; readonly commit: string }[] {
   const links = listed.split('\0').filter((line) => line.startsWith('160000 '))
-  return links.map((line) => line.slice(line.indexOf('\t') + 1))
+  return links.map((line) => ({ path: line.slice(line.indexOf('\t') + 1), commit: line.split(' ')[1] ?? '' }))
 }
 
 /** What lies in the folder of a submodule that was not fetched: git's own status says nothing of it. */
@@ -234,55 +280,14 @@ export function listStrays(worktree: string, path: string): readonly string[] {
 }
 
 /** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */
-function submoduleAt(parent: Place, path: string): Place | undefined {
+function submoduleAt(parent: Place, path: string, own?: OwnDirs): Place | undefined {
   const worktree = join(parent.worktree, path)
   const dotGit = join(worktree, '.git')
   const text = readWithin(parent.worktree, join(path, '.git'), 4096)?.toString()
-  const target = text?.startsWith('gitdir: ') ? resolve(worktree, text.slice('gitdir: '.length).trimEnd()) : dotGit
+  const named = text?.startsWith('gitdir: ') ? resolve(worktree, text.slice('gitdir: '.length).trimEnd()) : dotGit
+  const target = own !== undefined && named.startsWith(`${own.as}/`) ? own.path + named.slice(own.as.length) : named
   if (!existsSync(target) || !statSync(target).isDirectory()) return undefined
   const real = realpathSync(target)
-  const homes = [parent.gitDir, parent.worktree].map((folder) => `${realpathSync(folder)}/`)
+  const homes = [own?.path ?? parent.gitDir, parent.worktree].map((folder) => `${realpathSync(folder)}/`)
   return homes.some((home) => real.startsWith(home)) ? { gitDir: real, admin: real, worktree } : undefined
-}
-
-async function buildGitDir(dir: string, { gitDir, admin }: Place, config: string): Promise<void> {
-  const head = readWithin(admin, 'HEAD', 4096)?.toString() ?? ''
-  if (!HEAD.test(head)) {
-    throw new NexusError('GIT_ERROR', `${admin}/HEAD names neither a branch nor a commit.`, {
-      hint: `To see it, run \`cat ${admin}/HEAD\``,
-    })
-  }
-  await makeFolder(join(dir, 'info'))
-  await Promise.all([writeGenerated(join(dir, 'config'), config), writeGenerated(join(dir, 'HEAD'), head)])
-  const shared = readdirSync(admin).filter((name) => name.startsWith('sharedindex.'))
-  const links = [
-    ...['objects', 'refs', 'packed-refs', 'reftable', 'shallow', 'info/exclude', 'info/attributes'].map(
-      (name) => [gitDir, name] as const,
-    ),
-    ...['index', 'info/sparse-checkout', ...shared].map((name) => [admin, name] as const),
-  ]
-  for (const [from, name] of links) {
-    if (isData(join(from, name))) await makeLink(join(from, name), join(dir, name))
-  }
-}
-
-/** A pipe in the place of a file would be waited for. */
-function isData(path: string): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat !== undefined && (stat.isFile() || stat.isDirectory())
-}
-
-/** What a killed process left. */
-async function sweep(scratch: string): Promise<void> {
-  const [folder, prefix] = [dirname(scratch), `${basename(scratch)}-`]
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  for (const name of names) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+$/.exec(name.slice(prefix.length))?.[1] : undefined
-    if (pid !== undefined && !isRunning(pid)) await removeTree(join(folder, name))
-  }
-}
-
-function isRunning(pid: string): boolean {
-  if (Number(pid) === process.pid) return true
-  return existsSync('/proc/self/stat') ? existsSync(`/proc/${Number(pid)}/stat`) : true
 }

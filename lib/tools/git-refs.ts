@@ -1,11 +1,7 @@
-/**
- * git's words for refs and for what is fetched from a workspace: part of `git.ts`. Nothing here runs a hook (`git.ts`): those are for
- * what the user does by hand.
- */
+/** git's words for refs: part of `git.ts`. Nothing here runs a hook (`git.ts`): those are for what the user does by hand. */
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
-const FETCH_TIMEOUT_MS = 10 * 60_000
 
 export interface AnyRef {
   readonly name: string
@@ -85,29 +81,6 @@ export function createRefCommands(git: GitCall, read: GitCall) {
   }
 
   /**
-   * Fetches from a program that speaks git's protocol on its stdin and stdout, and trusts it with nothing: what arrives is
-   * checked, goes under the given refs alone, and starts nothing here. Returns git's words for refs that could not be updated.
-   */
-  async function fetchFrom(repo: string, program: readonly string[], refspecs: readonly string[]): Promise<string> {
-    const settings = {
-      'protocol.ext.allow': 'always',
-      'protocol.version': '2',
-      'fetch.fsckObjects': 'true',
-      'fetch.writeCommitGraph': 'false',
-      'fetch.uriProtocols': '',
-      'transfer.bundleURI': 'false',
-    }
-    const options = ['--no-tags', '--no-prune', '--no-write-fetch-head', '--no-auto-gc', '--no-recurse-submodules']
-    const args = [
-      ...Object.entries(settings).flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-      ...['fetch', '--quiet', ...options, '--stdin', '--', `ext::${program.map(extWord).join(' ')}`],
-    ]
-    const input = refspecs.map((refspec) => `${refspec}\n`).join('')
-    const { code, stderr } = await git(repo, args, { timeoutMs: FETCH_TIMEOUT_MS, input, okCodes: [0, 1] })
-    return code === 0 ? '' : stderr
-  }
-
-  /**
    * What a branch follows and how far apart they are; undefined without such a branch. Without an upstream, or with one that is
    * gone, there are no counts.
    */
@@ -125,10 +98,5 @@ export function createRefCommands(git: GitCall, read: GitCall) {
     return { upstream, counts }
   }
 
-  return { listAllRefs, updateRefs, isAncestor, findTracking, countApart, countCommits, fetchFrom }
-}
-
-/** A word of git's `ext::` address: its own way to write an argv, which passes no shell (git-remote-ext(1)). */
-function extWord(word: string): string {
-  return word.replaceAll('%', '%%').replaceAll(' ', '% ')
+  return { listAllRefs, updateRefs, isAncestor, findTracking, countApart, countCommits }
 }

@@ -13,7 +13,8 @@ export async function removeFolder(app: App, record: WorkspaceRecord, path: stri
   try {
     await removeTree(path)
   } catch (error) {
-    await elseByBackend(app, record, error, 'removeFolder', path)
+    await elseByBackend(app, record, error, 'emptyFolder', path)
+    await removeTree(path)
   }
 }
 
@@ -32,7 +33,7 @@ async function elseByBackend(
   app: App,
   record: WorkspaceRecord,
   error: unknown,
-  verb: 'removeFolder' | 'ownFolder',
+  verb: 'emptyFolder' | 'ownFolder',
   path: string,
 ): Promise<void> {
   const cause = (error as Error).cause ?? error

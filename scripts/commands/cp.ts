@@ -1,6 +1,7 @@
 /** cp: files and folders between this machine and workspaces. */
-import { printable } from '../../lib/core/errors.ts'
+
 import { formatSize } from '../../lib/core/sizes.ts'
+import { printable } from '../../lib/core/visible.ts'
 import { copy } from '../../lib/workspace/inside/copy.ts'
 import type { CopyPlan, Place } from '../../lib/workspace/inside/copy-places.ts'
 import type { Run } from './command.ts'

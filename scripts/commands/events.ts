@@ -2,7 +2,7 @@
 import { type ApiEvent, createHub } from '../../lib/api/changes/hub.ts'
 import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
 import { startWatching } from '../../lib/api/changes/watching.ts'
-import { printable } from '../../lib/core/errors.ts'
+import { printable } from '../../lib/core/visible.ts'
 import { requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Run } from './command.ts'
 

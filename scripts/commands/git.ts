@@ -1,4 +1,6 @@
 /** diff, log, compare, pull, push, merge: look at the work of workspaces and bring it where it is wanted. */
+
+import { printable } from '../../lib/core/visible.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { visible } from '../../lib/report/visible.ts'
@@ -14,9 +16,10 @@ export const diff: Run = async (call) => {
   const { review } = await import('../../lib/workspace/git/review.ts')
   const short = call.flag('stat') || call.json
   const { patch, ...found } = await review(call.app, record, { patch: !short })
-  const untracked = found.untracked.map((path) => `?? ${visible(path)}`)
+  const untracked = found.untracked.map((path) => `?? ${printable(path)}`)
   if (short) return { data: found, text: [...formatFiles(found), ...untracked].join('\n') || nothing(record) }
-  for (const line of untracked.length > 0 ? ['not known to git yet:', ...untracked] : [])
+  const open = found.commits.length > 0 ? openWords(found) : []
+  for (const line of [...open, ...(untracked.length > 0 ? ['not known to git yet:', ...untracked] : [])])
     call.app.emit({ type: 'notice', text: line })
   return { data: found, text: (call.stdoutIsTerminal ? visible(patch) : patch) || nothing(record) }
 }
@@ -25,29 +28,38 @@ function nothing({ name, branch }: WorkspaceRecord): string {
   return `${name} has changed nothing on ${branch}`
 }
 
-function formatFiles({ files, insertions, deletions }: Review): readonly string[] {
+/** What takes no part in a merge. */
+function openWords({ uncommitted }: Review): readonly string[] {
+  if (uncommitted.length === 0) return []
+  return [`not committed yet: changes in ${uncommitted.map(({ path }) => path).join(', ')}`]
+}
+
+function formatFiles(found: Review): readonly string[] {
+  const { files, insertions, deletions, commits } = found
   if (files.length === 0) return []
   const total = `${count(files.length, 'file')} changed, ${count(insertions, 'insertion')}, ${count(deletions, 'deletion')}`
-  return [formatTable(['ADDED', 'REMOVED', 'FILE'], files.map(fileRow)), total]
+  return [
+    formatTable(['ADDED', 'REMOVED', 'FILE'], files.map(fileRow)),
+    total,
+    ...(commits.length > 0 ? openWords(found).map(printable) : []),
+  ]
 }
 
 function fileRow({ path, from, insertions, deletions }: FileChange): readonly string[] {
-  const name = visible(from === undefined ? path : `${from} -> ${path}`)
+  const name = printable(from === undefined ? path : `${from} -> ${path}`)
   return insertions === null || deletions === null ? ['binary', '', name] : [`+${insertions}`, `-${deletions}`, name]
 }
 
 export const log: Run = async (call) => {
   const record = await recordOf(call)
   const { review } = await import('../../lib/workspace/git/review.ts')
-  const { workspace, branch, base, commits } = await review(call.app, record, { patch: false })
-  const rows = commits.map(({ id, subject, author, date }) =>
-    [id.slice(0, 10), date.slice(0, 16), author, subject].map(visible),
-  )
+  const { workspace, branch, base, commits, incomplete } = await review(call.app, record, { patch: false })
+  const rows = commits.map(({ id, subject, author, date }) => [id.slice(0, 10), date.slice(0, 16), author, subject])
   const text =
     rows.length === 0
       ? `${record.name} has no commits of its own on ${branch}`
       : formatTable(['COMMIT', 'DATE', 'AUTHOR', 'SUBJECT'], rows)
-  return { data: { workspace, branch, base, commits }, text }
+  return { data: { workspace, branch, base, commits, incomplete }, text }
 }
 
 export const compare: Run = async (call) => {
@@ -64,7 +76,7 @@ export const compare: Run = async (call) => {
   ])
   const shared = overlaps(reviews)
   const table = formatTable(['NAME', 'COMMITS', 'FILES', 'ADDED', 'REMOVED', 'DIRTY'], rows)
-  const both = shared.map(({ path, workspaces }) => [visible(path), workspaces.join(', ')])
+  const both = shared.map(({ path, workspaces }) => [printable(path), workspaces.join(', ')])
   const text = both.length === 0 ? table : `${table}\n\n${formatTable(['CHANGED BY SEVERAL', 'WORKSPACES'], both)}`
   const workspaces = reviews.map(({ patch: _, ...found }) => found)
   return { data: { workspaces, overlaps: shared }, text }
@@ -98,7 +110,7 @@ export const pull: Run = async (call) => {
     standing === 'host-ahead'
       ? [`it has commits here that are not inside yet; \`nexus push ${name}\` brings them in`]
       : []
-  const text = [here, ...others.map((ref) => `another branch is here as ${visible(ref)}`), ...ahead].join('\n')
+  const text = [here, ...others.map((ref) => `another branch is here as ${printable(ref)}`), ...ahead].join('\n')
   return { data: { name, branch, shared: false, commits, commit, others, standing }, text }
 }
 

@@ -1,5 +1,6 @@
 /** ssh-config install, uninstall, print: one line in the user's own file, shown first, written with consent. */
-import { NexusError, printable } from '../../lib/core/errors.ts'
+import { NexusError } from '../../lib/core/errors.ts'
+import { printable } from '../../lib/core/visible.ts'
 import { aliasFile } from '../../lib/door/alias-file.ts'
 import { includeLine } from '../../lib/door/include-line.ts'
 import * as sshConfig from '../../lib/workspace/door/ssh-config.ts'

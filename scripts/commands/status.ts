@@ -73,11 +73,13 @@ function changeWords(git: GitStanding, { gitMode, name }: WorkspaceStatus): stri
   const known = counted.flatMap(([count, word]) => (count === null || count === 0 ? [] : [`${count} ${word}`]))
   const files = modified === null ? '?' : known.length === 0 ? 'none' : known.join(', ')
   const commits = notBroughtBack === 1 ? '1 commit' : `${notBroughtBack ?? '?'} commits`
+  const told = gitMode === 'private' && (notBroughtBack !== 0 || (stashes ?? 0) > 0 || unfinished.length > 0)
   return [
     files,
     ...unfinished.map((word) => `unfinished ${word}`),
     ...(gitMode !== 'private' || notBroughtBack === 0 ? [] : [`${commits} not brought back: \`nexus merge ${name}\``]),
     ...((stashes ?? 0) === 0 ? [] : [stashes === 1 ? '1 stash' : `${stashes} stashes`]),
+    ...(told ? ['as the inside tells it'] : []),
   ].join('; ')
 }
 

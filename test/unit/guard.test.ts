@@ -131,6 +131,25 @@ const RULES: readonly Rule[] = [
     good: [file('lib/system/begin.ts', 'env: childEnvironment(argv, environment),')],
   },
   {
+    rule: 'only lib/backends/docker/own-container.ts writes `docker run`, in an image that is named by no record',
+    why: 'an image that a project decides would run its programs with the rights of a helper',
+    where: /^lib\/.*\.ts$/,
+    find: (source) =>
+      source.path === 'lib/backends/docker/own-container.ts'
+        ? linesWith(source, /\.image\b|\bimage: \w+ \}|\{[^}]*\bimage\b[^}]*\} = /)
+        : linesWith(source, /(['"])run\1, *(['"])-|\bdocker\.runOnce\(/),
+    bad: [
+      file('lib/backends/docker/own-container.ts', 'helperArgs(record.image, task)'),
+      file('lib/backends/docker/own-container.ts', 'const { image: name } = record'),
+      file('lib/backends/docker/seeds.ts', "await docker.runOnce(['x'])"),
+      file('lib/backends/docker/a.ts', "return ['docker', 'run', '--rm', image]"),
+    ],
+    good: [
+      file('lib/backends/docker/own-container.ts', 'await docker.runOnce(helperArgs(id, task))'),
+      file('lib/door/a.ts', "join(home, 'run', 'git')"),
+    ],
+  },
+  {
     rule: "zx's json(), text() and lines() are not called",
     why: 'they read stdout and stderr mixed, so that a warning of the tool breaks the answer',
     where: /^lib\/system\/(runner|capture)\.ts$/,

@@ -29,6 +29,9 @@ const gitSchema = z.object({
   notBroughtBack: count,
   stashes: count,
   unfinished: z.array(z.string()),
+  toldInside: z
+    .array(z.string())
+    .openapi({ description: "Fields that only the workspace's own git dir tells, which is written inside" }),
 })
 
 export const statusSchema = workspaceSchema

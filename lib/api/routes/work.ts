@@ -22,17 +22,29 @@ const file = z.object({
   insertions: z.int().nullable().openapi({ description: 'Null for a binary file' }),
   deletions: z.int().nullable(),
 })
+const INCOMPLETE = z
+  .string()
+  .nullable()
+  .openapi({ description: 'Why commits from inside are not all here; null when they are' })
 const reviewed = z
   .object({
     workspace: z.string(),
     branch: z.string(),
     base: z.string(),
+    commit: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The tip of what is shown as committed, found on this machine' }),
     commits: z.array(commit),
     files: z.array(file),
+    uncommitted: z
+      .array(file)
+      .openapi({ description: 'Of the files, what is not committed and takes no part in a merge' }),
     untracked: z.array(z.string()),
     insertions: z.int(),
     deletions: z.int(),
     dirty: z.boolean(),
+    incomplete: INCOMPLETE,
   })
   .openapi('Review')
 
@@ -63,11 +75,18 @@ const log = endpoint({
   params: idParams,
   query: scopedQuery,
   answer: z
-    .object({ workspace: z.string(), branch: z.string(), base: z.string(), commits: z.array(commit) })
+    .object({
+      workspace: z.string(),
+      branch: z.string(),
+      base: z.string(),
+      commits: z.array(commit),
+      incomplete: INCOMPLETE,
+    })
     .openapi('Log'),
   run: async (asked) => {
-    const { workspace, branch, base, commits } = await review(asked.app, await workspaceOf(asked), { patch: false })
-    return { workspace, branch, base, commits }
+    const found = await review(asked.app, await workspaceOf(asked), { patch: false })
+    const { workspace, branch, base, commits, incomplete } = found
+    return { workspace, branch, base, commits, incomplete }
   },
 })
 
@@ -180,6 +199,8 @@ const merge = endpoint({
         branch: z.string(),
         commits: z.int(),
         commit: z.string(),
+        merged: z.string().openapi({ description: 'The tip of what came in' }),
+        files: z.array(file),
       })
       .openapi('Merged'),
     planSchema,

@@ -1,37 +1,37 @@
 /**
  * What only root may do to a folder of this machine: files that root made inside a workspace belong to root here too, and their
- * user can neither remove nor move them. It is done by a container that sees the folder above and nothing else, has no network
- * and only the rights that it takes, and does one thing to one exact path.
+ * user can neither remove nor move them. A helper of Nexus's own does it, which sees this one folder and nothing beside it.
  */
-import { basename, dirname } from 'node:path'
+import { lstatSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
+import type { Helpers } from './own-container.ts'
 
 const PLACE = '/nexus-folder'
-/** To enter and change what belongs to others. */
-const CAPABILITIES = ['DAC_OVERRIDE', 'FOWNER', 'CHOWN']
 
-export function createRootHelper(
-  docker: Docker,
-  context: BackendContext,
-  imageOf: (record: WorkspaceRecord) => Promise<string>,
-) {
-  /** Removes a folder with all that is in it, following no link and leaving what is mounted in it. */
-  const removeFolder = (record: WorkspaceRecord, path: string) =>
-    act(record, path, (place) => ['rm', '-rf', '--one-file-system', '--', place])
+export function createRootHelper(helpers: Helpers, context: BackendContext) {
+  /** Removes all that is in a folder, following no link and leaving what is mounted in it. The folder itself stays. */
+  const emptyFolder = (record: WorkspaceRecord, path: string) =>
+    act(record, path, ['DAC_OVERRIDE', 'FOWNER'], ['/usr/bin/find', PLACE, '-xdev', '-mindepth', '1', '-delete'])
 
   /** Gives a folder, without what is in it, to the workspace's user, who can move it then. */
   const ownFolder = (record: WorkspaceRecord, path: string) =>
-    act(record, path, (place) => ['chown', '--no-dereference', `${record.uid}:${record.gid}`, '--', place])
+    act(record, path, ['CHOWN'], ['/bin/chown', '--no-dereference', `${record.uid}:${record.gid}`, PLACE])
 
-  async function act(record: WorkspaceRecord, path: string, argv: (place: string) => readonly string[]): Promise<void> {
-    const name = basename(path)
-    if (name === '' || name === '.' || name === '..') throw new Error(`${path} names no folder`)
+  async function act(
+    record: WorkspaceRecord,
+    path: string,
+    capabilities: readonly string[],
+    argv: readonly string[],
+  ): Promise<void> {
+    // Docker would mount what a link leads to
+    if (!lstatSync(path).isDirectory()) throw new Error(`${path} is no folder`)
+    const labels = { 'dev.nexus.instance': context.instance, 'dev.nexus.helper': 'files' }
+    const mounts = [{ type: 'bind', source: path, target: PLACE } as const]
     try {
-      await docker.runOnce(await imageOf(record), options(dirname(path)), argv(`${PLACE}/${name}`))
+      await helpers.run(record, { user: '0:0', capabilities, mounts, labels, argv })
     } catch (error) {
       if (!(error instanceof NexusError)) throw error
       throw new NexusError(error.code, `${path} holds files of another user, which need a container to remove.`, {
@@ -43,17 +43,5 @@ export function createRootHelper(
     }
   }
 
-  function options(folder: string): readonly string[] {
-    const labels = [`dev.nexus.instance=${context.instance}`, 'dev.nexus.helper=files']
-    return [
-      ...labels.flatMap((label) => ['--label', label]),
-      ...['--network', 'none', '--user', '0:0', '--read-only', '--cap-drop', 'ALL'],
-      ...CAPABILITIES.flatMap((one) => ['--cap-add', one]),
-      ...['--security-opt', 'no-new-privileges'],
-      // a row of CSV, in which a path may hold a comma
-      ...['--mount', `type=bind,"source=${folder.replaceAll('"', '""')}",target=${PLACE}`],
-    ]
-  }
-
-  return { removeFolder, ownFolder }
+  return { emptyFolder, ownFolder }
 }

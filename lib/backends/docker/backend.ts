@@ -48,12 +48,13 @@ export function createDockerBackend(context: BackendContext): Backend {
     return loaded
   }
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
-  const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context)
+  const helpers = async () => (await import('./own-container.ts')).createHelpers(docker, context, provisioning)
+  const seeds = async () => (await import('./seeds.ts')).createSeeds(docker, context, await helpers())
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
   const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
-  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(docker, context, imageThere)
+  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers(), context)
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
       docker,
@@ -65,7 +66,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
-  const { start, seedPlaces } = createStarter(docker, context, doors, imageCache)
+  const { start, seedPlaces } = createStarter(docker, context, doors, imageCache, seeds, helpers)
 
   async function check(wish?: Ahead): Promise<void> {
     const endpoint = engineEndpoint(context.env)
@@ -124,12 +125,6 @@ export function createDockerBackend(context: BackendContext): Backend {
       hasGate(record) ? images.ensure(describeGateImage(context.instance), null) : undefined,
     ])
     return { image: reference, hostKeyFingerprint }
-  }
-
-  /** Its own, or one that is made when that is gone. */
-  async function imageThere(record: WorkspaceRecord): Promise<string> {
-    const { images, describeImage } = await provisioning()
-    return images.ensure(describeImage(context.instance, record), record.image)
   }
 
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
@@ -219,7 +214,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     remove: async (record) => (await removal()).remove(record),
     dismantle: async (record) => (await removal()).dismantle(record),
     findLost: async (reference) => (await import('./lost.ts')).createLost(docker, context).find(reference),
-    removeFolder: async (record, path) => (await asRoot()).removeFolder(record, path),
+    emptyFolder: async (record, path) => (await asRoot()).emptyFolder(record, path),
     ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
     isReachable: async (record) => hasDoor(record) && (await doors.isOpen(record)),
     exec: sessions.exec,
@@ -241,7 +236,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     measureLoads: async (records) => (await parts()).loads(records),
     listProcesses: async (record) => (await parts()).processes(record),
     gitCommand: async (record, args, running) =>
-      (await import('./git-command.ts')).createGitCommand(context, doors)(record, args, running),
+      (await import('./git-command.ts')).createGitCommand(context, doors, helpers)(record, args, running),
     sshInfo: doors.sshInfo,
     keyCare,
     settleHostKey: async (record) =>

@@ -10,7 +10,7 @@ import { networkOfProcess } from '../../system/net.ts'
 import type { Docker } from '../../tools/docker.ts'
 import { createDockerApi } from '../../tools/docker-api.ts'
 import type { BackendContext } from '../context.ts'
-import { describeGateImage } from './image.ts'
+import type { Helpers } from './own-container.ts'
 import { targetOf } from './target.ts'
 
 interface Running {
@@ -25,9 +25,14 @@ interface Running {
  * Stops the workspace where a container of it has a way past the gate.
  * @throws {NexusError} WORKSPACE_START_FAILED
  */
-export async function requireClosed(docker: Docker, context: BackendContext, record: WorkspaceRecord): Promise<void> {
+export async function requireClosed(
+  docker: Docker,
+  context: BackendContext,
+  record: WorkspaceRecord,
+  helpers: () => Promise<Helpers>,
+): Promise<void> {
   const running = await listRunning(context, record)
-  const networks = await networksOf(docker, context, running)
+  const networks = await networksOf(context, record, running, helpers)
   for (const [i, { name, service }] of running.entries()) {
     const [way] = service === GATE_SERVICE ? [] : openWays(networks[i] ?? '')
     if (way === undefined) continue
@@ -56,18 +61,25 @@ async function listRunning({ env }: BackendContext, record: WorkspaceRecord): Pr
 
 /**
  * What the kernel tells of each; '' for one that ended meanwhile. Where the engine runs in a virtual machine, its processes are not
- * seen from here, and a container with the gate's image looks.
+ * seen from here, and a container of Nexus's own looks.
  */
 async function networksOf(
-  docker: Docker,
   { instance }: BackendContext,
+  record: WorkspaceRecord,
   running: readonly Running[],
+  helpers: () => Promise<Helpers>,
 ): Promise<readonly string[]> {
   const seen = await Promise.all(running.map(({ pid, id }) => networkOfProcess(pid, id)))
   if (running.length === 0 || seen.some((text) => text !== undefined)) return seen.map((text) => text ?? '')
   const script = 'for pid; do cat "/proc/$pid/net/if_inet6" "/proc/$pid/net/route" 2>/dev/null; echo --; done'
   const pids = running.map(({ pid }) => String(pid))
-  const text = await docker.askKernel(describeGateImage(instance).reference, script, pids)
+  const text = await (await helpers()).run(record, {
+    user: '0:0',
+    mounts: [],
+    labels: { 'dev.nexus.instance': instance, 'dev.nexus.helper': 'network' },
+    seesProcesses: true,
+    argv: ['/bin/bash', '-c', script, 'bash', ...pids],
+  })
   return text.split('--\n')
 }
 

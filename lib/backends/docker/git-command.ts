@@ -1,16 +1,18 @@
 /**
- * How git is run where a workspace's files are: inside over the SSH door while it runs, else in a container of the
- * workspace's image that can read them and nothing more, and that Docker removes when git ends.
+ * How git is run where a workspace's own git dir is: inside over the SSH door while it runs, else in a helper of Nexus's own
+ * that can read that git dir with the objects it borrows, and nothing more.
  */
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { wholeLabels, workspaceLabels } from './labels.ts'
+import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
+import type { Helpers } from './own-container.ts'
 import { byBash } from './session.ts'
 import { workMounts } from './work-mounts.ts'
 
@@ -22,7 +24,14 @@ const ENVIRONMENT = {
   LC_ALL: 'C',
 }
 
-export function createGitCommand(context: BackendContext, doors: ReturnType<typeof createDoors>) {
+/** However its caller ends. */
+const LIMIT_S = 600
+
+export function createGitCommand(
+  context: BackendContext,
+  doors: ReturnType<typeof createDoors>,
+  helpers: () => Promise<Helpers>,
+) {
   function inside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
     const door = doors.doorOf(record)
     const variables = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
@@ -31,29 +40,25 @@ export function createGitCommand(context: BackendContext, doors: ReturnType<type
     return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
   }
 
-  function beside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
-    const { image, uid, gid, gitDir, worktree } = record
-    if (image === null || gitDir === null || worktree === null) throw new Error(`${record.id} was never made`)
-    const labels = wholeLabels({ ...workspaceLabels(record, context.instance), [ROLE_LABEL]: HELPER_ROLE })
+  async function beside(record: WorkspaceRecord, args: readonly string[]): Promise<readonly string[]> {
+    const { uid, gid, gitDir, worktree } = record
+    if (gitDir === null || worktree === null) throw new Error(`${record.id} was never made`)
     const mounts = workMounts(record, workspacePaths(context.home, record.id), listAlternates(gitDir))
-    const there = mounts.filter(({ path }) => existsSync(path))
-    return [
-      ...['docker', 'run', '--rm', '--interactive', '--pull', 'never', '--network', 'none'],
-      ...['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true', '--read-only', '--tmpfs', '/tmp'],
-      ...['--user', `${uid}:${gid}`, '--workdir', existsSync(worktree) ? worktree : gitDir],
-      ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
-      ...there.flatMap(({ path, target }) => ['--mount', mountText(path, target)]),
-      ...Object.entries(ENVIRONMENT).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
-      ...['--entrypoint', 'git', image, '-c', 'safe.directory=*', ...args],
-    ]
+    // commits come back from a git dir of the workspace's own without the files
+    const needless = record.gitMode === 'private' ? [worktree, join(worktree, '.git')] : []
+    const needed = mounts.filter(({ path }) => !needless.includes(path) && existsSync(path))
+    return (await helpers()).command(record, {
+      interactive: true,
+      user: `${uid}:${gid}`,
+      workdir: needless.length === 0 && existsSync(worktree) ? worktree : gitDir,
+      labels: { ...workspaceLabels(record, context.instance), [ROLE_LABEL]: HELPER_ROLE },
+      mounts: needed.map(({ path, target }) => ({ type: 'bind', source: path, target, readOnly: true })),
+      env: ENVIRONMENT,
+      // what lies there may be a pipe that git waits for
+      argv: ['/usr/bin/timeout', '--kill-after=5', `${LIMIT_S}`, '/usr/bin/git', '-c', 'safe.directory=*', ...args],
+    })
   }
 
-  return (record: WorkspaceRecord, args: readonly string[], running: boolean): readonly string[] =>
+  return async (record: WorkspaceRecord, args: readonly string[], running: boolean): Promise<readonly string[]> =>
     running ? inside(record, args) : beside(record, args)
-}
-
-/** Docker reads it as a line of CSV, so that a path may hold a comma. */
-function mountText(source: string, target: string): string {
-  const fields = ['type=bind', `source=${source}`, `target=${target}`, 'readonly']
-  return fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')
 }

@@ -16,7 +16,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { WITHOUT_GIT } from '../../system/environment.ts'
 import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
-import { makeFolder, removeTree, writeFileAtomic } from '../../system/store.ts'
+import { makeFolder, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import { wholeLabels } from './labels.ts'
@@ -98,14 +98,24 @@ export function imageLabels({ hash }: OwnImage, instance: string): Readonly<Reco
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
-  /** References that were there a moment ago, so that one command asks once. */
-  const seen = new Set<string>()
+  /** References that were there a moment ago, with their ids, so that one command asks once. */
+  const seen = new Map<string, string>()
 
-  async function has(reference: string): Promise<boolean> {
-    if (seen.has(reference)) return true
-    const there = await docker.hasImage(reference)
-    if (there) seen.add(reference)
-    return there
+  async function idOf(reference: string): Promise<string | undefined> {
+    const known = seen.get(reference) ?? (await docker.findImageId(reference))
+    if (known !== undefined) seen.set(reference, known)
+    return known
+  }
+
+  const has = async (reference: string) => (await idOf(reference)) !== undefined
+
+  /** Where it is noted which image was built under a name, as others may give the name to an image of theirs. */
+  const noteOf = ({ hash }: OwnImage) => join(context.home.cache, 'image-ids', hash)
+
+  /** True for what this Nexus built; of what an older one built without a note, the name has to do. */
+  async function isOurs(image: OwnImage): Promise<boolean> {
+    const [id, noted] = await Promise.all([idOf(image.reference), readIfPresent(noteOf(image))])
+    return id !== undefined && (noted === undefined || noted === id)
   }
 
   /**
@@ -114,23 +124,47 @@ export function createImages(docker: Docker, context: BackendContext) {
    */
   async function ensure(image: OwnImage, inUse: string | null, cache?: ImageKeep): Promise<string> {
     if (inUse !== null && inUse !== image.reference && (await has(inUse))) return inUse
-    if (await has(image.reference)) return image.reference
+    if (await isOurs(image)) return image.reference
+    await makeOnce(image, () => isOurs(image), cache)
+    return image.reference
+  }
+
+  async function makeOnce(image: OwnImage, isMade: () => Promise<boolean>, cache?: ImageKeep): Promise<void> {
     const lock = join(context.home.locks, `image-${image.hash}`)
     const onWait = () => context.emit({ type: 'notice', text: 'waiting for another Nexus that builds the same image' })
     await withLock(
       lock,
       async () => {
-        if (await has(image.reference)) return
+        seen.delete(image.reference)
+        if (await isMade()) return
         if ((await cache?.restore(image)) !== true) {
           if (image.base === BASE_IMAGE) await ensureBaseImage()
           await build(image)
           await cache?.save(image)
         }
+        seen.delete(image.reference)
+        await writeGenerated(noteOf(image), (await idOf(image.reference)) ?? '')
         await removeUnused(image.reference)
       },
       { waitMs: BUILD_WAIT_MS, onWait, signal: context.interruption.signal },
     )
-    return image.reference
+  }
+
+  /** The id of the first of these images that is here as this Nexus built it; where none is, the first is built. */
+  async function requireOwn(images: readonly [OwnImage, ...OwnImage[]]): Promise<string> {
+    for (const image of images) {
+      const id = await findNoted(image)
+      if (id !== undefined) return id
+    }
+    await makeOnce(images[0], async () => (await findNoted(images[0])) !== undefined)
+    return (await findNoted(images[0])) ?? ''
+  }
+
+  /** By the id alone: whatever has its name now. */
+  async function findNoted(image: OwnImage): Promise<string | undefined> {
+    const id = await readIfPresent(noteOf(image))
+    if (id === undefined || seen.get(image.reference) === id) return id
+    return (await docker.findImageId(id)) === id ? id : undefined
   }
 
   async function build(image: OwnImage): Promise<void> {
@@ -182,5 +216,5 @@ export function createImages(docker: Docker, context: BackendContext) {
     await docker.removeImages(same.filter((reference) => reference !== keep))
   }
 
-  return { has, ensure, removeUnused }
+  return { has, ensure, requireOwn, removeUnused }
 }

@@ -8,8 +8,11 @@ import type { Seed } from '../../stack/seed.ts'
 import { withLock } from '../../system/lock.ts'
 import type { Docker, Target } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
+import type { Helpers } from './own-container.ts'
 
 const KEPT = 2
+/** To read and write what belongs to others, and to give the copies the same owners and modes. */
+const COPYING = ['DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']
 
 export interface SeedPlaces {
   readonly target: Target
@@ -17,7 +20,7 @@ export interface SeedPlaces {
   readonly volume: (key: string) => string
 }
 
-export function createSeeds(docker: Docker, context: BackendContext) {
+export function createSeeds(docker: Docker, context: BackendContext, helpers: Helpers) {
   const prefix = `nexus-seed-${context.instance.slice(0, 8)}`
   const nameOf = ({ hash }: Seed, key: string) => `${prefix}-${hash}-${key.replace(/[^A-Za-z0-9_.-]/g, '-')}`
   const markerOf = (hash: string) => `${prefix}-${hash}`
@@ -54,15 +57,18 @@ export function createSeeds(docker: Docker, context: BackendContext) {
     })
   }
 
-  function copy(record: WorkspaceRecord, from: string, to: string): Promise<void> {
-    const script = 'find /to -mindepth 1 -delete && cp -a --reflink=auto /from/. /to/'
-    const mounts = ['--volume', `${from}:/from:ro`, '--volume', `${to}:/to`]
-    const labels = ['--label', `dev.nexus.instance=${context.instance}`]
-    return docker.runOnce(
-      record.image ?? '',
-      [...mounts, ...labels, '--network', 'none', '--user', '0'],
-      ['sh', '-c', script],
-    )
+  async function copy(record: WorkspaceRecord, from: string, to: string): Promise<void> {
+    const script = '/usr/bin/find /to -mindepth 1 -delete && /bin/cp -a --reflink=auto /from/. /to/'
+    await helpers.run(record, {
+      user: '0:0',
+      capabilities: COPYING,
+      mounts: [
+        { type: 'volume', source: from, target: '/from', readOnly: true },
+        { type: 'volume', source: to, target: '/to' },
+      ],
+      labels: { 'dev.nexus.instance': context.instance },
+      argv: ['/bin/sh', '-c', script],
+    })
   }
 
   /** By the markers, which Docker lists without their age: the newest are asked for by name. */

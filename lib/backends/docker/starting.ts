@@ -14,8 +14,9 @@ import type { StartOptions } from '../making.ts'
 import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
 import { HELD_LABEL, workspaceLabels } from './labels.ts'
+import type { Helpers } from './own-container.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
-import type { SeedPlaces } from './seeds.ts'
+import type { createSeeds, SeedPlaces } from './seeds.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { readStarted, writeStarted } from './started.ts'
 import { hasProjectFiles, hasServices, sourceOf, targetOf } from './target.ts'
@@ -25,6 +26,8 @@ export function createStarter(
   context: BackendContext,
   doors: ReturnType<typeof createDoors>,
   imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
+  seeds: () => Promise<ReturnType<typeof createSeeds>>,
+  helpers: () => Promise<Helpers>,
 ) {
   const { home } = context
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
@@ -48,7 +51,7 @@ export function createStarter(
     // image and files are looked after only by a start that did not take it for as it was left
     if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
-    if (hasGate(record)) await (await import('./closed.ts')).requireClosed(docker, context, record)
+    if (hasGate(record)) await (await import('./closed.ts')).requireClosed(docker, context, record, helpers)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
 
@@ -114,7 +117,7 @@ export function createStarter(
     if (seed === undefined && !isShared) return
     await docker.up(sourceOf(home, record), { ...options, create: true })
     if (seed !== undefined && (await isUntouched(record, seed.service)))
-      await (await import('./seeds.ts')).createSeeds(docker, context).clone(record, seed, seedPlaces(record))
+      await (await seeds()).clone(record, seed, seedPlaces(record))
     if (isShared) await (await import('./shared.ts')).createShared(docker, context).attachAll(record)
   }
 

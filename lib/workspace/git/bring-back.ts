@@ -4,11 +4,13 @@
  * found by reading a few files, so that nothing is fetched in vain. Both sides moved: nothing is changed.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { NexusError, unreachable } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
+import { fetchFrom } from '../../tools/git-fetch.ts'
 import { bringLargeFiles } from '../../tools/private-refs.ts'
+import { findAdminDir } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { type PrivatePlace, privatePlace } from '../current-branch.ts'
 import { findMoved, type Seen, saveSeen } from './moved.ts'
@@ -16,6 +18,8 @@ import { refsOf } from './private-git.ts'
 
 /** How long one waits for another that brings back from the same workspace. */
 const WAIT_MS = 60_000
+/** How long a command that is about something else waits for commits. */
+const ON_THE_WAY_MS = 2 * 60_000
 const ZERO = '0'.repeat(40)
 
 /** How the branch stands on both sides. */
@@ -51,7 +55,12 @@ const NOTHING: BroughtBack = { commits: 0, commit: null, others: [], standing: '
  * Brings back what has moved. With `running`, the git inside is asked, else one beside the files.
  * @throws {NexusError} DIVERGED when the branch moved on both sides; nothing is changed then
  */
-export async function bringBack(app: App, record: WorkspaceRecord, running: boolean): Promise<BroughtBack> {
+export async function bringBack(
+  app: App,
+  record: WorkspaceRecord,
+  running: boolean,
+  totalMs?: number,
+): Promise<BroughtBack> {
   const place = privatePlace(app.home, record)
   if (place === undefined) return NOTHING
   return withLock(
@@ -59,7 +68,7 @@ export async function bringBack(app: App, record: WorkspaceRecord, running: bool
     async () => {
       const moved = await findMoved(app, record)
       if (moved !== undefined) {
-        await fetchMoved(app, record, place, moved, running)
+        await fetchMoved(app, record, place, moved, { running, ...(totalMs === undefined ? {} : { totalMs }) })
         await bringLargeFiles(place.path, place.gitDir)
         await saveSeen(app, record, moved)
       }
@@ -77,16 +86,32 @@ export async function bringBack(app: App, record: WorkspaceRecord, running: bool
   )
 }
 
-async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace, moved: Seen, running: boolean) {
+interface Fetching {
+  readonly running: boolean
+  /** How long it may take at most. */
+  readonly totalMs?: number
+}
+
+async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace, moved: Seen, how: Fetching) {
+  const { running, totalMs } = how
   const backend = await app.backend(record.backend)
-  const from = existsSync(join(place.worktree, '.git')) ? place.worktree : place.gitDir
+  // HEAD is the worktree's; its own part of the git dir has the same path on both sides
+  const admin = basename(findAdminDir(place.gitDir, place.worktree)?.path ?? '')
+  const own = join('worktrees', admin, 'HEAD')
+  const from = admin !== '' && existsSync(join(place.path, own)) ? join(place.gitDir, dirname(own)) : place.gitDir
   const program = await backend.gitCommand?.(record, ['upload-pack', '--timeout=60', from], running)
   if (program === undefined) throw new Error(`backend ${backend.name} runs no git`)
   const refspecs = Object.keys(moved.branches).map(
     (branch) => `+refs/heads/${branch}:${refsOf(record, 'heads', branch)}`,
   )
   if (moved.detached !== null) refspecs.push(`+HEAD:${refsOf(record, 'HEAD')}`)
-  const failed = await app.git.fetchFrom(place.repo, program, refspecs)
+  const { signal } = app.interruption
+  const failed = await fetchFrom(app.runner, place.repo, {
+    program,
+    refspecs,
+    signal,
+    ...(totalMs === undefined ? {} : { totalMs }),
+  })
   if (failed === '') return
   throw new NexusError('GIT_ERROR', `Not all branches of ${record.name} could be brought back.`, {
     hint: `To see them, run \`nexus exec ${record.name} -- git branch --verbose\``,
@@ -206,7 +231,7 @@ function diverged(record: WorkspaceRecord, standing: Apart): NexusError {
 export async function bringBackIfMoved(app: App, record: WorkspaceRecord, running: boolean): Promise<void> {
   try {
     if ((await findMoved(app, record)) === undefined) return
-    tell(app, record, await bringBack(app, record, running))
+    tell(app, record, await bringBack(app, record, running, ON_THE_WAY_MS))
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     const text = `the commits of ${record.name} did not come back: ${error.message}`

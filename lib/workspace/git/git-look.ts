@@ -1,6 +1,6 @@
 /**
- * git, to look at a workspace's tree: where it runs, by the git inside; else, with a git dir of the workspace's own, by one
- * beside its files that can read them and nothing more; else by this machine's, with nothing to run from there.
+ * The git of a workspace with a git dir of its own, where that is: what it answers is as the inside tells it, and never a fact.
+ * It is asked for what is not here, and to move what lies there.
  */
 import { requireCapability } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
@@ -8,38 +8,27 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { CommandFailed, isTooMuch, type RunOptions, type RunResult, tooMuchSaid } from '../../system/exec.ts'
 import { explainGitFailure } from '../../tools/git-failures.ts'
 import type { App } from '../app.ts'
-import { repositoryOf } from '../current-branch.ts'
 
-export type LookingGit = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
+const ANSWER_KEPT_BYTES = 64 * 1024
 
-/** Named so that nothing in the tree's own configuration takes part in a look, wherever it is done. */
-const INERT = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'log.showSignature=false']
-
-/** @throws {NexusError} UNSUPPORTED for a workspace without files that git can reach */
-export async function lookWithGit<T>(
+/** @throws {NexusError} UNSUPPORTED for a workspace without such a git */
+export async function askInside(
   app: App,
   record: WorkspaceRecord,
   running: boolean,
-  look: (git: LookingGit) => Promise<T>,
-): Promise<T> {
-  const repository = repositoryOf(record)
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
   const backend = await app.backend(record.backend)
-  if (repository === undefined) {
-    requireCapability(backend, 'git', 'looks at its commits')
-    throw new Error(`${record.id} has no local files`)
-  }
-  if (!running && record.gitMode !== 'private') return app.inertGit.at(repository, look)
   requireCapability(backend, 'git', 'looks at its commits')
-  return look(async (args, options = {}) => {
-    const argv = await backend.gitCommand?.(record, [...INERT, ...args], running)
-    if (argv === undefined) throw new Error(`backend ${backend.name} runs no git`)
-    try {
-      return await app.runner.run(argv, options)
-    } catch (error) {
-      if (isTooMuch(error)) throw explainFlood(record, args, error)
-      throw error instanceof CommandFailed ? explainLook(record, args, error) : error
-    }
-  })
+  const argv = await backend.gitCommand?.(record, args, running)
+  if (argv === undefined) throw new Error(`backend ${backend.name} runs no git`)
+  try {
+    return await app.runner.run(argv, { keepBytes: ANSWER_KEPT_BYTES, ...options })
+  } catch (error) {
+    if (isTooMuch(error)) throw explainFlood(record, args, error)
+    throw error instanceof CommandFailed ? explainLook(record, args, error) : error
+  }
 }
 
 function explainFlood(record: WorkspaceRecord, args: readonly string[], { details }: NexusError): NexusError {

@@ -11,7 +11,7 @@ import { countPrivateStashes, readPrivateBranches } from '../../tools/private-re
 import { findAdminDir, listUnfinished, listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { privateHead, privatePlace } from '../current-branch.ts'
-import { lookWithGit } from './git-look.ts'
+import { askInside } from './git-look.ts'
 
 const LOOK_TIMEOUT_MS = 2_000
 
@@ -25,7 +25,7 @@ export async function standingOf(
   if (record.gitDir === null || record.worktree === null || !existsSync(record.gitDir)) return null
   const there = existsSync(record.worktree)
   const [changes, apart, inside] = await Promise.all([
-    there ? orNull(changesOf(app, record, running)) : null,
+    there ? orNull(changesOf(app, record)) : null,
     orNull(apartOf(app, record, branch)),
     there && record.gitMode === 'private' ? orNull(countInside(app, record, branch ?? record.branch, running)) : null,
   ])
@@ -41,6 +41,7 @@ export async function standingOf(
     notBroughtBack: inside,
     stashes: place === undefined ? null : countPrivateStashes(place.path),
     unfinished: there ? unfinishedOf(app, record) : [],
+    toldInside: place === undefined ? [] : ['notBroughtBack', 'stashes', 'unfinished'],
   }
 }
 
@@ -50,9 +51,9 @@ interface Changes {
   readonly conflicts: number
 }
 
-async function changesOf(app: App, record: WorkspaceRecord, running: boolean): Promise<Changes> {
+async function changesOf(app: App, record: WorkspaceRecord): Promise<Changes> {
   const { listChanges } = await import('./losses.ts')
-  return countChanges(await listChanges(app, record, running, LOOK_TIMEOUT_MS))
+  return countChanges(await listChanges(app, record, LOOK_TIMEOUT_MS))
 }
 
 /** From lines as `git status --porcelain` has them. */
@@ -101,11 +102,15 @@ async function countInside(
   const here = await app.git.findCommit(record.repo, `refs/heads/${branch}`)
   if (inside === undefined) return null
   if (inside === here) return 0
+  if (here !== undefined && (await app.git.findCommit(record.repo, inside)) !== undefined)
+    return app.git.countCommits(record.repo, here, inside)
   // inside, what the repository has is there too
   const without = here === undefined ? [] : ['--not', here]
   const args = ['rev-list', '--count', inside, ...without]
-  const counted = await lookWithGit(app, record, running, (git) => git(args, { timeoutMs: LOOK_TIMEOUT_MS }))
-  return Number(counted.stdout.trim())
+  const { stdout } = await askInside(app, record, running, args, { timeoutMs: LOOK_TIMEOUT_MS })
+  // how many is as the inside tells it; that there is something is known from its files
+  const counted = Number(stdout.trim())
+  return Number.isSafeInteger(counted) ? Math.max(1, counted) : null
 }
 
 function unfinishedOf(app: App, record: WorkspaceRecord): readonly string[] {

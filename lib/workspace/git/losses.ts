@@ -3,6 +3,7 @@
  * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
  */
 import { NexusError } from '../../core/errors.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { isLinked, listUnfinished, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
@@ -16,25 +17,24 @@ const LOOK_TIMEOUT_MS = 60_000
 export async function listChanges(
   app: App,
   record: WorkspaceRecord,
-  running: boolean,
   timeoutMs = LOOK_TIMEOUT_MS,
 ): Promise<readonly string[]> {
   const repository = repositoryOf(record)
   if (repository === undefined) return []
   if (record.gitMode !== 'private') return app.inertGit.listChanges(repository, timeoutMs)
-  return (await import('./private-losses.ts')).listPrivateChanges(app, record, running, timeoutMs)
+  return (await import('./private-losses.ts')).listPrivateChanges(app, record, repository, timeoutMs)
 }
 
 /**
- * A line for each thing. From a git dir of the workspace's own commits are brought back first, but not in a dry run.
+ * A line for each thing. With `bring`, commits come back first from a git dir of the workspace's own.
  * @throws {NexusError} GIT_ERROR and the like where git cannot look
  */
-export async function listLosses(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<readonly string[]> {
+export async function listLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<readonly string[]> {
   const repository = repositoryOf(record)
   if (repository === undefined || isUntouched(record, repository.worktree)) return []
   const { gitDir, worktree } = repository
   if (!isLinked(gitDir, worktree)) return [`everything in ${worktree}: it is no worktree of ${gitDir} any more`]
-  if (record.gitMode === 'private') return (await import('./private-losses.ts')).privateLosses(app, record, dryRun)
+  if (record.gitMode === 'private') return (await import('./private-losses.ts')).privateLosses(app, record, bring)
   const { inertGit } = app
   const [changes, submodules, detached] = await Promise.all([
     inertGit.listChanges(repository),
@@ -55,8 +55,8 @@ export function isUntouched(record: WorkspaceRecord, worktree: string): boolean 
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
-export async function refuseLoss(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<void> {
-  const lost = await listLosses(app, record, dryRun)
+export async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
+  const lost = await listLosses(app, record, true)
   if (lost.length === 0) return
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
@@ -65,7 +65,7 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, dryRun: bool
     {
       hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force\``,
       details: { lost: lost.slice(0, 1000) },
-      output: `${lost.slice(0, 20).join('\n')}${more}`,
+      output: `${lost.slice(0, 20).map(printable).join('\n')}${more}`,
     },
   )
 }

@@ -10,16 +10,23 @@ import type { Whose } from '../../tools/git-programs.ts'
 import { hookFiles, hooksFolder, includedFiles, mergingFiles } from '../../tools/git-programs.ts'
 import type { App } from '../app.ts'
 
+/** The ids of what the main worktree has checked out, and of what comes in. */
+interface Ends {
+  readonly head: string
+  readonly tip: string
+}
+
 /**
  * Whose hooks run at the merge of a workspace's branch: none when it changes them.
  * @throws {NexusError} UNSUPPORTED with the command that shows what it changes
  */
-export async function lookAtPrograms(app: App, { repo, name, branch }: WorkspaceRecord): Promise<Whose> {
+export async function lookAtPrograms(app: App, record: WorkspaceRecord, { head, tip }: Ends): Promise<Whose> {
+  const { repo, name, branch } = record
   const settings = await app.git.settings(repo)
   const hooks = hookFiles(hooksFolder(settings, repo), repo)
   const others = [...includedFiles(settings, repo), ...mergingFiles(settings, repo)]
   if (hooks.length === 0 && others.length === 0) return 'own'
-  const changed = await app.git.listMerged(repo, 'HEAD', `refs/heads/${branch}`)
+  const changed = await app.git.listMerged(repo, head, tip)
   const look = (range: string, path: string) =>
     `git -C ${shellWord(repo)} diff ${shellWord(range)} -- ${shellWord(path)}`
   const program = others.find((path) => isTouched(path, changed))
@@ -31,11 +38,10 @@ export async function lookAtPrograms(app: App, { repo, name, branch }: Workspace
   }
   const hook = hooks.find((path) => isTouched(path, changed))
   if (hook === undefined) return 'own'
-  const before = (await app.git.findCommit(repo, 'HEAD')) ?? 'HEAD'
   app.emit({
     type: 'warning',
     text: `no hooks run, as the merge changes them: ${hook}`,
-    hint: `To read the change, run \`${look(before.slice(0, 12), hook)}\``,
+    hint: `To read the change, run \`${look(head.slice(0, 12), hook)}\``,
   })
   return 'other'
 }

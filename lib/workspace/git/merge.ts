@@ -1,10 +1,12 @@
 /**
  * Merges a workspace's branch into what the main worktree is on, as `git merge` by hand would, with the user's own
- * configuration. Conflicts are found before a file is touched, and whatever fails later is taken back.
+ * configuration. The commit is looked up once: what is told of it, by git on this machine, is what is merged. Conflicts are
+ * found before a file is touched, and whatever fails later is taken back.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
 import { listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
@@ -13,6 +15,10 @@ import { observeOne } from '../observe.ts'
 import { withRepository } from '../operation/operate.ts'
 import { listChanges } from './losses.ts'
 import { lookAtPrograms } from './merge-programs.ts'
+import { type Commit, type FileChange, listCommits, listFiles } from './review.ts'
+
+/** Commits and files that are named before a merge. */
+const TOLD_MAX = 50
 
 export interface MergeRequest {
   readonly squash: boolean
@@ -26,8 +32,11 @@ export interface Merged {
   readonly branch: string
   /** How many commits came in; in a dry run would. */
   readonly commits: number
-  /** What the branch is at now. */
+  /** What the branch of the main worktree is at now. */
   readonly commit: string
+  /** The tip of what came in; in a dry run would. */
+  readonly merged: string
+  readonly files: readonly FileChange[]
 }
 
 /**
@@ -41,19 +50,65 @@ export async function mergeWorkspace(app: App, record: WorkspaceRecord, request:
     })
   }
   const into = requireInto(record, gitDir, request.into)
-  const running = (await observeOne(app, record)).state === 'running'
-  if (record.gitMode === 'private' && !request.dryRun) {
+  if (record.gitMode === 'private') {
     const { bringBack, tell } = await import('./bring-back.ts')
+    const running = (await observeOne(app, record)).state === 'running'
     tell(app, record, await bringBack(app, record, running))
   }
-  await tellUncommitted(app, record, running)
+  await tellUncommitted(app, record)
   return withRepository(app, gitDir, async () => {
     await requireClean(app, record, gitDir)
-    const commits = await app.git.countCommits(repo, 'HEAD', `refs/heads/${branch}`)
-    if (commits > 0) refuseConflicts(record, into, await app.git.listConflicts(repo, 'HEAD', `refs/heads/${branch}`))
-    if (commits > 0 && !request.dryRun) await merge(app, record, into, request.squash)
-    return { into, branch, commits, commit: (await app.git.findCommit(repo, 'HEAD')) ?? '' }
+    const coming = await findComing(app, record, gitDir)
+    const { head, tip, commits, files } = coming
+    if (commits.length > 0) {
+      tellComing(app, record, into, coming)
+      refuseConflicts(record, into, await app.git.listConflicts(repo, head, tip))
+      if (!request.dryRun) await merge(app, record, { into, head, tip, squash: request.squash })
+    }
+    const commit = (await app.git.findCommit(repo, 'HEAD')) ?? ''
+    return { into, branch, commits: commits.length, commit, merged: tip, files }
   })
+}
+
+/** What a merge brings, by ids. */
+interface Coming {
+  readonly head: string
+  readonly tip: string
+  /** Newest first. */
+  readonly commits: readonly Commit[]
+  readonly files: readonly FileChange[]
+}
+
+async function findComing(app: App, { repo, branch }: WorkspaceRecord, gitDir: string): Promise<Coming> {
+  const [head, tip] = await Promise.all([
+    app.git.findCommit(repo, 'HEAD'),
+    app.git.findCommit(repo, `refs/heads/${branch}`),
+  ])
+  if (head === undefined || tip === undefined) {
+    throw new NexusError('GIT_ERROR', `${head === undefined ? 'HEAD' : `Branch ${branch}`} names no commit.`, {
+      hint: `To see what there is, run \`git -C ${repo} branch --all\``,
+    })
+  }
+  return app.inertGit.at({ root: repo, gitDir, worktree: repo }, async (git) => {
+    const { stdout } = await git(['merge-base', head, tip], { okCodes: 'any' })
+    const [base = tip] = stdout.split('\n').filter((line) => line !== '')
+    const [commits, files] = await Promise.all([listCommits(git, head, tip), listFiles(git, base, tip)])
+    return { head, tip, commits, files }
+  })
+}
+
+/** Before anything of it is merged. */
+function tellComing(app: App, { branch }: WorkspaceRecord, into: string, { tip, commits, files }: Coming): void {
+  const say = (text: string) => app.emit({ type: 'notice', text })
+  const rest = (all: readonly unknown[]) => (all.length > TOLD_MAX ? [`... and ${all.length - TOLD_MAX} more`] : [])
+  say(`what ${branch} at ${tip.slice(0, 10)} brings into ${into}:`)
+  const subjects = commits.slice(0, TOLD_MAX).map(({ id, subject }) => `${id.slice(0, 10)} ${subject}`)
+  for (const line of [...subjects, ...rest(commits)]) say(`  ${line}`)
+  const counted = files.slice(0, TOLD_MAX).map(({ path, from, insertions, deletions }) => {
+    const counts = insertions === null ? 'binary' : `+${insertions} -${deletions}`
+    return `${counts}  ${from === undefined ? path : `${from} -> ${path}`}`
+  })
+  for (const line of [...counted, ...rest(files)]) say(`  ${line}`)
 }
 
 function requireInto({ name, repo, branch }: WorkspaceRecord, gitDir: string, wanted: string | undefined): string {
@@ -79,12 +134,12 @@ async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string)
   throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds ${what}.`, {
     hint: `To see it, run \`git -C ${repo} status\``,
     details: { changes: tracked.slice(0, 1000), unfinished: unfinished ?? null },
-    output: tracked.slice(0, 20).join('\n'),
+    output: tracked.slice(0, 20).map(printable).join('\n'),
   })
 }
 
-async function tellUncommitted(app: App, record: WorkspaceRecord, running: boolean): Promise<void> {
-  const changes = await listChanges(app, record, running)
+async function tellUncommitted(app: App, record: WorkspaceRecord): Promise<void> {
+  const changes = await listChanges(app, record)
   if (changes.length === 0) return
   const what = changes.length === 1 ? 'a change' : `${changes.length} changes`
   app.emit({ type: 'warning', text: `${what} in ${record.name} that is not committed takes no part` })
@@ -102,18 +157,26 @@ function conflict({ name, branch }: WorkspaceRecord, into: string, files: readon
     {
       hint: `To settle it in the workspace, run \`nexus exec ${name} -- git merge ${into}\``,
       details: { files, branch, into },
-      output: files.slice(0, 20).join('\n'),
+      output: files.slice(0, 20).map(printable).join('\n'),
     },
   )
 }
 
-async function merge(app: App, record: WorkspaceRecord, into: string, squash: boolean): Promise<void> {
+interface Wish {
+  readonly into: string
+  /** Ids of commits. */
+  readonly head: string
+  readonly tip: string
+  readonly squash: boolean
+}
+
+async function merge(app: App, record: WorkspaceRecord, { into, head, tip, squash }: Wish): Promise<void> {
   const { repo, branch } = record
   const onLine = (line: string) => app.emit({ type: 'progress', text: line })
-  const whose = await lookAtPrograms(app, record)
-  const added = (await app.git.listAdded(repo, branch)).filter((path) => !existsSync(join(repo, path)))
+  const whose = await lookAtPrograms(app, record, { head, tip })
+  const added = (await app.git.listAdded(repo, tip)).filter((path) => !existsSync(join(repo, path)))
   try {
-    await app.interruption.undoable(() => app.git.merge(repo, branch, { squash, whose, onLine }))
+    await app.interruption.undoable(() => app.git.merge(repo, tip, { branch, squash, whose, onLine }))
   } catch (error) {
     const files = await app.git.listUnmerged(repo)
     app.interruption.reset()

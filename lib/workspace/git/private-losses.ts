@@ -1,48 +1,45 @@
 /**
- * What would be lost with a workspace that has a git dir of its own, asked of git where that is: changes, stashes, unfinished
- * work, and commits that cannot come back. What comes back is not lost.
+ * What would be lost with a workspace that has a git dir of its own: changes, stashes, unfinished work, and commits that cannot
+ * come back; what comes back is not lost. All of it is found on this machine, by the files of the worktree and of that git dir.
+ * Only what is staged is as the inside tells it.
  */
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { parseStatus } from '../../tools/git-failures.ts'
-import { listStrays, submodulePaths } from '../../tools/git-inert.ts'
 import { countPrivateStashes } from '../../tools/private-refs.ts'
-import { findAdminDir, listUnfinishedIn } from '../../tools/repository.ts'
+import { findAdminDir, listUnfinishedIn, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { privatePlace } from '../current-branch.ts'
+import { privatePlace, repositoryOf } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
-import { lookWithGit } from './git-look.ts'
+import { ownTreeOf } from './own-tree.ts'
 
-const LOOK_TIMEOUT_MS = 60_000
-const STATUS = ['status', '--porcelain', '-z', '--untracked-files=normal', '--ignore-submodules=none']
-const UNPUSHED = 'test "$(git rev-list --count HEAD --not --remotes)" = 0 || echo "$displaypath"'
-
-export function listPrivateChanges(app: App, record: WorkspaceRecord, running: boolean, timeoutMs: number) {
-  const worktree = record.worktree ?? ''
-  return lookWithGit(app, record, running, async (git) => {
-    const changes = parseStatus(await git(STATUS, { timeoutMs }))
-    if (!existsSync(join(worktree, '.gitmodules'))) return changes
-    const paths = submodulePaths((await git(['ls-files', '--stage', '-z'], { timeoutMs })).stdout)
-    return [...changes, ...paths.flatMap((path) => listStrays(worktree, path))]
-  })
+/** Against what is checked out inside, as far as it has come back. */
+export async function listPrivateChanges(app: App, record: WorkspaceRecord, repository: Repository, timeoutMs: number) {
+  return app.inertGit.listChanges(repository, timeoutMs, await ownTreeOf(app, record))
 }
 
-export async function privateLosses(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<readonly string[]> {
+export async function privateLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<readonly string[]> {
   const place = privatePlace(app.home, record)
-  if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return []
-  const running = (await observeOne(app, record)).state === 'running'
-  const [changes, submodules, commits] = await Promise.all([
-    listPrivateChanges(app, record, running, LOOK_TIMEOUT_MS),
-    existsSync(join(place.worktree, '.gitmodules')) ? unpushedSubmodules(app, record, running) : [],
-    dryRun ? [] : commitsThatStay(app, record, running),
+  const repository = repositoryOf(record)
+  if (place === undefined || repository === undefined || !existsSync(join(place.path, 'HEAD'))) return []
+  // what comes back first is what the files are compared with
+  const commits = bring ? await commitsThatStay(app, record) : []
+  const own = await ownTreeOf(app, record)
+  const [changes, submodules, staged] = await Promise.all([
+    app.inertGit.listChanges(repository, undefined, own),
+    app.inertGit.listUnpushedSubmodules(repository, own),
+    own === undefined ? [] : app.inertGit.listStaged(repository, own),
   ])
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
   const stashes = countPrivateStashes(place.path)
+  const known = new Set(changes.map((change) => change.slice(3)))
   return [
     ...changes,
+    ...staged
+      .filter((change) => !known.has(change.slice(3)))
+      .map((change) => `${change} (staged, as the inside tells it)`),
     ...listUnfinishedIn(join(place.path, 'worktrees', basename(admin))).map((word) => `an unfinished ${word}`),
     ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
     ...commits,
@@ -50,13 +47,8 @@ export async function privateLosses(app: App, record: WorkspaceRecord, dryRun: b
   ]
 }
 
-async function unpushedSubmodules(app: App, record: WorkspaceRecord, running: boolean): Promise<readonly string[]> {
-  const args = ['submodule', 'foreach', '--quiet', '--recursive', UNPUSHED]
-  const { stdout } = await lookWithGit(app, record, running, (git) => git(args))
-  return stdout.split('\n').filter((line) => line !== '')
-}
-
-async function commitsThatStay(app: App, record: WorkspaceRecord, running: boolean): Promise<readonly string[]> {
+async function commitsThatStay(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
+  const running = (await observeOne(app, record)).state === 'running'
   try {
     tell(app, record, await bringBack(app, record, running))
     return []

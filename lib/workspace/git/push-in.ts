@@ -8,7 +8,10 @@ import type { App } from '../app.ts'
 import { privateHead } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack } from './bring-back.ts'
-import { lookWithGit } from './git-look.ts'
+import { askInside } from './git-look.ts'
+
+/** Nothing of its configuration takes part. */
+const PLAIN = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null']
 
 export interface Pushed {
   readonly commits: number
@@ -35,8 +38,16 @@ export async function pushIn(app: App, record: WorkspaceRecord): Promise<Pushed>
   }
   const before = await app.git.findCommit(record.repo, `refs/nexus/${record.id}/synced`)
   await moveInside(app, record, back.commit)
-  await bringBack(app, record, true)
+  // that it has moved is seen here, not believed
+  const after = await bringBack(app, record, true)
+  if (after.standing === 'host-ahead') throw notMoved(record)
   return { commits: await app.git.countCommits(record.repo, before ?? back.commit, back.commit), commit: back.commit }
+}
+
+function notMoved({ name, branch }: WorkspaceRecord): NexusError {
+  return new NexusError('GIT_ERROR', `git inside ${name} said that it moved ${branch}, and did not.`, {
+    hint: `To see where it is, run \`nexus exec ${name} -- git log -1 ${branch}\``,
+  })
 }
 
 async function moveInside(app: App, record: WorkspaceRecord, commit: string): Promise<void> {
@@ -44,7 +55,7 @@ async function moveInside(app: App, record: WorkspaceRecord, commit: string): Pr
   const args = checkedOut
     ? ['reset', '--quiet', '--keep', commit]
     : ['update-ref', `refs/heads/${record.branch}`, commit]
-  const { code, stderr } = await lookWithGit(app, record, true, (git) => git(args, { okCodes: 'any' }))
+  const { code, stderr } = await askInside(app, record, true, [...PLAIN, ...args], { okCodes: 'any' })
   if (code === 0) return
   throw new NexusError('WORKSPACE_DIRTY', `Changes inside ${record.name} stand in the way of what would come in.`, {
     hint: `To see them, run \`nexus exec ${record.name} -- git status\``,

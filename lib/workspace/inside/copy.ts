@@ -5,7 +5,8 @@
  */
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { NexusError, printable } from '../../core/errors.ts'
+import { NexusError } from '../../core/errors.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { bytesOf, type Item, readTree, type Tell } from '../../system/tree.ts'
 import { createUnpacker } from '../../system/unpack.ts'

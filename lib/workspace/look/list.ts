@@ -50,11 +50,11 @@ export async function describeWorkspace(app: App, record: WorkspaceRecord): Prom
 }
 
 /** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */
-async function isDirty(app: App, { record, state }: Seen): Promise<boolean | null> {
+async function isDirty(app: App, { record }: Seen): Promise<boolean | null> {
   if (record.worktree === null || !existsSync(record.worktree)) return null
   try {
     const { listChanges } = await import('../git/losses.ts')
-    return (await listChanges(app, record, state === 'running', DIRTY_TIMEOUT_MS)).length > 0
+    return (await listChanges(app, record, DIRTY_TIMEOUT_MS)).length > 0
   } catch {
     return null // one broken worktree must not hide the others
   }

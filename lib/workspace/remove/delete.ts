@@ -53,7 +53,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
   const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
-  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, request.dryRun)
+  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record)
   // what comes back first takes part in what is judged of the branch
   if (record.gitMode === 'private') await looked
   const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
@@ -144,7 +144,7 @@ async function findKeeping(
 async function lossesByForce(app: App, record: WorkspaceRecord, worktree: string): Promise<readonly string[]> {
   if (isUntouched(record, worktree)) return []
   try {
-    const lost = await listLosses(app, record, true)
+    const lost = await listLosses(app, record, false)
     if (lost.length > 0) return lost
     return (await app.git.listIgnored(worktree)).map((path) => `!! ${path}`)
   } catch (error) {
@@ -258,12 +258,12 @@ async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteReq
   const ownRef = `refs/heads/${branch}`
   const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
   if (ref === undefined) return { delete: undefined, kept: null }
-  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, ownRef, ownRef)
+  const { commit } = ref
+  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, commit, ownRef)
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   // a worktree that stays keeps its branch
   if ((ref.worktree !== '' && ref.worktree !== worktree) || record.adopted === true) return kept
   if (!record.branchCreated && !request.deleteBranch) return kept
-  const { commit } = ref
   // what was fetched and not built upon is as it was before the workspace
   if (record.base === commit) return { delete: { commit, cause: 'still where it was made' }, kept: null }
   if (uniqueCommits === 0) return { delete: { commit, cause: 'no commits of its own' }, kept: null }

@@ -1,0 +1,105 @@
+/**
+ * Containers that do one thing for Nexus with files of a workspace, and are gone afterwards. They run in an image that this
+ * Nexus built on its own base, named by the id that the engine gave it then: what a project puts into an image, or calls one,
+ * never runs here. A helper has a program by its absolute path, the folders that it needs, no network, a read-only root and the
+ * capabilities that it is given. Every `docker run` of Nexus is written here.
+ */
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { Docker } from '../../tools/docker.ts'
+import type { BackendContext } from '../context.ts'
+import type { createImages, describeGateImage, describeImage, OwnImage } from './image.ts'
+
+export interface HelperMount {
+  readonly type: 'bind' | 'volume'
+  readonly source: string
+  readonly target: string
+  readonly readOnly?: boolean
+}
+
+export interface HelperTask {
+  /** Numeric, as an image may call anybody anything. */
+  readonly user: string
+  readonly mounts: readonly HelperMount[]
+  readonly labels: Readonly<Record<string, string>>
+  /** Begins with an absolute path. */
+  readonly argv: readonly string[]
+  readonly capabilities?: readonly string[]
+  readonly workdir?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Sees the processes of the engine's machine. */
+  readonly seesProcesses?: boolean
+  /** Has stdin, and a `/tmp` of its own. */
+  readonly interactive?: boolean
+}
+
+interface ImageDoor {
+  readonly images: ReturnType<typeof createImages>
+  readonly describeImage: typeof describeImage
+  readonly describeGateImage: typeof describeGateImage
+}
+
+export type Helpers = ReturnType<typeof createHelpers>
+
+export function createHelpers(docker: Docker, context: BackendContext, door: () => Promise<ImageDoor>) {
+  /** Runs a helper that needs no more than the programs of the base image, and returns what it printed. */
+  async function run(record: WorkspaceRecord, task: HelperTask): Promise<string> {
+    return docker.runOnce(helperArgs(await imageFor(record, true), task))
+  }
+
+  /** The command line of a helper that has git. */
+  async function command(record: WorkspaceRecord, task: HelperTask): Promise<readonly string[]> {
+    return ['docker', ...helperArgs(await imageFor(record, false), task)]
+  }
+
+  /** Any image of ours that is there already; the plain one is built where none is. */
+  async function imageFor(record: WorkspaceRecord, gateToo: boolean): Promise<string> {
+    const { images, describeImage, describeGateImage } = await door()
+    return images.requireOwn(ownImages(context.instance, record, gateToo, { describeImage, describeGateImage }))
+  }
+
+  return { run, command }
+}
+
+/** Those that stand on Nexus's own base; what stands on an image of the project's is none of them. */
+function ownImages(
+  instance: string,
+  { uid, gid, caches }: WorkspaceRecord,
+  gateToo: boolean,
+  describe: Pick<ImageDoor, 'describeImage' | 'describeGateImage'>,
+): readonly [OwnImage, ...OwnImage[]] {
+  const agents = [caches ?? [], []].map((list) => ({ uid, gid, isolation: 'agent' as const, caches: list }))
+  return [
+    describe.describeImage(instance, { uid, gid }),
+    ...agents.map((wish) => describe.describeImage(instance, wish)),
+    ...(gateToo ? [describe.describeGateImage(instance)] : []),
+  ]
+}
+
+/** What `docker` is told; `image` is an id. Pure. */
+export function helperArgs(image: string, task: HelperTask): readonly string[] {
+  const [program = '', ...words] = task.argv
+  if (!program.startsWith('/')) throw new Error(`a helper's program needs an absolute path: ${program}`)
+  if (!/^sha256:[0-9a-f]{64}$/.test(image)) throw new Error(`a helper's image is named by its id: ${image}`)
+  return [
+    ...['run', '--rm', '--pull', 'never', '--network', 'none', '--read-only', '--user', task.user],
+    ...['--cap-drop', 'ALL', ...(task.capabilities ?? []).flatMap((one) => ['--cap-add', one])],
+    ...['--security-opt', 'no-new-privileges:true'],
+    ...(task.seesProcesses === true ? ['--pid', 'host'] : []),
+    ...(task.interactive === true ? ['--interactive', '--tmpfs', '/tmp'] : []),
+    ...(task.workdir === undefined ? [] : ['--workdir', task.workdir]),
+    ...Object.entries(task.labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
+    ...task.mounts.flatMap((mount) => ['--mount', mountText(mount)]),
+    ...Object.entries(task.env ?? {}).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
+    ...['--entrypoint', program, image, ...words],
+  ]
+}
+
+/** Docker reads it as a line of CSV, so that a path may hold a comma. */
+function mountText({ type, source, target, readOnly }: HelperMount): string {
+  const fields = [`type=${type}`, `source=${source}`, `target=${target}`]
+  // an image has nothing to give to a volume
+  const more = [...(type === 'volume' ? ['volume-nocopy'] : []), ...(readOnly === true ? ['readonly'] : [])]
+  return [...fields, ...more]
+    .map((field) => (/[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
+    .join(',')
+}
