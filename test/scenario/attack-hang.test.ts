@@ -132,7 +132,12 @@ suite('what others see', (test) => {
       const seen: string[] = []
       const look = async () => {
         seen.push(await must([...other.as, 'ps', 'axww', '-o', 'args']))
-        return seen.at(-1)?.includes('sleep 2.5') === true
+        return (
+          seen
+            .at(-1)
+            ?.split('\n')
+            .some((line) => /^ssh .*sleep 2\.5/.test(line)) === true
+        )
       }
       const env = { TOKEN: SECRET }
       const script = 'printf %s "$TOKEN"; cat; sleep 2.5; ! env | grep NEXUS_WS_ENV'
