@@ -45,7 +45,8 @@ suite('what a command said', (test) => {
   })
 
   test('of stderr, and of what is shown line by line, a part is kept', async () => {
-    const script = "for (let i = 0; i < 300_000; i++) process.stderr.write('line ' + i + '\\n' + ' '.repeat(80))"
+    const script =
+      "const lines = Array.from({ length: 300_000 }, (_, i) => 'line ' + i + '\\n' + ' '.repeat(80)); process.stderr.write(lines.join(''))"
     let shown = 0
     const onLine = (line: string) => {
       shown += line.length
