@@ -165,11 +165,11 @@ suite('wishes of an agent', (test) => {
       const file = place(first, '.nexus/config.yaml')
       await writeFile(
         file,
-        `${CONFIG}  web: 3000\ncaches: [/etc/nexus/ssh]\nshared: [db]\nhooks: {post-start: "touch /workspace/hook"}\n`,
+        `${CONFIG}  web: 3000\ncaches: [/var/lib/tools]\nshared: [db]\nhooks: {post-start: "touch /workspace/hook"}\n`,
       )
       const { told } = await asked(play, ['rebuild', 'a'])
       assert.equal(told.slice(1), [
-        'caches: (new) ["/etc/nexus/ssh"]',
+        'caches: (new) ["/var/lib/tools"]',
         'ports.web.container: (new) 3000',
         'shared: (new) ["db"]',
       ])
