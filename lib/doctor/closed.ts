@@ -16,6 +16,8 @@ import type { Scan } from './scan.ts'
 const LOOK_MS = 5_000
 const SET_ID_BITS = 0o6000
 const SHOWN_MAX = 3
+/** Characters; the kernel takes 4096 bytes of UTF-8. */
+const PATH_MAX = 1_000
 
 export async function checkWorktreeFolders({ records, settings }: Scan): Promise<readonly Diagnosis[]> {
   const repos = [...new Set(records.filter(({ worktree }) => worktree !== null).map(({ repo }) => repo))]
@@ -73,18 +75,21 @@ function judgeSetId({ name }: WorkspaceRecord, worktree: string, files: readonly
 async function findSetIdFiles(top: string, until: number) {
   const files: string[] = []
   const folders = [top]
+  let whole = true
   const { dev } = lstatSync(top)
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     if (Date.now() > until) return { files, whole: false }
     for (const entry of await entriesOf(folder)) {
       if (!entry.isDirectory() && !entry.isFile()) continue
       const path = join(folder, entry.name)
-      const stat = lstatSync(path, { throwIfNoEntry: false })
+      // deeper than a path can name; somebody inside may have made it so
+      if (path.length > PATH_MAX) whole = false
+      const stat = path.length > PATH_MAX ? undefined : lstatSync(path, { throwIfNoEntry: false })
       if (stat?.isDirectory() === true && stat.dev === dev) folders.push(path)
       if (stat?.isFile() === true && (stat.mode & SET_ID_BITS) !== 0) files.push(path)
     }
   }
-  return { files, whole: true }
+  return { files, whole }
 }
 
 /** Nothing for a folder that is gone by now, or that is another user's and closed. */

@@ -13,6 +13,9 @@ import type { Runner } from '../system/exec.ts'
 import { realPathOf } from './real-path.ts'
 import { copyPaths } from './tree-copy.ts'
 
+/** Of a million files; a pattern of a stranger's can cost git any time. */
+const LIST_TIMEOUT_MS = 60_000
+
 export const INCLUDE_FILE = '.worktreeinclude'
 
 export interface IgnoredRequest {
@@ -73,7 +76,7 @@ export function createIgnoredFiles(runner: Runner, emit: Emit) {
       '--directory',
       ...words,
     ]
-    const { stdout } = await runner.run(argv, { env: { GIT_OPTIONAL_LOCKS: '0' }, timeoutMs: 5 * 60_000 })
+    const { stdout } = await runner.run(argv, { env: { GIT_OPTIONAL_LOCKS: '0' }, timeoutMs: LIST_TIMEOUT_MS })
     return stdout.split('\0').filter((path) => path !== '')
   }
 

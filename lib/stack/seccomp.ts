@@ -27,8 +27,11 @@ const MODE_AT: Readonly<Record<string, number>> = {
 }
 /** Calls that create only with certain flags, and the index of those. */
 const FLAGS_AT: Readonly<Record<string, number>> = { open: 1, openat: 2 }
-/** Their mode lies in memory, where a filter cannot look, or their number is new: programs go on with the older call. */
-const ABSENT = ['openat2', 'fchmodat2']
+/**
+ * Their arguments lie in memory, where a filter cannot look (socketcall opens any kind of socket), or their number is new: programs go
+ * on with the other call.
+ */
+const ABSENT = ['openat2', 'fchmodat2', 'socketcall']
 
 interface Rule {
   readonly names: readonly string[]

@@ -36,7 +36,8 @@ const OTHER = /^(kernel|fs|user|vm)\.[a-z0-9_.-]+$/
 
 export const sysctls: Rule = (value, at, { report }) => {
   for (const [name, one] of pairsOf(value)) {
-    if (!isHarmless(name, one)) report(at, `${name}=${one}`, 'changes a setting of the kernel')
+    if (!isHarmless(name, one))
+      report(at, `${name}=${one}`, 'changes a network or kernel setting that Nexus does not know to be harmless')
   }
 }
 

@@ -3,7 +3,7 @@
  * the folder above has to keep others away. A mode is changed on what was opened and looked at, never by a path: somebody
  * inside may put a link there in between.
  */
-import { constants, lstatSync, realpathSync } from 'node:fs'
+import { chmodSync, constants, lstatSync, realpathSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { makeFolder } from './store.ts'
 
@@ -34,6 +34,16 @@ export async function closeFolder(path: string, owner?: { readonly uid: number; 
   } finally {
     await folder.close()
   }
+}
+
+/**
+ * Lets this user into a folder of the user's own again: somebody inside may have taken all rights from the top of a worktree, whose
+ * folder above only this user can write to.
+ */
+export function reopenFolder(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.isDirectory() !== true || stat.uid !== process.getuid?.() || (stat.mode & CLOSED) === CLOSED) return
+  chmodSync(path, (stat.mode & 0o7777) | CLOSED)
 }
 
 /** What others may do in a folder that is no link; undefined where they may do nothing, or where there is none. */

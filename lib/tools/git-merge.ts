@@ -33,15 +33,21 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     return fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
   }
 
-  /** Paths that a merge would change, as they are in its result; by the branch's own changes where git (before 2.38) cannot tell. */
-  async function listMerged(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
+  /** The tree that a merge would make; undefined where it has conflicts, and where git (before 2.38) cannot tell. */
+  async function mergedTree(repo: string, ours: string, theirs: string): Promise<string | undefined> {
     const tree = await git(repo, ['merge-tree', '--write-tree', '--no-messages', '-z', ours, theirs], {
       okCodes: 'any',
       timeoutMs: MERGE_TIMEOUT_MS,
       env: PLAIN_OBJECTS,
     })
     const id = fields(tree.stdout)[0] ?? ''
-    const range = tree.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? [ours, id] : [`${ours}...${theirs}`]
+    return tree.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
+  }
+
+  /** Paths that a merge would change, as they are in its result; by the branch's own changes where git cannot tell. */
+  async function listMerged(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
+    const tree = await mergedTree(repo, ours, theirs)
+    const range = tree === undefined ? [`${ours}...${theirs}`] : [ours, tree]
     const how = ['--no-ext-diff', '--no-renames', '--ignore-submodules=none', '--name-only', '-z']
     return fields((await git(repo, ['diff', ...how, ...range, '--'], { env: PLAIN_OBJECTS })).stdout)
   }
@@ -75,7 +81,7 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     await git(repo, ['reset', '--quiet', '--merge'], { timeoutMs: MERGE_TIMEOUT_MS })
   }
 
-  return { listConflicts, listAdded, listMerged, merge, listUnmerged, undoMerge }
+  return { listConflicts, listAdded, mergedTree, listMerged, merge, listUnmerged, undoMerge }
 }
 
 function fields(text: string): readonly string[] {

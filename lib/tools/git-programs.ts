@@ -119,7 +119,8 @@ export function mainCopies(settings: readonly Setting[], root: string): readonly
   })
   const filters = effective(settings.filter(({ key }) => isFilter(key))).flatMap((one) => {
     const mended = mendedValue(one.value, places, () => false)
-    return mended === one.value ? [] : [`${one.key}=${mended}`]
+    // without a main worktree (a bare clone) there is no copy; a branch that is not HEAD's was refused before
+    return mended === one.value || mended.includes(NO_HOOKS) ? [] : [`${one.key}=${mended}`]
   })
   return [...paths, ...filters].flatMap((setting) => ['-c', setting])
 }
@@ -194,8 +195,8 @@ export function hookFiles(folder: string, root: string): readonly string[] {
   const own = inTree(realPath(folder), root)
   // husky keeps what it starts one folder above
   const folders = own === undefined ? [] : [own, ...(own.endsWith('/_') ? [own.slice(0, -2)] : [])]
-  const links = namesIn(folder).flatMap((name) => inTree(realPath(join(folder, name)), root) ?? [])
-  return [...folders, ...links]
+  const names = namesIn(folder).map((name) => join(folder, name))
+  return [...new Set([...folders, ...[folder, ...names].flatMap((path) => pathsTo(path, root))])]
 }
 
 /** Files in the main worktree that hold a part of git's configuration, from its top. */
@@ -206,15 +207,37 @@ export function includedFiles(settings: readonly Setting[], root: string): reado
     .flatMap(({ value }) =>
       value.startsWith('~/') ? [join(homedir(), value.slice(2))] : [resolve(gitDir, value), resolve(homedir(), value)],
     )
-    .flatMap((path) => inTree(realPath(path), root) ?? [])
+    .flatMap((path) => pathsTo(path, root))
 }
 
 /** Files in the main worktree that programs of a merge are, or are given, from its top. */
 export function mergingFiles(settings: readonly Setting[], root: string): readonly string[] {
   return effective(settings.filter(({ key }) => isMerging(key))).flatMap(({ value }) => {
     const words = relativeWords(value, () => true).flatMap(({ path }) => path ?? [])
-    return [...words, ...absoluteWords(value)].flatMap((word) => inTree(realPath(resolve(root, word)), root) ?? [])
+    return [...words, ...absoluteWords(value)].flatMap((word) => pathsTo(resolve(root, word), root))
   })
+}
+
+/** All of the main worktree that a path leads through, from its top: each link on the way, and where the path ends. */
+function pathsTo(path: string, root: string): readonly string[] {
+  const found = new Set<string>()
+  const follow = (place: string, links: number): void => {
+    const parts = place.split('/').filter((part) => part !== '')
+    let here = '/'
+    for (const [i, part] of parts.entries()) {
+      const next = join(here, part)
+      const link = links > LINKS_MAX ? undefined : linkAt(next)
+      if (link !== undefined) {
+        found.add(next)
+        follow(join(resolve(here, link), ...parts.slice(i + 1)), links + 1)
+        return
+      }
+      here = next
+    }
+    found.add(here)
+  }
+  follow(path, 0)
+  return [...found].flatMap((one) => inTree(one, root) ?? [])
 }
 
 /** From the top of the main worktree; undefined for what does not lie there. */

@@ -77,6 +77,12 @@ export function createGit(runner: Runner) {
     return found
   }
 
+  /** The same for a linked worktree: a condition of the configuration (`includeIf`) may hold there alone. */
+  async function settingsIn(repo: string, worktree: string): Promise<readonly Setting[]> {
+    const main = await settings(repo)
+    return main.some(({ key }) => key.startsWith('includeif.')) ? settings(worktree) : main
+  }
+
   /** The `-c` option for the hooks of the user's main worktree, by the configuration as it was when the command began. */
   async function hooksOf(repo: string, whose: Whose): Promise<readonly string[]> {
     return whose === 'other' ? withoutHooks : ['-c', `core.hooksPath=${hooksFolder(await settings(repo), repo)}`]
@@ -176,7 +182,7 @@ export function createGit(runner: Runner) {
    */
   async function checkOut(path: string, onLine: (line: string) => void, whose: Whose = 'other'): Promise<void> {
     const repo = findRepository(path)?.root ?? path
-    const copies = mainCopies(await settings(repo), repo)
+    const copies = mainCopies(await settingsIn(repo, path), repo)
     const args = [...(await hooksOf(repo, whose)), ...copies, '-c', 'submodule.recurse=false']
     const env = whose === 'other' && (await leadsLfsElsewhere(repo, path)) ? { GIT_LFS_SKIP_SMUDGE: '1' } : {}
     await call(path, [...args, 'checkout', '--force', '--quiet'], { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine, env })
@@ -230,6 +236,7 @@ export function createGit(runner: Runner) {
   const refs = createRefCommands(git, read)
   return {
     settings,
+    settingsIn,
     findCommit,
     findFile,
     listNames,

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { relativeWords } from '../../lib/core/relative-words.ts'
 import { cleanEnvironment } from '../../lib/system/exec.ts'
-import { effective, hookFiles, hooksFolder, mainCopies, relativePrograms } from '../../lib/tools/git-programs.ts'
+import {
+  effective,
+  hookFiles,
+  hooksFolder,
+  mainCopies,
+  mergingFiles,
+  relativePrograms,
+} from '../../lib/tools/git-programs.ts'
 import { parseSubmodules } from '../../lib/tools/git-submodules.ts'
 import { FUZZ } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -118,6 +125,13 @@ suite('programs of a configuration', (test) => {
     )
     await symlink('../../tools/hook', join(path, '.git', 'hooks', 'post-merge'))
     assert.equal(hookFiles(join(path, '.git', 'hooks'), path), ['tools/hook'])
+    // a merge that turns a link on the way changes what runs, too
+    await symlink('tools', join(path, 'way'))
+    assert.equal(hookFiles(join(path, 'way'), path), ['tools', 'way'])
+    assert.equal(mergingFiles([{ scope: 'local', key: 'filter.x.smudge', value: './way/hook' }], path), [
+      'way',
+      'tools/hook',
+    ])
     assert.equal(hookFiles(join(path, '.husky', '_'), path), ['.husky/_', '.husky'])
   })
 

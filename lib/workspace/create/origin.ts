@@ -16,6 +16,7 @@ import {
   type Relative,
   relativeProgram,
   relativePrograms,
+  type Setting,
   type Whose,
 } from '../../tools/git-programs.ts'
 import type { Repository } from '../../tools/repository.ts'
@@ -67,6 +68,7 @@ export function whoseIs(record: {
 /**
  * Refuses what git would run of the branch itself while it fills the worktree. HEAD of the main worktree is no stranger to it.
  * @param names at the top of the commit's tree, where they are known
+ * @param known the configuration that counts, where that is not the main worktree's
  * @throws {NexusError} UNSUPPORTED with the line of configuration that mends it, before anything is changed
  */
 export async function refuseRelativePrograms(
@@ -74,8 +76,9 @@ export async function refuseRelativePrograms(
   { root, gitDir }: Pick<Repository, 'root' | 'gitDir'>,
   { branch, commit }: Pick<BranchChoice, 'branch' | 'commit'>,
   names?: readonly string[],
+  known?: readonly Setting[],
 ): Promise<void> {
-  const settings = await app.git.settings(root)
+  const settings = known ?? (await app.git.settings(root))
   const runs = settings.filter(({ key }) => isFilter(key) || (isTransport(key) && isPartial(settings)))
   if (runs.length === 0) return
   const top = new Set(names ?? (await app.git.listNames(root, commit)))

@@ -87,6 +87,7 @@ async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Pr
   const { worktree } = record
   if (worktree === null) return
   const onLine = (text: string) => app.emit({ type: 'progress', text })
+  await refuseConditional(app, record, worktree)
   await app.git.checkOut(worktree, onLine, whose)
   await tellPointers(app, record, worktree, whose)
   if (!existsSync(`${worktree}/.gitmodules`)) return
@@ -97,6 +98,15 @@ async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Pr
     const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
     app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
   }
+}
+
+/** Conditions of the configuration can be judged only where the worktree is: they may name its branch or its git dir. */
+async function refuseConditional(app: App, record: WorkspaceRecord, worktree: string): Promise<void> {
+  const { repo: root, gitDir, branch } = record
+  const [main, here] = await Promise.all([app.git.settings(root), app.git.settingsIn(root, worktree)])
+  if (here === main || gitDir === null) return
+  const commit = await app.git.findCommit(root, `refs/heads/${branch}`)
+  if (commit !== undefined) await refuseRelativePrograms(app, { root, gitDir }, { branch, commit }, undefined, here)
 }
 
 /** A stranger's branch would have this machine ask any server, with the user's credentials. An agent's fetches are its own. */

@@ -89,10 +89,13 @@ async function findComing(app: App, { repo, branch }: WorkspaceRecord, gitDir: s
       hint: `To see what there is, run \`git -C ${repo} branch --all\``,
     })
   }
+  // what the merge will make, not what the branch changed: with several merge bases these are two things
+  const tree = await app.git.mergedTree(repo, head, tip)
   return app.inertGit.at({ root: repo, gitDir, worktree: repo }, async (git) => {
     const { stdout } = await git(['merge-base', head, tip], { okCodes: 'any' })
     const [base = tip] = stdout.split('\n').filter((line) => line !== '')
-    const [commits, files] = await Promise.all([listCommits(git, head, tip), listFiles(git, base, tip)])
+    const [from, to] = tree === undefined ? [base, tip] : [head, tree]
+    const [commits, files] = await Promise.all([listCommits(git, head, tip), listFiles(git, from, to)])
     return { head, tip, commits, files }
   })
 }
@@ -141,8 +144,11 @@ async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string)
 async function tellUncommitted(app: App, record: WorkspaceRecord): Promise<void> {
   const changes = await listChanges(app, record)
   if (changes.length === 0) return
-  const what = changes.length === 1 ? 'a change' : `${changes.length} changes`
-  app.emit({ type: 'warning', text: `${what} in ${record.name} that is not committed takes no part` })
+  const what =
+    changes.length === 1
+      ? 'a change that is not committed stays'
+      : `${changes.length} changes that are not committed stay`
+  app.emit({ type: 'warning', text: `${what} in ${record.name}` })
 }
 
 function refuseConflicts(record: WorkspaceRecord, into: string, files: readonly string[]): void {
@@ -172,7 +178,9 @@ interface Wish {
 
 async function merge(app: App, record: WorkspaceRecord, { into, head, tip, squash }: Wish): Promise<void> {
   const { repo, branch } = record
-  const onLine = (line: string) => app.emit({ type: 'progress', text: line })
+  // the message is for a merge commit, of which git says that a fast-forward makes none
+  const onLine = (line: string) =>
+    app.emit({ type: 'progress', text: line.replace(/ \(no commit created; -m option ignored\)/, '') })
   const whose = await lookAtPrograms(app, record, { head, tip })
   const added = (await app.git.listAdded(repo, tip)).filter((path) => !existsSync(join(repo, path)))
   try {

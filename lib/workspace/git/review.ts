@@ -117,8 +117,10 @@ async function findBase(
   tip: string,
 ): Promise<string> {
   if (main === undefined) return base ?? tip
-  const common = await git(['merge-base', '--end-of-options', main, tip], { okCodes: 'any' })
-  const shared = common.code === 0 ? common.stdout.trim() : ''
+  const common = await git(['merge-base', '--all', '--end-of-options', main, tip], { okCodes: 'any' })
+  const [shared = '', another] = common.code === 0 ? common.stdout.trim().split('\n') : []
+  // a merge would start from all of them: by one alone, what it takes back of the others would not be seen
+  if (another !== undefined) return main
   if (base === null) return shared === '' ? tip : shared
   if (shared === '' || shared === tip) return base
   const further = await git(['merge-base', '--is-ancestor', base, shared], { okCodes: 'any' })
@@ -171,7 +173,8 @@ async function readPatch(
   if (changes.pending.length === 0) return patch(base, tip)
   const only = filesOnly(record)
   // of submodules, two commits tell
-  const links = only.length > 0 && (await text(git, ['diff-tree', '-r', base, tip])).includes('160000')
+  const links =
+    only.length > 0 && (await text(git, ['diff-tree', '-r', '--ignore-submodules=none', base, tip])).includes('160000')
   if (from === tip && !links && !hides(changes)) return patch(...only, base)
   const [committed, pending] = await Promise.all([patch(base, tip), patch(...only, from)])
   return pending === '' ? committed : `${committed}# not committed on ${branch}:\n${pending}`
@@ -182,13 +185,10 @@ function filesOnly({ gitMode }: WorkspaceRecord): readonly string[] {
   return gitMode === 'private' ? ['--ignore-submodules=all'] : []
 }
 
-/** True unless all that is committed in a file is seen in it: where both only add lines, it is. */
+/** True where a file is changed in both: what is not committed can hide what is, also by lines that it only adds around it. */
 export function hides({ committed, pending }: Changes): boolean {
   const paths = new Set(pending.flatMap(pathsOf))
-  const both = committed.filter((change) => pathsOf(change).some((path) => paths.has(path)))
-  const names = new Set(both.flatMap(pathsOf))
-  const all = [...both, ...pending.filter((change) => pathsOf(change).some((path) => names.has(path)))]
-  return all.some(({ deletions, insertions, from }) => deletions !== 0 || insertions === 0 || from !== undefined)
+  return committed.some((change) => pathsOf(change).some((path) => paths.has(path)))
 }
 
 function pathsOf({ path, from }: FileChange): readonly string[] {

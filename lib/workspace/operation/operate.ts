@@ -11,6 +11,7 @@ import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { type Inputs, readInputs } from '../../project/inputs.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { withLock } from '../../system/lock.ts'
+import { reopenFolder } from '../../system/modes.ts'
 import { isAlive, nobody, ownIdentity } from '../../system/process.ts'
 import type { App } from '../app.ts'
 import { describe } from '../observe.ts'
@@ -47,6 +48,7 @@ export async function exclusively<T>(
   const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
   const repaired = async () => {
     const record = await app.records.load(id)
+    if (record?.worktree != null) reopenFolder(record.worktree)
     if (record === undefined || record.operation === null || claim.dryRun === true) return body(record)
     const { recover } = await import('../change/recover.ts')
     return body(await recover(app, record, claim.as))
