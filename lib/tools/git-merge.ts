@@ -8,6 +8,13 @@ const MERGE_TIMEOUT_MS = 10 * 60_000
 /** What is merged is what was looked at: no commit stands for another. */
 const PLAIN_OBJECTS = { GIT_NO_REPLACE_OBJECTS: '1' }
 
+export interface Foreseen {
+  /** Files that would be left with conflicts. */
+  readonly conflicts: readonly string[]
+  /** The tree that the merge makes; undefined where it has conflicts, or where git cannot tell. */
+  readonly tree: string | undefined
+}
+
 interface MergeOptions {
   readonly branch: string
   readonly squash: boolean
@@ -20,36 +27,20 @@ type HooksOf = (repo: string, whose: Whose) => Promise<readonly string[]>
 
 /** `call` runs hooks, those that `hooksOf` names; `git` runs none. */
 export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksOf) {
-  /** Files that a merge would leave with conflicts; touches none. None too where git (before 2.38) cannot tell. */
-  async function listConflicts(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
+  /** What a merge would do; touches no file. Git before 2.38 can tell neither. */
+  async function foresee(repo: string, ours: string, theirs: string): Promise<Foreseen> {
     const args = ['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', ours, theirs]
     const { code, stdout } = await git(repo, args, { okCodes: 'any', timeoutMs: MERGE_TIMEOUT_MS, env: PLAIN_OBJECTS })
-    return code === 1 ? [...new Set(fields(stdout).slice(1))] : []
+    const [id = '', ...files] = fields(stdout)
+    const conflicts = code === 1 ? [...new Set(files)] : []
+    return { conflicts, tree: code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined }
   }
 
-  /** Paths that a merge would bring and HEAD has not. */
-  async function listAdded(repo: string, theirs: string): Promise<readonly string[]> {
-    const args = ['diff', '--no-ext-diff', '--no-renames', '--name-only', '--diff-filter=A', '-z', `HEAD...${theirs}`]
-    return fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
-  }
-
-  /** The tree that a merge would make; undefined where it has conflicts, and where git (before 2.38) cannot tell. */
-  async function mergedTree(repo: string, ours: string, theirs: string): Promise<string | undefined> {
-    const tree = await git(repo, ['merge-tree', '--write-tree', '--no-messages', '-z', ours, theirs], {
-      okCodes: 'any',
-      timeoutMs: MERGE_TIMEOUT_MS,
-      env: PLAIN_OBJECTS,
-    })
-    const id = fields(tree.stdout)[0] ?? ''
-    return tree.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
-  }
-
-  /** Paths that a merge would change, as they are in its result; by the branch's own changes where git cannot tell. */
-  async function listMerged(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
-    const tree = await mergedTree(repo, ours, theirs)
-    const range = tree === undefined ? [`${ours}...${theirs}`] : [ours, tree]
+  /** Paths that differ in a range, such as what a merge adds (`A`). */
+  async function listPaths(repo: string, range: readonly string[], only?: 'A'): Promise<readonly string[]> {
     const how = ['--no-ext-diff', '--no-renames', '--ignore-submodules=none', '--name-only', '-z']
-    return fields((await git(repo, ['diff', ...how, ...range, '--'], { env: PLAIN_OBJECTS })).stdout)
+    const filter = only === undefined ? [] : [`--diff-filter=${only}`]
+    return fields((await git(repo, ['diff', ...how, ...filter, ...range, '--'], { env: PLAIN_OBJECTS })).stdout)
   }
 
   /**
@@ -81,7 +72,7 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     await git(repo, ['reset', '--quiet', '--merge'], { timeoutMs: MERGE_TIMEOUT_MS })
   }
 
-  return { listConflicts, listAdded, mergedTree, listMerged, merge, listUnmerged, undoMerge }
+  return { foresee, listPaths, merge, listUnmerged, undoMerge }
 }
 
 function fields(text: string): readonly string[] {

@@ -9,6 +9,7 @@ import { NexusError } from '../../core/errors.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
+import type { Foreseen } from '../../tools/git-merge.ts'
 import { listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { observeOne } from '../observe.ts'
@@ -59,11 +60,11 @@ export async function mergeWorkspace(app: App, record: WorkspaceRecord, request:
   return withRepository(app, gitDir, async () => {
     await requireClean(app, record, gitDir)
     const coming = await findComing(app, record, gitDir)
-    const { head, tip, commits, files } = coming
+    const { tip, commits, files, foreseen } = coming
     if (commits.length > 0) {
       tellComing(app, record, into, coming)
-      refuseConflicts(record, into, await app.git.listConflicts(repo, head, tip))
-      if (!request.dryRun) await merge(app, record, { into, head, tip, squash: request.squash })
+      if (foreseen.conflicts.length > 0) throw conflict(record, into, foreseen.conflicts)
+      if (!request.dryRun) await merge(app, record, { into, squash: request.squash, ...coming })
     }
     const commit = (await app.git.findCommit(repo, 'HEAD')) ?? ''
     return { into, branch, commits: commits.length, commit, merged: tip, files }
@@ -77,6 +78,7 @@ interface Coming {
   /** Newest first. */
   readonly commits: readonly Commit[]
   readonly files: readonly FileChange[]
+  readonly foreseen: Foreseen
 }
 
 async function findComing(app: App, { repo, branch }: WorkspaceRecord, gitDir: string): Promise<Coming> {
@@ -90,13 +92,13 @@ async function findComing(app: App, { repo, branch }: WorkspaceRecord, gitDir: s
     })
   }
   // what the merge will make, not what the branch changed: with several merge bases these are two things
-  const tree = await app.git.mergedTree(repo, head, tip)
+  const foreseen = await app.git.foresee(repo, head, tip)
   return app.inertGit.at({ root: repo, gitDir, worktree: repo }, async (git) => {
     const { stdout } = await git(['merge-base', head, tip], { okCodes: 'any' })
     const [base = tip] = stdout.split('\n').filter((line) => line !== '')
-    const [from, to] = tree === undefined ? [base, tip] : [head, tree]
+    const [from, to] = foreseen.tree === undefined ? [base, tip] : [head, foreseen.tree]
     const [commits, files] = await Promise.all([listCommits(git, head, tip), listFiles(git, from, to)])
-    return { head, tip, commits, files }
+    return { head, tip, commits, files, foreseen }
   })
 }
 
@@ -151,10 +153,6 @@ async function tellUncommitted(app: App, record: WorkspaceRecord): Promise<void>
   app.emit({ type: 'warning', text: `${what} in ${record.name}` })
 }
 
-function refuseConflicts(record: WorkspaceRecord, into: string, files: readonly string[]): void {
-  if (files.length > 0) throw conflict(record, into, files)
-}
-
 function conflict({ name, branch }: WorkspaceRecord, into: string, files: readonly string[]): NexusError {
   const count = files.length === 1 ? 'a file' : `${files.length} files`
   return new NexusError(
@@ -168,21 +166,20 @@ function conflict({ name, branch }: WorkspaceRecord, into: string, files: readon
   )
 }
 
-interface Wish {
+interface Wish extends Pick<Coming, 'head' | 'tip' | 'foreseen'> {
   readonly into: string
-  /** Ids of commits. */
-  readonly head: string
-  readonly tip: string
   readonly squash: boolean
 }
 
-async function merge(app: App, record: WorkspaceRecord, { into, head, tip, squash }: Wish): Promise<void> {
+async function merge(app: App, record: WorkspaceRecord, { into, head, tip, foreseen, squash }: Wish): Promise<void> {
   const { repo, branch } = record
   // the message is for a merge commit, of which git says that a fast-forward makes none
   const onLine = (line: string) =>
     app.emit({ type: 'progress', text: line.replace(/ \(no commit created; -m option ignored\)/, '') })
-  const whose = await lookAtPrograms(app, record, { head, tip })
-  const added = (await app.git.listAdded(repo, tip)).filter((path) => !existsSync(join(repo, path)))
+  // by the branch's own changes where git cannot tell what the merge makes
+  const range = foreseen.tree === undefined ? [`${head}...${tip}`] : [head, foreseen.tree]
+  const whose = await lookAtPrograms(app, record, head, range)
+  const added = (await app.git.listPaths(repo, range, 'A')).filter((path) => !existsSync(join(repo, path)))
   try {
     await app.interruption.undoable(() => app.git.merge(repo, tip, { branch, squash, whose, onLine }))
   } catch (error) {
