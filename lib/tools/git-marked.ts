@@ -66,7 +66,8 @@ function lookIn(worktree: string): (path: string) => boolean {
   return (path) => {
     if (path.includes(UNREADABLE)) return true
     const folder = dirname(join(worktree, path))
-    const there = folders.get(folder) ?? existsSync(folder)
+    // with the dot, a file in the place of a folder is none
+    const there = folders.get(folder) ?? existsSync(`${folder}/.`)
     folders.set(folder, there)
     return there && lstatSync(join(worktree, path), { throwIfNoEntry: false }) !== undefined
   }

@@ -3,7 +3,7 @@
  * folder where the branch has a file, and marked files with edits. git itself overwrites ignored ones without a word.
  */
 import { lstatSync, readdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { SUBMODULE_MODE, type TreeChange } from '../../tools/git-merge.ts'
 
 /**
@@ -33,11 +33,13 @@ function blocking(top: string, { path, status, mode }: TreeChange, gone: Readonl
 
 /** The path, or what lies on the way to it and is no folder. */
 function nearest(top: string, path: string): string {
-  for (let above = dirname(path), found = path; ; above = dirname(above)) {
-    if (above === '.') return found
+  for (let end = path.indexOf('/'); end > 0; end = path.indexOf('/', end + 1)) {
+    const above = path.slice(0, end)
     const stat = lstatSync(join(top, above), { throwIfNoEntry: false })
-    if (stat !== undefined && !stat.isDirectory()) found = above
+    if (stat === undefined) return path
+    if (!stat.isDirectory()) return above
   }
+  return path
 }
 
 /** In a folder whose tracked files all go. */

@@ -161,13 +161,15 @@ function refuseReplacing(
   const [first] = files
   if (first === undefined) return
   const count = files.length === 1 ? 'a file' : `${files.length} files`
-  // of a file in a folder that would become a file, the folder
-  const place = join(repo, changes.find(({ path }) => first.startsWith(`${path}/`))?.path ?? first)
+  // of a folder that would become a file all of it goes, unless it has tracked files too
+  const folder = changes.find(({ path }) => first.startsWith(`${path}/`))?.path ?? first
+  const isMixed = changes.some(({ path }) => path.startsWith(`${folder}/`))
+  const [from, to] = [isMixed ? first : folder, `${folder}.mine`].map((path) => shellWord(join(repo, path)))
   throw new NexusError(
     'SYNC_CONFLICT',
     `Branch ${branch} would replace ${count} in ${repo} that git does not keep; nothing was merged.`,
     {
-      hint: `To keep it under another name, run \`mv ${shellWord(place)} ${shellWord(`${place}.mine`)} && nexus merge ${name}\``,
+      hint: `To keep it under another name, run \`mv ${from} ${to} && nexus merge ${name}\``,
       details: { files, branch },
       output: files.slice(0, 20).map(printable).join('\n'),
     },

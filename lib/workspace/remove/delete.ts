@@ -94,7 +94,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   await app.records.save(working.record)
   const steps = plan.filter(({ id }) => id !== 'pre-delete')
   await walk(app, working, steps, actions, () => progress.saved)
-  await dropExpired(app)
+  await dropExpired(app, progress.trash)
   return { record, plan, keptBranch, trash: progress.trash, changed: true }
 }
 
@@ -119,10 +119,9 @@ function hasTouchedFiles({ step, done }: Operation): boolean {
 }
 
 /** What is old enough in the trash; it must not fail a delete that is done. */
-async function dropExpired(app: App): Promise<void> {
+async function dropExpired(app: App, made: TrashEntry | null): Promise<void> {
   if (!existsSync(app.home.trash)) return
-  const { expireTrash } = await import('./trash.ts')
-  await expireTrash(app, false)
+  await (await import('./trash.ts')).expireAfterDelete(app, made)
 }
 
 /**
