@@ -52,7 +52,7 @@ interface Entry {
 }
 
 async function listTrash(scene: Scene): Promise<readonly Entry[]> {
-  return (JSON.parse(await scene.ok(['trash', 'list', '--json'])) as { entries: Entry[] }).entries
+  return (JSON.parse(await scene.ok(['trash', 'list', '--json'])) as { trash: Entry[] }).trash
 }
 
 async function trashKeeps(scene: Scene, name: string, path: string): Promise<void> {

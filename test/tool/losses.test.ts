@@ -119,8 +119,8 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
     },
     'linked worktree': async (worktree, text) => {
       await git(worktree, 'worktree', 'add', '--quiet', '--detach', 'ignored/linked')
-      await put(join(worktree, 'ignored', 'linked', 'work'), text)
-      return 'ignored/linked/work'
+      await commitIn(join(worktree, 'ignored', 'linked'), text)
+      return undefined
     },
   },
 }
