@@ -158,7 +158,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [...mine, ...nested]
   }
 
-  /** Submodules of a worktree whose HEAD has commits that no remote-tracking branch of theirs reaches. */
+  /** Submodules of a worktree whose HEAD, branches or stash have commits that no remote-tracking branch reaches. */
   function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
     return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
@@ -167,7 +167,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
-      const args = ['rev-list', '--count', 'HEAD', '--not', '--remotes']
+      const args = ['rev-list', '--count', 'HEAD', '--branches', '--glob=refs/stas[h]', '--not', '--remotes']
       const { stdout } = await within(sub, (git) => git(args))
       const mine = stdout.trim() === '0' ? [] : [path]
       return [...mine, ...(await unpushedAt(sub, depth - 1, own)).map((nested) => `${path}/${nested}`)]
