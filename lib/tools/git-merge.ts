@@ -8,6 +8,26 @@ const MERGE_TIMEOUT_MS = 10 * 60_000
 /** What is merged is what was looked at: no commit stands for another. */
 const PLAIN_OBJECTS = { GIT_NO_REPLACE_OBJECTS: '1' }
 
+export const SUBMODULE_MODE = '160000'
+
+/** A path that differs between two trees. */
+export interface TreeChange {
+  readonly path: string
+  /** In the second; zeros where it has none. */
+  readonly mode: string
+  /** `A`, `D`, `M` or `T`, as git has them. */
+  readonly status: string
+}
+
+export interface Foreseen {
+  /** Files that would be left with conflicts. */
+  readonly conflicts: readonly string[]
+  /** The merged tree; undefined where there are conflicts, and of git before 2.38. */
+  readonly tree?: string
+  /** What would differ from what is checked out; none where there are conflicts. */
+  readonly changes: readonly TreeChange[]
+}
+
 interface MergeOptions {
   readonly branch: string
   readonly squash: boolean
@@ -20,36 +40,28 @@ type HooksOf = (repo: string, whose: Whose) => Promise<readonly string[]>
 
 /** `call` runs hooks, those that `hooksOf` names; `git` runs none. */
 export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksOf) {
-  /** Files that a merge would leave with conflicts; touches none. None too where git (before 2.38) cannot tell. */
-  async function listConflicts(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
+  /** What a merge would do; touches no file. Of git before 2.38, which cannot tell, the branch's own changes and no conflict. */
+  async function foresee(repo: string, ours: string, theirs: string): Promise<Foreseen> {
     const args = ['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', ours, theirs]
     const { code, stdout } = await git(repo, args, { okCodes: 'any', timeoutMs: MERGE_TIMEOUT_MS, env: PLAIN_OBJECTS })
-    return code === 1 ? [...new Set(fields(stdout).slice(1))] : []
+    const [tree = '', ...files] = fields(stdout)
+    if (code === 1) return { conflicts: [...new Set(files)], changes: [] }
+    if (code === 0 && /^[0-9a-f]{40,64}$/.test(tree))
+      return { conflicts: [], tree, changes: await compare(repo, ours, tree) }
+    const base = (await git(repo, ['merge-base', ours, theirs], { env: PLAIN_OBJECTS })).stdout.split('\n')[0] ?? ''
+    const own = new Set((await compare(repo, base, theirs)).map(({ path }) => path))
+    return { conflicts: [], changes: (await compare(repo, ours, theirs)).filter(({ path }) => own.has(path)) }
   }
 
-  /** Paths that a merge would bring and HEAD has not. */
-  async function listAdded(repo: string, theirs: string): Promise<readonly string[]> {
-    const args = ['diff', '--no-ext-diff', '--no-renames', '--name-only', '--diff-filter=A', '-z', `HEAD...${theirs}`]
-    return fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
-  }
-
-  /** The tree that a merge would make; undefined where it has conflicts, and where git (before 2.38) cannot tell. */
-  async function mergedTree(repo: string, ours: string, theirs: string): Promise<string | undefined> {
-    const tree = await git(repo, ['merge-tree', '--write-tree', '--no-messages', '-z', ours, theirs], {
-      okCodes: 'any',
-      timeoutMs: MERGE_TIMEOUT_MS,
-      env: PLAIN_OBJECTS,
+  /** By the ids of two commits or trees. */
+  async function compare(repo: string, from: string, to: string): Promise<readonly TreeChange[]> {
+    const args = ['diff-tree', '-r', '--no-renames', '--ignore-submodules=none', '-z', from, to]
+    const words = fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
+    return words.flatMap((word, i) => {
+      if (i % 2 === 1) return []
+      const [, mode = '', , , status = ''] = word.split(' ')
+      return [{ path: words[i + 1] ?? '', mode, status }]
     })
-    const id = fields(tree.stdout)[0] ?? ''
-    return tree.code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined
-  }
-
-  /** Paths that a merge would change, as they are in its result; by the branch's own changes where git cannot tell. */
-  async function listMerged(repo: string, ours: string, theirs: string): Promise<readonly string[]> {
-    const tree = await mergedTree(repo, ours, theirs)
-    const range = tree === undefined ? [`${ours}...${theirs}`] : [ours, tree]
-    const how = ['--no-ext-diff', '--no-renames', '--ignore-submodules=none', '--name-only', '-z']
-    return fields((await git(repo, ['diff', ...how, ...range, '--'], { env: PLAIN_OBJECTS })).stdout)
   }
 
   /**
@@ -61,7 +73,8 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     const env = { ...PLAIN_OBJECTS, GIT_REFLOG_ACTION: `merge ${branch}` }
     const limits = { timeoutMs: MERGE_TIMEOUT_MS, onLine, env }
     const [hooks, title] = await Promise.all([hooksOf(repo, whose), titleOf(repo, commit, branch)])
-    await call(repo, [...hooks, 'merge', ...(squash ? ['--no-edit', '--squash'] : ['-m', title]), '--', commit], limits)
+    const how = ['--no-overwrite-ignore', ...(squash ? ['--no-edit', '--squash'] : ['-m', title])]
+    await call(repo, [...hooks, 'merge', ...how, '--', commit], limits)
     if (squash) await call(repo, [...hooks, 'commit', '--quiet', '--no-edit'], limits)
   }
 
@@ -81,7 +94,7 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     await git(repo, ['reset', '--quiet', '--merge'], { timeoutMs: MERGE_TIMEOUT_MS })
   }
 
-  return { listConflicts, listAdded, mergedTree, listMerged, merge, listUnmerged, undoMerge }
+  return { foresee, merge, listUnmerged, undoMerge }
 }
 
 function fields(text: string): readonly string[] {

@@ -114,6 +114,7 @@ export const remove: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
   const result = await deleteWorkspace(call.app, record, {
     force: call.flag('force'),
+    locked: call.flag('locked'),
     deleteBranch: call.flag('delete-branch'),
     trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),

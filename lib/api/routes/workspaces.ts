@@ -143,6 +143,7 @@ const remove = endpoint({
     repo: REPO,
     ...DRY_RUN,
     force: flag('Also what is not committed; it stays in the trash for a while'),
+    locked: flag('Also a worktree that `git worktree lock` keeps'),
     trash: flag('With force: false loses it at once'),
     deleteBranch: flag('Delete its branch too; with force even one with commits found nowhere else'),
     noHooks: flag('Run no hooks this time'),
@@ -153,6 +154,7 @@ const remove = endpoint({
     const record = await workspaceOf(asked)
     const result = await deleteWorkspace(query.noHooks === true ? { ...app, noHooks: true } : app, record, {
       force: query.force === true,
+      locked: query.locked === true,
       deleteBranch: query.deleteBranch === true,
       trash: query.trash !== false,
       dryRun: query.dryRun === true,

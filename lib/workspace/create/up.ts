@@ -55,7 +55,8 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   neighbours.catch(() => undefined) // told below, or by the create itself
   const result = await create(app, request)
   await repairNeighbours(app, await neighbours)
-  return used(app, result, dryRun)
+  // one that is made and not started is not used yet
+  return used(app, result, dryRun || !request.start)
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {

@@ -87,6 +87,7 @@ export const LIFECYCLE: readonly Command[] = [
     args: [NAME],
     options: [
       { flag: '--force', text: 'also what is not committed; it stays in the trash for a while' },
+      { flag: '--locked', text: 'also a worktree that `git worktree lock` keeps' },
       { flag: '--no-trash', text: 'with --force: lose it at once' },
       { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
       NO_HOOKS,
