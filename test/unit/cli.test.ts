@@ -366,7 +366,7 @@ suite('errors', (test) => {
     ok(await cli('create', 'x', '--no-start'))
     const outcome = await cli('exec', 'x', '--json', '--', 'true')
     assert.is(outcome.code, 125)
-    assert.is(outcome.json.error.code, 'WORKSPACE_START_FAILED')
+    assert.is(outcome.json.error.code, 'WORKSPACE_NOT_RUNNING')
     assert.is((await cli('exec', 'nobody', '--', 'true')).code, 3)
     assert.is((await cli('exec', 'x')).code, 2)
   })
