@@ -1,4 +1,6 @@
 /** How the workspaces are, as their backends see them: parts that failed or are gone, ports that somebody else has taken. */
+import type { Backend } from '../backends/backend.ts'
+import { NexusError } from '../core/errors.ts'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { describePortOwner } from '../ports/owner.ts'
@@ -33,10 +35,20 @@ function judgeState({ record: { name, desired }, state, reason, observation }: S
 
 /** What the record says is what everything else is told; containers that were made for other ports are not reached there. */
 export async function checkPublished({ app, backends, seen }: Scan): Promise<readonly Diagnosis[]> {
-  const looks = backends.map(async (backend) => (await backend.housekeeping?.())?.published?.())
-  const published = new Map((await Promise.all(looks)).flatMap((look) => [...(look ?? [])]))
+  const looks = await Promise.all(backends.map(publishedBy))
+  const published = new Map(looks.flatMap((look) => [...look]))
   const found = (await seen()).flatMap((one) => judgePublished(app, one, published.get(one.record.id) ?? []))
   return found.length > 0 ? found : [well('containers publish the ports of their records')]
+}
+
+/** That an engine does not answer is told by the checks of its own. */
+async function publishedBy(backend: Backend): Promise<ReadonlyMap<string, readonly number[]>> {
+  try {
+    return (await (await backend.housekeeping?.())?.published?.()) ?? new Map()
+  } catch (error) {
+    if (error instanceof NexusError) return new Map()
+    throw error
+  }
 }
 
 function judgePublished(app: App, { record, observation }: Seen, published: readonly number[]): readonly Diagnosis[] {
