@@ -78,7 +78,6 @@ suite('names and ports', (test) => {
       await scene.ok(['serve', 'stop'])
 
       for (const [address, name] of [
-        ['127.0.0.1', 'web'],
         ['::1', 'ssh'],
         ['0.0.0.0', 'web'],
       ] as const) {
