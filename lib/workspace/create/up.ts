@@ -239,6 +239,7 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     distrusted: record.isolation === 'agent',
+    portsMoved: record.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
     unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })
