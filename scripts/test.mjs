@@ -19,8 +19,8 @@ const REPOSITORY = fileURLToPath(new URL('..', import.meta.url))
 const KINDS = {
   unit: { round: 1, deadlineMs: 120_000 },
   golden: { round: 1, deadlineMs: 120_000 },
-  tool: { round: 2, deadlineMs: 600_000 },
-  scenario: { round: 2, deadlineMs: 600_000 },
+  tool: { round: 2, deadlineMs: 1_200_000 },
+  scenario: { round: 2, deadlineMs: 1_200_000 },
   bench: { round: 3, deadlineMs: 600_000 },
 }
 /** More than the cores of a small machine: these files wait for the engine about half of their time. */

@@ -15,7 +15,7 @@ import { assert } from '../support/suite.ts'
 import { type Files, tempDir, writeFiles } from '../support/temp.ts'
 
 /** One scenario may build an image from the cache, create, and delete. */
-export const LIMIT_MS = 60_000
+export const LIMIT_MS = 120_000
 
 export interface Repo {
   readonly path: string

@@ -13,7 +13,7 @@ import { assert, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
 import { must, openScene, type Scene } from './scene.ts'
 
-const LIMIT_MS = 240_000
+const LIMIT_MS = 600_000
 
 interface Allowed {
   /** Of the program's absolute path, a space, and its words behind argv[0]. */
