@@ -72,6 +72,7 @@ async function call(
       env: process.env,
       emit: reporter.emit,
       interruption,
+      asking: { effect: command.effect, command: command.name },
       noHooks: parsed.options['no-hooks'] !== undefined,
       ...configFlags(command, parsed),
     })

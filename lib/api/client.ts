@@ -5,6 +5,9 @@
 import { request } from 'node:http'
 import { NexusError } from '../core/errors.ts'
 
+/** The main worktree of the repository that the caller stands in, percent-encoded. */
+export const REPOSITORY_HEADER = 'nexus-repository'
+
 export interface ClientAnswer {
   readonly status: number
   readonly headers: NodeJS.Dict<string | string[]>

@@ -9,7 +9,7 @@ import { createInterruption, type Interruption } from '../core/interruption.ts'
 import type { WorkspaceResource } from '../core/workspace.ts'
 import type { Attach } from '../system/exec.ts'
 import { findHere, findRepository, type Repository, requireRepository } from '../tools/repository.ts'
-import { type App, createApp } from '../workspace/app.ts'
+import { type App, type Asking, createApp } from '../workspace/app.ts'
 import { findRepo } from '../workspace/look/find.ts'
 import type { ListRequest } from '../workspace/look/list.ts'
 import { createLive, type Live } from './changes/live.ts'
@@ -49,6 +49,9 @@ export interface AppRequest {
   readonly interruption?: Interruption
   readonly settings?: Settings
   readonly attach?: Attach
+  /** The main worktree of the repository that the caller stands in, where it says so. */
+  readonly from?: string | undefined
+  readonly effect?: Asking['effect']
 }
 
 export interface ContextOptions {
@@ -66,12 +69,15 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
     interruption = createInterruption(),
     settings,
     attach = refuseStreams,
+    from = '/', // no folder of the server's is where its callers stand
+    effect = 'changes',
   }: AppRequest = {}) =>
     createApp({
-      cwd: '/', // no folder of the server's is where its callers stand
+      cwd: from,
       env,
       emit,
       interruption,
+      asking: { effect },
       ...(settings === undefined ? {} : { flags: settings.flags, flagNames: settings.names }),
       noHooks: settings?.noHooks === true,
       attach,
@@ -123,11 +129,13 @@ function byPath(a: KnownRepository, b: KnownRepository): number {
 }
 
 /**
- * The repository that a request names by its path or alias; without a word, the only one that is known.
+ * The repository that a request names by its path or alias; without a word that of the caller, else the only one that is known.
  * @throws {NexusError} INVALID_ARGUMENT listing those that are known; REPOSITORY_NOT_FOUND
  */
 export async function chooseRepository(api: ApiContext, app: App, given: string | undefined): Promise<Repository> {
   if (given !== undefined) return findRepo(app, await checkedRepo(app, given))
+  const own = findHere(app.cwd)
+  if (own !== undefined) return requireRepository(own.root)
   const known = await listRepositories(api, app)
   const [only] = known
   if (only !== undefined && known.length === 1) return requireRepository(only.path)

@@ -2,9 +2,11 @@
  * One request on one endpoint: what came in is checked, the use case runs in an app of its own, and the answer, or an
  * operation to ask for it, goes out. A client that goes away in the middle ends nothing: the use case goes on to its end.
  */
+import { isAbsolute } from 'node:path'
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
 import { type Answer, type Begun, JsonText, Streamed } from './answers.ts'
+import { REPOSITORY_HEADER } from './client.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
 import { check, queryOf, readBody } from './entrance/body.ts'
@@ -31,6 +33,7 @@ export async function perform(
       params: check(endpoint.params, params, 'path'),
       query: check(endpoint.query, queryOf(request.url), 'query'),
       body: await bodyOf(endpoint, request),
+      from: callerOf(request),
     }
     const header = (name: string) => request.headers.get(name) ?? undefined
     const parts = { ...asked, header }
@@ -56,6 +59,24 @@ async function bodyOf({ body, method }: Endpoint, request: Request): Promise<unk
   throw new Refusal(400, 'The body has to be empty here.')
 }
 
+/** `nexus api` says which repository it is called in, so that a bare name means that one's workspace. */
+function callerOf(request: Request): string | undefined {
+  const given = request.headers.get(REPOSITORY_HEADER)
+  if (given === null) return undefined
+  const path = decoded(given)
+  if (path !== undefined && isAbsolute(path) && !path.includes('\0')) return path
+  throw new Refusal(400, `The header ${REPOSITORY_HEADER} has to be a percent-encoded absolute path.`)
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error
+    return undefined
+  }
+}
+
 const NEVER = new AbortController().signal
 
 interface Parts {
@@ -63,6 +84,7 @@ interface Parts {
   readonly params: unknown
   readonly query: unknown
   readonly body: unknown
+  readonly from: string | undefined
 }
 
 function beginAsked(host: Performing, endpoint: Endpoint, asked: Parts, keepsResult: boolean): Begun {
@@ -96,7 +118,7 @@ async function answerOf(api: ApiContext, { operationId, answer }: Begun, later: 
 async function runNow(
   host: Performing,
   endpoint: Endpoint,
-  { params, query, body, header }: Parts,
+  { params, query, body, header, from }: Parts,
   emit: (event: Event) => void,
   running?: Running,
 ): Promise<Answer> {
@@ -104,7 +126,13 @@ async function runNow(
   try {
     const settings = endpoint.settings(body)
     const interruption = running?.interruption ?? createInterruption()
-    const app = api.appFor({ emit, interruption, settings })
+    const app = api.appFor({
+      emit,
+      interruption,
+      settings,
+      from,
+      effect: endpoint.method === 'get' ? 'looks' : 'changes',
+    })
     const { concerns = () => {}, cancelled = NEVER } = running ?? {}
     const result = await endpoint.run({ app, api, params, query, body, header, concerns, cancelled })
     if (host.checkAnswers && !(result instanceof Streamed)) {

@@ -40,6 +40,8 @@ export interface Housekeeping {
   leftovers(needed: () => Promise<Needed>, sizes: boolean): Promise<readonly Leftover[]>
   /** Removes them; what could not be is told as a warning, and seen by the next look. */
   remove(leftovers: readonly Leftover[]): Promise<void>
+  /** The ports of this machine that the parts of each workspace were made to publish, running or not. */
+  published?(): Promise<ReadonlyMap<WorkspaceId, readonly number[]>>
   /** Of all workspaces that have parts, in one look of at most ten seconds. */
   usage(): Promise<ReadonlyMap<WorkspaceId, Usage>>
 }

@@ -30,6 +30,7 @@ export const ERROR_TABLE = {
   REPOSITORY_NOT_FOUND: { exit: 3, http: 404 },
   WORKSPACE_ALREADY_EXISTS: { exit: 4, http: 409 },
   WORKSPACE_BUSY: { exit: 4, http: 409, retryable: true },
+  WORKSPACE_NOT_RUNNING: { exit: 4, http: 409 },
   WORKSPACE_DIRTY: { exit: 4, http: 409 },
   NAME_AMBIGUOUS: { exit: 4, http: 409 },
   BRANCH_IN_USE: { exit: 4, http: 409 },

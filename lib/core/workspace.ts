@@ -159,6 +159,8 @@ export interface WorkspaceRecord {
   /** When and for whom it was stopped; absent while it is not, and where it was never started. */
   readonly stopped?: { readonly at: string; readonly by: 'user' | 'idle' }
   readonly ports: readonly PortMapping[]
+  /** These are other ports than its containers were made with: the next start makes them anew. */
+  readonly portsMoved?: true
   /** The user inside: the repository's owner, or who stands in for root in isolation `agent`. */
   readonly uid: number
   readonly gid: number

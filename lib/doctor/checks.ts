@@ -9,7 +9,7 @@ import { checkFolders, checkLeases, checkOperations, checkSubnets } from './reco
 import type { Scan } from './scan.ts'
 import { checkInclude, checkUserSsh } from './ssh.ts'
 import { checkUserAgent } from './ssh-agent.ts'
-import { checkPorts, checkStates } from './states.ts'
+import { checkPorts, checkPublished, checkStates } from './states.ts'
 import { checkConfiguration, checkTools } from './tools.ts'
 import { checkWorktrees } from './worktrees.ts'
 
@@ -25,6 +25,7 @@ const CHECKS: readonly (readonly [string, (scan: Scan) => Promise<readonly Diagn
   ['leases', checkLeases],
   ['subnets', checkSubnets],
   ['ports', checkPorts],
+  ['published', checkPublished],
   ['port-range', checkPortRange],
   ['worktrees', checkWorktrees],
   ['worktree-folders', checkWorktreeFolders],

@@ -1,10 +1,15 @@
 /** How the workspaces are, as their backends see them: parts that failed or are gone, ports that somebody else has taken. */
-import { type Diagnosis, warning, well } from '../core/finding.ts'
+import type { Backend } from '../backends/backend.ts'
+import { NexusError } from '../core/errors.ts'
+import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
 import type { App } from '../workspace/app.ts'
+import { start } from '../workspace/create/up.ts'
 import { findDrift } from '../workspace/drift.ts'
 import type { Seen } from '../workspace/observe.ts'
+import { exclusively } from '../workspace/operation/operate.ts'
 import type { Scan } from './scan.ts'
 
 /** Places that were changed by hand and an operation that was cut short are told by checks of their own. */
@@ -26,6 +31,51 @@ function judgeState({ record: { name, desired }, state, reason, observation }: S
       hint: `To bring it up again, run \`nexus up ${name}\`; to see what it said, \`nexus logs ${name}\``,
     }),
   ]
+}
+
+/** What the record says is what everything else is told; containers that were made for other ports are not reached there. */
+export async function checkPublished({ app, backends, seen }: Scan): Promise<readonly Diagnosis[]> {
+  const looks = await Promise.all(backends.map(publishedBy))
+  const published = new Map(looks.flatMap((look) => [...look]))
+  const found = (await seen()).flatMap((one) => judgePublished(app, one, published.get(one.record.id) ?? []))
+  return found.length > 0 ? found : [well('containers publish the ports of their records')]
+}
+
+/** That an engine does not answer is told by the checks of its own. */
+async function publishedBy(backend: Backend): Promise<ReadonlyMap<string, readonly number[]>> {
+  try {
+    return (await (await backend.housekeeping?.())?.published?.()) ?? new Map()
+  } catch (error) {
+    if (error instanceof NexusError) return new Map()
+    throw error
+  }
+}
+
+function judgePublished(app: App, { record, observation }: Seen, published: readonly number[]): readonly Diagnosis[] {
+  // the next start makes them anew
+  if (record.operation !== null || record.portsMoved === true) return []
+  const leased = record.ports.flatMap(({ host }) => (host === null ? [] : [host]))
+  const known = new Set([...leased, ...record.ports.map(({ canonical }) => canonical)])
+  const foreign = [...new Set(published.filter((port) => port > 0 && !known.has(port)))]
+  const lacking = leased.filter((port) => !published.includes(port))
+  if (foreign.length === 0 || lacking.length === 0) return []
+  return [
+    failure({
+      message: `Workspace ${record.name}: its containers publish ${foreign.join(', ')}, and its record says ${lacking.join(', ')}.`,
+      why: 'It cannot be reached, or another program answers in its place.',
+      hint: 'To have its containers made for the ports of the record, run `nexus doctor --fix`',
+      fix: () => makeForPorts(app, record, observation?.state === 'running'),
+    }),
+  ]
+}
+
+async function makeForPorts(app: App, { id }: WorkspaceRecord, runs: boolean): Promise<void> {
+  const marked = await exclusively(app, id, async (now) => {
+    const record = now === undefined ? undefined : { ...now, portsMoved: true as const }
+    if (record !== undefined) await app.records.save(record)
+    return record
+  })
+  if (marked !== undefined && runs) await start(app, marked, { dryRun: false, start: true })
 }
 
 /** Ports of workspaces that do not run, taken by somebody else. */

@@ -88,8 +88,9 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
+    // an IPv6 address stands in brackets or, in older texts, bare: the digits in it are no port
     pattern:
-      /(?:Bind for|failed to bind (?:host )?port(?: for)?|listen (?:tcp|udp)\d?|exposing port \w+) [^\s]*?:(\d+)(?:\/\w+)?[^\n]*?(?:port is already allocated|address already in use|are not available|forbidden)/i,
+      /(?:Bind for|failed to bind (?:host )?port(?: for)?|listen (?:tcp|udp)\d?|exposing port \w+) (?:\[[^\]\s]*\]|[\d.]+|[\da-f:]*::[\da-f:]*?)?:(\d+)(?=[:/\s]|$)[^\n]*?(?:port is already allocated|address already in use|are not available|forbidden)/i,
     error: (match, stderr) =>
       new NexusError('PORT_CONFLICT', `Port ${match[1]} is taken by another program.`, {
         hint: `To see by which, run \`ss -ltnp 'sport = :${match[1]}'\``,

@@ -52,12 +52,14 @@ export function explainGitFailure(error: CommandFailed): NexusError {
   }
   const lfs = explainLfs(stderr)
   if (lfs !== undefined) return lfs
-  const lines = stderr.trim().split('\n')
-  const told = lines.find((line) => /^(fatal|error): /.test(line)) ?? lines.at(-1) ?? ''
+  // a merge that a hook refused is taken back, so that git's advice to commit it is none
+  const lines = stderr.split('\n').filter((line) => !line.startsWith('Not committing merge;'))
+  const output = lines.join('\n')
+  const told = lines.find((line) => /^(fatal|error): /.test(line)) ?? output.trim().split('\n').at(-1) ?? ''
   const said = told.replace(/^(fatal|error): /, '').replace(/\.$/, '')
   return new NexusError('GIT_ERROR', `\`git ${words[0] ?? ''}\` failed${said === '' ? '' : `: ${said}`}.`, {
     hint: 'To see the commands that were run, repeat with `-V`',
-    output: stderr,
+    output,
   })
 }
 

@@ -14,6 +14,7 @@ import { firstNames } from '../system/read.ts'
 import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
+import { listMarked } from './git-marked.ts'
 import { buildGitDir, type Place, sweep } from './git-scratch.ts'
 import {
   type Entry,
@@ -86,14 +87,14 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Runs `look` with a git that has nothing to run. */
-  async function within<T>(place: Place, look: (git: InertRun) => Promise<T>): Promise<T> {
+  async function within<T>(place: Place, look: (git: InertRun, dir: string) => Promise<T>): Promise<T> {
     const dir = `${scratch}-${process.pid}-${sequence++}`
     try {
       await sweep(scratch)
       await buildGitDir(dir, place, formatSettings(await settingsOf(place)))
       const git: InertRun = (args, options = {}) => runInert(dir, place, args, options)
       if (place.index === 'copy') await git(['read-tree', '-i', '-m', place.commit ?? 'HEAD'])
-      return await look(git)
+      return await look(git, dir)
     } finally {
       await removeTree(dir)
     }
@@ -126,7 +127,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return within(ownPlaceOf(repository, seenAs), look)
   }
 
-  /** Changed and untracked paths of a worktree, as `git status --porcelain` names them, with those of its submodules. */
+  /** Changed, untracked and marked files, as `git status --porcelain` names them, with those of submodules. */
   function listChanges(repository: Repository, timeoutMs = 60_000, own?: OwnTree): Promise<readonly string[]> {
     return changesAt(ownPlaceOf(repository, own), timeoutMs, DEPTH_MAX, dirsOf(repository, own))
   }
@@ -136,10 +137,14 @@ export function createInertGit(runner: Runner, scratch: string) {
     // git would look for them where they are not, and it would not find their commits
     const submodules = own === undefined ? 'dirty' : 'all'
     const args = ['status', '--porcelain', '-z', '--untracked-files=normal', `--ignore-submodules=${submodules}`]
-    const mine = await within(place, async (git) => {
-      const changes = parseStatus(await git(args, { timeoutMs }))
+    const mine = await within(place, async (git, dir) => {
+      const [status, marked] = await Promise.all([
+        git(args, { timeoutMs }),
+        listMarked(git, place.worktree, join(dir, 'unmarked'), { timeoutMs }),
+      ])
+      const changes = parseStatus(status)
       const plain = await Promise.all(changes.map((change) => isPlainPointer(git, place.worktree, change)))
-      return changes.filter((_, i) => plain[i] !== true)
+      return [...changes.filter((_, i) => plain[i] !== true), ...marked]
     })
     const nested = await eachSubmodule(place, depth, own, async (sub, path, commit) => {
       if (sub === 'not fetched') return listStrays(place.worktree, path)
@@ -153,7 +158,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [...mine, ...nested]
   }
 
-  /** Submodules of a worktree whose HEAD has commits that no remote-tracking branch of theirs reaches. */
+  /** Submodules of a worktree whose HEAD, branches or stash have commits that no remote-tracking branch reaches. */
   function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
     return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
@@ -162,7 +167,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
-      const args = ['rev-list', '--count', 'HEAD', '--not', '--remotes']
+      const args = ['rev-list', '--count', 'HEAD', '--branches', '--glob=refs/stas[h]', '--not', '--remotes']
       const { stdout } = await within(sub, (git) => git(args))
       const mine = stdout.trim() === '0' ? [] : [path]
       return [...mine, ...(await unpushedAt(sub, depth - 1, own)).map((nested) => `${path}/${nested}`)]
@@ -209,15 +214,17 @@ export function createInertGit(runner: Runner, scratch: string) {
     return stdout.split('\0').filter((line) => line !== '')
   }
 
-  /** What is staged in a workspace's own git dir against what is checked out there: only the index in it tells that. */
+  /** What is staged or marked in a workspace's own git dir against what is checked out there: only the index in it tells that. */
   async function listStaged(repository: Repository, own: OwnTree): Promise<readonly string[]> {
     const place = ownPlaceOf(repository, own)
     const index = { root: own.path, folder: join('worktrees', basename(place.admin)) }
     if (!existsSync(join(index.root, index.folder, 'index'))) return []
     const args = ['diff-index', '--cached', '--no-renames', '--ignore-submodules=none', '--name-status', '-z', 'HEAD']
-    const { stdout } = await within({ ...place, index }, (git) => git(args))
-    const words = stdout.split('\0').filter((word) => word !== '')
-    return words.flatMap((word, i) => (i % 2 === 0 ? [`${word}  ${words[i + 1] ?? ''}`] : []))
+    return within({ ...place, index }, async (git, dir) => {
+      const words = (await git(args)).stdout.split('\0').filter((word) => word !== '')
+      const staged = words.flatMap((word, i) => (i % 2 === 0 ? [`${word}  ${words[i + 1] ?? ''}`] : []))
+      return [...staged, ...(await listMarked(git, place.worktree, join(dir, 'unmarked'), {}))]
+    })
   }
 
   /** Makes a worktree's index that of a commit and touches no file; what is known of unchanged files stays known. */

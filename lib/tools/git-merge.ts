@@ -8,11 +8,24 @@ const MERGE_TIMEOUT_MS = 10 * 60_000
 /** What is merged is what was looked at: no commit stands for another. */
 const PLAIN_OBJECTS = { GIT_NO_REPLACE_OBJECTS: '1' }
 
+export const SUBMODULE_MODE = '160000'
+
+/** A path that differs between two trees. */
+export interface TreeChange {
+  readonly path: string
+  /** In the second; zeros where it has none. */
+  readonly mode: string
+  /** `A`, `D`, `M` or `T`, as git has them. */
+  readonly status: string
+}
+
 export interface Foreseen {
   /** Files that would be left with conflicts. */
   readonly conflicts: readonly string[]
-  /** The tree that the merge makes; undefined where it has conflicts, or where git cannot tell. */
-  readonly tree: string | undefined
+  /** The merged tree; undefined where there are conflicts, and of git before 2.38. */
+  readonly tree?: string
+  /** What would differ from what is checked out; none where there are conflicts. */
+  readonly changes: readonly TreeChange[]
 }
 
 interface MergeOptions {
@@ -27,20 +40,28 @@ type HooksOf = (repo: string, whose: Whose) => Promise<readonly string[]>
 
 /** `call` runs hooks, those that `hooksOf` names; `git` runs none. */
 export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksOf) {
-  /** What a merge would do; touches no file. Git before 2.38 can tell neither. */
+  /** What a merge would do; touches no file. Of git before 2.38, which cannot tell, the branch's own changes and no conflict. */
   async function foresee(repo: string, ours: string, theirs: string): Promise<Foreseen> {
     const args = ['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', ours, theirs]
     const { code, stdout } = await git(repo, args, { okCodes: 'any', timeoutMs: MERGE_TIMEOUT_MS, env: PLAIN_OBJECTS })
-    const [id = '', ...files] = fields(stdout)
-    const conflicts = code === 1 ? [...new Set(files)] : []
-    return { conflicts, tree: code === 0 && /^[0-9a-f]{40,64}$/.test(id) ? id : undefined }
+    const [tree = '', ...files] = fields(stdout)
+    if (code === 1) return { conflicts: [...new Set(files)], changes: [] }
+    if (code === 0 && /^[0-9a-f]{40,64}$/.test(tree))
+      return { conflicts: [], tree, changes: await compare(repo, ours, tree) }
+    const base = (await git(repo, ['merge-base', ours, theirs], { env: PLAIN_OBJECTS })).stdout.split('\n')[0] ?? ''
+    const own = new Set((await compare(repo, base, theirs)).map(({ path }) => path))
+    return { conflicts: [], changes: (await compare(repo, ours, theirs)).filter(({ path }) => own.has(path)) }
   }
 
-  /** Paths that differ in a range, such as what a merge adds (`A`). */
-  async function listPaths(repo: string, range: readonly string[], only?: 'A'): Promise<readonly string[]> {
-    const how = ['--no-ext-diff', '--no-renames', '--ignore-submodules=none', '--name-only', '-z']
-    const filter = only === undefined ? [] : [`--diff-filter=${only}`]
-    return fields((await git(repo, ['diff', ...how, ...filter, ...range, '--'], { env: PLAIN_OBJECTS })).stdout)
+  /** By the ids of two commits or trees. */
+  async function compare(repo: string, from: string, to: string): Promise<readonly TreeChange[]> {
+    const args = ['diff-tree', '-r', '--no-renames', '--ignore-submodules=none', '-z', from, to]
+    const words = fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
+    return words.flatMap((word, i) => {
+      if (i % 2 === 1) return []
+      const [, mode = '', , , status = ''] = word.split(' ')
+      return [{ path: words[i + 1] ?? '', mode, status }]
+    })
   }
 
   /**
@@ -52,7 +73,8 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     const env = { ...PLAIN_OBJECTS, GIT_REFLOG_ACTION: `merge ${branch}` }
     const limits = { timeoutMs: MERGE_TIMEOUT_MS, onLine, env }
     const [hooks, title] = await Promise.all([hooksOf(repo, whose), titleOf(repo, commit, branch)])
-    await call(repo, [...hooks, 'merge', ...(squash ? ['--no-edit', '--squash'] : ['-m', title]), '--', commit], limits)
+    const how = ['--no-overwrite-ignore', ...(squash ? ['--no-edit', '--squash'] : ['-m', title])]
+    await call(repo, [...hooks, 'merge', ...how, '--', commit], limits)
     if (squash) await call(repo, [...hooks, 'commit', '--quiet', '--no-edit'], limits)
   }
 
@@ -72,7 +94,7 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     await git(repo, ['reset', '--quiet', '--merge'], { timeoutMs: MERGE_TIMEOUT_MS })
   }
 
-  return { foresee, listPaths, merge, listUnmerged, undoMerge }
+  return { foresee, merge, listUnmerged, undoMerge }
 }
 
 function fields(text: string): readonly string[] {

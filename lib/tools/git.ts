@@ -20,7 +20,7 @@ import { createMergeCommands } from './git-merge.ts'
 import { filtersIn, hooksFolder, mainCopies, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
 import { createRefCommands } from './git-refs.ts'
 import { createSubmoduleCommands } from './git-submodules.ts'
-import { findRepository } from './repository.ts'
+import { findRepository, listAdminDirs } from './repository.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
 const NETWORK_TIMEOUT_MS = 10 * 60_000
@@ -201,7 +201,10 @@ export function createGit(runner: Runner) {
     const { code } = await git(repo, args, { okCodes: 'any', timeoutMs: CHECKOUT_TIMEOUT_MS })
     if (code === 0) return
     await removeFolder(path)
-    await git(repo, ['worktree', 'prune', '--expire', 'now'])
+    // git's prune would forget every worktree that is not there, also one on a drive that is away
+    const gitDir = findRepository(repo)?.gitDir
+    const all = gitDir === undefined ? [] : listAdminDirs(gitDir)
+    for (const admin of all.filter(({ worktree }) => worktree === path)) await removeTree(admin.path)
   }
 
   /** Deletes a branch only while it still points at `commit`; its section of the configuration goes with it. */

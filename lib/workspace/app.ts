@@ -29,10 +29,19 @@ export interface AppOptions {
   /** Configuration keys given as flags, dotted key -> text as typed, and the flag that gave each. */
   readonly flags?: Readonly<Record<string, string>>
   readonly flagNames?: Readonly<Record<string, string>>
+  /** What is asked for; without it, something that changes. */
+  readonly asking?: Asking
   /** `--no-hooks`: this command runs no hooks and installs no dotfiles. */
   readonly noHooks?: boolean
   /** Where commands run that have the caller's streams; default: on those of this process. */
   readonly attach?: Attach
+}
+
+/** Whether the use case only looks decides what a name may mean (`look/find.ts`). */
+export interface Asking {
+  readonly effect: 'looks' | 'changes'
+  /** The verb of the command line, for hints; undefined for a request. */
+  readonly command?: string
 }
 
 export interface App extends AppOptions {

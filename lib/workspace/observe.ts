@@ -51,7 +51,7 @@ export function notRunning({ record, state, reason }: Pick<Seen, 'record' | 'sta
   const verb = state === 'paused' ? 'resume' : 'start'
   const works = state === 'creating' || state === 'deleting'
   return new NexusError(
-    'WORKSPACE_START_FAILED',
+    'WORKSPACE_NOT_RUNNING',
     `Workspace ${record.name} is ${state}${reason === '' ? '' : `: ${reason}`}.`,
     {
       hint: works
@@ -108,6 +108,9 @@ export function stateOf(
   }
   // half-way through a start or a stop, parts that do not run yet or any more are no error
   if (works) return { state: seen.state === 'error' ? 'stopped' : seen.state, reason: describe(record) }
+  if (cut === undefined && record.portsMoved === true && seen.state === 'running') {
+    return { state: 'error', reason: `its containers publish other ports; \`nexus up ${record.name}\` makes them anew` }
+  }
   return cut === undefined
     ? { state: seen.state, reason: seen.reason }
     : { state: seen.state, reason: `${repair}the next command finishes it` }

@@ -1,12 +1,13 @@
 /** serve status, serve stop, api, api token: the side of those who use the server. Loads nothing of it. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { apiPath, callSocket } from '../../lib/api/client.ts'
+import { apiPath, callSocket, REPOSITORY_HEADER } from '../../lib/api/client.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/entrance/token.ts'
 import { findServer } from '../../lib/api/places.ts'
 import { requireServer, stopServer } from '../../lib/api/start.ts'
 import { ERROR_TABLE, type ErrorBody, NexusError } from '../../lib/core/errors.ts'
 import { formatFields } from '../../lib/report/tables.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import type { Call, Run } from './command.ts'
 
 export const status: Run = async ({ app }) => {
@@ -54,7 +55,9 @@ export const api: Run = async (call) => {
   const socket = await requireServer(call.app, call.program, call.version)
   const { signal } = call.app.interruption
   const onPiece = (piece: string) => call.print('stdout', piece)
-  const { status, text } = await callSocket(socket, { method, path, body, signal, onPiece })
+  const root = findHere(call.cwd)?.root
+  const headers = root === undefined ? {} : { [REPOSITORY_HEADER]: encodeURIComponent(root) }
+  const { status, text } = await callSocket(socket, { method, path, headers, body, signal, onPiece })
   if (status >= 400) throw errorOf(text)
   if (text === '') return { data: {}, text }
   const data = JSON.parse(text) as unknown

@@ -1,5 +1,5 @@
 /** What a command is: its words, its options, and the function behind it. Types, and the one way to read options. */
-import type { App } from '../../lib/workspace/app.ts'
+import type { App, Asking } from '../../lib/workspace/app.ts'
 
 export interface OptionSpec {
   /** Such as `-f, --follow` or `--tail <lines>`. */
@@ -22,6 +22,8 @@ export interface ArgSpec {
 
 export interface Command {
   readonly name: string
+  /** One that looks may take a name from another repository; one that changes something, or goes inside, never does. */
+  readonly effect: Asking['effect']
   readonly aliases?: readonly string[]
   readonly summary: string
   readonly args: readonly ArgSpec[]

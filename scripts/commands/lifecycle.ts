@@ -5,10 +5,11 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import * as down from '../../lib/workspace/change/down.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/change/rebuild.ts'
+import { splitRepository } from '../../lib/workspace/create/meant.ts'
 import { alreadyExists } from '../../lib/workspace/create/naming.ts'
 import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/create/up.ts'
 import { CURRENT, requireCurrent } from '../../lib/workspace/look/current.ts'
-import { findRepo, findWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/look/find.ts'
+import { findRepo, findWorkspace, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { resourceOf } from '../../lib/workspace/look/list.ts'
 import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
@@ -22,7 +23,7 @@ export const create: Run = (call) => bring(call, 'create')
 async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   const { app } = call
   const pr = parsePr(call.value('pr'))
-  const { repoName, given: typed } = await splitAlias(app, call.args[0])
+  const { repo: meant, given: typed } = await splitRepository(app, call.args[0], call.value('repo'))
   const given = verb === 'up' && typed === CURRENT ? (await requireCurrent(app)).id : typed
   if (given === undefined && pr === undefined) {
     throw new NexusError('INVALID_ARGUMENT', `\`nexus ${verb}\` needs the name of a workspace.`, {
@@ -30,7 +31,7 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
     })
   }
   if (given !== undefined && !isWorkspaceId(given)) parseName(given)
-  const repo = await findRepo(app, call.value('repo') ?? repoName)
+  const repo = await findRepo(app, meant)
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
   if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
   if (existing !== undefined) tellIgnored(call, existing.name)
@@ -114,6 +115,7 @@ export const remove: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
   const result = await deleteWorkspace(call.app, record, {
     force: call.flag('force'),
+    locked: call.flag('locked'),
     deleteBranch: call.flag('delete-branch'),
     trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),

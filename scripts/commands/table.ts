@@ -34,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...EVENTS,
   {
     name: 'list',
+    effect: 'looks',
     aliases: ['ls'],
     summary: 'list the workspaces of this repository',
     args: [],
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   ...LOOK,
   {
     name: 'ports',
+    effect: 'looks',
     summary: 'show where the ports of a workspace are published',
     args: [NAME],
     options: [REPO],
@@ -57,6 +59,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'ssh',
+    effect: 'changes',
     summary: 'open a shell in a workspace, or run a command as ssh would; one that does not run is started',
     args: [NAME],
     options: [{ flag: '--no-wake', text: 'start nothing: fail where it does not run' }, REPO],
@@ -67,6 +70,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'exec',
+    effect: 'changes',
     summary: 'run a command in a workspace: exact arguments, exit code, stdin, stdout and stderr',
     args: [{ ...NAME, text: 'name, id or <repo>/<name> of a workspace; of several as a,b', optional: true }],
     options: [
@@ -89,6 +93,7 @@ export const COMMANDS: readonly Command[] = [
   ...GIT,
   {
     name: 'trust',
+    effect: 'looks',
     summary: 'show what this repository asks for beyond the ordinary, and what of it you approved',
     args: [],
     options: [{ flag: '--all', text: 'of every repository' }, REPO],
@@ -97,6 +102,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'trust approve',
+    effect: 'changes',
     summary: 'allow what a repository asks for; it is asked again when that changes',
     args: [
       {
@@ -111,6 +117,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'trust revoke',
+    effect: 'changes',
     summary: 'take approvals back; what runs goes on until it is stopped',
     args: [{ name: 'hash', text: 'as `nexus trust` shows it, or all of this repository: all', many: true }],
     options: [REPO, DRY_RUN],
@@ -119,6 +126,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'run',
+    effect: 'changes',
     summary: 'run a command in a throw-away workspace, as CI does; everything is removed afterwards',
     args: [],
     options: [
@@ -138,6 +146,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'init',
+    effect: 'changes',
     summary: 'write a commented configuration from what the repository brings',
     args: [],
     options: [
@@ -152,6 +161,7 @@ export const COMMANDS: readonly Command[] = [
   ...CARE,
   {
     name: 'config show',
+    effect: 'looks',
     summary: 'show the configuration that holds here',
     args: [],
     options: [{ flag: '--origin', text: 'with the file and line, flag or variable of each value' }, REPO],
@@ -160,6 +170,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'config get',
+    effect: 'looks',
     summary: 'print one value of the configuration',
     args: [{ name: 'key', text: 'such as defaults.backend', completes: 'keys' }],
     options: [REPO],
@@ -168,6 +179,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'config set',
+    effect: 'changes',
     summary: "set a value in the user's configuration and keep its comments",
     args: [
       { name: 'key', text: 'such as defaults.idle_timeout', completes: 'keys' },
@@ -179,6 +191,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'config unset',
+    effect: 'changes',
     summary: "remove a value from the user's configuration",
     args: [{ name: 'key', text: 'such as defaults.idle_timeout', completes: 'keys' }],
     options: [{ flag: '--project', text: "from the project's .nexus/config.yaml instead" }, REPO],
@@ -191,6 +204,7 @@ export const COMMANDS: readonly Command[] = [
   ...KEYS,
   {
     name: 'version',
+    effect: 'looks',
     summary: 'print the version of Nexus and of what it works with',
     args: [],
     options: [],
@@ -199,6 +213,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'completion',
+    effect: 'looks',
     summary: 'print the completion script for a shell',
     args: [{ name: 'shell', text: 'bash, zsh or fish', completes: 'shells' }],
     options: [],
@@ -207,6 +222,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'complete',
+    effect: 'looks',
     hidden: true,
     summary: 'print what may follow the given words; the completion scripts call it',
     args: [],
@@ -217,6 +233,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: 'help',
+    effect: 'looks',
     summary: 'show what there is, or how one command is used',
     args: [
       { name: 'command', text: 'a command', optional: true },

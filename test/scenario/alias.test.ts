@@ -174,7 +174,7 @@ async function starts(scene: Scene, door: Door): Promise<void> {
     env: { NEXUS_SSH_WAKE: 'false' },
   })
   assert.match(off.stdout, /does not run, and `ssh\.wake` is off/)
-  await scene.refused(['ssh', '--no-wake', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+  await scene.refused(['ssh', '--no-wake', 'demo', '--', 'true'], 125, 'WORKSPACE_NOT_RUNNING')
   assert.is((await record()).desired, 'stopped')
 
   const person = await atTerminal('echo', 'in')

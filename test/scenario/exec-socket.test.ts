@@ -202,5 +202,5 @@ async function checkRefusals(scene: Scene, served: Served): Promise<void> {
   const unknown = await served.to('no-such').ended.then(String, String)
   assert.match(unknown, /404/)
   await scene.ok(['stop', 'demo'])
-  assert.is((await served.exec({ command: ['true'] }).ended)?.error?.code, 'WORKSPACE_START_FAILED')
+  assert.is((await served.exec({ command: ['true'] }).ended)?.error?.code, 'WORKSPACE_NOT_RUNNING')
 }

@@ -140,7 +140,7 @@ suite('exec', (test) => {
       const scene = await shared.get()
       await scene.inside('demo', 'sudo', 'sh', '-c', ODD_SHELL)
       await scene.ok(['stop', 'demo'])
-      const error = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+      const error = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_NOT_RUNNING')
       assert.match(error.hint ?? '', /nexus start demo/)
       await scene.ok(['start', 'demo'])
       // whatever somebody made the login shell
@@ -148,7 +148,7 @@ suite('exec', (test) => {
       assert.is(await scene.ok(['exec', 'demo', '--env', "A='\\ b", '--', 'printenv', 'A']), "'\\ b\n")
       assert.is(await scene.ok(['ssh', 'demo', '--', 'true']), '')
       await scene.ok(['pause', 'demo'])
-      const paused = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+      const paused = await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_NOT_RUNNING')
       assert.match(paused.hint ?? '', /nexus resume demo/)
       await scene.refused(['exec', 'demi', '--', 'true'], 3, 'WORKSPACE_NOT_FOUND')
       await scene.refused(['exec', 'demo', '--'], 2, 'INVALID_ARGUMENT')

@@ -238,7 +238,7 @@ suite('main job', (test) => {
       await scene.inside('demo', 'ls', 'kept', '/home/nexus/kept')
       await scene.ok(['pause', 'demo'])
       assert.is(await state(), 'paused')
-      await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_START_FAILED')
+      await scene.refused(['exec', 'demo', '--', 'true'], 125, 'WORKSPACE_NOT_RUNNING')
       await scene.ok(['resume', 'demo'])
       await scene.inside('demo', 'true')
       await scene.ok(['pause', 'demo'])

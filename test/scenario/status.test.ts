@@ -138,7 +138,7 @@ async function tellsStopped(scene: Scene): Promise<void> {
   )
   assert.is(status.git?.modified, 1, 'git has looked from beside the files')
   assert.match(await scene.ok(['logs', 'demo', 'well']), /says hello\n(.*\n)*well . well says hello/)
-  const error = await scene.refused(['top', 'demo'], 1, 'WORKSPACE_START_FAILED')
+  const error = await scene.refused(['top', 'demo'], 4, 'WORKSPACE_NOT_RUNNING')
   assert.match(error.hint ?? '', /nexus start demo/)
   assert.match(await scene.ok(['top']), /no workspace runs/)
 }

@@ -306,11 +306,35 @@ suite('how long', (test) => {
       [key],
     )
     await only(demo)
-    await demo.up('other')
-    await deleteWorkspace(demo.app, (await demo.record('other')) as WorkspaceRecord, { ...FORCE, force: false })
-    assert.equal(await listTrash(demo.app), [])
+    const other = await demo.up('other')
+    await writeFile(join(other.worktree ?? '', 'new'), 'x')
+    await deleteWorkspace(demo.app, other, FORCE)
+    const made = (await listTrash(demo.app)).filter((entry) => entry.key !== key)
+    assert.is((await listTrash(demo.app)).length, 2, 'all that was there is too old at once')
+    assert.is(demo.events.filter((event) => event.type === 'warning' && /clock/.test(event.text)).length, 1)
+    // one beside it that is not too old
+    const note = join(demo.app.home.trash, key, 'entry.json')
+    const { doubtful: _, ...old } = JSON.parse(await readFile(note, 'utf8'))
+    await writeFile(note, JSON.stringify(old))
+    await deleteWorkspace(demo.app, await demo.up('last'), { ...FORCE, force: false })
+    assert.equal(await listTrash(demo.app), made)
     assert.not(existsSync(join(demo.app.home.trash, key)))
-    assert.is(await demo.repo.git('for-each-ref', 'refs/nexus'), '')
+    assert.is(
+      await demo.repo.git('for-each-ref', '--format=%(refname)', 'refs/nexus'),
+      `refs/nexus/trash/${made[0]?.key}`,
+    )
+  })
+
+  test('what comes from the future, or is doubtful, is told once and left to gc', async () => {
+    await using demo = await trashed()
+    await age(demo, -100 * DAY)
+    for (const name of ['one', 'two']) await deleteWorkspace(demo.app, await demo.up(name), { ...FORCE, force: false })
+    assert.is(demo.events.filter((event) => event.type === 'warning' && /clock/.test(event.text)).length, 1)
+    await age(demo, 100 * DAY)
+    await deleteWorkspace(demo.app, await demo.up('three'), { ...FORCE, force: false })
+    await only(demo)
+    await collectGarbage(demo.app, { all: false, dryRun: false })
+    assert.equal(await listTrash(demo.app), [])
   })
 
   test('another trash.keep, and none', async () => {

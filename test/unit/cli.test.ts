@@ -357,8 +357,8 @@ suite('errors', (test) => {
   test('only a running one is paused, only a paused one resumed', async () => {
     await using cli = await scene()
     ok(await cli('create', 'x', '--no-start'))
-    assert.is((await cli('pause', 'x', '--json')).json.error.code, 'INVALID_ARGUMENT')
-    assert.is((await cli('resume', 'x', '--json')).json.error.code, 'INVALID_ARGUMENT')
+    assert.is((await cli('pause', 'x', '--json')).json.error.code, 'WORKSPACE_NOT_RUNNING')
+    assert.is((await cli('resume', 'x', '--json')).json.error.code, 'WORKSPACE_NOT_RUNNING')
   })
 
   test('exec of a stopped workspace is our own failure, 125, with JSON', async () => {
@@ -366,7 +366,7 @@ suite('errors', (test) => {
     ok(await cli('create', 'x', '--no-start'))
     const outcome = await cli('exec', 'x', '--json', '--', 'true')
     assert.is(outcome.code, 125)
-    assert.is(outcome.json.error.code, 'WORKSPACE_START_FAILED')
+    assert.is(outcome.json.error.code, 'WORKSPACE_NOT_RUNNING')
     assert.is((await cli('exec', 'nobody', '--', 'true')).code, 3)
     assert.is((await cli('exec', 'x')).code, 2)
   })

@@ -37,6 +37,15 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'PORT_CONFLICT',
     ':32800',
   ],
+  ...[
+    'Error response from daemon: driver failed programming external connectivity on endpoint x: Error starting userland proxy: listen tcp6 [::1]:32800: bind: address already in use',
+    'Error response from daemon: failed to set up container networking: failed to bind host port for [::1]:32800:172.18.0.2:22/tcp: address already in use',
+    'Error response from daemon: failed to bind host port [::1]:32800/tcp: address already in use',
+    'Error response from daemon: Bind for :::32800 failed: port is already allocated',
+    'Error response from daemon: Bind for ::1:32800 failed: port is already allocated',
+    'Error response from daemon: Bind for 0.0.0.0:32800 failed: port is already allocated',
+    'Error response from daemon: Ports are not available: exposing port TCP 127.0.0.1:32800 -> 127.0.0.1:0: listen tcp 127.0.0.1:32800: bind: address already in use',
+  ].map((text): [string, ErrorCode, string] => [text, 'PORT_CONFLICT', 'sport = :32800']),
   ['write /var/lib/docker/tmp/x: no space left on device', 'DISK_FULL', 'docker system df'],
   [
     'failed to create network x: Error response from daemon: could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network',

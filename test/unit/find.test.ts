@@ -1,11 +1,14 @@
 /** From what was typed to a workspace: ids, names here and elsewhere, `<repo>/<name>`, and what is said when it is not one. */
 
+import fc from 'fast-check'
 import { aliasesOf } from '../../lib/backends/docker/door.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { App } from '../../lib/workspace/app.ts'
+import { splitRepository } from '../../lib/workspace/create/meant.ts'
 import { withAliases } from '../../lib/workspace/create/naming.ts'
-import { pickWorkspace, requireWorkspace, splitAlias } from '../../lib/workspace/look/find.ts'
+import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { fullNameOf, pickWorkspace } from '../../lib/workspace/look/pick.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const record = (id: string, name: string, repo: string, project = repo.slice(1)) =>
@@ -28,17 +31,20 @@ suite('pickWorkspace', (test) => {
     ['<folder>/<name>', 'shop/auth', '/app', FOUR],
     ['<project>/<name> of the current repository', 'app/auth', '/app', ONE],
   ] as const) {
-    test(what, () => assert.is(pickWorkspace(ALL, given, root), expected))
+    test(what, () => assert.is(pickWorkspace(ALL, given, { root, fallsBack: true }), expected))
   }
 
   test('a text that would make the name finds it', () => {
     const slashed = record('ws-eeeeeeee', 'feature-x-2kxi', '/app')
-    const error = () => pickWorkspace([slashed], 'feature-x-2kxi', '/app')
+    const error = () => pickWorkspace([slashed], 'feature-x-2kxi', { root: '/app' })
     assert.is(error(), slashed)
   })
 
   test('an ambiguous name lists the candidates', async () => {
-    const error = await rejects(() => pickWorkspace(ALL, 'auth', '/elsewhere'), 'NAME_AMBIGUOUS')
+    const error = await rejects(
+      () => pickWorkspace(ALL, 'auth', { root: '/elsewhere', fallsBack: true }),
+      'NAME_AMBIGUOUS',
+    )
     assert.is(error.exitCode, 4)
     const candidates = error.details?.candidates as readonly { id: string }[]
     assert.equal(
@@ -51,50 +57,53 @@ suite('pickWorkspace', (test) => {
 
   test('two projects of one name are ambiguous too', async () => {
     const twins = [record('ws-aaaaaaaa', 'x', '/a/app', 'app'), record('ws-bbbbbbbb', 'x', '/b/app', 'app')]
-    await rejects(() => pickWorkspace(twins, 'app/x', undefined), 'NAME_AMBIGUOUS')
+    await rejects(() => pickWorkspace(twins, 'app/x', { root: undefined }), 'NAME_AMBIGUOUS')
   })
 
   test('an unknown name comes with the nearest', async () => {
-    const error = await rejects(() => pickWorkspace(ALL, 'biling', '/app'), 'WORKSPACE_NOT_FOUND')
+    const error = await rejects(() => pickWorkspace(ALL, 'biling', { root: '/app' }), 'WORKSPACE_NOT_FOUND')
     assert.is(error.exitCode, 3)
     assert.is(error.details?.nearest, 'billing')
-    assert.is(error.hint, 'To mean billing of /site, run `nexus status billing`')
+    assert.is(error.hint, 'To mean billing of /site, run `nexus status site/billing`')
   })
 
   test('of this repository before any other, and with one named of that alone', async () => {
     const some = [record('ws-eeeeeeee', 'billin', '/app'), record('ws-ffffffff', 'billing', '/site')]
     const nearest = async (given: string, root: string, only = false) =>
-      (await rejects(() => pickWorkspace(some, given, root, only), 'WORKSPACE_NOT_FOUND')).hint
+      (await rejects(() => pickWorkspace(some, given, { root, only }), 'WORKSPACE_NOT_FOUND')).hint
     assert.is(await nearest('billng', '/app'), 'To mean billin, run `nexus status billin`')
     assert.is(await nearest('billing', '/elsewhere', true), 'To see what there is, run `nexus list --all`')
-    assert.is(await nearest('billng', '/app', true), 'To mean billin, run `nexus status billin --repo /app`')
+    assert.is(await nearest('billng', '/app', true), 'To mean billin, run `nexus status app/billin`')
   })
 
   test('of a short name more than a letter must be right', async () => {
     const py1 = [record('ws-eeeeeeee', 'py1', '/app')]
-    const error = await rejects(() => pickWorkspace(py1, 'k1', '/app'), 'WORKSPACE_NOT_FOUND')
+    const error = await rejects(() => pickWorkspace(py1, 'k1', { root: '/app' }), 'WORKSPACE_NOT_FOUND')
     assert.not('nearest' in (error.details ?? {}))
-    assert.is((await rejects(() => pickWorkspace(py1, 'yp1', '/app'), 'WORKSPACE_NOT_FOUND')).details?.nearest, 'py1')
+    assert.is(
+      (await rejects(() => pickWorkspace(py1, 'yp1', { root: '/app' }), 'WORKSPACE_NOT_FOUND')).details?.nearest,
+      'py1',
+    )
   })
 
   test('far from every name, the list is named', async () => {
-    const error = await rejects(() => pickWorkspace(ALL, 'zzzzzz', '/app'), 'WORKSPACE_NOT_FOUND')
+    const error = await rejects(() => pickWorkspace(ALL, 'zzzzzz', { root: '/app' }), 'WORKSPACE_NOT_FOUND')
     assert.match(error.hint ?? '', /`nexus list --all`/)
     assert.not('nearest' in (error.details ?? {}))
   })
 
   test('an unknown <repo>/<name> is not found, whatever the name alone would give', async () => {
-    await rejects(() => pickWorkspace(ALL, 'site/nothing', '/app'), 'WORKSPACE_NOT_FOUND')
+    await rejects(() => pickWorkspace(ALL, 'site/nothing', { root: '/app' }), 'WORKSPACE_NOT_FOUND')
   })
 
   test('with a repository named nothing else is looked at', async () => {
-    await rejects(() => pickWorkspace(ALL, 'billing', '/app', true), 'WORKSPACE_NOT_FOUND')
-    assert.is(pickWorkspace(ALL, 'auth', '/app', true), ONE)
+    await rejects(() => pickWorkspace(ALL, 'billing', { root: '/app', only: true }), 'WORKSPACE_NOT_FOUND')
+    assert.is(pickWorkspace(ALL, 'auth', { root: '/app', only: true }), ONE)
   })
 
   for (const given of ['', 'a b', '-x', 'all', 'a..b']) {
     test(`${JSON.stringify(given)} can be no name`, async () => {
-      await rejects(() => pickWorkspace(ALL, given, '/app'), 'INVALID_ARGUMENT')
+      await rejects(() => pickWorkspace(ALL, given, { root: '/app' }), 'INVALID_ARGUMENT')
     })
   }
 })
@@ -122,19 +131,96 @@ suite('requireWorkspace', (test) => {
   })
 })
 
-suite('splitAlias', (test) => {
-  const known = app({ shop: { path: '/home/u/shop' } })
-  for (const [text, expected] of [
-    ['shop/auth', { repoName: 'shop', given: 'auth' }],
-    ['shop/feature/x', { repoName: 'shop', given: 'feature/x' }],
-    ['feature/x', { repoName: undefined, given: 'feature/x' }],
-    ['toString/x', { repoName: undefined, given: 'toString/x' }],
-    ['/x', { repoName: undefined, given: '/x' }],
-    ['auth', { repoName: undefined, given: 'auth' }],
-    [undefined, { repoName: undefined, given: undefined }],
+suite('splitRepository', (test) => {
+  const branches = (...names: readonly string[]) =>
+    ({
+      ...app({ shop: { path: '/home/u/shop' } }),
+      cwd: process.cwd(),
+      git: { listRefs: async () => names.map((name) => ({ name, commit: '', worktree: '' })) },
+    }) as unknown as App
+  for (const [text, refs, expected] of [
+    ['shop/auth', [], { repo: 'shop', given: 'auth' }],
+    ['shop/feature/x', [], { repo: 'shop', given: 'feature/x' }],
+    ['site/billing', [], { repo: '/site', given: 'billing' }],
+    ['feature/x', [], { repo: undefined, given: 'feature/x' }],
+    ['alice/x', ['refs/heads/alice/y'], { repo: undefined, given: 'alice/x' }],
+    ['alice/x', ['refs/remotes/origin/alice/x'], { repo: undefined, given: 'alice/x' }],
+    ['site/x', ['refs/heads/site/x'], { repo: undefined, given: 'site/x' }],
+    ['/x', [], { repo: undefined, given: '/x' }],
+    ['auth', [], { repo: undefined, given: 'auth' }],
+    [undefined, [], { repo: undefined, given: undefined }],
   ] as const) {
-    test(String(text), async () => assert.equal(await splitAlias(known, text), expected))
+    test(`${text} beside ${refs.join() || 'no such branch'}`, async () =>
+      assert.equal(await splitRepository(branches(...refs), text, undefined), expected))
   }
+
+  test('with the repository named, the text is a branch', async () => {
+    assert.equal(await splitRepository(branches(), 'shop/auth', '.'), { repo: '.', given: 'shop/auth' })
+  })
+
+  for (const text of ['nope/x', 'toString/x', 'shpo/x', 'sites/x']) {
+    test(`${text} makes no branch`, async () => {
+      const error = await rejects(() => splitRepository(branches(), text, undefined), 'REPOSITORY_NOT_FOUND')
+      assert.is(error.exitCode, 3)
+    })
+  }
+
+  test('a word that is a repository and the beginning of branches is ambiguous', async () => {
+    await rejects(() => splitRepository(branches('refs/heads/site/y'), 'site/x', undefined), 'NAME_AMBIGUOUS')
+  })
+
+  test('in a home that knows no other repository every text is a branch', async () => {
+    const alone = { ...branches(), records: { list: async () => [] }, config: app().config } as unknown as App
+    assert.equal(await splitRepository(alone, 'alice/x', undefined), { repo: undefined, given: 'alice/x' })
+  })
+})
+
+suite('names of other repositories', (test) => {
+  test('a verb that changes something refuses and names what is meant', async () => {
+    const pick = () => pickWorkspace(ALL, 'billing', { root: '/app', command: 'delete' })
+    const error = await rejects(pick, 'WORKSPACE_NOT_FOUND')
+    assert.is(error.message, 'There is no workspace billing in app; site has one.')
+    assert.is(error.hint, 'To mean it, run `nexus delete site/billing`')
+  })
+
+  test('outside of any repository too', async () => {
+    const error = await rejects(() => pickWorkspace(ALL, 'billing', { root: undefined }), 'WORKSPACE_NOT_FOUND')
+    assert.match(error.hint ?? '', /`nexus status site\/billing`/)
+  })
+
+  test('five candidates are named at most', async () => {
+    const many = Array.from({ length: 8 }, (_, i) => record(`ws-aaaaaaa${'abcdefgh'[i]}`, 'x', `/r${i}`))
+    const error = await rejects(
+      () => pickWorkspace(many, 'x', { root: '/app', command: 'stop' }),
+      'WORKSPACE_NOT_FOUND',
+    )
+    assert.match(error.message, /r0, r1, r2, r3, r4 and 3 more have one each\.$/)
+    assert.is(error.hint?.match(/nexus stop/g)?.length, 5)
+  })
+
+  test('an alias means its repository and no other', async () => {
+    const aliases = new Map([['site', '/app']])
+    assert.is(pickWorkspace(ALL, 'site/auth', { root: undefined, aliases }), ONE)
+    await rejects(() => pickWorkspace(ALL, 'site/billing', { root: '/site', aliases }), 'WORKSPACE_NOT_FOUND')
+  })
+
+  test('a full name never leads to a workspace of another repository', () => {
+    const word = fc.constantFrom('app', 'site', 'a b', 'App', 'x/y')
+    const records = fc.uniqueArray(fc.tuple(word, word, fc.constantFrom('auth', 'billing')), {
+      maxLength: 12,
+      selector: ([folder, , name]) => `${folder} ${name}`,
+    })
+    const property = fc.property(records, (rows) => {
+      const all = rows.map(([folder, project, name], i) => {
+        return record(`ws-aaaaaa${'abcdefghijklmnop'[i]}2`, name, `/home/${folder}`, project)
+      })
+      for (const one of all) {
+        const full = fullNameOf(all, one)
+        if (full !== one.id) assert.is(pickWorkspace(all, full, { root: undefined }), one)
+      }
+    })
+    fc.assert(property, { seed: 15, numRuns: 1000 })
+  })
 })
 
 suite('aliases', (test) => {
@@ -152,7 +238,7 @@ suite('aliases', (test) => {
     assert.equal(aliasesOf(three), ['three.nexus', (aliasesOf(two)[0] ?? '').replace('one', 'three')])
     assert.equal(aliasesOf(four), ['three.app.nexus'])
     assert.is(new Set(namesOf([one, two, three, four])).size, 6)
-    assert.is(pickWorkspace([one, two], `${two.aliasLabel}/one`, undefined), two)
+    assert.is(pickWorkspace([one, two], `${two.aliasLabel}/one`, { root: undefined }), two)
   })
 
   test('a repository that moves and a workspace that is renamed keep theirs', () => {

@@ -6,10 +6,11 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
 import { pause, restart, resume, stop } from '../../workspace/change/down.ts'
 import { rebuild } from '../../workspace/change/rebuild.ts'
+import { splitRepository } from '../../workspace/create/meant.ts'
 import { alreadyExists } from '../../workspace/create/naming.ts'
 import { bringUp, start, type UpResult } from '../../workspace/create/up.ts'
 import { CURRENT } from '../../workspace/look/current.ts'
-import { findWorkspace, requireWorkspace, splitAlias } from '../../workspace/look/find.ts'
+import { findWorkspace, requireWorkspace } from '../../workspace/look/find.ts'
 import { resourceOf } from '../../workspace/look/list.ts'
 import { isUnfinished } from '../../workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../workspace/remove/delete.ts'
@@ -70,14 +71,14 @@ const create = endpoint({
   answer: changed,
   run: async ({ api, app, query, body, concerns }) => {
     const dryRun = query.dryRun === true
-    const { repoName, given } = await splitAlias(app, body.name)
+    const { repo: meant, given } = await splitRepository(app, body.name, body.repo)
     if (given === undefined && body.pr === undefined) {
       throw new NexusError('INVALID_ARGUMENT', 'The field name is needed: it names the new workspace.', {
         hint: 'To create one, run `nexus api /workspaces -X POST --data \'{"name":"feature-auth"}\'`',
       })
     }
     if (given !== undefined && !isWorkspaceId(given)) parseName(given)
-    const repo = await chooseRepository(api, app, body.repo ?? repoName)
+    const repo = await chooseRepository(api, app, meant)
     const existing = await findWorkspace(app, given ?? `pr-${body.pr}`, repo)
     if (existing !== undefined && body.existing !== 'start' && !isUnfinished(existing)) throw alreadyExists(existing)
     if (existing !== undefined) concerns(existing.id)
@@ -143,6 +144,7 @@ const remove = endpoint({
     repo: REPO,
     ...DRY_RUN,
     force: flag('Also what is not committed; it stays in the trash for a while'),
+    locked: flag('Also a worktree that `git worktree lock` keeps'),
     trash: flag('With force: false loses it at once'),
     deleteBranch: flag('Delete its branch too; with force even one with commits found nowhere else'),
     noHooks: flag('Run no hooks this time'),
@@ -153,6 +155,7 @@ const remove = endpoint({
     const record = await workspaceOf(asked)
     const result = await deleteWorkspace(query.noHooks === true ? { ...app, noHooks: true } : app, record, {
       force: query.force === true,
+      locked: query.locked === true,
       deleteBranch: query.deleteBranch === true,
       trash: query.trash !== false,
       dryRun: query.dryRun === true,

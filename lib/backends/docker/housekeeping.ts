@@ -11,8 +11,9 @@ import type { BackendContext } from '../context.ts'
 import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import { createDockerChecks } from './diagnosis.ts'
 import { describeGateImage, describeImage } from './image.ts'
-import { HELD_LABEL } from './labels.ts'
+import { HELD_LABEL, isProjectOf } from './labels.ts'
 import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
+import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import { sshConfigCheck } from './ssh-check.ts'
 
 /** In the order in which they can be removed. */
@@ -86,12 +87,24 @@ export function createHousekeeping(docker: Docker, context: BackendContext, chec
     )
   }
 
+  async function published(): Promise<ReadonlyMap<WorkspaceId, readonly number[]>> {
+    const all = await docker.inspectContainers(await docker.listResources('container', label))
+    const ports = new Map<WorkspaceId, readonly number[]>()
+    for (const { labels, ports: own } of all) {
+      const id = labels['dev.nexus.workspace'] ?? ''
+      if (!isWorkspaceId(id) || labels[ROLE_LABEL] === HELPER_ROLE) continue
+      if (!isProjectOf(labels['com.docker.compose.project'] ?? '', id)) continue
+      ports.set(id, [...(ports.get(id) ?? []), ...own.map(({ host }) => host)])
+    }
+    return ports
+  }
+
   const checks: Housekeeping['checks'] = (records) => {
     const own = records.filter(({ backend }) => backend === 'docker')
     return [...createDockerChecks(docker, check), sshConfigCheck(context, own)]
   }
 
-  return { checks, leftovers, remove, usage }
+  return { checks, leftovers, remove, published, usage }
 }
 
 function sizeOf({ kind, name }: Leftover, disk: DiskUse | undefined): number | null {

@@ -149,7 +149,7 @@ async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
 function notIn(seen: Seen, verb: string, wanted: string): NexusError {
   const { record } = seen
   return new NexusError(
-    'INVALID_ARGUMENT',
+    'WORKSPACE_NOT_RUNNING',
     `Workspace ${record.name} is ${seen.state}, and only a ${wanted} one can be ${verb}.`,
     {
       hint: `To start it, run \`nexus start ${record.name}\``,

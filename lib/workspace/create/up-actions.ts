@@ -1,30 +1,24 @@
 /**
  * What the steps of an `up` do: lease and exchange ports, make and unmake the worktree, have the backend provide the rest.
  */
-import type { Resolution, StartOptions } from '../../backends/making.ts'
+import type { Resolution } from '../../backends/making.ts'
 import type { Settings } from '../../config/load.ts'
-import { NexusError } from '../../core/errors.ts'
-import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
-import type { PortRange, WantedPort } from '../../ports/blocks.ts'
-import { describePortOwner } from '../../ports/owner.ts'
-import { gateNetworks } from '../../stack/gate.ts'
-import { ownNetworks } from '../../stack/model.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WantedPort } from '../../ports/blocks.ts'
 import { keepsImage } from '../../stack/network.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import type { Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
 import { noteInputs, type Working } from '../operation/operate.ts'
-import { keepOffsets, mapPorts, offsetsOf } from '../port-plan.ts'
+import { keepOffsets, mapPorts } from '../port-plan.ts'
 import { awaitHealth } from '../project/health.ts'
 import { runHook, secretRecords } from '../project/hooks.ts'
 import { makeWorktreePlace } from '../worktree-place.ts'
 import { withCanonical } from './canonical.ts'
 import type { Draft } from './draft.ts'
+import { leaseRequest, requirePortRange, startWithPorts, subnetRequest } from './start-ports.ts'
 import { giveToInside, makeTemplates, worktreeAction } from './worktree-files.ts'
-
-/** How often Docker may refuse a port before the refusal is final. */
-const PORT_ATTEMPTS = 5
 
 /** `rebuild`: containers and image are made anew though they are there. */
 export function createSteps(app: App, working: Working, draft: Draft, seen: Seen | undefined, rebuild = false) {
@@ -35,6 +29,26 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
   const configure = async () => {
     const { settings } = await app.config(project)
     await backend.configure(working.record, settings.ssh.injection, resolution)
+  }
+  /** After ports moved: of the project's files counts what the containers were made from, where this start has not looked at them. */
+  const configureAgain = async () => {
+    const { settings } = await app.config(project)
+    if (resolution === undefined && (working.record.stack?.files.length ?? 0) > 0) {
+      const model = await backend.startedModel?.(working.record)
+      if (model === undefined) await resolve()
+      else resolution = { model, warnings: [], under: undefined }
+    }
+    if (settings.worktree.templates.length > 0)
+      await makeTemplates(app, working.record, draft, { isNew: false, early: false })
+    await configure()
+  }
+  const resolve = async () => {
+    const { resolveStack } = await import('../project/project-stack.ts')
+    const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
+    ;({ wanted, resolution } = resolved)
+    working.model = resolution.model
+    working.record = { ...working.record, ...pickStack(resolved.record) }
+    noteInputs(working, resolved.inputs)
   }
   return {
     templates: {
@@ -52,12 +66,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
       run: async () => {
         // with what is known already, as the compose files may not be readable without
         await makeTemplates(app, working.record, draft, { isNew: seen === undefined, early: true })
-        const { resolveStack } = await import('../project/project-stack.ts')
-        const resolved = await resolveStack(app, withPorts(working.record, wanted), backend, project)
-        ;({ wanted, resolution } = resolved)
-        working.model = resolution.model
-        working.record = { ...working.record, ...pickStack(resolved.record) }
-        noteInputs(working, resolved.inputs)
+        await resolve()
       },
     },
     lease: {
@@ -119,7 +128,8 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const seed = await seeding?.findSeed(app, working, project)
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
-        await startWithPorts(app, working, { draft, wanted: () => wanted, configure, options }, observed)
+        const making = { draft, wanted: () => wanted, configure: configureAgain, options, isNew: seen === undefined }
+        await startWithPorts(app, working, making, observed)
         const settled =
           isNew || observed?.state !== 'stopped' ? undefined : await backend.settleHostKey?.(working.record)
         if (settled !== undefined) working.record = { ...working.record, hostKeyFingerprint: settled }
@@ -143,81 +153,4 @@ function pickStack({ stack }: WorkspaceRecord): Pick<WorkspaceRecord, 'stack'> {
 /** The ports asked for, where the workspace has none yet. */
 function withPorts(record: WorkspaceRecord, wanted: readonly WantedPort[]): WorkspaceRecord {
   return record.ports.length > 0 ? record : { ...record, ports: wanted.map((port) => ({ ...port, host: null })) }
-}
-
-interface Making {
-  readonly draft: Draft
-  readonly wanted: () => readonly WantedPort[]
-  readonly configure: () => Promise<void>
-  readonly options: StartOptions
-}
-
-/** Docker's refusal of a port leads to other ports, re-rendered files and another try. */
-async function startWithPorts(
-  app: App,
-  working: Working,
-  making: Making,
-  seen: Observation | undefined,
-): Promise<void> {
-  const { backend } = making.draft
-  let observed = seen
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await backend.start(working.record, observed, making.options)
-    } catch (error) {
-      if (!(error instanceof NexusError) || attempt === PORT_ATTEMPTS) throw error
-      if (error.code === 'PORT_CONFLICT') await giveOtherPorts(app, working, making, error)
-      else if (error.details?.subnet === true) await giveOtherSubnets(app, working, making.draft)
-      else throw error
-      await making.configure()
-      observed = undefined
-    }
-  }
-}
-
-async function giveOtherPorts(app: App, working: Working, making: Making, error: NexusError): Promise<void> {
-  const { record } = working
-  const refused = error.details?.port
-  const owner = typeof refused === 'number' ? await describePortOwner(app.runner, refused) : undefined
-  const taken = `port ${refused ?? ''} is taken${owner === undefined ? '' : ` by ${owner}`}`
-  if (record.ports.some((port) => port.canonical === refused)) {
-    app.emit({ type: 'warning', text: `${taken}; the leased port alone is published` })
-    const ports = record.ports.map(({ canonical, ...port }) =>
-      canonical === refused || canonical === undefined ? port : { ...port, canonical },
-    )
-    working.record = { ...record, ports }
-    return
-  }
-  app.emit({ type: 'warning', text: `${taken}; other ports are leased and the container is made anew` })
-  const range = await requirePortRange(app, making.draft)
-  const bases = await (await app.leases()).exchange(leaseRequest(record, making.wanted(), range), taken)
-  working.record = { ...record, ports: await withCanonical(app, record, mapPorts(making.wanted(), bases)) }
-}
-
-/** A network of somebody else's lies across ours. */
-async function giveOtherSubnets(app: App, working: Working, { project }: Draft): Promise<void> {
-  const { record } = working
-  app.emit({
-    type: 'warning',
-    text: `a subnet of ${(record.subnets ?? []).join(', ')} is taken by another network; others are leased`,
-  })
-  const subnets = await (await app.subnets()).exchange(await subnetRequest(app, working, project), 'Docker refused it')
-  working.record = { ...record, subnets }
-}
-
-async function subnetRequest(app: App, { record, model }: Working, project: Draft['project']) {
-  const { settings } = await app.config(project)
-  const count = (model === undefined ? 1 : ownNetworks(model).length) + gateNetworks(record)
-  return { workspace: record.id, name: record.name, repo: record.repo, range: settings.subnets.range, count }
-}
-
-function leaseRequest(record: WorkspaceRecord, wanted: readonly WantedPort[], range: PortRange) {
-  return { workspace: record.id, name: record.name, repo: record.repo, range, offsets: offsetsOf(wanted) }
-}
-
-async function requirePortRange(app: App, { backend, project }: Draft) {
-  const { settings } = await app.config(project)
-  const range = backend.portRange?.(settings.ssh.portRange)
-  if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
-  return range
 }

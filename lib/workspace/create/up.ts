@@ -55,7 +55,8 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
   neighbours.catch(() => undefined) // told below, or by the create itself
   const result = await create(app, request)
   await repairNeighbours(app, await neighbours)
-  return used(app, result, dryRun)
+  // one that is made and not started is not used yet
+  return used(app, result, dryRun || !request.start)
 }
 
 async function create(app: App, request: UpRequest): Promise<UpResult> {
@@ -238,6 +239,7 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     distrusted: record.isolation === 'agent',
+    portsMoved: record.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
     unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
   })

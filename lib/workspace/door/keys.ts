@@ -64,7 +64,7 @@ export interface RotatedHostKey {
 
 /**
  * Gives a workspace another host key; connections that are open go on.
- * @throws {NexusError} WORKSPACE_START_FAILED for one that neither runs nor is stopped: nobody could tell which key it shows
+ * @throws {NexusError} WORKSPACE_NOT_RUNNING for one that neither runs nor is stopped: nobody could tell which key it shows
  */
 export async function rotateHostKey(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<RotatedHostKey> {
   const body = async (locked: WorkspaceRecord | undefined): Promise<RotatedHostKey> => {
@@ -89,14 +89,14 @@ async function requireSettled(app: App, record: WorkspaceRecord): Promise<boolea
   if (state === 'unknown')
     throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
   const verb = state === 'paused' ? 'resume' : 'up'
-  throw new NexusError('WORKSPACE_START_FAILED', `Workspace ${name} is ${state}: its server can take no new key now.`, {
+  throw new NexusError('WORKSPACE_NOT_RUNNING', `Workspace ${name} is ${state}: its server can take no new key now.`, {
     hint: `To have it run, use \`nexus ${verb} ${name}\``,
     details: { state, reason },
   })
 }
 
 function neverStarted({ name }: WorkspaceRecord): NexusError {
-  return new NexusError('WORKSPACE_START_FAILED', `Workspace ${name} was never started and has no host key yet.`, {
+  return new NexusError('WORKSPACE_NOT_RUNNING', `Workspace ${name} was never started and has no host key yet.`, {
     hint: `To make one, run \`nexus up ${name}\``,
   })
 }

@@ -105,7 +105,7 @@ async function bringBack(app: App, record: WorkspaceRecord, runs: boolean): Prom
     try {
       return await changeLocked(app, record, 'resume', false)
     } catch (error) {
-      if (!(error instanceof NexusError) || error.code !== 'INVALID_ARGUMENT') throw error
+      if (!(error instanceof NexusError) || error.code !== 'WORKSPACE_NOT_RUNNING') throw error
     }
   }
   return startThere(app, record, { dryRun: false, start: true, asLeft: !runs })

@@ -1,11 +1,19 @@
 /**
- * What a delete would lose: uncommitted and untracked files, unfinished work, commits that no branch has. What git ignores does
- * not count: it is made again, or was copied here; with `--force` it goes to the trash with the rest.
+ * What a delete would lose: one table of its kinds. Of what git's status does not tell it knows files with a mark, unfinished work,
+ * commits that no branch has, stashes, and repositories and linked worktrees in any folder. What git ignores does not count: it is made
+ * again, or was copied here; with `--force` it goes to the trash with the rest.
  */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { isLinked, listUnfinished, readBranch } from '../../tools/repository.ts'
+import { readPlain } from '../../system/read.ts'
+import type { OwnTree } from '../../tools/git-inert.ts'
+import { isMarked, withMark } from '../../tools/git-marked.ts'
+import { listNested } from '../../tools/nested-repositories.ts'
+import { findAdminDir, isLinked, listUnfinished, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
@@ -13,7 +21,74 @@ import { isHalfMade } from './worktree-owner.ts'
 
 const LOOK_TIMEOUT_MS = 60_000
 
-/** Changed and untracked paths, as `git status --porcelain` names them. Nothing of the tree is run on this machine. */
+/** What is known of a workspace with a git dir of its own, whose looks are in `private-losses.ts`. */
+export interface Inside {
+  /** Undefined while nothing has begun there. */
+  readonly own: OwnTree | undefined
+  readonly gitDir: string
+  /** Commits that cannot come back, in words. */
+  readonly commits: readonly string[]
+  readonly unfinished: readonly string[]
+  readonly stashes: number
+}
+
+/** A worktree that git knows, as the looks see it. */
+export interface Sight {
+  readonly app: App
+  readonly repository: Repository
+  /** Undefined where the repository's git dir is shared. */
+  readonly inside: Inside | undefined
+}
+
+type Look = (sight: Sight) => Promise<readonly string[]>
+
+/** Every kind of loss, by how it is looked for: a line for each thing. */
+export const LOSSES = {
+  files: listFiles,
+  unfinished: async ({ repository, inside }) =>
+    (inside?.unfinished ?? listUnfinished(repository.worktree)).map((word) => `an unfinished ${word}`),
+  submodules: async ({ app, repository, inside }) =>
+    (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
+      (path) => `commits of submodule ${path} that are not pushed`,
+    ),
+  commits: listCommits,
+  stashes: async ({ inside }) => {
+    const count = inside?.stashes ?? 0
+    return count === 0 ? [] : [count === 1 ? 'a stash' : `${count} stashes`]
+  },
+  repositories: ({ app, repository, inside }) => {
+    const { gitDir, worktree } = repository
+    const admin = findAdminDir(gitDir, worktree)?.path
+    const modules = [gitDir, admin, inside?.gitDir].flatMap((dir) => (dir === undefined ? [] : [join(dir, 'modules')]))
+    return listNested(app.runner, worktree, modules, LOOK_TIMEOUT_MS)
+  },
+} as const satisfies Readonly<Record<string, Look>>
+
+/** Changed, untracked and marked files, each once; of a marked one the mark says most. */
+async function listFiles({ app, repository, inside }: Sight): Promise<readonly string[]> {
+  const own = inside?.own
+  const [changes, staged] = await Promise.all([
+    app.inertGit.listChanges(repository, undefined, own),
+    own === undefined ? [] : app.inertGit.listStaged(repository, own),
+  ])
+  const told = (line: string) => (isMarked(line) ? withMark(line) : `${line} (staged, as the inside tells it)`)
+  const all = [...changes.map((line) => [line, withMark(line)]), ...staged.map((line) => [line, told(line)])]
+  const byPath = new Map<string, string>()
+  for (const [line = '', text = ''] of all) {
+    const path = line.slice(3)
+    if (isMarked(line) || !byPath.has(path)) byPath.set(path, text)
+  }
+  return [...byPath.values()]
+}
+
+async function listCommits({ app, repository, inside }: Sight): Promise<readonly string[]> {
+  if (inside !== undefined) return inside.commits
+  if (readBranch(repository.worktree) !== null) return []
+  const count = await app.inertGit.countUniqueCommits(repository, 'HEAD')
+  return count === 0 ? [] : [`${count} commits on a detached HEAD`]
+}
+
+/** Changed, untracked and marked paths, as `git status --porcelain` names them. Nothing of the tree is run on this machine. */
 export async function listChanges(
   app: App,
   record: WorkspaceRecord,
@@ -34,19 +109,14 @@ export async function listLosses(app: App, record: WorkspaceRecord, bring: boole
   if (repository === undefined || isUntouched(record, repository.worktree)) return []
   const { gitDir, worktree } = repository
   if (!isLinked(gitDir, worktree)) return [`everything in ${worktree}: it is no worktree of ${gitDir} any more`]
-  if (record.gitMode === 'private') return (await import('./private-losses.ts')).privateLosses(app, record, bring)
-  const { inertGit } = app
-  const [changes, submodules, detached] = await Promise.all([
-    inertGit.listChanges(repository),
-    inertGit.listUnpushedSubmodules(repository),
-    readBranch(worktree) === null ? inertGit.countUniqueCommits(repository, 'HEAD') : 0,
-  ])
-  return [
-    ...changes,
-    ...listUnfinished(worktree).map((word) => `an unfinished ${word}`),
-    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
-    ...(detached === 0 ? [] : [`${detached} commits on a detached HEAD`]),
-  ]
+  // what comes back first is what the files are compared with
+  const inside =
+    record.gitMode === 'private'
+      ? await (await import('./private-losses.ts')).lookInside(app, record, bring)
+      : undefined
+  if (inside === null) return []
+  const sight = { app, repository, inside }
+  return (await Promise.all(Object.values(LOSSES).map((look) => look(sight)))).flat()
 }
 
 /** Its folder is gone or empty, or was never finished and holds nothing of the user's. */
@@ -54,16 +124,39 @@ export function isUntouched(record: WorkspaceRecord, worktree: string): boolean 
   return isHalfMade(record) || isEmpty(worktree)
 }
 
+/** Why a worktree is locked (`git worktree lock`), in words; undefined where it is not. Its folder may be on a drive that is away. */
+export function findLock(record: WorkspaceRecord): string | undefined {
+  const { gitDir, worktree } = record
+  if (gitDir === null || worktree === null || isHalfMade(record)) return undefined
+  const file = join(findAdminDir(gitDir, worktree)?.path ?? '', 'locked')
+  if (file === 'locked' || !existsSync(file)) return undefined
+  const reason = readPlain(file)?.toString().trim() ?? ''
+  return `the worktree is locked${reason === '' ? '' : `: ${reason}`}`
+}
+
+/** @throws {NexusError} WORKSPACE_DIRTY: git was told to keep it */
+export function refuseLock(record: WorkspaceRecord): void {
+  const lock = findLock(record)
+  if (lock === undefined) return
+  const { name, worktree, repo } = record
+  throw new NexusError('WORKSPACE_DIRTY', `Workspace ${name} is kept by a lock of git.`, {
+    hint: `To delete it all the same, add \`--locked\`; to take the lock away, run \`git -C ${shellWord(repo)} worktree unlock ${shellWord(worktree ?? '')}\``,
+    details: { lost: [lock] },
+    output: printable(lock),
+  })
+}
+
 /** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
-export async function refuseLoss(app: App, record: WorkspaceRecord): Promise<void> {
-  const lost = await listLosses(app, record, true)
+export async function refuseLoss(app: App, record: WorkspaceRecord, locked: boolean): Promise<void> {
+  const lock = locked ? undefined : findLock(record)
+  const lost = [...(lock === undefined ? [] : [lock]), ...(await listLosses(app, record, true))]
   if (lost.length === 0) return
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
     'WORKSPACE_DIRTY',
     `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
     {
-      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force\``,
+      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}\``,
       details: { lost: lost.slice(0, 1000) },
       output: `${lost.slice(0, 20).map(printable).join('\n')}${more}`,
     },

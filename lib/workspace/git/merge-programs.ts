@@ -13,23 +13,22 @@ import type { App } from '../app.ts'
 /**
  * Whose hooks run at the merge of a workspace's branch: none when it changes them.
  * @param head the id of what the main worktree has checked out
- * @param range between which the merge makes its changes
+ * @param changed paths that the merge changes there
  * @throws {NexusError} UNSUPPORTED with the command that shows what it changes
  */
 export async function lookAtPrograms(
   app: App,
   record: WorkspaceRecord,
   head: string,
-  range: readonly string[],
+  changed: readonly string[],
 ): Promise<Whose> {
   const { repo, name, branch } = record
   const settings = await app.git.settings(repo)
   const hooks = hookFiles(hooksFolder(settings, repo), repo)
   const others = [...includedFiles(settings, repo), ...mergingFiles(settings, repo)]
   if (hooks.length === 0 && others.length === 0) return 'own'
-  const changed = await app.git.listPaths(repo, range)
-  const look = (between: string, path: string) =>
-    `git -C ${shellWord(repo)} diff ${shellWord(between)} -- ${shellWord(path)}`
+  const look = (range: string, path: string) =>
+    `git -C ${shellWord(repo)} diff ${shellWord(range)} -- ${shellWord(path)}`
   const program = others.find((path) => isTouched(path, changed))
   if (program !== undefined) {
     throw new NexusError('UNSUPPORTED', `git would run what ${name} has made of ${program} while it merges.`, {

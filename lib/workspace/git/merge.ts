@@ -6,14 +6,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
-import type { Foreseen } from '../../tools/git-merge.ts'
+import { isMarked } from '../../tools/git-marked.ts'
+import type { Foreseen, TreeChange } from '../../tools/git-merge.ts'
 import { listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { observeOne } from '../observe.ts'
 import { withRepository } from '../operation/operate.ts'
+import { listInTheWay } from './in-the-way.ts'
 import { listChanges } from './losses.ts'
 import { lookAtPrograms } from './merge-programs.ts'
 import { type Commit, type FileChange, listCommits, listFiles } from './review.ts'
@@ -58,13 +61,15 @@ export async function mergeWorkspace(app: App, record: WorkspaceRecord, request:
   }
   await tellUncommitted(app, record)
   return withRepository(app, gitDir, async () => {
-    await requireClean(app, record, gitDir)
+    const edited = await requireClean(app, record, gitDir)
     const coming = await findComing(app, record, gitDir)
-    const { tip, commits, files, foreseen } = coming
+    const { head, tip, commits, files, foreseen } = coming
     if (commits.length > 0) {
       tellComing(app, record, into, coming)
-      if (foreseen.conflicts.length > 0) throw conflict(record, into, foreseen.conflicts)
-      if (!request.dryRun) await merge(app, record, { into, squash: request.squash, ...coming })
+      const { conflicts, changes } = foreseen
+      if (conflicts.length > 0) throw conflict(record, into, conflicts)
+      refuseReplacing(record, changes, listInTheWay(repo, changes, edited))
+      if (!request.dryRun) await merge(app, record, { into, head, tip, changes, squash: request.squash })
     }
     const commit = (await app.git.findCommit(repo, 'HEAD')) ?? ''
     return { into, branch, commits: commits.length, commit, merged: tip, files }
@@ -130,11 +135,12 @@ function requireInto({ name, repo, branch }: WorkspaceRecord, gitDir: string, wa
   )
 }
 
-async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string): Promise<void> {
+/** @returns marked files with edits: the user keeps them so, and only a merge that changes them is in their way */
+async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string): Promise<readonly string[]> {
   const [unfinished] = listUnfinishedIn(gitDir)
   const changes = await app.inertGit.listChanges({ root: repo, gitDir, worktree: repo })
-  const tracked = changes.filter((change) => !change.startsWith('??'))
-  if (unfinished === undefined && tracked.length === 0) return
+  const tracked = changes.filter((change) => !change.startsWith('??') && !isMarked(change))
+  if (unfinished === undefined && tracked.length === 0) return changes.filter(isMarked).map((line) => line.slice(3))
   const what = unfinished === undefined ? 'changes that are not committed' : `an unfinished ${unfinished}`
   throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds ${what}.`, {
     hint: `To see it, run \`git -C ${repo} status\``,
@@ -153,6 +159,30 @@ async function tellUncommitted(app: App, record: WorkspaceRecord): Promise<void>
   app.emit({ type: 'warning', text: `${what} in ${record.name}` })
 }
 
+/** @throws {NexusError} SYNC_CONFLICT with files of the main worktree that git does not keep */
+function refuseReplacing(
+  { name, branch, repo }: WorkspaceRecord,
+  changes: readonly TreeChange[],
+  files: readonly string[],
+): void {
+  const [first] = files
+  if (first === undefined) return
+  const count = files.length === 1 ? 'a file' : `${files.length} files`
+  // of a folder that would become a file all of it goes, unless it has tracked files too
+  const folder = changes.find(({ path }) => first.startsWith(`${path}/`))?.path ?? first
+  const isMixed = changes.some(({ path }) => path.startsWith(`${folder}/`))
+  const [from, to] = [isMixed ? first : folder, `${folder}.mine`].map((path) => shellWord(join(repo, path)))
+  throw new NexusError(
+    'SYNC_CONFLICT',
+    `Branch ${branch} would replace ${count} in ${repo} that git does not keep; nothing was merged.`,
+    {
+      hint: `To keep it under another name, run \`mv ${from} ${to} && nexus merge ${name}\``,
+      details: { files, branch },
+      output: files.slice(0, 20).map(printable).join('\n'),
+    },
+  )
+}
+
 function conflict({ name, branch }: WorkspaceRecord, into: string, files: readonly string[]): NexusError {
   const count = files.length === 1 ? 'a file' : `${files.length} files`
   return new NexusError(
@@ -166,20 +196,20 @@ function conflict({ name, branch }: WorkspaceRecord, into: string, files: readon
   )
 }
 
-interface Wish extends Pick<Coming, 'head' | 'tip' | 'foreseen'> {
+interface Wish extends Pick<Coming, 'head' | 'tip'> {
   readonly into: string
+  readonly changes: readonly TreeChange[]
   readonly squash: boolean
 }
 
-async function merge(app: App, record: WorkspaceRecord, { into, head, tip, foreseen, squash }: Wish): Promise<void> {
+async function merge(app: App, record: WorkspaceRecord, { into, head, tip, changes, squash }: Wish): Promise<void> {
   const { repo, branch } = record
   // the message is for a merge commit, of which git says that a fast-forward makes none
   const onLine = (line: string) =>
     app.emit({ type: 'progress', text: line.replace(/ \(no commit created; -m option ignored\)/, '') })
-  // by the branch's own changes where git cannot tell what the merge makes
-  const range = foreseen.tree === undefined ? [`${head}...${tip}`] : [head, foreseen.tree]
-  const whose = await lookAtPrograms(app, record, head, range)
-  const added = (await app.git.listPaths(repo, range, 'A')).filter((path) => !existsSync(join(repo, path)))
+  const paths = changes.map(({ path }) => path)
+  const whose = await lookAtPrograms(app, record, head, paths)
+  const added = changes.filter(({ status, path }) => status === 'A' && !existsSync(join(repo, path)))
   try {
     await app.interruption.undoable(() => app.git.merge(repo, tip, { branch, squash, whose, onLine }))
   } catch (error) {
@@ -187,7 +217,7 @@ async function merge(app: App, record: WorkspaceRecord, { into, head, tip, fores
     app.interruption.reset()
     await app.git.undoMerge(repo)
     // files that git wrote and then did not take in
-    for (const path of added) await removeTree(join(repo, path))
+    for (const { path } of added) await removeTree(join(repo, path))
     throw files.length > 0 ? conflict(record, into, files) : error
   }
 }

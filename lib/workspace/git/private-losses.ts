@@ -1,7 +1,7 @@
 /**
- * What would be lost with a workspace that has a git dir of its own: changes, stashes, unfinished work, and commits that cannot
- * come back; what comes back is not lost. All of it is found on this machine, by the files of the worktree and of that git dir.
- * Only what is staged is as the inside tells it.
+ * What a workspace with a git dir of its own holds beside its files: stashes, unfinished work, and commits that cannot come back; what
+ * comes back is not lost. All of it is found on this machine, by the files of the worktree and of that git dir. Only what is staged and
+ * marked is as the inside tells it.
  */
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -10,9 +10,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { countPrivateStashes } from '../../tools/private-refs.ts'
 import { findAdminDir, listUnfinishedIn, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { privatePlace, repositoryOf } from '../current-branch.ts'
+import { privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
+import type { Inside } from './losses.ts'
 import { ownTreeOf } from './own-tree.ts'
 
 /** Against what is checked out inside, as far as it has come back. */
@@ -20,31 +21,19 @@ export async function listPrivateChanges(app: App, record: WorkspaceRecord, repo
   return app.inertGit.listChanges(repository, timeoutMs, await ownTreeOf(app, record))
 }
 
-export async function privateLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<readonly string[]> {
+/** Null where the git dir was never made, so that nobody has worked with it. */
+export async function lookInside(app: App, record: WorkspaceRecord, bring: boolean): Promise<Inside | null> {
   const place = privatePlace(app.home, record)
-  const repository = repositoryOf(record)
-  if (place === undefined || repository === undefined || !existsSync(join(place.path, 'HEAD'))) return []
-  // what comes back first is what the files are compared with
+  if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return null
   const commits = bring ? await commitsThatStay(app, record) : []
-  const own = await ownTreeOf(app, record)
-  const [changes, submodules, staged] = await Promise.all([
-    app.inertGit.listChanges(repository, undefined, own),
-    app.inertGit.listUnpushedSubmodules(repository, own),
-    own === undefined ? [] : app.inertGit.listStaged(repository, own),
-  ])
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
-  const stashes = countPrivateStashes(place.path)
-  const known = new Set(changes.map((change) => change.slice(3)))
-  return [
-    ...changes,
-    ...staged
-      .filter((change) => !known.has(change.slice(3)))
-      .map((change) => `${change} (staged, as the inside tells it)`),
-    ...listUnfinishedIn(join(place.path, 'worktrees', basename(admin))).map((word) => `an unfinished ${word}`),
-    ...submodules.map((path) => `commits of submodule ${path} that are not pushed`),
-    ...commits,
-    ...(stashes === 0 ? [] : [stashes === 1 ? 'a stash' : `${stashes} stashes`]),
-  ]
+  return {
+    own: await ownTreeOf(app, record),
+    gitDir: place.path,
+    commits,
+    unfinished: listUnfinishedIn(join(place.path, 'worktrees', basename(admin))),
+    stashes: countPrivateStashes(place.path),
+  }
 }
 
 async function commitsThatStay(app: App, record: WorkspaceRecord): Promise<readonly string[]> {

@@ -28,7 +28,7 @@ export async function pushIn(app: App, record: WorkspaceRecord): Promise<Pushed>
   if (back.standing !== 'host-ahead' || back.commit === null) return { commits: 0, commit: back.commit }
   if (!running) {
     throw new NexusError(
-      'WORKSPACE_START_FAILED',
+      'WORKSPACE_NOT_RUNNING',
       `Workspace ${record.name} is ${state}, so its branch cannot be moved.`,
       {
         hint: `To start it, run \`nexus start ${record.name}\``,

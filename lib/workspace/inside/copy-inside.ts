@@ -35,7 +35,7 @@ export interface Streams {
   begin(record: WorkspaceRecord, argv: readonly string[], input: boolean): Session
 }
 
-/** @throws {NexusError} WORKSPACE_START_FAILED for a workspace that does not run */
+/** @throws {NexusError} WORKSPACE_NOT_RUNNING for a workspace that does not run */
 export async function streamsOf(app: App, records: readonly WorkspaceRecord[]): Promise<Streams> {
   const doors = new Map<string, { readonly record: WorkspaceRecord; readonly backend: Backend }>()
   for (const found of records) if (!doors.has(found.id)) doors.set(found.id, await goInside(app, found))

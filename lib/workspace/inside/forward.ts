@@ -72,7 +72,7 @@ export async function planForward(app: App, found: WorkspaceRecord, wanted: read
 /**
  * Goes on until the operation is interrupted.
  * @throws {NexusError} PORT_CONFLICT for a port that was asked for and is taken; INVALID_ARGUMENT for a service that is not reached;
- * CONTAINER_ERROR, WORKSPACE_START_FAILED when the connection is lost
+ * CONTAINER_ERROR, WORKSPACE_NOT_RUNNING when the connection is lost
  */
 export async function forwardPorts(app: App, found: WorkspaceRecord, request: ForwardRequest): Promise<never> {
   const { wanted, onListening } = request

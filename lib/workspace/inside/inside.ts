@@ -15,7 +15,7 @@ import { repaired, requireThere } from '../operation/repaired.ts'
 
 /**
  * Runs a command inside on the caller's streams; its exit code is passed through. From when it is begun, `around` has it in hand.
- * @throws {NexusError} WORKSPACE_START_FAILED when the workspace does not run; INVALID_ARGUMENT for no command
+ * @throws {NexusError} WORKSPACE_NOT_RUNNING when the workspace does not run; INVALID_ARGUMENT for no command
  */
 export async function exec(
   app: App,
@@ -64,7 +64,7 @@ async function afterwards(app: App, record: WorkspaceRecord, code: number | null
 
 /**
  * The workspace as it is after whatever repair it needs, and its backend, once it is sure that it runs. It counts as used.
- * @throws {NexusError} WORKSPACE_START_FAILED
+ * @throws {NexusError} WORKSPACE_NOT_RUNNING
  */
 export async function goInside(app: App, found: WorkspaceRecord) {
   const record = requireThere(await repaired(app, found), found)
@@ -95,7 +95,7 @@ export async function bringBackCommits(app: App, record: WorkspaceRecord): Promi
 
 /**
  * For a connection that ended by itself: by what became of the workspace meanwhile, as far as that can be seen.
- * @throws {NexusError} CONTAINER_ERROR, WORKSPACE_START_FAILED, WORKSPACE_NOT_FOUND, BACKEND_UNAVAILABLE
+ * @throws {NexusError} CONTAINER_ERROR, WORKSPACE_NOT_RUNNING, WORKSPACE_NOT_FOUND, BACKEND_UNAVAILABLE
  */
 export async function connectionLost(app: App, found: WorkspaceRecord, said = ''): Promise<never> {
   const record = requireThere(
@@ -115,7 +115,7 @@ export async function connectionLost(app: App, found: WorkspaceRecord, said = ''
   )
 }
 
-/** @throws {NexusError} WORKSPACE_START_FAILED, BACKEND_UNAVAILABLE */
+/** @throws {NexusError} WORKSPACE_NOT_RUNNING, BACKEND_UNAVAILABLE */
 export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
   await (await import('../door/wake.ts')).ensureRunning(app, record, false)
 }

@@ -10,6 +10,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { isWithin } from '../../stack/places.ts'
 import { copyTree, makeFolder } from '../../system/store.ts'
+import { isMarked } from '../../tools/git-marked.ts'
 import type { Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { bringUp } from '../create/up.ts'
@@ -113,7 +114,7 @@ function requireInside(path: string): string {
 
 /** What is not committed is not part of a throw-away workspace. */
 async function tellUncommitted(app: App, repo: Repository): Promise<void> {
-  const changes = await app.inertGit.listChanges(repo)
+  const changes = (await app.inertGit.listChanges(repo)).filter((line) => !isMarked(line))
   if (changes.length === 0) return
   const what = changes.length === 1 ? 'a change' : `${changes.length} changes`
   app.emit({ type: 'notice', text: `${what} in ${repo.worktree} that is not committed takes no part` })
@@ -162,7 +163,7 @@ function tellKept(app: App, { name }: WorkspaceRecord): void {
 
 async function removeAll(app: App, record: WorkspaceRecord): Promise<void> {
   await tellCommits(app, record)
-  await deleteWorkspace(app, record, { force: true, deleteBranch: true, dryRun: false, trash: false })
+  await deleteWorkspace(app, record, { force: true, locked: true, deleteBranch: true, dryRun: false, trash: false })
 }
 
 /** The objects stay in the repository until git collects them. */

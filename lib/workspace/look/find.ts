@@ -1,20 +1,20 @@
 /**
- * From what a user typed to a workspace: an id, a name (first in the repository of the current folder, then anywhere), or
- * `<repo>/<name>`. Reads records and the file system; starts nothing.
+ * From what a user typed to a workspace: an id, a name in the repository of the current folder, `<repo>/<name>` or
+ * `<alias>/<name>`. Reads records and the file system; starts nothing.
  */
 
 import { existsSync } from 'node:fs'
-import { basename, isAbsolute, resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { isWorkspaceId, labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
-import { shellWord } from '../../core/shell.ts'
+import { isWorkspaceId, parseName, repoLabel } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { isWithin } from '../../stack/places.ts'
-import { findHere, planted, type Repository, requireRepository } from '../../tools/repository.ts'
+import { findHere, findRepository, planted, type Repository, requireRepository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { listMoved, refuseMoved } from '../drift.ts'
 import { CURRENT, requireCurrent } from './current.ts'
+import { fullNameOf, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
 export async function findRepo(app: App, given: string | undefined): Promise<Repository> {
@@ -45,23 +45,11 @@ async function chooseRepo(app: App, given: string | undefined): Promise<Reposito
   return requireRepository(path)
 }
 
-/** `<alias>/<name>` where the alias is one of the user's configuration; else the text is a name, slashes and all. */
-export async function splitAlias(
-  app: App,
-  text: string | undefined,
-): Promise<{ readonly repoName: string | undefined; readonly given: string | undefined }> {
-  const slash = text?.indexOf('/') ?? -1
-  if (text === undefined || slash < 1) return { repoName: undefined, given: text }
-  const alias = text.slice(0, slash)
-  const { workspaces } = (await app.config()).settings
-  if (!Object.hasOwn(workspaces, alias)) return { repoName: undefined, given: text }
-  return { repoName: alias, given: text.slice(slash + 1) }
-}
-
 /** The workspace of a repository by the text that would make it, undefined when there is none yet. */
 export async function findWorkspace(app: App, given: string, repo: Repository): Promise<WorkspaceRecord | undefined> {
   const records = await app.records.list()
-  if (isWorkspaceId(given)) return records.find((record) => record.id === given) ?? refuseUnknown(given, records)
+  if (isWorkspaceId(given))
+    return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
   const name = parseName(given)
   const found = records.find((record) => record.repo === repo.root && record.name === name)
   if (found === undefined) {
@@ -75,84 +63,38 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
 }
 
 /**
- * The workspace that `given` names; `current` is that of the current folder.
+ * The workspace that `given` names; `current` is that of the current folder. A bare name means the repository of the current folder, and
+ * only a verb that looks takes it from another one. A request without a folder has no current repository: there an unambiguous name does.
  * @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name
  */
 export async function requireWorkspace(app: App, given: string, repo?: string): Promise<WorkspaceRecord> {
   if (given === CURRENT) return requireCurrent(app)
   const records = await app.records.list()
-  if (isWorkspaceId(given)) return records.find((record) => record.id === given) ?? refuseUnknown(given, records)
-  const root = repo === undefined ? findHere(app.cwd)?.root : (await findRepo(app, repo)).root
-  return pickWorkspace(records, given, root, repo !== undefined)
+  if (isWorkspaceId(given))
+    return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
+  const { command, effect } = app.asking ?? {}
+  if (repo !== undefined) return pickWorkspace(records, given, { root: (await findRepo(app, repo)).root, only: true })
+  const here = findHere(app.cwd)
+  const root = here?.root
+  const movedFrom = here === undefined ? undefined : listMoved(records, here)[0]?.repo
+  const fallsBack = effect === 'looks' || (command === undefined && root === undefined)
+  const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()
+  const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command })
+  if (command !== undefined && found.repo !== root && found.repo !== movedFrom && !given.includes('/'))
+    tellElsewhere(app, records, found, root)
+  return found
 }
 
-/** The decision alone, from records. `only` looks nowhere but in `root`. */
-export function pickWorkspace(
-  records: readonly WorkspaceRecord[],
-  given: string,
-  root: string | undefined,
-  only = false,
-): WorkspaceRecord {
-  const name = nameOrUndefined(given)
-  const here = records.find((record) => record.repo === root && record.name === name)
-  if (here !== undefined) return here
-  if (only) return refuseUnknown(given, records, root, true)
-  const slash = given.lastIndexOf('/')
-  const qualified = slash < 1 ? [] : inProject(records, given.slice(0, slash), given.slice(slash + 1))
-  const elsewhere = records.filter((record) => record.name === name)
-  const candidates = qualified.length > 0 ? qualified : elsewhere
-  const [first, ...others] = candidates
-  if (first === undefined) return name === undefined ? refuseName(given) : refuseUnknown(given, records, root)
-  if (others.length === 0) return first
-  const names = candidates.map((record) => `${record.project}/${record.name} (${record.id}, ${record.repo})`)
-  throw new NexusError(
-    'NAME_AMBIGUOUS',
-    `${JSON.stringify(given)} names ${candidates.length} workspaces: ${names.join('; ')}.`,
-    {
-      hint: `To mean one of them, use its id: \`nexus status ${first.id}\``,
-      details: { candidates: candidates.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },
-    },
+function tellElsewhere(app: App, records: readonly WorkspaceRecord[], found: WorkspaceRecord, root?: string): void {
+  const where = root === undefined ? 'here' : `in ${repositoryWord(records, root)}`
+  const text = `there is no workspace ${found.name} ${where}; this is ${fullNameOf(records, found)}`
+  app.emit({ type: 'notice', text })
+}
+
+/** Aliases of the user's configuration with the main worktree of each one's repository. */
+export async function aliasRoots(app: App): Promise<ReadonlyMap<string, string>> {
+  const { workspaces } = (await app.config()).settings
+  return new Map(
+    Object.entries(workspaces).map(([alias, { path }]) => [alias, findRepository(path)?.root ?? path] as const),
   )
-}
-
-function inProject(records: readonly WorkspaceRecord[], project: string, name: string): readonly WorkspaceRecord[] {
-  return records.filter(
-    (record) =>
-      record.name === nameOrUndefined(name) &&
-      [record.project, repoLabel(record.project), labelInAlias(record), basename(record.repo)].includes(project),
-  )
-}
-
-function nameOrUndefined(given: string): WorkspaceName | undefined {
-  try {
-    return parseName(given)
-  } catch {
-    return undefined // told by refuseName when nothing else fits
-  }
-}
-
-function refuseName(given: string): never {
-  parseName(given)
-  throw new Error(`${given} is a name after all`)
-}
-
-/** The nearest name of this repository is meant before one of another, which is said; with `only`, none of another. */
-function refuseUnknown(given: string, records: readonly WorkspaceRecord[], root?: string, only = false): never {
-  const nearIn = (some: readonly WorkspaceRecord[]) => {
-    const name = nearest(
-      given,
-      some.map((record) => record.name),
-    )
-    return some.find((record) => record.name === name)
-  }
-  const near = nearIn(records.filter(({ repo }) => repo === root)) ?? (only ? undefined : nearIn(records))
-  throw new NexusError('WORKSPACE_NOT_FOUND', `There is no workspace ${JSON.stringify(given)}.`, {
-    hint: near === undefined ? 'To see what there is, run `nexus list --all`' : hintFor(near, root, only),
-    details: { given, ...(near === undefined ? {} : { nearest: near.name }) },
-  })
-}
-
-function hintFor({ name, repo }: WorkspaceRecord, root: string | undefined, only: boolean): string {
-  const where = repo === root || root === undefined ? '' : ` of ${repo}`
-  return `To mean ${name}${where}, run \`nexus status ${name}${only ? ` --repo ${shellWord(repo)}` : ''}\``
 }

@@ -51,7 +51,7 @@ export async function topAll(app: App, records: readonly WorkspaceRecord[]): Pro
   return loads.filter(({ services }) => services.length > 0)
 }
 
-/** @throws {NexusError} UNSUPPORTED; WORKSPACE_START_FAILED when it does not run */
+/** @throws {NexusError} UNSUPPORTED; WORKSPACE_NOT_RUNNING when it does not run */
 export async function topOne(app: App, record: WorkspaceRecord): Promise<Top> {
   const backend = await app.backend(record.backend)
   requireCapability(backend, 'services', 'top')

@@ -109,6 +109,8 @@ export interface UpFacts {
   readonly distrusted?: boolean
   /** Its containers were made for other secrets, or hold some as variables. */
   readonly secretsOutdated?: boolean
+  /** Its containers were made for other ports. */
+  readonly portsMoved?: boolean
 }
 
 /** Steps that bring a workspace from what there is to running (or, with `start` false, to ready to run). */
@@ -123,7 +125,7 @@ export function planUp(facts: UpFacts): Plan {
     if (runs) plan.push(step('stop', facts.name, 'its mount leads to a folder that is gone'))
     plan.push(step('worktree', facts.worktree, `branch ${facts.branch}, ${facts.branchCause}`, ['record', 'stop']))
   } else if (facts.state === 'running' && facts.unseeded !== true) {
-    return plan
+    return facts.portsMoved === true && facts.start ? startAgain(facts) : plan
   }
   if (facts.distrusted === true && facts.state === 'error' && plan.length === 0) plan.push(stopFirst(facts.name))
   const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
@@ -153,6 +155,12 @@ export function planUp(facts: UpFacts): Plan {
   }
   if (facts.start) plan.push(step('start', facts.name, startCause(facts), first))
   return plan
+}
+
+/** Its files are written first, by the start itself. */
+function startAgain({ name }: UpFacts): Plan {
+  const start = step('start', name, 'its containers publish other ports')
+  return [start, step('configure', 'generated files', 'written where they differ')]
 }
 
 function startCause({ state, unseeded }: UpFacts): string {

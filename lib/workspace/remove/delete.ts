@@ -10,7 +10,7 @@ import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 import { releaseAll } from '../create/up.ts'
 import { removeFolder } from '../foreign-files.ts'
-import { isUntouched, listLosses, refuseLoss } from '../git/losses.ts'
+import { isUntouched, listLosses, refuseLock, refuseLoss } from '../git/losses.ts'
 import { unmarkWorktree } from '../git/marker.ts'
 import { isForeign } from '../git/worktree-owner.ts'
 import { observeOne } from '../observe.ts'
@@ -23,6 +23,8 @@ import type { Keeping, TrashEntry } from './trash.ts'
 
 export interface DeleteRequest {
   readonly force: boolean
+  /** Also a worktree that `git worktree lock` keeps. */
+  readonly locked?: boolean
   readonly deleteBranch: boolean
   readonly dryRun: boolean
   /** False: what `force` loses is lost at once. */
@@ -52,8 +54,11 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
-  const mayLose = request.force || record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
-  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record)
+  const stays = record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
+  const locked = request.locked === true
+  if (request.force && !stays && !locked) refuseLock(record)
+  const mayLose = request.force || stays
+  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, locked)
   // what comes back first takes part in what is judged of the branch
   if (record.gitMode === 'private') await looked
   const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
@@ -89,18 +94,20 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   await app.records.save(working.record)
   const steps = plan.filter(({ id }) => id !== 'pre-delete')
   await walk(app, working, steps, actions, () => progress.saved)
-  await dropExpired(app)
+  await dropExpired(app, progress.trash)
   return { record, plan, keptBranch, trash: progress.trash, changed: true }
 }
 
-function optionsOf({ force, deleteBranch, trash }: DeleteRequest): readonly string[] {
-  return [...(force ? ['force'] : []), ...(deleteBranch ? ['delete-branch'] : []), ...(trash ? [] : ['no-trash'])]
+function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): readonly string[] {
+  const asked = { force, locked, 'delete-branch': deleteBranch, 'no-trash': !trash }
+  return Object.entries(asked).flatMap(([option, is]) => (is === true ? [option] : []))
 }
 
 function withOptions(request: DeleteRequest, { options = [] }: Operation): DeleteRequest {
   return {
     ...request,
     force: request.force || options.includes('force'),
+    locked: request.locked === true || options.includes('locked'),
     deleteBranch: request.deleteBranch || options.includes('delete-branch'),
     trash: request.trash && !options.includes('no-trash'),
   }
@@ -112,10 +119,9 @@ function hasTouchedFiles({ step, done }: Operation): boolean {
 }
 
 /** What is old enough in the trash; it must not fail a delete that is done. */
-async function dropExpired(app: App): Promise<void> {
+async function dropExpired(app: App, made: TrashEntry | null): Promise<void> {
   if (!existsSync(app.home.trash)) return
-  const { expireTrash } = await import('./trash.ts')
-  await expireTrash(app, false)
+  await (await import('./trash.ts')).expireAfterDelete(app, made)
 }
 
 /**

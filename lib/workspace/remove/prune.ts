@@ -1,13 +1,18 @@
 /**
  * Deletes the workspaces whose branch has arrived in the default branch. Each goes by the ordinary delete without force, so
- * that one that holds changes is kept and named. In doubt a workspace stays.
+ * that one that holds changes is kept and named. What runs, was used in the last 24 hours or is locked stays too, and in doubt all do.
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { lastActivity } from '../../door/activity.ts'
 import { type BranchTip, createGitBranches, type GitBranches } from '../../tools/git-branches.ts'
 import { readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
+import { findLock } from '../git/losses.ts'
+import { observeOne } from '../observe.ts'
 import { deleteWorkspace } from './delete.ts'
+
+const DAY_MS = 24 * 60 * 60_000
 
 export interface PruneRequest {
   /** Main worktree whose workspaces are meant; undefined for all repositories. */
@@ -101,7 +106,19 @@ function keep(record: WorkspaceRecord, lastUsed: string, reason: string): Verdic
   return { record, prune: false, reason, lastUsed, failed: false }
 }
 
+/** It may be at work, or its user may come back to it; undefined where neither is so. */
+async function whyInUse(app: App, record: WorkspaceRecord): Promise<string | undefined> {
+  const lock = findLock(record)
+  if (lock !== undefined) return lock
+  const used = lastActivity(app.home, record.id)
+  if (used !== undefined && Date.now() - used.getTime() < DAY_MS) return 'it was used in the last 24 hours'
+  const { state } = await observeOne(app, record)
+  return state === 'running' || state === 'paused' ? `it is ${state}` : undefined
+}
+
 async function prune(app: App, verdict: Verdict, dryRun: boolean): Promise<Verdict> {
+  const inUse = await whyInUse(app, verdict.record)
+  if (inUse !== undefined) return { ...verdict, prune: false, reason: `${verdict.reason}, but ${inUse}` }
   try {
     await deleteWorkspace(app, verdict.record, { force: false, deleteBranch: false, trash: true, dryRun })
     return verdict

@@ -17,6 +17,8 @@ import { moveFolder, removeFolder } from '../foreign-files.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
 
+/** As far as a clock is set right from time to time. */
+const CLOCK_STEP_MS = 60_000
 export const TRASH_REFS = 'refs/nexus/trash/'
 
 export interface TrashEntry {
@@ -35,6 +37,8 @@ export interface TrashEntry {
   readonly head: string | null
   /** What the delete would have lost, at most a thousand lines. */
   readonly lost: readonly string[]
+  /** A clock that jumped may be why its time is up: no delete drops it, `nexus gc` does. */
+  readonly doubtful?: true
   /** A restore that began: where to. */
   readonly restoring?: { readonly worktree: string; readonly name: string }
 }
@@ -65,8 +69,9 @@ export async function saveEntry(app: App, entry: TrashEntry): Promise<void> {
   await writeJson(noteOf(app, entry), entry)
 }
 
-/** When an entry's time is up; undefined for never. */
-export async function expiryOf(app: App, { deletedAt }: TrashEntry): Promise<string | undefined> {
+/** When a delete drops an entry; undefined for never. */
+export async function expiryOf(app: App, { deletedAt, doubtful }: TrashEntry): Promise<string | undefined> {
+  if (doubtful) return undefined
   const keepMs = parseDuration((await app.config()).settings.trash.keep)
   return keepMs === undefined ? undefined : timestamp(new Date(Date.parse(deletedAt) + keepMs))
 }
@@ -109,6 +114,8 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
   const there = worktree !== null && existsSync(worktree)
   const head = worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : keeping.branchCommit
   const known = worktree !== null && linked ? readBranch(worktree) : undefined
+  // the workspace is made later than it is deleted: the clock is behind, and will jump
+  const isBehind = Date.parse(record.createdAt) > Date.now() + CLOCK_STEP_MS
   const entry: TrashEntry = {
     schema: 1,
     key,
@@ -118,6 +125,7 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
     branch: known === undefined && gitDir !== null ? record.branch : (known ?? null),
     head: head ?? null,
     lost: keeping.lost.slice(0, 1000),
+    ...(isBehind ? { doubtful: true as const } : {}),
   }
   await saveEntry(app, entry)
   return entry
@@ -146,11 +154,39 @@ export async function moveAcross(from: string, to: string): Promise<void> {
  * @returns the entries that are (or, in a dry run, would be) gone
  */
 export async function expireTrash(app: App, dryRun: boolean): Promise<readonly TrashEntry[]> {
-  if (!existsSync(app.home.trash)) return []
-  const keepMs = parseDuration((await app.config()).settings.trash.keep)
-  if (keepMs === undefined) return []
-  const old = (await listTrash(app)).filter((entry) => entry.restoring === undefined && isOlder(entry, keepMs))
+  const old = (await findExpired(app)).old
   return dryRun ? old : (await dropAll(app, old)).removed
+}
+
+async function findExpired(
+  app: App,
+): Promise<{ readonly all: readonly TrashEntry[]; readonly old: readonly TrashEntry[] }> {
+  const keepMs = existsSync(app.home.trash) ? parseDuration((await app.config()).settings.trash.keep) : undefined
+  if (keepMs === undefined) return { all: [], old: [] }
+  const all = (await listTrash(app)).filter(({ restoring }) => restoring === undefined)
+  return { all, old: all.filter((entry) => isOlder(entry, keepMs)) }
+}
+
+/**
+ * The same after a delete, which is not about the trash: what a clock that jumped may have made old is told once and stays. That
+ * is all that was there before when its time is up at once, and what comes from the future.
+ * @param made the entry of this delete
+ */
+export async function expireAfterDelete(app: App, made: TrashEntry | null): Promise<void> {
+  const { all, old } = await findExpired(app)
+  const before = all.filter(({ key, doubtful }) => key !== made?.key && doubtful !== true)
+  const ahead = before.filter((entry) => isOlder(entry, -CLOCK_STEP_MS) === false)
+  const due = before.filter((entry) => old.includes(entry))
+  const doubtful = [...ahead, ...(due.length === before.length ? due : [])]
+  for (const entry of doubtful) await saveEntry(app, { ...entry, doubtful: true })
+  if (doubtful.length === 0) return void (await dropAll(app, due))
+  const which = ahead.length === 0 ? 'whose time is up all at once' : 'that a clock of another time put there'
+  app.emit({
+    type: 'warning',
+    text: `the trash keeps ${doubtful.length === 1 ? 'an entry' : `${doubtful.length} entries`} ${which}: the clock may have jumped`,
+    hint: 'To remove what is too old, run `nexus gc`',
+  })
+  if (due.length < before.length) await dropAll(app, due)
 }
 
 export interface Emptied {

@@ -6,6 +6,7 @@ const client = () => import('../api.ts')
 export const API: readonly Command[] = [
   {
     name: 'serve',
+    effect: 'changes',
     summary: 'serve the REST API on a unix socket until interrupted; commands work beside it as ever',
     args: [],
     options: [{ flag: '--port <port>', text: 'also on this port of the loopback address, with a token; 0 for any' }],
@@ -15,6 +16,7 @@ export const API: readonly Command[] = [
   },
   {
     name: 'api',
+    effect: 'changes',
     summary: 'ask the REST API of this home, whose server is started when it does not run',
     args: [{ name: 'path', text: 'such as /workspaces; /api/v1 may be left out' }],
     options: [
@@ -26,6 +28,7 @@ export const API: readonly Command[] = [
   },
   {
     name: 'api token',
+    effect: 'changes',
     summary: 'show the token that the API asks for on its port, or make another one',
     args: [{ name: 'verb', text: 'show or rotate' }],
     options: [],
@@ -34,6 +37,7 @@ export const API: readonly Command[] = [
   },
   {
     name: 'serve status',
+    effect: 'looks',
     summary: 'show whether the API is served, by which process and where',
     args: [],
     options: [],
@@ -42,6 +46,7 @@ export const API: readonly Command[] = [
   },
   {
     name: 'serve stop',
+    effect: 'changes',
     summary: 'end the server; operations that run are interrupted and undone',
     args: [],
     options: [],

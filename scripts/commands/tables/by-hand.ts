@@ -7,6 +7,7 @@ const byHand = () => import('../by-hand.ts')
 export const BY_HAND: readonly Command[] = [
   {
     name: 'repair',
+    effect: 'changes',
     summary: 'make records and git agree with what was changed by hand: repository or worktree moved, branch switched',
     args: [{ ...NAME, optional: true }],
     options: [
@@ -20,6 +21,7 @@ export const BY_HAND: readonly Command[] = [
   },
   {
     name: 'adopt',
+    effect: 'changes',
     summary: 'make a workspace of a git worktree that is there, or of one whose record was lost; the folder stays',
     args: [{ name: 'place', text: 'folder of the worktree, or name or id of a container of the lost workspace' }],
     options: [
@@ -32,6 +34,7 @@ export const BY_HAND: readonly Command[] = [
   },
   {
     name: 'rename',
+    effect: 'changes',
     summary: 'give a workspace another name; branch, worktree, ports and data stay',
     args: [NAME, { name: 'new-name', text: 'the new name' }],
     options: [REPO, DRY_RUN],

@@ -7,6 +7,7 @@ const care = () => import('../care.ts')
 export const CARE: readonly Command[] = [
   {
     name: 'doctor',
+    effect: 'changes',
     summary: 'check machine, engine and state; changes nothing unless asked to. Code 1 when something is wrong',
     args: [],
     options: [
@@ -21,6 +22,7 @@ export const CARE: readonly Command[] = [
   },
   {
     name: 'gc',
+    effect: 'changes',
     summary: 'remove what no workspace needs: parts of deleted ones, images, old logs',
     args: [],
     options: [
@@ -35,6 +37,7 @@ export const CARE: readonly Command[] = [
   },
   {
     name: 'prune',
+    effect: 'changes',
     summary: 'delete the workspaces whose branch is merged; those that hold changes stay',
     args: [],
     options: [

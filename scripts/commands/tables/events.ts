@@ -5,6 +5,7 @@ import { NAME, REPO } from '../options.ts'
 export const EVENTS: readonly Command[] = [
   {
     name: 'events',
+    effect: 'looks',
     summary: 'follow what happens to the workspaces, whoever does it; with --json a JSON line for each event',
     args: [{ ...NAME, optional: true }],
     options: [REPO],

@@ -7,6 +7,7 @@ const git = () => import('../git.ts')
 export const GIT: readonly Command[] = [
   {
     name: 'diff',
+    effect: 'looks',
     summary: 'show what a workspace has changed since its branch began, committed or not',
     args: [NAME],
     options: [{ flag: '--stat', text: 'only the files, with the number of lines' }, REPO],
@@ -15,6 +16,7 @@ export const GIT: readonly Command[] = [
   },
   {
     name: 'log',
+    effect: 'looks',
     summary: 'show the commits that a workspace has made',
     args: [NAME],
     options: [REPO],
@@ -23,6 +25,7 @@ export const GIT: readonly Command[] = [
   },
   {
     name: 'compare',
+    effect: 'looks',
     summary: 'show side by side what several workspaces have done, and which files more than one has changed',
     args: [{ ...NAME, many: true }],
     options: [REPO],
@@ -31,6 +34,7 @@ export const GIT: readonly Command[] = [
   },
   {
     name: 'pull',
+    effect: 'changes',
     summary: 'bring commits back from a workspace with a git dir of its own',
     args: [NAME],
     options: [REPO, DRY_RUN],
@@ -39,6 +43,7 @@ export const GIT: readonly Command[] = [
   },
   {
     name: 'push',
+    effect: 'changes',
     summary: 'bring commits of this machine into a workspace with a git dir of its own',
     args: [NAME],
     options: [REPO, DRY_RUN],
@@ -47,6 +52,7 @@ export const GIT: readonly Command[] = [
   },
   {
     name: 'merge',
+    effect: 'changes',
     summary: "merge a workspace's branch into the branch of the main worktree; all of it or nothing",
     args: [NAME],
     options: [

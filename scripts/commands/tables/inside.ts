@@ -10,6 +10,7 @@ const finding = () => import('../current.ts')
 export const INSIDE: readonly Command[] = [
   {
     name: 'cp',
+    effect: 'changes',
     summary: 'copy files and folders into a workspace, out of it, or from one to another',
     args: [
       {
@@ -34,6 +35,7 @@ export const INSIDE: readonly Command[] = [
   },
   {
     name: 'forward',
+    effect: 'changes',
     summary: 'reach ports inside a workspace on localhost, until Ctrl-C',
     args: [
       NAME,
@@ -50,6 +52,7 @@ export const INSIDE: readonly Command[] = [
   },
   {
     name: 'tmux',
+    effect: 'changes',
     summary: 'attach to a tmux session in a workspace, which goes on when the connection ends',
     args: [NAME],
     options: [
@@ -64,6 +67,7 @@ export const INSIDE: readonly Command[] = [
   },
   {
     name: 'current',
+    effect: 'looks',
     summary: 'show which workspace a folder belongs to; exit code 3 for none',
     args: [{ name: 'folder', text: 'default: the current one', optional: true }],
     options: [],

@@ -7,6 +7,7 @@ const keys = () => import('../keys.ts')
 export const KEYS: readonly Command[] = [
   {
     name: 'keys list',
+    effect: 'looks',
     summary: 'show which keys open a workspace, and its host key; without a name, of all workspaces',
     args: [{ ...NAME, optional: true }],
     options: [REPO],
@@ -15,6 +16,7 @@ export const KEYS: readonly Command[] = [
   },
   {
     name: 'keys rotate',
+    effect: 'changes',
     summary: 'give a workspace a new host key, or Nexus a new key of its own; open connections go on',
     args: [{ ...NAME, optional: true }],
     options: [{ flag: '--own', text: 'the key that Nexus itself comes in with, in all workspaces' }, REPO, DRY_RUN],

@@ -8,6 +8,7 @@ const watching = () => import('../watch.ts')
 export const LIFECYCLE: readonly Command[] = [
   {
     name: 'up',
+    effect: 'changes',
     summary: 'create a workspace when it is missing, then start it',
     args: [{ ...NAME, optional: true }],
     options: CREATE_OPTIONS,
@@ -16,6 +17,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'create',
+    effect: 'changes',
     summary: 'create a workspace and start it',
     args: [{ name: 'name', text: 'name of the new workspace, or the branch to work on', optional: true }],
     options: CREATE_OPTIONS,
@@ -24,6 +26,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'start',
+    effect: 'changes',
     summary: 'start a stopped or broken workspace',
     args: [NAME],
     options: [NO_HOOKS, REPO, DRY_RUN],
@@ -32,6 +35,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'stop',
+    effect: 'changes',
     aliases: ['down'],
     summary: 'stop a workspace and keep everything of it',
     args: [NAME],
@@ -41,6 +45,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'restart',
+    effect: 'changes',
     summary: 'stop a workspace and start it again',
     args: [NAME],
     options: [NO_HOOKS, REPO, DRY_RUN],
@@ -49,6 +54,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'rebuild',
+    effect: 'changes',
     summary: 'make a workspace anew from what its files say now; worktree, volumes and ports stay',
     args: [NAME],
     options: [APPROVE, NO_HOOKS, REPO, DRY_RUN],
@@ -57,6 +63,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'watch',
+    effect: 'changes',
     summary: 'tell when the files change that a workspace is made from',
     args: [NAME],
     options: [{ flag: '--apply', text: 'rebuild it then' }, REPO],
@@ -66,6 +73,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'pause',
+    effect: 'changes',
     summary: 'freeze a running workspace in memory',
     args: [NAME],
     options: [REPO, DRY_RUN],
@@ -74,6 +82,7 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'resume',
+    effect: 'changes',
     summary: 'let a paused workspace run on',
     args: [NAME],
     options: [REPO, DRY_RUN],
@@ -82,11 +91,13 @@ export const LIFECYCLE: readonly Command[] = [
   },
   {
     name: 'delete',
+    effect: 'changes',
     aliases: ['rm'],
     summary: 'delete a workspace; refuses while something would be lost',
     args: [NAME],
     options: [
       { flag: '--force', text: 'also what is not committed; it stays in the trash for a while' },
+      { flag: '--locked', text: 'also a worktree that `git worktree lock` keeps' },
       { flag: '--no-trash', text: 'with --force: lose it at once' },
       { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
       NO_HOOKS,

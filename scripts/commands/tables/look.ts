@@ -7,6 +7,7 @@ const WORKSPACE = { ...NAME, optional: true }
 export const LOOK: readonly Command[] = [
   {
     name: 'status',
+    effect: 'looks',
     summary: 'show one workspace: state, services, branch, changes, ports; default: that of the current folder',
     args: [WORKSPACE],
     options: [{ flag: '--size', text: 'also measure what it takes on the disk' }, REPO],
@@ -15,6 +16,7 @@ export const LOOK: readonly Command[] = [
   },
   {
     name: 'top',
+    effect: 'looks',
     summary: 'show what workspaces use: processor, memory, processes; of one, each service and process',
     args: [WORKSPACE],
     options: [
@@ -28,6 +30,7 @@ export const LOOK: readonly Command[] = [
   },
   {
     name: 'logs',
+    effect: 'looks',
     summary: 'show the logs of a workspace, also of one that is stopped',
     args: [NAME, { name: 'service', text: 'only these services', optional: true, many: true }],
     options: [

@@ -13,6 +13,7 @@ const HOSTS = {
 export const NETWORK: readonly Command[] = [
   {
     name: 'network show',
+    effect: 'looks',
     summary: 'show what can be reached from a workspace',
     args: [NAME],
     options: [REPO],
@@ -21,6 +22,7 @@ export const NETWORK: readonly Command[] = [
   },
   {
     name: 'network allow',
+    effect: 'changes',
     summary: 'let hosts be reached from a workspace with the network allowlist, now and later',
     args: [NAME, HOSTS],
     options: [REPO, DRY_RUN],
@@ -29,6 +31,7 @@ export const NETWORK: readonly Command[] = [
   },
   {
     name: 'network deny',
+    effect: 'changes',
     summary: 'take hosts off that list; connections that are open to them end',
     args: [NAME, HOSTS],
     options: [REPO, DRY_RUN],
@@ -37,6 +40,7 @@ export const NETWORK: readonly Command[] = [
   },
   {
     name: 'network log',
+    effect: 'looks',
     summary: 'show what was refused on the way out of a workspace',
     args: [NAME],
     options: [{ flag: '--tail <lines>', text: 'only the last ones' }, REPO],

@@ -5,6 +5,7 @@ import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../options.ts'
 export const OPEN: readonly Command[] = [
   {
     name: 'open',
+    effect: 'changes',
     summary: 'open a workspace in an editor through its SSH alias, or its web port in a browser; starts it when needed',
     args: [NAME, { name: 'port', text: 'with --web: name or number of the port; default: web', optional: true }],
     options: [

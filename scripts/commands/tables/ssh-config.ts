@@ -13,6 +13,7 @@ const CHANGE_OPTIONS = [
 export const SSH_CONFIG: readonly Command[] = [
   {
     name: 'ssh-config install',
+    effect: 'changes',
     summary: 'put one Include line at the top of ~/.ssh/config, so that every tool knows <name>.nexus',
     args: [],
     options: CHANGE_OPTIONS,
@@ -21,6 +22,7 @@ export const SSH_CONFIG: readonly Command[] = [
   },
   {
     name: 'ssh-config uninstall',
+    effect: 'changes',
     summary: 'take that line out again; the file is then as it was before',
     args: [],
     options: CHANGE_OPTIONS,
@@ -29,6 +31,7 @@ export const SSH_CONFIG: readonly Command[] = [
   },
   {
     name: 'ssh-config print',
+    effect: 'looks',
     summary: 'print the line, and what the files that it brings in say',
     args: [],
     options: [],

@@ -7,6 +7,7 @@ const trash = () => import('../trash.ts')
 export const TRASH: readonly Command[] = [
   {
     name: 'trash list',
+    effect: 'looks',
     summary: 'show what deletes with --force left in the trash, and until when',
     args: [],
     options: [],
@@ -15,6 +16,7 @@ export const TRASH: readonly Command[] = [
   },
   {
     name: 'trash restore',
+    effect: 'changes',
     summary: 'bring a deleted workspace back, stopped: its worktree with uncommitted files and all, on its branch',
     args: [{ name: 'id', text: 'name or id of the workspace, or key of the entry', completes: 'trash' }],
     options: [{ flag: '--as <name>', text: 'under another name' }, REPO, DRY_RUN],
@@ -23,6 +25,7 @@ export const TRASH: readonly Command[] = [
   },
   {
     name: 'trash empty',
+    effect: 'changes',
     summary: 'remove what is in the trash for good',
     args: [],
     options: [

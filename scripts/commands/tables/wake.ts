@@ -7,6 +7,7 @@ const wake = () => import('../wake.ts')
 export const WAKE: readonly Command[] = [
   {
     name: 'wake',
+    effect: 'changes',
     hidden: true,
     summary: 'start a workspace because a client connects to it; the aliases of ssh call it',
     args: [NAME],

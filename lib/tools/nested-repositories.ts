@@ -1,0 +1,47 @@
+/**
+ * Repositories and linked worktrees below a worktree, in folders that git ignores too: git's status says nothing of what is in them.
+ * Found by their names alone; nothing of them is run, and no link is followed. Submodules are looked at elsewhere (`git-inert.ts`).
+ */
+import { existsSync, lstatSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import type { Runner } from '../system/exec.ts'
+import { linkOf } from './repository.ts'
+
+const FOUND_MAX = 1000
+
+/**
+ * A line for each, such as `the repository vendor/tool`.
+ * @param modules folders in which the git dirs of the worktree's submodules lie
+ */
+export async function listNested(
+  runner: Runner,
+  worktree: string,
+  modules: readonly string[],
+  timeoutMs: number,
+): Promise<readonly string[]> {
+  const named = ['(', '-name', '.git', '-prune', '-o', '-name', 'HEAD', ')', '-print0']
+  // of a folder that may not be read, code 1 and a remark
+  const { stdout } = await runner.run(['find', worktree, '-mindepth', '2', ...named], { okCodes: [0, 1], timeoutMs })
+  return stdout
+    .split('\0')
+    .slice(0, FOUND_MAX)
+    .flatMap((path) => describe(path, worktree, modules) ?? [])
+    .sort()
+}
+
+function describe(path: string, worktree: string, modules: readonly string[]): string | undefined {
+  const folder = dirname(path)
+  const name = relative(worktree, folder)
+  if (path.endsWith('/HEAD')) return isRepository(folder) ? `the repository ${name}` : undefined
+  if (!path.endsWith('/.git')) return undefined
+  const stat = lstatSync(path, { throwIfNoEntry: false })
+  if (stat?.isFile() !== true) return isRepository(path) ? `the repository ${name}` : undefined
+  const gitDir = linkOf(folder)
+  if (gitDir === undefined) return undefined
+  const isModule = modules.some((one) => gitDir.startsWith(`${one}/`)) && !existsSync(join(gitDir, 'commondir'))
+  return isModule ? undefined : `the linked worktree ${name}`
+}
+
+function isRepository(folder: string): boolean {
+  return ['objects', 'refs'].every((name) => existsSync(join(folder, name)))
+}

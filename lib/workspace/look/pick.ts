@@ -1,0 +1,150 @@
+/**
+ * Which record a typed name means: the decision alone, from records. A bare name means the current repository. A verb that only looks may
+ * take the one workspace of that name from another repository and says so; a verb that changes something refuses and names it. Pure.
+ */
+import { basename } from 'node:path'
+import { NexusError } from '../../core/errors.ts'
+import { labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+
+/** Candidates that a refusal names at most. */
+const NAMED_MAX = 5
+
+export interface Picking {
+  /** The main worktree of the repository that a bare name means; undefined outside of any. */
+  readonly root: string | undefined
+  /** Where it was, by its records, when it was moved. */
+  readonly movedFrom?: string | undefined
+  /** The repository was named: no other one is looked at. */
+  readonly only?: boolean
+  /** Aliases of the user's configuration, each with its repository's main worktree. */
+  readonly aliases?: ReadonlyMap<string, string>
+  /** A bare name that only another repository has is taken from there. */
+  readonly fallsBack?: boolean
+  /** The command that was typed, for the hints. */
+  readonly command?: string | undefined
+}
+
+/** @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name */
+export function pickWorkspace(records: readonly WorkspaceRecord[], given: string, picking: Picking): WorkspaceRecord {
+  const { root, only = false, aliases = new Map(), fallsBack = false } = picking
+  const name = nameOrUndefined(given)
+  if (only) return hereOf(records, name, root) ?? refuseUnknown(records, given, picking)
+  const slash = given.indexOf('/')
+  const aliased = slash < 1 ? undefined : aliases.get(given.slice(0, slash))
+  if (aliased !== undefined) {
+    const rest = given.slice(slash + 1)
+    const found = hereOf(records, nameOrUndefined(rest), aliased)
+    return found ?? refuseUnknown(records, rest, { ...picking, root: aliased, only: true })
+  }
+  const here = hereOf(records, name, root) ?? hereOf(records, name, picking.movedFrom)
+  if (here !== undefined) return here
+  const qualified = qualifiedBy(records, given)
+  if (qualified.length > 0) return theOnly(qualified, given, picking)
+  const elsewhere = records.filter((record) => record.name === name)
+  if (elsewhere.length > 0 && !fallsBack) return refuseElsewhere(records, elsewhere, picking)
+  if (elsewhere.length > 0) return theOnly(elsewhere, given, picking)
+  return name === undefined ? refuseName(given) : refuseUnknown(records, given, picking)
+}
+
+function hereOf(records: readonly WorkspaceRecord[], name: WorkspaceName | undefined, root: string | undefined) {
+  return root === undefined ? undefined : records.find((record) => record.repo === root && record.name === name)
+}
+
+function theOnly(candidates: readonly WorkspaceRecord[], given: string, { command = 'status' }: Picking) {
+  const [first, ...others] = candidates
+  if (first !== undefined && others.length === 0) return first
+  const names = candidates.map((record) => `${record.project}/${record.name} (${record.id}, ${record.repo})`)
+  throw new NexusError(
+    'NAME_AMBIGUOUS',
+    `${JSON.stringify(given)} names ${candidates.length} workspaces: ${names.join('; ')}.`,
+    {
+      hint: `To mean one of them, use its id: \`nexus ${command} ${first?.id}\``,
+      details: { candidates: candidates.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },
+    },
+  )
+}
+
+/** `<repo>/<name>`; the name may have slashes, and so may the project's word for itself. */
+function qualifiedBy(records: readonly WorkspaceRecord[], given: string): readonly WorkspaceRecord[] {
+  return records.filter((record) =>
+    wordsOf(record).some(
+      (word) => given.startsWith(`${word}/`) && nameOrUndefined(given.slice(word.length + 1)) === record.name,
+    ),
+  )
+}
+
+/** What a repository is called: by the project, in the aliases of ssh, and by its folder. */
+export function wordsOf(record: WorkspaceRecord): readonly string[] {
+  return [record.project, repoLabel(record.project), labelInAlias(record), basename(record.repo)]
+}
+
+/** What names this workspace from anywhere: `<repo>/<name>` where that is no other one's too, else its id. */
+export function fullNameOf(records: readonly WorkspaceRecord[], record: WorkspaceRecord): string {
+  const plain = wordsOf(record).filter((word) => /^[\w.-]+$/.test(word))
+  const full = plain.map((word) => `${word}/${record.name}`)
+  return full.find((text) => qualifiedBy(records, text).length === 1) ?? record.id
+}
+
+/** What a repository is called in a sentence. */
+export function repositoryWord(records: readonly WorkspaceRecord[], root: string): string {
+  return records.find(({ repo }) => repo === root)?.project ?? basename(root)
+}
+
+function refuseElsewhere(
+  records: readonly WorkspaceRecord[],
+  elsewhere: readonly WorkspaceRecord[],
+  { root, command = 'status' }: Picking,
+): never {
+  const some = elsewhere.slice(0, NAMED_MAX)
+  const full = some.map((record) => fullNameOf(records, record))
+  const more = elsewhere.length - some.length
+  const owners = [...some.map(({ project }) => project), ...(more === 0 ? [] : [`${more} more`])]
+  const where = root === undefined ? 'here, outside of any repository' : `in ${repositoryWord(records, root)}`
+  const have = `${joinWords(owners, 'and')} ${owners.length === 1 ? 'has one' : 'have one each'}`
+  throw new NexusError('WORKSPACE_NOT_FOUND', `There is no workspace ${some[0]?.name} ${where}; ${have}.`, {
+    hint: `To mean ${some.length === 1 ? 'it' : 'one of them'}, run ${joinWords(
+      full.map((text) => `\`nexus ${command} ${text}\``),
+      'or',
+    )}`,
+    details: { candidates: some.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },
+  })
+}
+
+function joinWords(words: readonly string[], last: 'and' | 'or'): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`
+}
+
+function nameOrUndefined(given: string): WorkspaceName | undefined {
+  try {
+    return parseName(given)
+  } catch {
+    return undefined // told by refuseName when nothing else fits
+  }
+}
+
+function refuseName(given: string): never {
+  parseName(given)
+  throw new Error(`${given} is a name after all`)
+}
+
+/** The nearest name of this repository is meant before one of another; with `only`, none of another. */
+export function refuseUnknown(records: readonly WorkspaceRecord[], given: string, { root, only }: Picking): never {
+  const nearIn = (some: readonly WorkspaceRecord[]) => {
+    const name = nearest(
+      given,
+      some.map((record) => record.name),
+    )
+    return some.find((record) => record.name === name)
+  }
+  const near = nearIn(records.filter(({ repo }) => repo === root)) ?? (only === true ? undefined : nearIn(records))
+  const isPlain = near !== undefined && near.repo === root && only !== true
+  const word = near === undefined ? '' : isPlain ? near.name : fullNameOf(records, near)
+  throw new NexusError('WORKSPACE_NOT_FOUND', `There is no workspace ${JSON.stringify(given)}.`, {
+    hint:
+      near === undefined
+        ? 'To see what there is, run `nexus list --all`'
+        : `To mean ${near.name}${near.repo === root ? '' : ` of ${near.repo}`}, run \`nexus status ${word}\``,
+    details: { given, ...(near === undefined ? {} : { nearest: near.name }) },
+  })
+}

@@ -1,0 +1,349 @@
+/**
+ * Random worktrees, made from the table of what a delete would lose (each kind there or not): whatever a delete without `--force`
+ * removed is found in a branch, in the main worktree or in the trash. And what a merge would replace in the main worktree.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import fc from 'fast-check'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import type { LOSSES } from '../../lib/workspace/git/losses.ts'
+import { type MergeRequest, mergeWorkspace } from '../../lib/workspace/git/merge.ts'
+import { listWorkspaces } from '../../lib/workspace/look/list.ts'
+import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import { listTrash } from '../../lib/workspace/remove/trash.ts'
+import { type LocalApp, openLocalApp } from '../support/local-app.ts'
+import { runProcess } from '../support/process.ts'
+import { assert, rejects, suite } from '../support/suite.ts'
+
+const LIMIT_MS = 180_000
+
+const PLAIN: DeleteRequest = { force: false, deleteBranch: false, dryRun: false, trash: true }
+const MERGE: MergeRequest = { squash: false, into: undefined, dryRun: false }
+const FILES = {
+  '.gitignore': 'ignored/\n*.cfg\n',
+  'a.txt': 'a\n',
+  'b.txt': 'b\n',
+  'c.txt': 'c\n',
+  'd.txt': 'd\n',
+  'e.txt': 'e\n',
+}
+
+async function git(cwd: string, ...args: string[]): Promise<string> {
+  const allowed = ['-c', 'protocol.file.allow=always', '-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+  const env = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' }
+  const { code, stdout, stderr } = await runProcess(['git', ...allowed, ...args], { cwd, env })
+  if (code !== 0) throw new Error(`git ${args.join(' ')}: ${stdout}${stderr}`)
+  return stdout.trimEnd()
+}
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, text)
+}
+
+/** Makes one thing that says `text` somewhere; where it says it, below the worktree, or undefined for a commit. */
+type Make = (worktree: string, text: string) => Promise<string | undefined>
+
+async function commitIn(folder: string, text: string): Promise<void> {
+  await git(folder, 'commit', '--quiet', '--allow-empty', '-m', text)
+}
+
+async function mark(worktree: string, path: string, text: string, ...marks: string[]): Promise<string> {
+  for (const one of marks) await git(worktree, 'update-index', one, path)
+  await writeFile(join(worktree, path), text)
+  return path
+}
+
+/** For every kind of the table what makes it; a new kind has to have something here. */
+const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<Record<string, Make>>>> = {
+  files: {
+    changed: (worktree, text) => mark(worktree, 'a.txt', text),
+    untracked: async (worktree, text) => {
+      await put(join(worktree, 'new', 'file'), text)
+      return 'new/file'
+    },
+    'skip-worktree': (worktree, text) => mark(worktree, 'b.txt', text, '--skip-worktree'),
+    'assume-unchanged': (worktree, text) => mark(worktree, 'c.txt', text, '--assume-unchanged'),
+    'both marks': (worktree, text) => mark(worktree, 'd.txt', text, '--assume-unchanged', '--skip-worktree'),
+    'staged, then marked': async (worktree, text) => {
+      await writeFile(join(worktree, 'e.txt'), 'staged')
+      await git(worktree, 'add', 'e.txt')
+      return mark(worktree, 'e.txt', text, '--assume-unchanged')
+    },
+    'intent-to-add': async (worktree, text) => {
+      await put(join(worktree, 'later'), text)
+      await git(worktree, 'add', '-N', 'later')
+      return 'later'
+    },
+  },
+  unfinished: {
+    bisect: async (worktree) => {
+      await git(worktree, 'bisect', 'start')
+      return undefined
+    },
+  },
+  submodules: {
+    unpushed: async (worktree, text) => {
+      const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+      await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
+      await commitIn(join(worktree, 'sub'), text)
+      await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+      return undefined
+    },
+  },
+  commits: {
+    detached: async (worktree, text) => {
+      await git(worktree, 'checkout', '--quiet', '--detach')
+      await commitIn(worktree, text)
+      return undefined
+    },
+    'on the branch': async (worktree, text) => {
+      await commitIn(worktree, text)
+      return undefined
+    },
+  },
+  repositories: {
+    ignored: async (worktree, text) => {
+      const folder = join(worktree, 'ignored', 'deep', 'own')
+      await mkdir(folder, { recursive: true })
+      await git(folder, 'init', '--quiet')
+      await put(join(folder, 'work'), text)
+      return 'ignored/deep/own/work'
+    },
+    bare: async (worktree, text) => {
+      const folder = join(worktree, 'ignored', 'bare.git')
+      await git(worktree, 'init', '--quiet', '--bare', folder)
+      await put(join(folder, 'description'), text)
+      return 'ignored/bare.git/description'
+    },
+    'linked worktree': async (worktree, text) => {
+      await git(worktree, 'worktree', 'add', '--quiet', '--detach', 'ignored/linked')
+      await commitIn(join(worktree, 'ignored', 'linked'), text)
+      return undefined
+    },
+  },
+}
+
+const ALL = Object.entries(MAKERS).flatMap(([kind, makers]) =>
+  Object.entries(makers).map(([name, make]) => ({ name: `${kind}: ${name}`, make })),
+)
+const KEPT = 'commits: on the branch'
+
+interface Made {
+  readonly name: string
+  readonly text: string
+  readonly path: string | undefined
+}
+
+/** Where the text is after a delete: files, and commits of the repository and of submodules in the trash. */
+async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> {
+  const { stdout } = await runProcess(['grep', '-rlF', text, app.home.trash, repo.path])
+  if (stdout !== '' || (await git(repo.path, 'log', '--all', '--format=%B')).includes(text)) return true
+  for (const { key } of await listTrash(app)) {
+    const dir = join(app.home.trash, key, 'git', 'modules', 'sub')
+    if (existsSync(dir) && (await git(dir, '--git-dir=.', 'log', '--all', 'HEAD', '--format=%B')).includes(text))
+      return true
+  }
+  return false
+}
+
+async function tryDelete(chosen: readonly (typeof ALL)[number][]): Promise<void> {
+  await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'file' } })
+  const demo = await local.up('demo')
+  const worktree = demo.worktree ?? ''
+  const made: Made[] = []
+  for (const { name, make } of chosen) {
+    const text = `work of ${name} ${made.length}`
+    made.push({ name, text, path: await make(worktree, text) })
+  }
+  const told = made.map(({ name }) => name).join(', ')
+  const lost = made.filter(({ name }) => name !== KEPT)
+  if (lost.length > 0) {
+    const error = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+    for (const { path, text } of made) {
+      if (path !== undefined) assert.is(await readFile(join(worktree, path), 'utf8'), text, told)
+    }
+    assert.ok(((error.details?.lost ?? []) as readonly string[]).length >= 1, told)
+    await deleteWorkspace(local.app, demo, { ...PLAIN, force: true })
+  } else await deleteWorkspace(local.app, demo, PLAIN)
+  assert.not.ok(existsSync(worktree))
+  for (const { name, text } of made) {
+    if (!name.startsWith('unfinished'))
+      assert.ok(await isFound(local, text), `${name} is found after a delete of ${told}`)
+  }
+}
+
+suite('what a delete would lose', (test) => {
+  test(
+    'each kind alone is refused, and is in the trash after --force',
+    async () => {
+      for (const one of ALL) await tryDelete([one])
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'whatever a delete removed is found in a branch, the main worktree or the trash',
+    async () => {
+      const some = fc.subarray([...ALL], { minLength: 0 })
+      await fc.assert(fc.asyncProperty(some, tryDelete), { numRuns: 4, seed: 15 })
+    },
+    LIMIT_MS,
+  )
+
+  test('a lock wants a word of its own, also with --force and where the folder is away', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = await local.up('demo')
+    const worktree = demo.worktree ?? ''
+    await git(worktree, 'worktree', 'lock', '--reason', 'on a stick', worktree)
+    const error = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+    assert.match(String(error.output), /locked: on a stick/)
+    assert.match(error.hint ?? '', /--force --locked`$/)
+    const force = { ...PLAIN, force: true }
+    await rejects(() => deleteWorkspace(local.app, demo, force), 'WORKSPACE_DIRTY')
+    const away = `${worktree}.away`
+    await rename(worktree, away)
+    await rejects(() => deleteWorkspace(local.app, demo, force), 'WORKSPACE_DIRTY')
+    await rename(away, worktree)
+    await deleteWorkspace(local.app, demo, { ...PLAIN, locked: true })
+    assert.not.ok(existsSync(worktree))
+  })
+
+  test('a marked file that is as it was, or is left out by a sparse checkout, is no loss', async () => {
+    await using local = await openLocalApp({ files: { ...FILES, 'in/x': 'x\n', 'out/y': 'y\n' } })
+    const demo = await local.up('demo')
+    const worktree = demo.worktree ?? ''
+    await git(worktree, 'update-index', '--assume-unchanged', 'a.txt')
+    await git(worktree, 'update-index', '--skip-worktree', 'b.txt')
+    await rm(join(worktree, 'b.txt'))
+    await git(worktree, 'sparse-checkout', 'set', 'in')
+    assert.is((await listWorkspaces(local.app, { repo: undefined, dirty: true, size: false }))[0]?.dirty, false)
+    await deleteWorkspace(local.app, demo, PLAIN)
+  })
+})
+
+/** What stands in the way in the main worktree, and what the branch brings. */
+const IN_THE_WAY: Readonly<
+  Record<
+    string,
+    { readonly make: (top: string) => Promise<string>; readonly bring: (worktree: string) => Promise<void> }
+  >
+> = {
+  'an ignored file': {
+    make: async (top) => {
+      await put(join(top, 'local.cfg'), 'mine')
+      return 'local.cfg'
+    },
+    bring: async (worktree) => {
+      await put(join(worktree, 'local.cfg'), 'theirs')
+      await git(worktree, 'add', '-f', 'local.cfg')
+    },
+  },
+  'an untracked file': {
+    make: async (top) => {
+      await put(join(top, 'new'), 'mine')
+      return 'new'
+    },
+    bring: async (worktree) => {
+      await put(join(worktree, 'new'), 'theirs')
+      await git(worktree, 'add', 'new')
+    },
+  },
+  'an ignored folder where a file comes': {
+    make: async (top) => {
+      await put(join(top, 'ignored', 'deep', 'file'), 'mine')
+      return 'ignored/deep/file'
+    },
+    bring: async (worktree) => {
+      await put(join(worktree, 'ignored'), 'theirs')
+      await git(worktree, 'add', '-f', 'ignored')
+    },
+  },
+  'an ignored file where a folder comes': {
+    make: async (top) => {
+      await put(join(top, 'local.cfg'), 'mine')
+      return 'local.cfg'
+    },
+    bring: async (worktree) => {
+      await put(join(worktree, 'local.cfg', 'deep', 'x'), 'theirs')
+      await git(worktree, 'add', '-f', 'local.cfg')
+    },
+  },
+  'an ignored link where a folder comes': {
+    make: async (top) => {
+      await symlink('b.txt', join(top, 'local.cfg'))
+      return 'local.cfg'
+    },
+    bring: async (worktree) => {
+      await put(join(worktree, 'local.cfg', 'x'), 'theirs')
+      await git(worktree, 'add', '-f', 'local.cfg')
+    },
+  },
+  'a marked file with edits': {
+    make: (top) => mark(top, 'a.txt', 'mine', '--skip-worktree'),
+    bring: async (worktree) => {
+      await put(join(worktree, 'a.txt'), 'theirs')
+      await git(worktree, 'add', 'a.txt')
+    },
+  },
+  'a marked file with edits that the branch deletes': {
+    make: (top) => mark(top, 'a.txt', 'mine', '--assume-unchanged'),
+    bring: async (worktree) => {
+      await git(worktree, 'rm', '--quiet', 'a.txt')
+    },
+  },
+  'an ignored file in a tracked folder that becomes a file': {
+    make: async (top) => {
+      await put(join(top, 'dir', 'x.cfg'), 'mine')
+      return 'dir/x.cfg'
+    },
+    bring: async (worktree) => {
+      await git(worktree, 'rm', '--quiet', '-r', 'dir')
+      await put(join(worktree, 'dir'), 'theirs')
+      await git(worktree, 'add', 'dir')
+    },
+  },
+}
+
+suite('what a merge would replace in the main worktree', (test) => {
+  for (const [what, { make, bring }] of Object.entries(IN_THE_WAY)) {
+    test(
+      `${what} is named and stays, in all forms of a merge`,
+      async () => {
+        await using local = await openLocalApp({ files: { ...FILES, 'dir/tracked': 'x\n' } })
+        const demo = (await local.up('demo')) as WorkspaceRecord
+        const top = local.repo.path
+        await bring(demo.worktree ?? '')
+        await commitIn(demo.worktree ?? '', 'work')
+        const path = await make(top)
+        const refuses = async (request: Partial<MergeRequest>) => {
+          const error = await rejects(() => mergeWorkspace(local.app, demo, { ...MERGE, ...request }), 'SYNC_CONFLICT')
+          assert.equal(error.details?.files, [path])
+          assert.is(existsSync(join(top, path)), true)
+        }
+        for (const request of [{ dryRun: true }, {}, { squash: true }]) await refuses(request)
+        await commitIn(top, 'main goes on')
+        for (const request of [{}, { squash: true }]) await refuses(request)
+        assert.is((await git(top, 'log', '-1', '--format=%s')).trim(), 'main goes on')
+        // the way that the hint names
+        const error = await rejects(() => mergeWorkspace(local.app, demo, MERGE), 'SYNC_CONFLICT')
+        const [, command = ''] = /run `(mv .+) && nexus merge demo`$/.exec(error.hint ?? '') ?? []
+        assert.is((await runProcess(['sh', '-c', command])).code, 0, error.hint)
+        await mergeWorkspace(local.app, demo, MERGE)
+      },
+      LIMIT_MS,
+    )
+  }
+
+  test("a marked file that the branch leaves alone is in no merge's way", async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = (await local.up('demo')) as WorkspaceRecord
+    await put(join(demo.worktree ?? '', 'b.txt'), 'theirs')
+    await git(demo.worktree ?? '', 'commit', '--quiet', '-am', 'work')
+    await mark(local.repo.path, 'a.txt', 'mine', '--skip-worktree')
+    await put(join(local.repo.path, 'ignored', 'x'), 'mine')
+    await mergeWorkspace(local.app, demo, MERGE)
+    assert.is(await readFile(join(local.repo.path, 'a.txt'), 'utf8'), 'mine')
+  })
+})
