@@ -244,7 +244,8 @@ async function playAll(play: Play): Promise<void> {
     'worktree',
     'add',
     '--quiet',
-    '--detach',
+    '-b',
+    'by-hand',
     join(scene.root, 'by-hand'),
     'refs/remotes/origin/stranger',
   )
