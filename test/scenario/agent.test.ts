@@ -107,7 +107,11 @@ async function keepsTheLinkThatLives({ scene, agent, ssh, alias }: Play): Promis
     SSH_AUTH_SOCK: agent.socketPath,
   }
   const nexus = [process.execPath, join(process.cwd(), 'dist', 'nexus.js')]
-  const first = startProcess([...nexus, 'ssh', 'demo', '--', 'bash', '-c', LOOKS], { env, input: 'pipe' })
+  const first = startProcess([...nexus, 'ssh', 'demo', '--', 'bash', '-c', LOOKS], {
+    cwd: scene.repo.path,
+    env,
+    input: 'pipe',
+  })
   await eventually(() => first.stderr().includes('begun'), { timeoutMs: 20_000 })
   // one without an agent leaves it, and so does a command with one
   assert.match((await alias('ssh-add -l', '')).stdout, /SHA256/)
