@@ -13,11 +13,11 @@ import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { masterArgs } from '../../lib/tools/ssh.ts'
 import { createApp } from '../../lib/workspace/app.ts'
 import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { openDemo, type Scene } from '../scenario/scene.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ExecOptions, type ExecStart, openExec } from '../support/exec-client.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { openDemo, type Scene } from './scene.ts'
 
 const MEGABYTE = 1024 * 1024
 
