@@ -161,7 +161,13 @@ function overrideBinds({ volumes = [] }: ComposeService): YamlMap {
     ({ type, source, bind }) => type === 'bind' && source?.includes(':') && bind?.create_host_path !== false,
   )
   if (split.length === 0) return {}
-  return { volumes: split.map((volume) => ({ ...volume, bind: { ...volume.bind, create_host_path: false } }) as Yaml) }
+  // compose doubles every `$` of what it has resolved
+  const plain = (text = '') => text.replaceAll('$$', '$')
+  const whole = split.map(({ source, target, bind, ...volume }): Yaml => {
+    const fields = { ...volume, source: plain(source), target: plain(target) } as YamlMap
+    return { ...fields, bind: { ...(bind as YamlMap), create_host_path: false } }
+  })
+  return { volumes: whole }
 }
 
 const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']
