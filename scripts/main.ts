@@ -8,6 +8,7 @@ import { homePaths } from '../lib/core/paths.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
 import { createTextReporter } from '../lib/report/text.ts'
+import { leaveFolder } from '../lib/system/process.ts'
 import { killChildren } from '../lib/system/runner.ts'
 import { writeCrashLog } from '../lib/system/store.ts'
 import { createApp, homeFolder } from '../lib/workspace/app.ts'
@@ -34,6 +35,8 @@ export interface CliProcess {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
 const OWN_FAILURE = 125
+/** For a current folder of which not even its name is left. */
+const NOWHERE = '/.gone'
 
 export async function run(process: CliProcess, version: string): Promise<number> {
   const argv = process.argv.slice(2)
@@ -84,15 +87,13 @@ async function call(
   }
 }
 
-/** @throws {NexusError} REPOSITORY_NOT_FOUND where it was removed under the shell, as a worktree is together with its workspace */
+/** Where the shell stands; of a folder that was removed under it, as a worktree is with its workspace, where it was. */
 function folderOf(process: CliProcess): string {
   try {
     return process.cwd()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new NexusError('REPOSITORY_NOT_FOUND', 'The current folder is not there any more.', {
-      hint: 'To go to one that is, run `cd`',
-    })
+    return leaveFolder() ?? NOWHERE
   }
 }
 
@@ -185,8 +186,7 @@ function fail(process: CliProcess, error: unknown, command: Command | undefined,
 
 /** Anything else is a bug of ours: the stack goes to a file, its path to the user. */
 function internalError(process: CliProcess, error: unknown): NexusError {
-  const logs = homePaths(homeFolder(process.env, folderOf(process))).logs
-  const file = writeCrashLog(logs, error)
+  const file = writeCrashLog(homePaths(homeFolder(process.env)).logs, error)
   const said = error instanceof Error ? error.message : String(error)
   return new NexusError('INTERNAL', `Internal error: ${said}.`, {
     hint: `To report it, attach the log: \`cat ${file}\``,

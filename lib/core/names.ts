@@ -42,7 +42,18 @@ export function newWorkspaceId(): WorkspaceId {
  * @throws {NexusError} INVALID_ARGUMENT, naming the text, with the nearest good name as the hint
  */
 export function parseName(given: string): WorkspaceName {
-  const problem = problemOf(given)
+  return parse(given, problemOf(given) ?? oddnessOf(given))
+}
+
+/**
+ * The same for a text that may be the name of a branch, which may hold more than a new name: `a@b`, `it's`.
+ * @throws {NexusError} as `parseName`, for what is empty, too long, reserved, or could be taken for an option or a path
+ */
+export function nameOfBranch(given: string): WorkspaceName {
+  return parse(given, problemOf(given))
+}
+
+function parse(given: string, problem: string | undefined): WorkspaceName {
   if (problem !== undefined) {
     const near = nearestName(given)
     throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(shorten(given))} is not a workspace name: ${problem}.`, {
@@ -60,11 +71,24 @@ function problemOf(given: string): string | undefined {
   if (/\s/u.test(given)) return 'it holds a space'
   if (given.startsWith('-')) return 'it starts with "-"'
   if (given.includes('..')) return 'it holds ".."'
-  if (!GIVEN.test(given)) return 'only letters, digits and / . _ - + # are allowed'
-  if (!/[\p{L}\p{N}]/u.test(given)) return 'it has no letter or digit'
   if (RESERVED_NAMES.includes(given.toLowerCase())) return 'the word is reserved'
   if (ID.test(given)) return 'it looks like a workspace id'
   return undefined
+}
+
+/** What only the name of a branch that is there may hold. */
+function oddnessOf(given: string): string | undefined {
+  if (!GIVEN.test(given)) return 'only letters, digits and / . _ - + # are allowed'
+  return /[\p{L}\p{N}]/u.test(given) ? undefined : 'it has no letter or digit'
+}
+
+/** What a new branch for a text is called, below `nexus/`: its name, or the text where the name has lost letters of it. */
+export function branchWord(given: string, name: WorkspaceName): string {
+  const letters = given.normalize('NFKD').replace(/\p{M}/gu, '')
+  const isWhole = !/[^\0-\x7f]/.test(letters)
+  // git takes no such name
+  const isRefused = /(^|\/)\.|\/\/|^\/|\/$|\.$|\.lock(\/|$)/.test(given)
+  return isWhole || isRefused || oddnessOf(given) !== undefined ? name : given
 }
 
 function slugOf(given: string): WorkspaceName {
@@ -91,7 +115,7 @@ function asciiSlug(text: string): string {
 function nearestName(given: string): string {
   const slug = asciiSlug(given).slice(0, NAME_MAX_LENGTH).replace(/-+$/, '')
   if (slug === '') return 'my-feature'
-  return problemOf(slug) === undefined ? slug : `${slug.slice(0, NAME_MAX_LENGTH - 2)}-1`
+  return (problemOf(slug) ?? oddnessOf(slug)) === undefined ? slug : `${slug.slice(0, NAME_MAX_LENGTH - 2)}-1`
 }
 
 function shorten(text: string): string {

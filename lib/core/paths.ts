@@ -11,6 +11,8 @@ export interface HomePaths {
   readonly leases: string
   readonly subnets: string
   readonly approvals: string
+  /** Room for a full disk. */
+  readonly reserve: string
   readonly workspaces: string
   readonly sshDir: string
   readonly sshKey: string
@@ -41,6 +43,7 @@ export function homePaths(home: string): HomePaths {
     leases: join(home, 'state', 'ports.json'),
     subnets: join(home, 'state', 'subnets.json'),
     approvals: join(home, 'state', 'approvals.json'),
+    reserve: join(home, 'state', 'reserve'),
     workspaces: join(home, 'workspaces'),
     sshDir: join(home, 'ssh'),
     sshKey: join(home, 'ssh', 'id_ed25519'),

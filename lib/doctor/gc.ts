@@ -8,6 +8,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { Leftover } from '../backends/housekeeping.ts'
 import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId } from '../core/names.ts'
+import { maySpend } from '../system/reserve.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { measureFolder } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
@@ -41,6 +42,7 @@ export interface GcResult {
 }
 
 export async function collectGarbage(app: App, { all, dryRun }: GcRequest): Promise<GcResult> {
+  if (!dryRun) maySpend(app.home.reserve)
   const { backends } = await scan(app, thisMachine)
   const stores = await Promise.all(backends.map((backend) => cleanBackend(app, backend, all, dryRun)))
   const results = [...stores, await cleanFiles(app, dryRun), await cleanTrash(app, dryRun)]

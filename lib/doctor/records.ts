@@ -10,7 +10,6 @@ import { readRoutes } from '../ports/routes.ts'
 import type { SubnetLease } from '../ports/subnets.ts'
 import { isAlive } from '../system/process.ts'
 import { listFolder, removeTree } from '../system/store.ts'
-import { describe } from '../workspace/observe.ts'
 import { exclusively } from '../workspace/operation/operate.ts'
 import { leasesOf, subnetLeasesOf } from '../workspace/port-plan.ts'
 import { peekJson, type Scan } from './scan.ts'
@@ -25,7 +24,7 @@ export async function checkOperations({ app, records }: Scan): Promise<readonly 
   if (cut.length === 0) return [well('no operation was cut short')]
   return cut.map((record) =>
     warning({
-      message: `Workspace ${record.name}: ${describe(record)} was cut short.`,
+      message: `Workspace ${record.name}: ${record.operation?.kind} since ${record.operation?.startedAt} was cut short.`,
       why: 'Its process is dead; the workspace may be half made or half removed.',
       hint: 'To have it finished or taken back, run `nexus doctor --fix`',
       // whoever takes the workspace's lock repairs it first

@@ -20,6 +20,8 @@ export interface ServiceVolume {
   /** Absolute path of a bind mount, key of a named volume; absent for an anonymous one. */
   readonly source?: string
   readonly target: string
+  /** Of a bind mount. */
+  readonly bind?: Fields
   /** Of a named volume. */
   readonly volume?: Fields
 }

@@ -72,6 +72,7 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
     ...overrideImage(name, service, facts),
     ...(service.ports === undefined && !runs ? {} : overridePorts(name, service, facts)),
     ...overrideNetworks(service, ownNetworks(facts.model)),
+    ...overrideBinds(service),
     ...(runs && service.profiles !== undefined ? { profiles: new Reset() } : {}),
     // `always` would start a stopped workspace's service again when the engine starts
     ...(service.restart === 'always' ? { restart: 'unless-stopped' } : {}),
@@ -149,6 +150,24 @@ export function publishedPorts(ports: readonly PortMapping[], addresses: readonl
       })),
     )
   })
+}
+
+/**
+ * A bind mount whose folder Docker is to make where it is missing goes to it as one text, `source:target`, in which a colon of the path
+ * is one too many. Such a folder has to be there already.
+ */
+function overrideBinds({ volumes = [] }: ComposeService): YamlMap {
+  const split = volumes.filter(
+    ({ type, source, bind }) => type === 'bind' && source?.includes(':') && bind?.create_host_path !== false,
+  )
+  if (split.length === 0) return {}
+  // compose doubles every `$` of what it has resolved
+  const plain = (text = '') => text.replaceAll('$$', '$')
+  const whole = split.map(({ source, target, bind, ...volume }): Yaml => {
+    const fields = { ...volume, source: plain(source), target: plain(target) } as YamlMap
+    return { ...fields, bind: { ...(bind as YamlMap), create_host_path: false } }
+  })
+  return { volumes: whole }
 }
 
 const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']

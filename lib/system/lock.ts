@@ -14,6 +14,7 @@ import { createServer, type Server } from 'node:net'
 import { dirname, resolve } from 'node:path'
 import lockfile from 'proper-lockfile'
 import { NexusError } from '../core/errors.ts'
+import { spendFor } from './reserve.ts'
 import { makeFolder } from './store.ts'
 import { explainWriteError } from './temporary.ts'
 
@@ -144,7 +145,11 @@ async function holdFolder(file: string): Promise<Held | undefined> {
       release: () => (isHeld() ? release() : Promise.race([noticed, expire(2 * UPDATE_MS)])),
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ELOCKED' || spendFor(error)) return undefined
+    // on a full disk, the kernel's lock has to do
+    if (process.platform === 'linux' && (code === 'ENOSPC' || code === 'EDQUOT'))
+      return { requireHeld: () => {}, release: async () => {} }
     throw explainWriteError(error, file)
   }
 }

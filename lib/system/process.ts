@@ -73,6 +73,25 @@ function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
+/** Leaves a folder that was removed, in which libraries fail. Returns where it was; undefined where the kernel does not tell. */
+export function leaveFolder(): string | undefined {
+  const where = folderLink()
+  try {
+    process.cwd()
+  } catch {
+    process.chdir('/')
+  }
+  return /^(\/.*) \(deleted\)$/.exec(where ?? '')?.[1]
+}
+
+function folderLink(): string | undefined {
+  try {
+    return readlinkSync('/proc/self/cwd')
+  } catch {
+    return undefined // not Linux
+  }
+}
+
 /** True while any process has this number. */
 export function isRunning(pid: number): boolean {
   try {

@@ -33,6 +33,7 @@ import {
 import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { readPlain, requirePlain } from './read.ts'
+import { spendFor } from './reserve.ts'
 import { explainReadError, explainWriteError, removeAbandoned, requireSpace, temporaryName } from './temporary.ts'
 
 /** Each loses at most one race against a removal. */
@@ -67,6 +68,7 @@ export async function writeFileAtomic(
     renameSync(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
+    if (spendFor(error)) return writeFileAtomic(path, text, mode, check, owner)
     throw explainWriteError(error, path)
   }
   await syncFolder(dirname(path))
@@ -90,6 +92,7 @@ export async function writeGenerated(path: string, text: string, mode = 0o600): 
     return true
   } catch (error) {
     rmSync(temporary, { force: true })
+    if (spendFor(error)) return writeGenerated(path, text, mode)
     throw explainWriteError(error, path)
   }
 }
@@ -131,13 +134,9 @@ export async function readJson<T extends { readonly schema: number }>(
     return undefined
   }
   if (data.schema > schema) {
-    throw new NexusError(
-      'UNSUPPORTED',
-      `${path} was written by a newer Nexus (schema ${data.schema}, this one knows ${schema}).`,
-      {
-        hint: 'To go on, install the newer Nexus again; `nexus version` shows this one',
-      },
-    )
+    const text = `${path} was written by a newer Nexus (schema ${data.schema}, this one knows ${schema}).`
+    const hint = 'To go on, install the newer Nexus again; `nexus version` shows this one'
+    throw new NexusError('UNSUPPORTED', text, { hint })
   }
   return data
 }
@@ -152,8 +151,8 @@ export async function makeFolder(path: string, mode = 0o700): Promise<void> {
     try {
       return void (await mkdir(path, { recursive: true, mode }))
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === FOLDER_ATTEMPTS)
-        throw explainWriteError(error, path)
+      const isRace = (error as NodeJS.ErrnoException).code === 'ENOENT' && attempt < FOLDER_ATTEMPTS
+      if (!isRace && !spendFor(error)) throw explainWriteError(error, path)
     }
   }
 }

@@ -38,6 +38,20 @@ const FAILURES: readonly FailureRow[] = [
     },
   },
   {
+    pattern:
+      /image with reference (\S+) was found but (?:its platform|does not match the specified platform)[^\n]*?(?:wanted|\() ?([\w/]+)[^\n]*/,
+    error: ([, image, wanted], stderr) =>
+      new NexusError(
+        'UNSUPPORTED',
+        `The image ${image} that is here is not for the platform ${wanted} that is asked for.`,
+        {
+          hint: 'Where nothing in the compose files asks for it, DOCKER_DEFAULT_PLATFORM does: `unset DOCKER_DEFAULT_PLATFORM`',
+          details: { image, platform: wanted },
+          output: stderr,
+        },
+      ),
+  },
+  {
     pattern: /No such image: (\S+)/,
     error: (match, stderr) =>
       new NexusError('BUILD_FAILED', `The image ${match[1]} is not here.`, {
@@ -59,11 +73,13 @@ const FAILURES: readonly FailureRow[] = [
   },
   {
     pattern: /failed to solve: |failed to build:|unable to prepare context|failed to read dockerfile/i,
-    error: (_match, stderr) =>
-      new NexusError('BUILD_FAILED', 'An image of the project could not be built.', {
+    error: (_match, stderr) => {
+      const { reason, output } = readBuildFailure(stderr)
+      return new NexusError('BUILD_FAILED', `An image of the project could not be built${reason}.`, {
         hint: 'To see the whole build, run `docker compose build` in the repository, on this branch',
-        output: lastLines(stderr.trim()),
-      }),
+        output,
+      })
+    },
   },
   {
     pattern: /permission denied while trying to connect|dial unix [^:]+: connect: permission denied/i,
@@ -149,6 +165,16 @@ const FAILURES: readonly FailureRow[] = [
   },
 ]
 
+/** The reason stands at the end of a build's output, behind lines of other steps that were cancelled; what the step said, before it. */
+function readBuildFailure(stderr: string): { readonly reason: string; readonly output: string } {
+  const said = /(?:^|\n)(?:ERROR: )?(?:target \S+: )?failed to (?:solve|build): ([^\n]+)/.exec(stderr)?.[1]
+  const step = stderr.lastIndexOf('\n > [')
+  return {
+    reason: said === undefined ? '' : `: ${said.trim().replace(/\.$/, '')}`,
+    output: step === -1 ? lastLines(stderr.trim()) : stderr.slice(step + 1).trim(),
+  }
+}
+
 /** What the docker CLI said, as one of our errors; CONTAINER_ERROR when the table has no row for it. */
 export function explainDockerFailure(error: CommandFailed): NexusError {
   const { stderr } = error.result
@@ -206,15 +232,16 @@ function setVariableHint(name: string): string {
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {
-  const known = explainDockerFailure(error)
-  if (known.code !== 'CONTAINER_ERROR') return known
   if (/nexus: no apt-get in this image|exec: "\/bin\/sh": stat \/bin\/sh: no such file/.test(error.result.stderr)) {
     return new NexusError('UNSUPPORTED', 'The image to work in is neither Debian nor Ubuntu: it has no apt-get.', {
       hint: "To work in a container beside the project's services instead, leave out workspace.service, image and dockerfile: `nexus config show --origin`",
     })
   }
-  return new NexusError('BUILD_FAILED', 'An image could not be built.', {
+  const known = explainDockerFailure(error)
+  if (known.code !== 'CONTAINER_ERROR') return known
+  const { reason, output } = readBuildFailure(error.result.stderr)
+  return new NexusError('BUILD_FAILED', `An image could not be built${reason}.`, {
     hint: 'To see the whole build, repeat with `-V`',
-    output: lastLines(error.result.stderr.trim()),
+    output,
   })
 }

@@ -13,11 +13,12 @@ import { dirname } from 'node:path'
 import type { Runner, RunOptions, RunResult } from '../system/exec.ts'
 import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
+import { createCheckout } from './git-checkout.ts'
 import { explain } from './git-failures.ts'
 import { identityOf, readSettings } from './git-identity.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
-import { filtersIn, hooksFolder, mainCopies, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
+import { filtersIn, hooksFolder, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
 import { createRefCommands } from './git-refs.ts'
 import { createSubmoduleCommands } from './git-submodules.ts'
 import { findRepository, listAdminDirs } from './repository.ts'
@@ -176,18 +177,6 @@ export function createGit(runner: Runner) {
     await call(repo, [...(await hooksOf(repo, whose)), 'worktree', 'add', '--quiet', '--no-checkout', ...target])
   }
 
-  /**
-   * Fills a worktree that was added without files; the user's filters run, and for content of the user's own the post-checkout
-   * hook. What names them by a path in the worktree means the main one. Submodules stay as they are.
-   */
-  async function checkOut(path: string, onLine: (line: string) => void, whose: Whose = 'other'): Promise<void> {
-    const repo = findRepository(path)?.root ?? path
-    const copies = mainCopies(await settingsIn(repo, path), repo)
-    const args = [...(await hooksOf(repo, whose)), ...copies, '-c', 'submodule.recurse=false']
-    const env = whose === 'other' && (await leadsLfsElsewhere(repo, path)) ? { GIT_LFS_SKIP_SMUDGE: '1' } : {}
-    await call(path, [...args, 'checkout', '--force', '--quiet'], { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine, env })
-  }
-
   /** True where the branch of a worktree names another server for large files than the main worktree does. */
   async function leadsLfsElsewhere(repo: string, path: string): Promise<boolean> {
     if (!(await hasLfs(repo))) return false
@@ -249,7 +238,7 @@ export function createGit(runner: Runner) {
     isBranchName,
     isIgnored,
     addWorktree,
-    checkOut,
+    checkOut: createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }),
     leadsLfsElsewhere,
     removeWorktree,
     deleteBranch,

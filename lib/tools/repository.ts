@@ -110,7 +110,7 @@ function repositoryAt(dir: string): Repository | undefined {
   if (gitDir === undefined || !existsSync(gitDir)) return undefined
   const commonDir = readLine(join(gitDir, 'commondir'))
   // no commondir: a submodule or a separate git dir, whose worktree is this folder
-  if (commonDir === undefined) return { root: dir, gitDir, worktree: dir }
+  if (commonDir === undefined) return { root: dir, gitDir: realOrResolved(gitDir), worktree: dir }
   const common = realOrResolved(resolve(gitDir, commonDir))
   return { root: mainWorktree(common, dir), gitDir: common, worktree: dir }
 }

@@ -3,17 +3,20 @@
  * command (and per request of a server). Nothing is loaded or started before it is asked for.
  */
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import type { Backend } from '../backends/backend.ts'
 import { createBackend } from '../backends/registry.ts'
 import { type Config, type ConfigSources, loadConfig, type Settings } from '../config/load.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
+import { shellWord } from '../core/shell.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { Subnets } from '../ports/subnets.ts'
 import type { Attach, Runner } from '../system/exec.ts'
 import { closeFolder, openTo } from '../system/modes.ts'
+import { keepReserve } from '../system/reserve.ts'
 import { createRunner } from '../system/runner.ts'
 import { makeFolder } from '../system/store.ts'
 import { createGit, type Git } from '../tools/git.ts'
@@ -60,16 +63,24 @@ export interface App extends AppOptions {
   backend(name: string): Promise<Backend>
 }
 
-/** Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`. */
-export function homeFolder(env: NodeJS.ProcessEnv, cwd: string): string {
-  const given = env.NEXUS_HOME
-  if (given === undefined || given === '') return join(env.HOME ?? homedir(), '.nexus')
-  return isAbsolute(given) ? given : resolve(cwd, given)
+/**
+ * Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`.
+ * @throws {NexusError} INVALID_ARGUMENT for one that would be another folder wherever it is used
+ */
+export function homeFolder(env: NodeJS.ProcessEnv): string {
+  const [name, given] = env.NEXUS_HOME ? ['NEXUS_HOME', env.NEXUS_HOME] : ['HOME', env.HOME || homedir()]
+  if (isAbsolute(given)) return name === 'HOME' ? join(given, '.nexus') : given
+  // in quotes, no shell has made the home of it
+  const meant = given.startsWith('~') ? `"$HOME${given.slice(1)}"` : `"$PWD/"${shellWord(given)}`
+  throw new NexusError('INVALID_ARGUMENT', `${name} ${JSON.stringify(given)} is not an absolute path.`, {
+    hint: `To name it from the root, run \`export ${name}=${meant}\``,
+    details: { [name]: given },
+  })
 }
 
 export function createApp(options: AppOptions): App {
-  const { cwd, env, emit, interruption } = options
-  const home = homePaths(homeFolder(env, cwd))
+  const { env, emit, interruption } = options
+  const home = homePaths(homeFolder(env))
   const runner = createRunner(emit, env, interruption, options.attach)
   const warn = (text: string) => emit({ type: 'warning', text })
   const records = createRecords(home, warn)
@@ -97,6 +108,7 @@ export function createApp(options: AppOptions): App {
     await makeFolder(home.home)
     // as an older Nexus, a restore from a backup or a hand may have left them
     for (const part of partsOf(home)) if (openTo(part) !== undefined) await closeFolder(part)
+    keepReserve(home.reserve)
     return createBackend(name, { runner, home, instance: await loadInstance(home), env, emit, interruption })
   }
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { hasUrl } from '../core/urls.ts'
-import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
+import type { Observation, Operation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
@@ -27,11 +27,22 @@ export interface Seen {
 export async function observeAll(app: App, records: readonly WorkspaceRecord[]): Promise<readonly Seen[]> {
   const names = [...new Set(records.map((record) => record.backend))]
   const views = new Map(await Promise.all(names.map(async (name) => [name, await viewOf(app, name)] as const)))
-  return records.map((record) => {
-    const view = views.get(record.backend)
-    const observation = view instanceof Map ? view.get(record.id) : (view as Observation | undefined)
-    return judge(app, record, observation)
-  })
+  return Promise.all(
+    records.map((record) => {
+      const view = views.get(record.backend)
+      const observation = view instanceof Map ? view.get(record.id) : (view as Observation | undefined)
+      return judgeNow(app, record, observation)
+    }),
+  )
+}
+
+/** A process notes the end of its operation before it ends: what looks cut off may have ended since the record was read. */
+async function judgeNow(app: App, record: WorkspaceRecord, observation: Observation | undefined): Promise<Seen> {
+  const seen = judge(app, record, observation)
+  if (record.operation === null || isAlive(record.operation)) return seen
+  const now = await app.records.load(record.id)
+  if (now === undefined) return { ...seen, state: 'deleting', reason: '' }
+  return now.operation?.startedAt === record.operation.startedAt ? seen : judge(app, now, observation)
 }
 
 export async function observeOne(app: App, record: WorkspaceRecord): Promise<Seen> {
@@ -116,11 +127,19 @@ export function stateOf(
     : { state: seen.state, reason: `${repair}the next command finishes it` }
 }
 
-/** What runs on a workspace right now: `start since 12:00:05Z (pid 4711, step start)`. */
-export function describe(record: WorkspaceRecord): string {
-  const { operation } = record
-  if (operation === null) return ''
-  return `${operation.kind} since ${operation.startedAt} (pid ${operation.pid}, step ${operation.step})`
+/** What runs on a workspace right now: `being started since 2026-11-30T12:00:05Z`. */
+export function describe({ operation }: WorkspaceRecord): string {
+  return operation === null ? '' : `being ${DONE_TO_IT[operation.kind]} since ${operation.startedAt}`
+}
+
+const DONE_TO_IT: Readonly<Record<Operation['kind'], string>> = {
+  create: 'created',
+  start: 'started',
+  stop: 'stopped',
+  pause: 'paused',
+  resume: 'resumed',
+  rebuild: 'rebuilt',
+  delete: 'deleted',
 }
 
 /** The public resource of the API and `--json`. */

@@ -9,6 +9,7 @@ import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
 import { formatTable } from '../../lib/report/tables.ts'
 import { pruneMerged, type Verdict } from '../../lib/workspace/remove/prune.ts'
 import type { Call, Run } from './command.ts'
+import { wayOut } from './current.ts'
 import { repositoryOf } from './look.ts'
 
 export const doctor: Run = async (call) => {
@@ -79,7 +80,8 @@ export const prune: Run = async (call) => {
     verdicts
       .filter((one) => one.prune === wanted)
       .map(({ record: { id, name, branch }, reason, lastUsed }) => ({ id, name, branch, reason, lastUsed }))
-  const text = verdicts.length === 0 ? 'no workspaces' : formatVerdicts(verdicts, dryRun)
+  const pruned = verdicts.filter((one) => one.prune).map(({ record }) => record)
+  const text = verdicts.length === 0 ? 'no workspaces' : formatVerdicts(verdicts, dryRun) + wayOut(call, pruned)
   return {
     data: { dryRun, pruned: data(true), kept: data(false) },
     text,

@@ -1,6 +1,6 @@
 /** create, up, start, stop, restart, pause, resume, delete: words in, one use case each, an answer out. */
 import { NexusError } from '../../lib/core/errors.ts'
-import { isWorkspaceId, parseName } from '../../lib/core/names.ts'
+import { isWorkspaceId, nameOfBranch } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import * as down from '../../lib/workspace/change/down.ts'
@@ -14,6 +14,7 @@ import { resourceOf } from '../../lib/workspace/look/list.ts'
 import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import type { Answer, Call, Run } from './command.ts'
+import { wayOut } from './current.ts'
 import { byAlias, describeDoor } from './door-text.ts'
 import { answerPlan } from './plan-text.ts'
 
@@ -30,7 +31,7 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
       hint: `To create one, run \`nexus ${verb} feature-auth\``,
     })
   }
-  if (given !== undefined && !isWorkspaceId(given)) parseName(given)
+  if (given !== undefined && !isWorkspaceId(given)) nameOfBranch(given)
   const repo = await findRepo(app, meant)
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
   if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
@@ -139,7 +140,7 @@ export const remove: Run = async (call) => {
       keptBranch,
       trash: trash === null ? null : { key: trash.key, files: trash.files, until: until ?? null },
     },
-    text: `${record.name} is deleted${kept}${back}`,
+    text: `${record.name} is deleted${kept}${back}${wayOut(call, [record])}`,
   }
 }
 

@@ -1,4 +1,5 @@
 /** list, ports: look and tell. */
+import { statSync } from 'node:fs'
 
 import { formatSize } from '../../lib/core/sizes.ts'
 import { formatAge } from '../../lib/core/time.ts'
@@ -37,6 +38,10 @@ async function tellMoved({ app, cwd }: Call): Promise<void> {
 }
 
 function nothing(repo: string | undefined): string {
+  const owner = repo === undefined ? undefined : statSync(repo, { throwIfNoEntry: false })?.uid
+  // git refuses to work for anybody else there
+  if (owner !== undefined && process.getuid?.() !== 0 && owner !== process.getuid?.())
+    return `no workspaces in ${repo}, which belongs to another user (uid ${owner})`
   return `no workspaces${repo === undefined ? '' : ` in ${repo}`}; \`nexus up <name>\` makes one`
 }
 

@@ -56,7 +56,10 @@ suite('after a kill', (test) => {
       const running = scene.start(['up', 'demo'])
       await eventually(async () => (await runProcess(['pgrep', '-f', OTHER])).code === 0, { timeoutMs: 20_000 })
       const { message, details } = await scene.refused(['stop', 'demo'], 4, 'WORKSPACE_BUSY')
-      assert.match(message, new RegExp(`busy for \\d+ s: create since .*pid ${running.child.pid}, step pre-start`))
+      assert.match(
+        message,
+        new RegExp(`busy for \\d+ s: being created since .*pid ${running.child.pid}, step pre-start`),
+      )
       assert.ok(Number(details.seconds) >= 9)
       running.child.kill('SIGTERM')
       assert.is((await running.ended).code, 143)

@@ -76,10 +76,28 @@ suite('chooseBranch', (test) => {
       '+x@b ours   new, from the remote-tracking branch origin/x',
     ],
     [
-      'a remote branch spelled with its remote that is here already',
-      { given: 'origin/x', name: 'origin-x-abcd' as WorkspaceName },
-      facts([ref('refs/remotes/origin/x'), ref('refs/heads/x', '', PR)]),
-      "=x@c user's   exists",
+      'a local branch of a text that makes no name',
+      { given: 'a@b', name: 'a-b-abcd' as WorkspaceName },
+      facts([ref('refs/heads/a@b')]),
+      "=a@b@b user's   exists",
+    ],
+    [
+      'a remote one of such a text',
+      { given: "it's", name: 'it-s-abcd' as WorkspaceName },
+      facts([ref("refs/remotes/origin/it's")]),
+      "+it's@b ours   new, from the remote-tracking branch origin/it's",
+    ],
+    [
+      'a text whose letters a name cannot hold',
+      { given: '修复登录', name: 'x-abcd' as WorkspaceName },
+      facts(),
+      '+nexus/修复登录@a ours   new, from HEAD',
+    ],
+    [
+      'the same where git takes no such branch',
+      { given: '修复.lock', name: 'lock-abcd' as WorkspaceName },
+      facts(),
+      '+nexus/lock-abcd@a ours   new, from HEAD',
     ],
     [
       'a branch kept from earlier',
@@ -131,6 +149,22 @@ suite('chooseBranch refuses', (test) => {
     ['--pr over a kept branch', { pr: 1 }, facts([ref('refs/heads/nexus/x')], { pr: PR }), 'BRANCH_IN_USE', 'nexus/x'],
     ['a repository without a commit', {}, facts([], { start: undefined }), 'INVALID_ARGUMENT', 'no commit'],
     ['a branch named nexus in the way', {}, facts([ref('refs/heads/nexus')]), 'BRANCH_IN_USE', 'nexus/x'],
+    ['a branch below the new one', {}, facts([ref('refs/heads/nexus/x/y')]), 'BRANCH_IN_USE', '"nexus/x/y"'],
+    [
+      'a branch above that of a remote',
+      { branch: 'f/x' },
+      facts([ref('refs/remotes/origin/f/x'), ref('refs/heads/f')]),
+      'BRANCH_IN_USE',
+      '"f" stands in the way of f/x',
+    ],
+    [
+      'a branch of a remote that is here too',
+      { given: 'origin/x', name: 'origin-x-abcd' as WorkspaceName },
+      facts([ref('refs/remotes/origin/x'), ref('refs/heads/x', '', PR)]),
+      'BRANCH_IN_USE',
+      'local branch x beside origin/x',
+    ],
+    ['a new branch of an odd text', { given: 'a@b' }, facts(), 'INVALID_ARGUMENT', '"a@b"'],
   ] as const) {
     test(what, async () => {
       const error = await rejects(() => chooseBranch(request(asked), known), code)
@@ -144,8 +178,10 @@ suite('what reaches git', (test) => {
   test('every ref that the choice looks at is asked for', () => {
     assert.equal(refPatterns(request(slashed)), [
       'refs/heads/feature/x',
+      'refs/heads/feature',
       'refs/heads/nexus/feature-x-abcd',
       'refs/heads/nexus',
+      'refs/heads/x',
       'refs/remotes/*/feature/x',
       'refs/remotes/feature/x',
     ])

@@ -395,7 +395,39 @@ suite('errors', (test) => {
     }
     const outcome = await nexus(gone, cli.home, ['current', '--json'])
     assert.is(outcome.code, 3)
-    assert.match(outcome.json.error.message, /folder is not there any more/)
+    assert.match(outcome.json.error.message, /folder .* is not there any more/)
+  })
+
+  test('in such a folder, what needs none works', async () => {
+    await using cli = await scene()
+    const gone = () => {
+      throw Object.assign(new Error('ENOENT: no such file or directory, uv_cwd'), { code: 'ENOENT' })
+    }
+    for (const args of [
+      ['version'],
+      ['list', '--all'],
+      ['help'],
+      ['completion', 'bash'],
+      ['up', 'y', '--repo', cli.repo.path],
+    ])
+      assert.is((await nexus(gone, cli.home, args)).code, 0, args.join(' '))
+    assert.is((await nexus(gone, cli.home, ['up', 'z', '--json'])).code, 3)
+  })
+
+  test('a home that is not named from the root is refused before anything is made', async () => {
+    await using cli = await scene()
+    const before = readdirSync(cli.repo.path)
+    for (const [env, hint] of [
+      [{ NEXUS_HOME: 'here' }, 'export NEXUS_HOME="$PWD/"here'],
+      [{ NEXUS_HOME: '~/.nexus' }, 'export NEXUS_HOME="$HOME/.nexus"'],
+      [{ NEXUS_HOME: '', HOME: 'here' }, 'export HOME="$PWD/"here'],
+    ] as const) {
+      const outcome = await nexus(cli.repo.path, cli.home, ['up', 'x', '--json'], env)
+      assert.is(outcome.code, 2)
+      assert.is(outcome.json.error.code, 'INVALID_ARGUMENT')
+      assert.ok(outcome.json.error.hint.includes(hint), outcome.json.error.hint)
+    }
+    assert.equal(readdirSync(cli.repo.path), before)
   })
 
   test('a bug of ours is exit 70, and its stack is in a log', async () => {

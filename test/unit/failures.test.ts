@@ -1,6 +1,8 @@
 /**
  * What docker and git say when they fail, word for word as their versions print it, and the error that a user gets for it.
  */
+import { createBuildReport } from '../../lib/backends/docker/image.ts'
+import { tellMissing, unsetVariables } from '../../lib/backends/docker/project.ts'
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from '../../lib/tools/docker-failures.ts'
@@ -8,6 +10,24 @@ import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })
+
+/** As compose prints it: the steps of all images, those that were cancelled among them, then the one that failed. */
+const BUILD = `#7 [other 2/2] RUN apt-get update && sleep 60
+#8 [web 3/4] RUN npm ci
+#8 0.412 npm ERR! no lock file
+#8 ERROR: process "/bin/sh -c npm ci" did not complete successfully: exit code: 1
+#7 0.5 apt-get: reading
+#7 CANCELED
+------
+ > [web 3/4] RUN npm ci:
+0.412 npm ERR! no lock file
+------
+Dockerfile:3
+--------------------
+   3 | >>> RUN npm ci
+--------------------
+target web: failed to solve: process "/bin/sh -c npm ci" did not complete successfully: exit code: 1
+`
 
 const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
   [
@@ -67,6 +87,16 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
     'TOOL_MISSING',
     'docker info',
   ],
+  [
+    'Error response from daemon: image with reference nexus-1a2b3c4d:5e6f was found but does not match the specified platform: wanted linux/arm64, actual: linux/amd64',
+    'UNSUPPORTED',
+    'unset DOCKER_DEFAULT_PLATFORM',
+  ],
+  [
+    'Error response from daemon: image with reference nexus-1a2b3c4d:5e6f was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)',
+    'UNSUPPORTED',
+    'unset DOCKER_DEFAULT_PLATFORM',
+  ],
   ['Error response from daemon: something new', 'CONTAINER_ERROR', '-V'],
   [
     'environment variable "NEXUS_VALUE_API_KEY" required by file "nexus-x-k3v9q2xa_key" is not set',
@@ -121,6 +151,53 @@ suite('docker failures', (test) => {
       ([stderr]) => explainDockerFailure(failed(['docker'], stderr)).details?.subnet === true,
     )
     assert.equal(details, [false, true, true])
+  })
+
+  test('a build that failed says why first, and then what the step said that failed', () => {
+    const { message, output } = explainDockerFailure(failed(['docker', 'build'], BUILD))
+    assert.is(
+      message,
+      'An image of the project could not be built: process "/bin/sh -c npm ci" did not complete successfully: exit code: 1.',
+    )
+    assert.ok(output?.startsWith('> [web 3/4] RUN npm ci:\n0.412 npm ERR! no lock file'), output)
+    assert.not.match(output ?? '', /CANCELED|apt-get/)
+  })
+
+  test('an image to work in that has no apt-get is told as such, also where the build says more', () => {
+    const said =
+      '#6 0.2 nexus: no apt-get in this image\nERROR: failed to solve: process "x" did not complete: exit code: 1'
+    assert.is(explainBuildFailure(failed(['docker', 'build'], said)).code, 'UNSUPPORTED')
+  })
+
+  test('variables that are not set are one warning', () => {
+    const said = ['A', 'B', 'C', 'A'].map(
+      (name) => `level=warning msg="The \\"${name}\\" variable is not set. Defaulting"`,
+    )
+    const names = unsetVariables(said.join('\n'))
+    assert.match(
+      tellMissing(names).join('\n'),
+      /^the compose files use the variables A, B and C, which are not set: put them[^\n]*$/,
+    )
+    assert.match(tellMissing(['A']).join('\n'), /^the compose files use the variable A, which is not set: put it into/)
+    assert.equal(tellMissing([]), [])
+  })
+
+  test('the beginning of a build is told when a step does something, and not of one out of the cache', () => {
+    const tellsOf = (lines: readonly string[]) => {
+      const told: string[] = []
+      const report = createBuildReport((text) => told.push(text), 'building')
+      for (const line of lines) report(line)
+      return told
+    }
+    const cached = ['#1 [internal] load build definition', '#1 DONE 0.0s', '#5 [2/3] RUN apt-get install', '#5 CACHED']
+    assert.equal(tellsOf(cached), [])
+    const works = [
+      '#5 [2/3] RUN apt-get install',
+      '#5 0.312 Reading package lists',
+      '#6 [3/3] COPY . .',
+      '#6 DONE 0.1s',
+    ]
+    assert.equal(tellsOf(works), ['building', '[2/3] RUN apt-get install', '[3/3] COPY . .'])
   })
 
   test('a full disk while building is a full disk, not a failed build', () => {

@@ -278,8 +278,11 @@ suite('compose models of strangers', (test) => {
             for (const name of one.keys())
               assert.match(
                 name,
-                /^(labels|environment|container_name|build|image|pull_policy|ports|networks|profiles|restart)$/,
+                /^(labels|environment|container_name|build|image|pull_policy|ports|networks|profiles|restart|volumes)$/,
               )
+            // of mounts only how Docker is given them
+            for (const mount of (one.get('volumes') ?? []) as readonly Map<string, Map<string, unknown>>[])
+              assert.is(mount.get('bind')?.get('create_host_path'), false)
             const ports = [one.get('ports')].flat().filter((each) => each instanceof Map)
             for (const address of ports) assert.is(address.get('host_ip'), '127.0.0.1')
           }

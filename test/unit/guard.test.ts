@@ -38,6 +38,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'lib/system/read.ts': 'the one reader',
   'lib/system/store.ts': 'writes; it copies files of this home',
   'lib/system/run-files.ts': 'writes what a server keeps',
+  'lib/system/reserve.ts': 'room of this home, which is only made longer and shorter',
   'lib/system/modes.ts': 'opens folders and files to change their modes',
   'lib/system/net.ts': "what the kernel's /proc says of a container's network",
   'lib/system/stamp.ts': 'small notes of this home',

@@ -10,7 +10,8 @@ import type { Observation, Operation, WorkspaceRecord } from '../../lib/core/wor
 import { isAlive, ownIdentity } from '../../lib/system/process.ts'
 import { type ContainerRow, parseContainers } from '../../lib/tools/docker.ts'
 import type { Drift } from '../../lib/workspace/drift.ts'
-import { stateOf } from '../../lib/workspace/observe.ts'
+import { observeAll, stateOf } from '../../lib/workspace/observe.ts'
+import { appWorld } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -67,6 +68,16 @@ suite('docker ps rows', (test) => {
       'a service down',
       [row('exited', 'Exited (1) 1 s ago', 'db'), row('running', 'Up')],
       'running: service db is exited',
+    ],
+    [
+      'several services down',
+      [
+        row('exited', 'Exited (3)', 'js'),
+        row('running', 'Up'),
+        row('exited', 'Exited (1)', 'css'),
+        row('paused', '', 'db'),
+      ],
+      'running: services css and js are exited; service db is paused',
     ],
     ['a service that did its work', [row('running', 'Up'), row('exited', 'Exited (0) 1 s ago', 'init')], 'running'],
     ['all gone', [row('exited', 'Exited (0) 1 s ago'), row('exited', 'Exited (0) 1 s ago', 'db')], 'stopped'],
@@ -132,7 +143,19 @@ const running: Observation = { state: 'running', reason: '' }
 const stopped: Observation = { state: 'stopped', reason: '' }
 const broken: Observation = { state: 'error', reason: 'the workspace container never started' }
 const unknown: Observation = { state: 'unknown', reason: 'the engine does not answer' }
-const works = `since 2026-11-23T08:00:00Z (pid ${process.pid}, step worktree)`
+const works = 'since 2026-11-23T08:00:00Z'
+
+suite('observeAll', (test) => {
+  test('an operation whose process ended after its record was read has ended, and was not interrupted', async () => {
+    await using local = await appWorld()
+    const ended = await local.record('one')
+    const cut = await local.record('two', { operation: operation('stop', false) })
+    const gone = { ...ended, id: 'ws-aaaaaaaa' as WorkspaceId, operation: operation('delete', false) }
+    const before = [{ ...ended, operation: operation('stop', false) }, cut, gone]
+    const all = await observeAll(local.app, before)
+    assert.equal(all.map(told), ['stopped', 'stopped: stop was interrupted; the next command finishes it', 'deleting'])
+  })
+})
 
 suite('stateOf', (test) => {
   for (const [what, change, view, present, expected] of [
@@ -143,14 +166,14 @@ suite('stateOf', (test) => {
     ['no containers though it should run', {}, undefined, true, 'stopped: it has no containers'],
     ['no containers, as wanted', { desired: 'stopped' }, undefined, true, 'stopped'],
     ['the worktree is gone', {}, running, false, 'error: the worktree is missing; `nexus up x` mends it'],
-    ['being created', { operation: operation('create', true) }, undefined, false, `creating: create ${works}`],
-    ['being deleted', { operation: operation('delete', true) }, running, true, `deleting: delete ${works}`],
+    ['being created', { operation: operation('create', true) }, undefined, false, `creating: being created ${works}`],
+    ['being deleted', { operation: operation('delete', true) }, running, true, `deleting: being deleted ${works}`],
     [
       'being created, engine silent',
       { operation: operation('create', true) },
       unknown,
       true,
-      `creating: create ${works}`,
+      `creating: being created ${works}`,
     ],
     [
       'an interrupted create',
@@ -173,9 +196,9 @@ suite('stateOf', (test) => {
       true,
       'running: stop was interrupted; the next command finishes it',
     ],
-    ['being stopped', { operation: operation('stop', true) }, running, true, `running: stop ${works}`],
-    ['half started', { operation: operation('start', true) }, broken, true, `stopped: start ${works}`],
-    ['half stopped', { operation: operation('stop', true) }, broken, true, `stopped: stop ${works}`],
+    ['being stopped', { operation: operation('stop', true) }, running, true, `running: being stopped ${works}`],
+    ['half started', { operation: operation('start', true) }, broken, true, `stopped: being started ${works}`],
+    ['half stopped', { operation: operation('stop', true) }, broken, true, `stopped: being stopped ${works}`],
     ['broken, and nobody at work', {}, broken, true, 'error: the workspace container never started'],
   ] as const) {
     test(what, () => assert.is(told(stateOf(record(change), view, present ? undefined : GONE)), expected))

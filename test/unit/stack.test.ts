@@ -220,6 +220,25 @@ suite('the override', (test) => {
     assert.equal(buildCache({ build: { cache_to: ['type=inline'] } }, ['a:b']), {})
   })
 
+  test('a mount from a path with a colon goes to Docker in parts, and others stay as they are', () => {
+    const mount = (source: string, more = {}) => ({ type: 'bind', source, target: '/src', read_only: true, bind: more })
+    const web = (volume: ReturnType<typeof mount>): ComposeModel => ({
+      name: 'x',
+      services: { web: { volumes: [volume] } },
+    })
+    const made = override(web(mount('/a:b/$$c', { create_host_path: true, propagation: 'rslave' })))
+    for (const line of [
+      'source: "/a:b/$$c"',
+      'target: "/src"',
+      'read_only: true',
+      'propagation: "rslave"',
+      'create_host_path: false',
+    ])
+      assert.ok(made.includes(line), made)
+    assert.not.match(override(web(mount('/ab', { create_host_path: true }))), /\/src/)
+    assert.not.match(override(web(mount('/a:b', { create_host_path: false }))), /\/src/)
+  })
+
   test('takes away what two branches would share', () => {
     assert.is(
       override(MODEL),

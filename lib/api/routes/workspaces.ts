@@ -1,7 +1,7 @@
 /** Endpoints that make workspaces, change their state and remove them; one use case each. */
 import { z } from '@hono/zod-openapi'
 import { NexusError } from '../../core/errors.ts'
-import { isWorkspaceId, parseName } from '../../core/names.ts'
+import { isWorkspaceId, nameOfBranch } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
 import { pause, restart, resume, stop } from '../../workspace/change/down.ts'
@@ -77,7 +77,7 @@ const create = endpoint({
         hint: 'To create one, run `nexus api /workspaces -X POST --data \'{"name":"feature-auth"}\'`',
       })
     }
-    if (given !== undefined && !isWorkspaceId(given)) parseName(given)
+    if (given !== undefined && !isWorkspaceId(given)) nameOfBranch(given)
     const repo = await chooseRepository(api, app, meant)
     const existing = await findWorkspace(app, given ?? `pr-${body.pr}`, repo)
     if (existing !== undefined && body.existing !== 'start' && !isUnfinished(existing)) throw alreadyExists(existing)

@@ -102,10 +102,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   /** Asked for early, while git is asked too; it also tells before anything is made whether the engine answers. */
   async function lookForImages(wish: Ahead): Promise<void> {
     const { images, describeImage, describeGateImage } = await provisioning()
-    const wanted = [
-      describeImage(context.instance, wish),
-      ...(hasGate(wish) ? [describeGateImage(context.instance)] : []),
-    ]
+    const wanted = [describeImage(context, wish), ...(hasGate(wish) ? [describeGateImage(context)] : [])]
     await Promise.all(wanted.map(({ reference }) => images.has(reference)))
   }
 
@@ -116,13 +113,13 @@ export function createDockerBackend(context: BackendContext): Backend {
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
     const { images, describeImage, describeGateImage, createKeys } = await provisioning()
-    const image = describeImage(context.instance, record, under)
+    const image = describeImage(context, record, under)
     const [reference, hostKeyFingerprint] = await Promise.all([
       keepsImage(record)
         ? requireKept(record, images.has)
         : images.ensure(image, record.image, await imageCache(record)),
       createKeys(context).ensureKeys(record),
-      hasGate(record) ? images.ensure(describeGateImage(context.instance), null) : undefined,
+      hasGate(record) ? images.ensure(describeGateImage(context), null) : undefined,
     ])
     return { image: reference, hostKeyFingerprint }
   }
@@ -145,7 +142,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         secretFolder: secretFolder(context, record),
         ready: readyOf(record, { startInterval }),
         startInterval,
-        gateImage: hasGate(record) ? (await provisioning()).describeGateImage(context.instance).reference : undefined,
+        gateImage: hasGate(record) ? (await provisioning()).describeGateImage(context).reference : undefined,
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
       if (resolution?.model !== undefined) await writeStarted(context.home, record, resolution.model)

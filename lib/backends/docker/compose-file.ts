@@ -175,6 +175,12 @@ function withGitFile(services: YamlMap, { record, model }: ComposeFacts): YamlMa
   return Object.fromEntries(entries)
 }
 
+/** The second one's fields count, and the mounts of both. */
+function withBoth(one: YamlMap, other: YamlMap): YamlMap {
+  const volumes = [one.volumes, other.volumes].flatMap((list) => (Array.isArray(list) ? (list as readonly Yaml[]) : []))
+  return { ...one, ...other, ...(volumes.length === 0 ? {} : { volumes }) }
+}
+
 /** Services with their secrets. @throws {NexusError} CONFIG_INVALID for a secret of a service that is not there */
 function hidden(services: YamlMap, { record, secretFolder = '' }: ComposeFacts): YamlMap {
   requireServices(record.secrets ?? [], Object.keys(services))
@@ -212,7 +218,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
   const own = mainService(renderMain(facts), facts)
   const main: YamlMap =
     stack.base.kind === 'service'
-      ? { ...(services[stack.main] as YamlMap), ...inPlace(own, model.services[stack.main], facts) }
+      ? withBoth(services[stack.main] as YamlMap, inPlace(own, model.services[stack.main], facts))
       : { ...own, networks: Object.fromEntries(networks.map((name) => [name, {}])) }
   const ready = placeReady(facts, networks)
   const all = hidden(withGitFile({ ...services, [stack.main]: main, ...ready.services }, facts), facts)

@@ -10,7 +10,7 @@ import type { DiskUse } from '../../tools/docker-facts.ts'
 import type { BackendContext } from '../context.ts'
 import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import { createDockerChecks } from './diagnosis.ts'
-import { describeGateImage, describeImage } from './image.ts'
+import { describeGateImage, describeImage, type ImageWish } from './image.ts'
 import { HELD_LABEL, isProjectOf } from './labels.ts'
 import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
@@ -36,8 +36,14 @@ export function createHousekeeping(docker: Docker, context: BackendContext, chec
     const [seen, disk] = await Promise.all([look(), withSizes ? measure() : undefined])
     const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
     const { instance } = context
-    const gateImage = describeGateImage(instance).reference
-    const facts = { instance, owner, currentImage: describeImage, gateImage, now: Date.now() }
+    const gateImage = describeGateImage(context).reference
+    const facts = {
+      instance,
+      owner,
+      currentImage: (wish: ImageWish) => describeImage(context, wish),
+      gateImage,
+      now: Date.now(),
+    }
     const found = findLeftovers(seen, await needed(), facts)
     const kept = await Promise.all(
       found.map(async (one) => one.kind === 'image' && (await docker.isImageUsed(one.name))),

@@ -58,6 +58,9 @@ export interface ImageKeep {
 /** What decides about a workspace's image beside what it stands on. */
 export type ImageWish = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'caches'>>
 
+/** Whose the images are, and whose variables the engine's client is given. */
+export type ImageOwner = Pick<BackendContext, 'instance' | 'env'>
+
 /** An image of the user's or the project's to build on: its name, and what tells one build of it from another. */
 export interface UnderImage {
   readonly reference: string
@@ -65,7 +68,7 @@ export interface UnderImage {
 }
 
 /** The image for a user's ids; the same inputs give the same reference. Isolation `agent` has images of its own. */
-export function describeImage(instance: string, wish: ImageWish, under?: UnderImage): OwnImage {
+export function describeImage(owner: ImageOwner, wish: ImageWish, under?: UnderImage): OwnImage {
   const { uid, gid } = wish
   const agent = wish.isolation === 'agent'
   // nobody inside could give a volume to its user later
@@ -73,28 +76,59 @@ export function describeImage(instance: string, wish: ImageWish, under?: UnderIm
   const facts = { packages: PACKAGES, uid, gid, level: agent ? 'agent' : 'standard', folders }
   const files = { 'entrypoint.sh': entrypoint, 'setup-user.sh': setupUser }
   const name = agent ? 'nexus-agent' : 'nexus'
-  return describe(name, instance, { base: under?.reference ?? BASE_IMAGE, dockerfile, facts, files }, under?.content)
+  return describe(name, owner, { base: under?.reference ?? BASE_IMAGE, dockerfile, facts, files }, under?.content)
 }
 
 /** The image of the gates of guarded workspaces. */
-export function describeGateImage(instance: string): OwnImage {
+export function describeGateImage(owner: ImageOwner): OwnImage {
   const made = { base: BASE_IMAGE, dockerfile: gateDockerfile, facts: { packages: GATE_PACKAGES } }
-  return describe('nexus-gate', instance, { ...made, files: { 'gate.sh': gate } })
+  return describe('nexus-gate', owner, { ...made, files: { 'gate.sh': gate } })
 }
 
 function describe(
   name: string,
-  instance: string,
+  { instance, env }: ImageOwner,
   made: Omit<OwnImage, 'reference' | 'hash'>,
   content: string = made.base,
 ): OwnImage {
-  const hash = sha256(JSON.stringify([made.dockerfile.source, made.facts, made.files, content])).slice(0, 16)
+  // what the engine is told to build for, where that is not its own
+  const platform = env.DOCKER_DEFAULT_PLATFORM
+  const parts = [made.dockerfile.source, made.facts, made.files, content, ...(platform ? [platform] : [])]
+  const hash = sha256(JSON.stringify(parts)).slice(0, 16)
   return { ...made, hash, reference: `${name}-${instance.slice(0, 8)}:${hash}` }
 }
 
 /** Whose it is. What it stands on may carry the label of the workspace that built that, which is not the only one to use it. */
 export function imageLabels({ hash }: OwnImage, instance: string): Readonly<Record<string, string>> {
   return wholeLabels({ 'dev.nexus.image': hash, 'dev.nexus.instance': instance })
+}
+
+/** Tells the steps of a build from the first one on that does something: all that comes out of the cache is done in a moment. */
+export function createBuildReport(tell: (text: string) => void, beginning: string): (line: string) => void {
+  let step = ''
+  let works = false
+  return (line) => {
+    const [, named] = /^#\d+ (\[.*)$/.exec(line) ?? []
+    if (named !== undefined) {
+      step = named
+      if (works) tell(step)
+    } else if (!works && /^#\d+ \d+\.\d+ /.test(line)) {
+      works = true
+      tell(beginning)
+      if (step !== '') tell(step)
+    }
+  }
+}
+
+/** An image of ours is none of the project's; and a machine seldom has the base image of another platform. */
+function explainBuild(error: unknown, what: string, platform: string | undefined): unknown {
+  if (!(error instanceof NexusError) || error.code !== 'BUILD_FAILED') return error
+  const { code, details, output } = error
+  const hint = platform
+    ? `DOCKER_DEFAULT_PLATFORM asks for ${platform}; to go on with this machine's own, run \`unset DOCKER_DEFAULT_PLATFORM\``
+    : 'To see the whole build, repeat with `-V`'
+  const message = error.message.replace(/^An image of the project /, `The ${what} image `)
+  return new NexusError(code, message, { hint, details, output })
 }
 
 export function createImages(docker: Docker, context: BackendContext) {
@@ -169,7 +203,7 @@ export function createImages(docker: Docker, context: BackendContext) {
 
   async function build(image: OwnImage): Promise<void> {
     const what = image.dockerfile === gateDockerfile ? 'gate' : 'workspace'
-    context.emit({ type: 'progress', text: `building the ${what} image (the first time takes about a minute)` })
+    const tell = (text: string) => context.emit({ type: 'progress', text })
     const folder = join(context.home.cache, 'image', `${image.hash}-${process.pid}`)
     await makeFolder(folder)
     try {
@@ -180,10 +214,10 @@ export function createImages(docker: Docker, context: BackendContext) {
       await docker.build(folder, {
         tag: image.reference,
         labels: imageLabels(image, context.instance),
-        onLine: (line) => {
-          if (/^#\d+ \[/.test(line)) context.emit({ type: 'progress', text: line.replace(/^#\d+ /, '') })
-        },
+        onLine: createBuildReport(tell, `building the ${what} image (the first time takes about a minute)`),
       })
+    } catch (error) {
+      throw explainBuild(error, what, context.env.DOCKER_DEFAULT_PLATFORM)
     } finally {
       await removeTree(folder)
     }

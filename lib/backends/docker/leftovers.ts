@@ -8,7 +8,7 @@ import { hasGate } from '../../stack/network.ts'
 import type { ImageRow, LabelledRow } from '../../tools/docker-facts.ts'
 import { findRepository, listAdminDirs } from '../../tools/repository.ts'
 import type { Leftover, Needed } from '../housekeeping.ts'
-import type { describeImage } from './image.ts'
+import type { ImageWish } from './image.ts'
 
 export const WANTED_LABELS = [
   'dev.nexus.workspace',
@@ -33,7 +33,7 @@ export interface LeftoverFacts {
   readonly instance: string
   /** For whom the image would be built next. */
   readonly owner: { readonly uid: number; readonly gid: number }
-  readonly currentImage: (...wish: Parameters<typeof describeImage>) => { readonly reference: string }
+  readonly currentImage: (wish: ImageWish) => { readonly reference: string }
   /** The gates' image that would be built next. */
   readonly gateImage: string
   readonly now: number
@@ -106,7 +106,7 @@ function hasWorkspaces(repo: string, { ids, records }: Needed): boolean {
 function imageLeftovers(images: readonly ImageRow[], needed: Needed, facts: LeftoverFacts): readonly Leftover[] {
   const kept = new Set(needed.records.flatMap(({ image, stack }) => [image ?? '', stack?.under ?? '']))
   const owners = needed.all ? [] : [facts.owner, ...needed.records]
-  for (const owner of owners) kept.add(facts.currentImage(facts.instance, owner).reference)
+  for (const owner of owners) kept.add(facts.currentImage(owner).reference)
   if (needed.records.some(hasGate)) kept.add(facts.gateImage)
   // what was built a moment ago has no container yet
   const building = needed.records.some(({ operation }) => operation !== null)

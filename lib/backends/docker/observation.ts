@@ -67,13 +67,24 @@ function observeGate(others: readonly ContainerRow[]): Observation | undefined {
 
 /** The worst of what the services say; one that has yet to answer counts only when no other is in trouble. */
 function observeRunning(rows: readonly ContainerRow[]): Observation {
-  const down = rows.find((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
-  if (down !== undefined) return { state: 'running', reason: `service ${down.service} is ${down.state}` }
+  const down = rows.filter((row) => row.state !== 'running' && !(row.state === 'exited' && exitCode(row) === 0))
+  if (down.length > 0) return { state: 'running', reason: tellDown(down) }
   const ill = rows.find((row) => row.status.includes('(unhealthy)'))
   if (ill !== undefined) return { state: 'running', reason: `service ${ill.service} is unhealthy`, unhealthy: true }
   const waiting = rows.find((row) => row.status.includes('(health: starting)'))
   if (waiting === undefined) return { state: 'running', reason: '' }
   return { state: 'running', reason: `the health check of ${waiting.service} has not passed yet`, settling: true }
+}
+
+/** `service db is exited`, `services css and js are exited; service db is paused` */
+function tellDown(down: readonly ContainerRow[]): string {
+  const states = [...new Set(down.map(({ state }) => state))]
+  const parts = states.map((state) => {
+    const names = [...new Set(down.filter((row) => row.state === state).map(({ service }) => service))].sort()
+    if (names.length === 1) return `service ${names[0]} is ${state}`
+    return `services ${names.slice(0, -1).join(', ')} and ${names.at(-1)} are ${state}`
+  })
+  return parts.join('; ')
 }
 
 function observeExit(main: ContainerRow, others: readonly ContainerRow[]): Observation {

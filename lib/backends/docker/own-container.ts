@@ -7,7 +7,7 @@
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
-import type { createImages, describeGateImage, describeImage, OwnImage } from './image.ts'
+import type { createImages, describeGateImage, describeImage, ImageOwner, OwnImage } from './image.ts'
 
 export interface HelperMount {
   readonly type: 'bind' | 'volume'
@@ -54,7 +54,7 @@ export function createHelpers(docker: Docker, context: BackendContext, door: () 
   /** Any image of ours that is there already; the plain one is built where none is. */
   async function imageFor(record: WorkspaceRecord, gateToo: boolean): Promise<string> {
     const { images, describeImage, describeGateImage } = await door()
-    return images.requireOwn(ownImages(context.instance, record, gateToo, { describeImage, describeGateImage }))
+    return images.requireOwn(ownImages(context, record, gateToo, { describeImage, describeGateImage }))
   }
 
   return { run, command }
@@ -62,16 +62,16 @@ export function createHelpers(docker: Docker, context: BackendContext, door: () 
 
 /** Those that stand on Nexus's own base; what stands on an image of the project's is none of them. */
 function ownImages(
-  instance: string,
+  owner: ImageOwner,
   { uid, gid, caches }: WorkspaceRecord,
   gateToo: boolean,
   describe: Pick<ImageDoor, 'describeImage' | 'describeGateImage'>,
 ): readonly [OwnImage, ...OwnImage[]] {
   const agents = [caches ?? [], []].map((list) => ({ uid, gid, isolation: 'agent' as const, caches: list }))
   return [
-    describe.describeImage(instance, { uid, gid }),
-    ...agents.map((wish) => describe.describeImage(instance, wish)),
-    ...(gateToo ? [describe.describeGateImage(instance)] : []),
+    describe.describeImage(owner, { uid, gid }),
+    ...agents.map((wish) => describe.describeImage(owner, wish)),
+    ...(gateToo ? [describe.describeGateImage(owner)] : []),
   ]
 }
 

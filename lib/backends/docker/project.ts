@@ -58,7 +58,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
     const unset = unsetVariables(stderr)
     const hidden = tellHidden([...unset, ...openVariables(model)], context.env, stack.pass)
     const missing = unset.filter((name) => !isHidden(name, context.env, stack.pass))
-    return { model, warnings: [...hidden, ...missing.map(tellMissing)] }
+    return { model, warnings: [...hidden, ...tellMissing(missing)] }
   }
 
   /** The image under the workspace's own, built or pulled; undefined where that is the default one. */
@@ -198,8 +198,17 @@ export function unsetVariables(stderr: string): readonly string[] {
   return [...new Set(names)]
 }
 
-function tellMissing(name: string): string {
-  return `the compose files use the variable ${name}, which is not set: put it into .env (in .worktreeinclude where git ignores that), or name it in env.pass`
+/** All in one line, as each of them is mended in the same way. */
+export function tellMissing(names: readonly string[]): readonly string[] {
+  const [first, ...others] = names
+  if (first === undefined) return []
+  const [what, are, them] =
+    others.length === 0
+      ? [`variable ${first}`, 'is', 'it']
+      : [`variables ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`, 'are', 'them']
+  return [
+    `the compose files use the ${what}, which ${are} not set: put ${them} into .env (in .worktreeinclude where git ignores that), or name ${them} in env.pass`,
+  ]
 }
 
 /** Compose takes no folder of that name for it. */

@@ -92,7 +92,7 @@ export function createRemoval(
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
     const { describeImage } = await import('./image.ts')
-    const current = describeImage(context.instance, record).reference
+    const current = describeImage(context, record).reference
     if (record.image !== null && record.image !== current) await (await images()).removeUnused(current)
   }
 

@@ -6,7 +6,7 @@ import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUse } from '../../door/activity.ts'
 import type { App } from '../app.ts'
-import { start, type UpResult } from '../create/up.ts'
+import { startThere, type UpResult } from '../create/up.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine, type Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
@@ -40,12 +40,17 @@ export async function resume(app: App, found: WorkspaceRecord, dryRun: boolean):
   return result
 }
 
-/** Stops it and starts it again; what could not be started again is not stopped. */
+/** Stops it and starts it again, as one for whoever waits; what could not be started again is not stopped. */
 export async function restart(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   requirePlaces(app, found)
-  const stopped = await stop(app, found, dryRun)
-  const started = await start(app, stopped.record, { start: true, dryRun })
-  return { ...started, plan: [...stopped.plan, ...started.plan], changed: true }
+  const body = async (record: WorkspaceRecord | undefined) => {
+    const stopped = await changeLocked(app, requireThere(record, found), 'stop', dryRun)
+    const started = await startThere(app, stopped.record, { start: true, dryRun })
+    return { ...started, plan: [...stopped.plan, ...started.plan], changed: true }
+  }
+  const result = await exclusively(app, found.id, body, { as: 'stop', dryRun })
+  if (!dryRun) noteUse(app.home, found.id)
+  return result
 }
 
 function change(

@@ -20,6 +20,7 @@ import {
   readBranch,
   requireRepository,
 } from '../../tools/repository.ts'
+import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
@@ -126,6 +127,7 @@ function refuseKnown(record: WorkspaceRecord | undefined): void {
 /** As a create would make it, but for the branch and the folder that are there. */
 async function draftRecord(app: App, backend: Backend, target: Target, request: AdoptRequest) {
   const { repo, worktree, id, lost, ours } = target
+  requireOwnParts(repo)
   const there = existsSync(worktree)
   const [{ settings: own }, { settings }] = await Promise.all([
     app.config(),

@@ -1,10 +1,11 @@
 /**
  * Which branch a new workspace works on, decided from the refs that were read once. Pure; the order is the contract's:
  * `--branch` and `--pr` as said; else a local branch, else a remote-tracking branch of exactly the text given; else a new
- * branch `nexus/<name>` from `--from` or HEAD.
+ * branch `nexus/<name>` from `--from` or HEAD, with the text in place of a name that has lost letters of it.
  */
 import { NexusError } from '../../core/errors.ts'
-import type { WorkspaceName } from '../../core/names.ts'
+import { branchWord, parseName, type WorkspaceName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { Ref } from '../../tools/git.ts'
 
 export interface BranchRequest {
@@ -31,17 +32,24 @@ export interface BranchChoice {
 const HEADS = 'refs/heads/'
 const REMOTES = 'refs/remotes/'
 
-/** Patterns for `git for-each-ref` that cover every ref the decision can depend on. */
-export function refPatterns({ given, name, branch, from }: BranchRequest): readonly string[] {
+/** Patterns for `git for-each-ref` that cover every ref the decision can depend on, also those in the way of a new branch. */
+export function refPatterns(request: BranchRequest): readonly string[] {
+  const { given, branch, from } = request
   const text = branch ?? given
-  return [
-    `${HEADS}${escapeGlob(text)}`,
-    `${HEADS}nexus/${name}`,
-    `${HEADS}nexus`,
-    `${REMOTES}*/${escapeGlob(text)}`,
-    `${REMOTES}${escapeGlob(text)}`,
-    ...(from === undefined ? [] : [`${HEADS}${escapeGlob(from)}`]),
-  ]
+  const inner = text.split('/').slice(1).join('/')
+  const local = [text, freshBranch(request), ...(inner === '' ? [] : [inner]), ...(from === undefined ? [] : [from])]
+  const heads = local.flatMap((one) => [one, ...foldersOf(one)]).map((one) => `${HEADS}${escapeGlob(one)}`)
+  return [...new Set([...heads, `${REMOTES}*/${escapeGlob(text)}`, `${REMOTES}${escapeGlob(text)}`])]
+}
+
+function freshBranch({ given, name }: BranchRequest): string {
+  return `nexus/${branchWord(given, name)}`
+}
+
+/** `a` and `a/b` of `a/b/c`. */
+function foldersOf(branch: string): readonly string[] {
+  const words = branch.split('/').filter((word) => word !== '')
+  return words.slice(1).map((_, i) => words.slice(0, i + 1).join('/'))
 }
 
 function escapeGlob(text: string): string {
@@ -57,13 +65,18 @@ export interface BranchFacts {
 }
 
 /**
- * @throws {NexusError} INVALID_ARGUMENT for a revision or branch that is not there; BRANCH_IN_USE when the branch is checked
- * out in another worktree or would have to be made over an existing one
+ * @throws {NexusError} INVALID_ARGUMENT for a revision or branch that is not there, and for a text that no new branch gets its name
+ * from; BRANCH_IN_USE when the branch is checked out in another worktree, or cannot be made beside those that are there
  */
 export function chooseBranch(request: BranchRequest, facts: BranchFacts): BranchChoice {
   const local = new Map(
     facts.refs.filter((ref) => ref.name.startsWith(HEADS)).map((ref) => [ref.name.slice(HEADS.length), ref]),
   )
+  if (request.branch === undefined && request.pr === undefined && request.from === undefined) {
+    const named = existing(request.given, local, facts, request)
+    if (named !== undefined) return named
+  }
+  parseName(request.given)
   if (request.branch !== undefined)
     return existing(request.branch, local, facts, request) ?? refuseUnknown(request.branch)
   if (request.pr !== undefined) {
@@ -75,7 +88,7 @@ export function chooseBranch(request: BranchRequest, facts: BranchFacts): Branch
     const choice = fresh(request, local, facts.start, `new, from ${request.from}`)
     return local.get(request.from)?.commit === facts.start ? choice : { ...choice, taken: request.from }
   }
-  return existing(request.given, local, facts, request) ?? fresh(request, local, facts.start, 'new, from HEAD')
+  return fresh(request, local, facts.start, 'new, from HEAD')
 }
 
 function existing(
@@ -92,11 +105,41 @@ function existing(
   if (remote === undefined) return undefined
   const branch = withoutRemote(remote.name)
   if (branch.startsWith('-')) throw impossible(branch, request)
-  const tracked = local.get(branch)
-  if (tracked !== undefined) return useLocal(branch, tracked, request)
   const taken = remote.name.slice(REMOTES.length)
+  if (local.has(branch)) throw besideLocal(branch, taken, request)
+  requireFreeRef(branch, local, request)
   const cause = `new, from the remote-tracking branch ${taken}`
   return { branch, create: true, commit: remote.commit, ours: true, cause, taken }
+}
+
+/** Which of the two is meant is the user's to say: they may have come apart. */
+function besideLocal(branch: string, taken: string, { given, name, branch: asked }: BranchRequest): NexusError {
+  const [word, other] = [shellWord(branch), asked === undefined ? `${branch}-2` : `${given}-2`]
+  const up = asked === undefined ? `nexus up ${word}` : `nexus up ${shellWord(given)} --branch ${word}`
+  const fresh = `nexus up ${isPlain(other) ? other : `${name}-2`} --from ${shellWord(taken)}`
+  return new NexusError('BRANCH_IN_USE', `There is a local branch ${branch} beside ${taken}.`, {
+    hint: `For a new branch from ${taken}, run \`${fresh}\`; to work on the local one, run \`${up}\``,
+    details: { branch, remote: taken },
+  })
+}
+
+function isPlain(text: string): boolean {
+  return /^[\w./+-]+$/.test(text)
+}
+
+/** git keeps a branch as a file, so that none can be a folder of another. */
+function requireFreeRef(branch: string, local: ReadonlyMap<string, Ref>, { name }: BranchRequest): void {
+  const above = foldersOf(branch).find((folder) => local.has(folder))
+  const below = [...local.keys()].find((one) => one.startsWith(`${branch}/`))
+  const other = above ?? below
+  if (other === undefined) return
+  throw new NexusError('BRANCH_IN_USE', `A branch named ${JSON.stringify(other)} stands in the way of ${branch}.`, {
+    hint:
+      above === undefined
+        ? `To make a workspace of another name, run \`nexus up ${name}-2\``
+        : `To give it another name, run \`git branch -m ${shellWord(above)} ${shellWord(`${above}-old`)}\``,
+    details: { branch: other, wanted: branch },
+  })
 }
 
 /** A remote may have such a ref; git makes no branch of it. */
@@ -114,7 +157,7 @@ function withoutRemote(ref: string): string {
 function useLocal(branch: string, ref: Ref, request: BranchRequest): BranchChoice {
   if (ref.worktree !== '') {
     throw new NexusError('BRANCH_IN_USE', `Branch ${branch} is checked out at ${ref.worktree}.`, {
-      hint: `To start a new branch from it, run \`nexus up ${request.name}-2 --from ${branch}\``,
+      hint: `To start a new branch from it, run \`nexus up ${request.name}-2 --from ${shellWord(branch)}\``,
       details: { branch, worktree: ref.worktree },
     })
   }
@@ -127,12 +170,12 @@ function fresh(
   commit: string | undefined,
   cause: string,
 ): BranchChoice {
-  const branch = `nexus/${request.name}`
+  const branch = freshBranch(request)
   const kept = local.get(branch)
   const explicit = request.from !== undefined || request.pr !== undefined
   if (kept !== undefined && explicit) {
     throw new NexusError('BRANCH_IN_USE', `Branch ${branch} exists already, so it cannot be started anew.`, {
-      hint: `To work on it as it is, run \`nexus up ${request.name} --branch ${branch}\``,
+      hint: `To work on it as it is, run \`nexus up ${request.name} --branch ${shellWord(branch)}\``,
       details: { branch },
     })
   }
@@ -147,12 +190,7 @@ function fresh(
       },
     )
   }
-  if (local.has('nexus')) {
-    throw new NexusError('BRANCH_IN_USE', `A branch named "nexus" stands in the way of ${branch}.`, {
-      hint: `To give it another name, run \`git branch -m nexus nexus-old\``,
-      details: { branch },
-    })
-  }
+  requireFreeRef(branch, local, request)
   return { branch, create: true, commit, ours: true, cause }
 }
 

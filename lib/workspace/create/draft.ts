@@ -11,7 +11,7 @@ import { requireBackendName } from '../../backends/registry.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
 import { NexusError } from '../../core/errors.ts'
-import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
+import { nameOfBranch, newWorkspaceId, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
 import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -20,12 +20,14 @@ import { cacheVolumes } from '../../stack/caches.ts'
 import { type Detected, detectStack } from '../../stack/detect.ts'
 import { readyRecord } from '../../stack/ready-record.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../../tools/repository.ts'
+import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
 import { beginOperation } from '../operation/operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
 import { worktreesFolder } from '../worktree-place.ts'
+import { tellRoot } from './as-root.ts'
 import {
   type BranchChoice,
   type BranchRequest,
@@ -68,8 +70,9 @@ export interface Draft {
 
 export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
   const given = request.given ?? (request.pr === undefined ? '' : `pr-${request.pr}`)
-  const name = parseName(given)
+  const name = nameOfBranch(given)
   const { repo } = request
+  requireOwnParts(repo)
   const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
   const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
@@ -104,6 +107,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
   else if (likely.failure !== undefined) throw likely.failure
 
+  tellRoot(app, repo.root, ownerOf(repo).uid)
   const instance = await loadInstance(app.home)
   const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)

@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { nearest, parseName } from '../../core/names.ts'
+import { nameOfBranch, nearest } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { findHere, type Repository } from '../../tools/repository.ts'
@@ -81,7 +81,7 @@ async function branchesOf(app: App, here: Repository, text: string, left: string
 /** A workspace of this repository that was made from the same text. */
 function isThere(records: readonly WorkspaceRecord[], here: Repository, text: string): boolean {
   const ours = records.filter(({ repo }) => repo === here.root)
-  return ours.length > 0 && ours.some(({ name }) => name === parseName(text))
+  return ours.length > 0 && ours.some(({ name }) => name === nameOfBranch(text))
 }
 
 interface Words {

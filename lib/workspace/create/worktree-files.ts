@@ -4,13 +4,14 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { NexusError } from '../../core/errors.ts'
+import { lastLines, NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplates } from '../../project/env-template.ts'
 import { createIgnoredFiles, type IgnoredRequest, INCLUDE_FILE } from '../../project/ignored-files.ts'
 import { appendLineOnce, readIfPresent } from '../../system/store.ts'
-import type { Whose } from '../../tools/git-programs.ts'
+import type { CheckedOut } from '../../tools/git-checkout.ts'
+import { filtersIn, type Whose } from '../../tools/git-programs.ts'
 import type { Submodule } from '../../tools/git-submodules.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
@@ -24,6 +25,8 @@ import { refuseRelativePrograms, whoseIs } from './origin.ts'
 
 /** A tree of a million files. */
 const GIVE_TIMEOUT_MS = 10 * 60_000
+/** Of what a hook says, the end. */
+const HOOK_LINES = 3
 
 /**
  * Takes back only what this very call added: at the same path another home may have been quicker. With `again`, what an
@@ -88,7 +91,7 @@ async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Pr
   if (worktree === null) return
   const onLine = (text: string) => app.emit({ type: 'progress', text })
   await refuseConditional(app, record, worktree)
-  await app.git.checkOut(worktree, onLine, whose)
+  tellCheckedOut(app, record, await app.git.checkOut(worktree, onLine, whose))
   await tellPointers(app, record, worktree, whose)
   if (!existsSync(`${worktree}/.gitmodules`)) return
   try {
@@ -97,6 +100,24 @@ async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Pr
     if (!(error instanceof NexusError)) throw error
     const hint = 'To fetch them later, run `git submodule update --init --recursive` in the worktree'
     app.emit({ type: 'warning', text: `the submodules could not be fetched: ${error.message}`, hint })
+  }
+}
+
+/** What failed while the files came, and kept none of them from being there. */
+function tellCheckedOut(app: App, record: WorkspaceRecord, { hook, unfiltered }: CheckedOut): void {
+  const { repo, branch, worktree } = record
+  if (hook !== undefined) {
+    const said = lastLines(hook.said, HOOK_LINES)
+    app.emit({
+      type: 'warning',
+      text: `the hook ${hook.name} (${hook.path}) ended with code ${hook.code}${said === '' ? '' : `: ${said}`}; all files are there`,
+      hint: `To run it again, run \`git -C ${shellWord(worktree ?? '')} checkout\``,
+    })
+  }
+  for (const { filter, path, said } of unfiltered) {
+    const text = `files of the filter ${filter} stay as the repository stores them, as it failed${said === '' ? '' : `: ${said}`}`
+    const alone = `git -C ${shellWord(repo)} cat-file --filters ${shellWord(`${branch}:${path}`)}`
+    app.emit({ type: 'warning', text, hint: `To see it alone, run \`${alone}\`` })
   }
 }
 
@@ -126,8 +147,9 @@ function tellLeftOut(app: App, record: WorkspaceRecord, leftOut: readonly Submod
 }
 
 /** Without its filter, git checks out pointers and says nothing. */
-async function tellPointers(app: App, { repo }: WorkspaceRecord, worktree: string, whose: Whose): Promise<void> {
+async function tellPointers(app: App, { repo, name }: WorkspaceRecord, worktree: string, whose: Whose): Promise<void> {
   const attributes = (await readIfPresent(`${worktree}/.gitattributes`)) ?? ''
+  await tellEncrypted(app, { repo, name }, attributes)
   if (!/\bfilter=lfs\b/.test(attributes)) return
   if (!(await app.git.hasLfs(repo))) {
     const hint =
@@ -138,6 +160,17 @@ async function tellPointers(app: App, { repo }: WorkspaceRecord, worktree: strin
       'files in Git LFS are pointers, as .lfsconfig of the branch names a server that your own commits do not'
     app.emit({ type: 'warning', text, hint: `To get them, run \`git -C ${shellWord(worktree)} lfs pull\`` })
   }
+}
+
+/** The same with git-crypt, whose files lie encrypted in the repository. */
+async function tellEncrypted(app: App, { repo, name }: Pick<WorkspaceRecord, 'repo' | 'name'>, attributes: string) {
+  const used = attributes.split('\n').flatMap(filtersIn)
+  const filter = used.find((one) => one.startsWith('git-crypt'))
+  if (filter === undefined || (await app.git.settings(repo)).some(({ key }) => key.startsWith(`filter.${filter}.`)))
+    return
+  const text = `files of the filter ${filter} stay encrypted, as it is not set up in ${repo}`
+  const again = `nexus delete ${name} && nexus up ${name}`
+  app.emit({ type: 'warning', text, hint: `To have them decrypted, run \`git-crypt unlock\` there, then \`${again}\`` })
 }
 
 /** The branch that the create made goes while nobody has it checked out and it is still where it was made. */

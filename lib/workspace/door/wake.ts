@@ -111,13 +111,16 @@ async function bringBack(app: App, record: WorkspaceRecord, runs: boolean): Prom
   return startThere(app, record, { dryRun: false, start: true, asLeft: !runs })
 }
 
-/** For a verb of ours that goes in; `wanted` false: it only looks whether it can. */
+/** For a verb of ours that goes in; `wanted` false: it only looks whether it can, once nobody works on it any more. */
 export async function ensureRunning(app: App, record: WorkspaceRecord, wanted: boolean): Promise<WorkspaceRecord> {
   const seen = await observeOne(app, record)
   if (seen.state === 'running') return record
   requireEngine(seen)
   if (wanted && (await isWanted(app, record))) return (await start(app, record, { dryRun: false, start: true })).record
-  throw notRunning(seen)
+  const body = (there: WorkspaceRecord | undefined) => observeOne(app, requireThere(there, record))
+  const settled = await exclusively(app, record.id, body, { waitMs: WAIT_MS })
+  if (settled.state !== 'running') throw notRunning(settled)
+  return settled.record
 }
 
 async function isWanted(app: App, record: WorkspaceRecord): Promise<boolean> {

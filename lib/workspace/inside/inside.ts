@@ -67,9 +67,9 @@ async function afterwards(app: App, record: WorkspaceRecord, code: number | null
  * @throws {NexusError} WORKSPACE_NOT_RUNNING
  */
 export async function goInside(app: App, found: WorkspaceRecord) {
-  const record = requireThere(await repaired(app, found), found)
-  const backend = await app.backend(record.backend)
-  if (!(await backend.isReachable(record))) await requireRunning(app, record)
+  const there = requireThere(await repaired(app, found), found)
+  const backend = await app.backend(there.backend)
+  const record = (await backend.isReachable(there)) ? there : await requireRunning(app, there)
   noteUse(app.home, record.id)
   return { record, backend }
 }
@@ -115,7 +115,7 @@ export async function connectionLost(app: App, found: WorkspaceRecord, said = ''
   )
 }
 
-/** @throws {NexusError} WORKSPACE_NOT_RUNNING, BACKEND_UNAVAILABLE */
-export async function requireRunning(app: App, record: WorkspaceRecord): Promise<void> {
-  await (await import('../door/wake.ts')).ensureRunning(app, record, false)
+/** The record as it is then. @throws {NexusError} WORKSPACE_NOT_RUNNING, BACKEND_UNAVAILABLE, WORKSPACE_BUSY */
+export async function requireRunning(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord> {
+  return (await import('../door/wake.ts')).ensureRunning(app, record, false)
 }

@@ -5,9 +5,10 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent } from '../../system/store.ts'
-import { linkOf, MARKER } from '../../tools/repository.ts'
+import { findRepository, linkOf, MARKER } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 
 /** The word that stands for it wherever a workspace is named; no workspace can be called so. */
@@ -15,11 +16,21 @@ export const CURRENT = 'current'
 
 /** @throws {NexusError} WORKSPACE_NOT_FOUND when the folder is in no worktree of a workspace */
 export async function requireCurrent(app: App, folder = app.cwd): Promise<WorkspaceRecord> {
+  if (folder === app.cwd) requireFolder(app)
   const found = await findCurrent(app, folder)
   if (found !== undefined) return found
   throw new NexusError('WORKSPACE_NOT_FOUND', `The folder ${folder} belongs to no workspace.`, {
     hint: 'To see the workspaces and their folders, run `nexus list --all`',
     details: { folder },
+  })
+}
+
+/** @throws {NexusError} REPOSITORY_NOT_FOUND where it was removed under the shell */
+export function requireFolder({ cwd }: Pick<App, 'cwd'>): void {
+  if (existsSync(cwd)) return
+  const repo = findRepository(cwd)
+  throw new NexusError('REPOSITORY_NOT_FOUND', `The current folder ${cwd} is not there any more.`, {
+    hint: `To go to one that is, run \`cd${repo === undefined ? '' : ` ${shellWord(repo.root)}`}\``,
   })
 }
 

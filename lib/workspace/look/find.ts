@@ -6,14 +6,14 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { isWorkspaceId, parseName, repoLabel } from '../../core/names.ts'
+import { isWorkspaceId, nameOfBranch, repoLabel } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { isWithin } from '../../stack/places.ts'
 import { findHere, findRepository, planted, type Repository, requireRepository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { listMoved, refuseMoved } from '../drift.ts'
-import { CURRENT, requireCurrent } from './current.ts'
+import { CURRENT, requireCurrent, requireFolder } from './current.ts'
 import { fullNameOf, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
@@ -28,7 +28,10 @@ export async function findRepo(app: App, given: string | undefined): Promise<Rep
 }
 
 async function chooseRepo(app: App, given: string | undefined): Promise<Repository> {
-  if (given === undefined) return requireRepository(app.cwd)
+  if (given === undefined) {
+    requireFolder(app)
+    return requireRepository(app.cwd)
+  }
   const path = isAbsolute(given) ? given : resolve(app.cwd, given)
   if (!existsSync(path)) {
     const { workspaces } = (await app.config()).settings
@@ -50,7 +53,7 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
   const records = await app.records.list()
   if (isWorkspaceId(given))
     return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
-  const name = parseName(given)
+  const name = nameOfBranch(given)
   const found = records.find((record) => record.repo === repo.root && record.name === name)
   if (found === undefined) {
     const moved = listMoved(records, repo)

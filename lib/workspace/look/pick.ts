@@ -4,7 +4,7 @@
  */
 import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { labelInAlias, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
+import { labelInAlias, nameOfBranch, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 /** Candidates that a refusal names at most. */
@@ -44,7 +44,8 @@ export function pickWorkspace(records: readonly WorkspaceRecord[], given: string
   const elsewhere = records.filter((record) => record.name === name)
   if (elsewhere.length > 0 && !fallsBack) return refuseElsewhere(records, elsewhere, picking)
   if (elsewhere.length > 0) return theOnly(elsewhere, given, picking)
-  return name === undefined ? refuseName(given) : refuseUnknown(records, given, picking)
+  parseName(given)
+  return refuseUnknown(records, given, picking)
 }
 
 function hereOf(records: readonly WorkspaceRecord[], name: WorkspaceName | undefined, root: string | undefined) {
@@ -54,7 +55,10 @@ function hereOf(records: readonly WorkspaceRecord[], name: WorkspaceName | undef
 function theOnly(candidates: readonly WorkspaceRecord[], given: string, { command = 'status' }: Picking) {
   const [first, ...others] = candidates
   if (first !== undefined && others.length === 0) return first
-  const names = candidates.map((record) => `${record.project}/${record.name} (${record.id}, ${record.repo})`)
+  const some = candidates.slice(0, NAMED_MAX)
+  const more = candidates.length - some.length
+  const names = some.map((record) => `${record.project}/${record.name} (${record.id}, ${record.repo})`)
+  if (more > 0) names.push(`${more} more`)
   throw new NexusError(
     'NAME_AMBIGUOUS',
     `${JSON.stringify(given)} names ${candidates.length} workspaces: ${names.join('; ')}.`,
@@ -117,15 +121,10 @@ function joinWords(words: readonly string[], last: 'and' | 'or'): string {
 
 function nameOrUndefined(given: string): WorkspaceName | undefined {
   try {
-    return parseName(given)
+    return nameOfBranch(given)
   } catch {
-    return undefined // told by refuseName when nothing else fits
+    return undefined // told when nothing else fits
   }
-}
-
-function refuseName(given: string): never {
-  parseName(given)
-  throw new Error(`${given} is a name after all`)
 }
 
 /** The nearest name of this repository is meant before one of another; with `only`, none of another. */

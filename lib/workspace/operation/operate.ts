@@ -13,6 +13,7 @@ import type { ComposeModel } from '../../stack/model.ts'
 import { withLock } from '../../system/lock.ts'
 import { reopenFolder } from '../../system/modes.ts'
 import { isAlive, nobody, ownIdentity } from '../../system/process.ts'
+import { maySpend } from '../../system/reserve.ts'
 import type { App } from '../app.ts'
 import { describe } from '../observe.ts'
 import { type Actions, type ApplyContext, apply } from './apply.ts'
@@ -45,6 +46,7 @@ export async function exclusively<T>(
   body: (record: WorkspaceRecord | undefined) => Promise<T>,
   claim: Claim = {},
 ): Promise<T> {
+  if (claim.as === 'stop' || claim.as === 'delete') maySpend(app.home.reserve)
   const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
   const repaired = async () => {
     const record = await app.records.load(id)
@@ -70,8 +72,11 @@ export async function exclusively<T>(
 
 export function busy(record: WorkspaceRecord, operation: Operation): NexusError {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(operation.startedAt)) / 1000))
-  return new NexusError('WORKSPACE_BUSY', `Workspace ${record.name} is busy for ${seconds} s: ${describe(record)}.`, {
-    hint: `To see when it is done, run \`nexus status ${record.name}\``,
+  const { name } = record
+  const who = `another command (pid ${operation.pid}, step ${operation.step})`
+  const text = `Workspace ${name} is busy for ${seconds} s: ${describe(record)} by ${who}.`
+  return new NexusError('WORKSPACE_BUSY', text, {
+    hint: `To see when it is done, run \`nexus status ${name}\``,
     details: { workspaceId: record.id, operation, seconds },
   })
 }

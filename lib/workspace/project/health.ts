@@ -45,5 +45,5 @@ export async function awaitHealth(app: App, record: WorkspaceRecord, project: Co
 }
 
 function logsHint(record: WorkspaceRecord): string {
-  return `To see what it says, run \`nexus logs ${record.name}\``
+  return `To see why, run \`nexus logs ${record.name}\``
 }
