@@ -13,7 +13,7 @@ import type { createDoors } from './door.ts'
 import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import type { Helpers } from './own-container.ts'
-import { byBash } from './session.ts'
+import { byBash } from './remote-command.ts'
 import { workMounts } from './work-mounts.ts'
 
 const ENVIRONMENT = {

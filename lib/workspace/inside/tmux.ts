@@ -50,7 +50,7 @@ export function requireSessionName(name: string): string {
 export async function attachTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<number> {
   const { record, backend } = await enter(app, found)
   const argv = ['sh', '-c', ATTACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
-  const code = await backend.shell(record, { argv, forwardAgent: request.forwardAgent, tty: true })
+  const code = await backend.shell(record, { argv, forwardAgent: request.forwardAgent, tty: true, isOurs: true })
   if (code === MISSING) throw tmuxMissing(record)
   await bringBackCommits(app, record)
   return code
