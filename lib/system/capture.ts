@@ -187,7 +187,7 @@ function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
   let last: NodeJS.Timeout | undefined
   if (pid !== undefined) liveGroups.add(pid)
   const stop = (reason: Why) => {
-    if (pid === undefined || why !== undefined) return
+    if (pid === undefined || why !== undefined || !liveGroups.has(pid)) return
     why = reason
     kill(-pid, 'SIGTERM')
     hard = setTimeout(() => kill(-pid, 'SIGKILL'), KILL_GRACE_MS)

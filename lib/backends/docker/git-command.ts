@@ -21,6 +21,8 @@ const ENVIRONMENT = {
   GIT_OPTIONAL_LOCKS: '0',
   GIT_TERMINAL_PROMPT: '0',
   GIT_PAGER: 'cat',
+  // of the user's own, which may hide files, refs and more
+  GIT_CONFIG_GLOBAL: '/dev/null',
   LC_ALL: 'C',
 }
 

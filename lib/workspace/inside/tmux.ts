@@ -68,7 +68,8 @@ export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRe
       output,
     })
   }
-  return output.trim() === MADE
+  // what a configuration of the user's has to say comes before it
+  return output.trim().split('\n').at(-1) === MADE
 }
 
 async function enter(app: App, found: WorkspaceRecord) {
