@@ -62,6 +62,8 @@ else
   chmod 0440 /etc/sudoers.d/nexus
 fi
 printf '[include]\n\tpath = /etc/nexus/ssh/gitconfig\n' > /etc/gitconfig
+# `git config --global --list` fails where there is none
+[ -e /home/nexus/.gitconfig ] || [ -L /home/nexus/.gitconfig ] || install -o "$uid" -g "$gid" -m 0644 /dev/null /home/nexus/.gitconfig
 
 # What sshd cannot carry into a session (see entrypoint): PATH, which /etc/profile resets, and values of several lines.
 cat > /etc/profile.d/nexus.sh <<'PROFILE'
@@ -70,6 +72,9 @@ case $- in *i*) [ "$PWD" != "$HOME" ] || [ ! -d "${NEXUS_WS_WORKTREE:-}" ] || cd
 PROFILE
 sed -i '1i [ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh' /etc/bash.bashrc
 [ ! -d /etc/zsh ] || printf '[ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh\n' >> /etc/zsh/zshenv
+
+# Where zsh and fish look for their settings when Nexus itself sends a command; fish wants a folder to be there.
+mkdir -p /usr/local/lib/nexus/no-dotfiles/fish
 
 # OpenSSH 9.8 and newer punish repeated short connections; behind Docker's NAT all clients share one address. Older ones
 # refuse the word, so the program itself is asked.

@@ -2,6 +2,7 @@
  * The whole CLI as a function: `run(process)` parses, calls one command, prints its answer and returns the exit code. It
  * is what the tests call, with a process of their own making.
  */
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import { homePaths } from '../lib/core/paths.ts'
@@ -9,6 +10,7 @@ import { createJsonReporter } from '../lib/report/json.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
 import { createTextReporter } from '../lib/report/text.ts'
 import { leaveFolder } from '../lib/system/process.ts'
+import { unwritable } from '../lib/system/pump.ts'
 import { killChildren } from '../lib/system/runner.ts'
 import { writeCrashLog } from '../lib/system/store.ts'
 import { createApp, homeFolder } from '../lib/workspace/app.ts'
@@ -26,12 +28,14 @@ export interface CliProcess {
     readonly isTTY?: boolean
     readonly columns?: number
     readonly rows?: number
+    readonly writableLength?: number
   }
   readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
   on(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
   off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
 }
 
+const FLUSH_POLL_MS = 5
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
 const OWN_FAILURE = 125
@@ -43,19 +47,46 @@ export async function run(process: CliProcess, version: string): Promise<number>
   const json = isAsked(argv, '--json')
   let parsed: Parsed | undefined
   const reporter = createReporter(process, argv, json)
-  process.stdout.on('error', ignoreClosedPipe)
+  const flush = watchStdout(process)
   // whoever asked for a start by connecting may be gone before it is done
-  process.stderr.on('error', ignoreClosedPipe)
+  process.stderr.on('error', () => undefined)
+  let code: number
   try {
     parsed = parse(argv)
     if (parsed.command === undefined || parsed.options.help !== undefined) {
-      return reporter.answer({ data: {}, text: helpFor(parsed.command) })
-    }
-    return await call(process, parsed, parsed.command, reporter, version)
+      code = reporter.answer({ data: {}, text: helpFor(parsed.command) })
+    } else code = await call(process, parsed, parsed.command, reporter, version)
   } catch (error) {
-    return fail(process, error, parsed?.command, reporter)
+    code = fail(process, error, parsed?.command, reporter)
   } finally {
     reporter.close()
+  }
+  const unwritten = await flush()
+  if (unwritten === undefined) return code
+  process.stderr.write(`error: ${unwritten.message}\n`)
+  return code === 0 ? codeOf(unwritten, parsed?.command) : code
+}
+
+/** Of `nexus --version`, which needs nothing else of this program. */
+export function tellUnwritten(process: CliProcess, error: Error): number {
+  const failure = unwritable(error)
+  if (failure === undefined) return 0
+  process.stderr.write(`error: ${failure.message}\n`)
+  return failure.exitCode
+}
+
+/** When all is written that can be: what failed. */
+function watchStdout({ stdout }: CliProcess): () => Promise<NexusError | undefined> {
+  let failure: NexusError | undefined
+  let hasFailed = false
+  stdout.on('error', (error) => {
+    hasFailed = true
+    failure ??= unwritable(error)
+  })
+  return async () => {
+    while (!hasFailed && (stdout.writableLength ?? 0) > 0) await pause(FLUSH_POLL_MS)
+    await turn() // an error is told after the write that failed
+    return failure
   }
 }
 
@@ -180,8 +211,12 @@ function fail(process: CliProcess, error: unknown, command: Command | undefined,
   if (error instanceof Interrupted) return error.exitCode
   const known = error instanceof NexusError ? error : internalError(process, error)
   reporter.fail(known, errorBody(known))
-  const ownCode = ['exec', 'ssh', 'run'].includes(command?.name ?? '')
-  return ownCode && known.exitCode !== 2 && known.exitCode !== 3 ? OWN_FAILURE : known.exitCode
+  return codeOf(known, command)
+}
+
+function codeOf({ exitCode }: NexusError, command: Command | undefined): number {
+  const passesOn = ['exec', 'ssh', 'run'].includes(command?.name ?? '')
+  return passesOn && exitCode !== 2 && exitCode !== 3 ? OWN_FAILURE : exitCode
 }
 
 /** Anything else is a bug of ours: the stack goes to a file, its path to the user. */
@@ -193,8 +228,4 @@ function internalError(process: CliProcess, error: unknown): NexusError {
     details: { log: file },
     cause: error,
   })
-}
-
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
 }

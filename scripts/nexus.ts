@@ -8,12 +8,13 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
-import type { run as Run } from './main.ts'
+import type { run as Run, tellUnwritten as TellUnwritten } from './main.ts'
 
 declare const __NEXUS_VERSION__: string
 
 interface Program {
   readonly run: typeof Run
+  readonly tellUnwritten: typeof TellUnwritten
 }
 
 function load(): { readonly program: Program; readonly script: Script } {
@@ -35,6 +36,9 @@ function readCache(file: string): Buffer | undefined {
 
 const [first, ...others] = process.argv.slice(2)
 if ((first === '--version' || first === '-v') && others.length === 0) {
+  process.stdout.once('error', (error) => {
+    process.exitCode = load().program.tellUnwritten(process, error)
+  })
   process.stdout.write(`${__NEXUS_VERSION__}\n`)
 } else {
   const { program, script } = load()

@@ -132,6 +132,8 @@ export interface ShellRequest {
   readonly argv: readonly string[]
   /** A terminal for the command too. */
   readonly tty?: boolean
+  /** The command is one of Nexus's own, which no dotfile inside may change. */
+  readonly isOurs?: boolean
   readonly forwardAgent: boolean
 }
 

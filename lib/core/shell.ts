@@ -17,3 +17,11 @@ export function quoteForAnyShell(word: string): string {
 export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : quoteWord(text)
 }
+
+/**
+ * A project's command line for bash inside: with what the image says to login shells, and without the user's own files, which are for
+ * people.
+ */
+export function inLoginShell(line: string): readonly string[] {
+  return ['bash', '-c', `[ ! -r /etc/profile ] || . /etc/profile; ${line}`]
+}

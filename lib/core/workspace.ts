@@ -184,6 +184,8 @@ export interface WorkspaceRecord {
   readonly author: { readonly name: string; readonly email: string }
   /** The key that signs commits made inside; absent for none. */
   readonly signing?: SigningRecord
+  /** Harmless settings of the user's own git, such as aliases, and the text of the global ignore file, as they were at its create. */
+  readonly comfort?: { readonly settings: readonly (readonly [key: string, value: string])[]; readonly ignore?: string }
   /** Image reference that the workspace runs; null before it is known. */
   readonly image: string | null
   /** `SHA256:...` of the workspace's host key; null before it is made. */

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { Emit } from '../core/events.ts'
+import { endSoon, hear } from './end-word.ts'
 import { childEnvironment, withoutRelative } from './environment.ts'
 import { type BeginOptions, type Begun, codeOf, kill, liveGroups, requireFolder, toolMissing } from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
@@ -25,8 +26,15 @@ export function beginStreams(
   })
   const { pid } = child
   if (pid !== undefined) liveGroups.add(pid)
-  if (bound !== undefined) holdLifeLine(child)
-  const ended = new Promise<number>((done, fail) => {
+  const letGo = bound === undefined ? () => {} : holdLifeLine(child)
+  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord)
+  const end = (signal: NodeJS.Signals) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal))
+  const over = heard.over.then((code) => {
+    letGo()
+    endSoon(() => end('SIGTERM'))
+    return code
+  })
+  const exit = new Promise<number>((done, fail) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
       fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
     )
@@ -36,13 +44,8 @@ export function beginStreams(
       done(codeOf(code, signal))
     })
   })
-  return {
-    stdin: child.stdin,
-    stdout: child.stdout as Readable,
-    stderr: child.stderr as Readable,
-    ended,
-    kill: (signal) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal)),
-  }
+  const { stdout, stderr } = heard
+  return { stdin: child.stdin, stdout, stderr, ended: Promise.race([over, exit]), kill: end }
 }
 
 /** A program of the user's own with a life of its own: it has no terminal, and stays when we end. */

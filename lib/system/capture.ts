@@ -6,11 +6,13 @@
  * after a grace time. Every zx option is pinned.
  */
 import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { StringDecoder } from 'node:string_decoder'
 import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
+import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
   CommandFailed,
@@ -43,6 +45,8 @@ const ALL_MAX = 256 * 1024 * 1024
 const PIECE_BYTES = 256
 /** Characters that one command may have shown line by line. */
 const SHOWN_MAX = 16 * 1024 * 1024
+
+const STREAMS = ['stdout', 'stderr'] as const
 
 /** Bytes that are held for all commands. */
 let held = 0
@@ -81,7 +85,7 @@ export async function runCaptured(
   const withInput = options.input !== undefined && options.input !== ''
   const child = shell(bound === undefined ? argv : underLifeLine(argv, bound), {
     detached: true,
-    store: { ...said, stdall: boundedPieces(0) },
+    store: { ...(options.endWord === undefined ? said : noneKept()), stdall: boundedPieces(0) },
     // the caller's own folder may be gone, or be what the command removes
     cwd: options.cwd ?? '/',
     env: childEnvironment(argv, environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
@@ -90,7 +94,7 @@ export async function runCaptured(
   })
   // it ended, or closed its stdin, before all was written: its exit code says how it went
   if (withInput) child.stdin.on('error', () => undefined)
-  if (bound !== undefined && child.child !== undefined) holdLifeLine(child.child)
+  const letGo = bound !== undefined && child.child !== undefined ? holdLifeLine(child.child) : () => {}
   const ending = superviseGroup({
     pid: child.pid,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -99,11 +103,20 @@ export async function runCaptured(
       for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
     },
   })
+  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord)
   const onLine = options.onLine && limitLines(options.onLine)
-  if (onLine) for (const stream of [child.stdout, child.stderr]) onLines(stream, onLine)
+  if (onLine) for (const name of STREAMS) onLines(heard[name], onLine)
+  let told: number | undefined
+  void heard.over.then((code) => {
+    told = code
+    letGo()
+    endSoon(() => ending.stop('over'))
+  })
+  const kept = options.endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said[name]))
   const output = await child.finally(whole?.release)
+  await Promise.all(kept)
   const why = ending.end()
-  const code = codeOf(output.exitCode, output.signal)
+  const code = told ?? codeOf(output.exitCode, output.signal)
   const [stdout, stderr] = [textOf(said.stdout), textOf(said.stderr)]
   const cut = isCut(stdout) || isCut(stderr)
   const result = { stdout: wholeLines(stdout), stderr: wholeLines(stderr), code, cut }
@@ -112,6 +125,15 @@ export async function runCaptured(
   if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
   if (why === 'flood') throw floodError(argv, maxBytes)
   return options.anyEnd === true ? result : accept(argv, result, options.okCodes ?? [0])
+}
+
+function noneKept() {
+  return { stdout: boundedPieces<Buffer>(0), stderr: boundedPieces<Buffer>(0) }
+}
+
+function keep(stream: Readable, pieces: (Buffer | string)[]): Promise<void> {
+  stream.on('data', (piece: Buffer) => pieces.push(piece))
+  return finished(stream)
 }
 
 /** Keeps all, until that is too much for one command or with what the others have said: then nothing more. */
@@ -156,7 +178,7 @@ interface Supervision {
   readonly closePipes: () => void
 }
 
-type Why = 'timeout' | 'aborted' | 'flood'
+type Why = 'timeout' | 'aborted' | 'flood' | 'over'
 
 /** Watches one process group; `end` ends the watch and tells why the group was ended, if it was. */
 function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
@@ -165,7 +187,7 @@ function superviseGroup({ pid, timeoutMs, aborted, closePipes }: Supervision) {
   let last: NodeJS.Timeout | undefined
   if (pid !== undefined) liveGroups.add(pid)
   const stop = (reason: Why) => {
-    if (pid === undefined || why !== undefined) return
+    if (pid === undefined || why !== undefined || !liveGroups.has(pid)) return
     why = reason
     kill(-pid, 'SIGTERM')
     hard = setTimeout(() => kill(-pid, 'SIGKILL'), KILL_GRACE_MS)

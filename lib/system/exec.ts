@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly keepBytes?: number
   /** Of stdout, where `keepBytes` is not given; default: 64 MiB. */
   readonly maxBytes?: number
+  /** Said on both streams when what counts is over (`end-word.ts`); the code behind it is the command's. */
+  readonly endWord?: string
 }
 
 export interface RunResult {
@@ -50,6 +52,7 @@ export interface AttachOptions {
   /** Called for each SIGINT, SIGTERM or SIGHUP that reaches us while the child runs, instead of dying from it. */
   readonly onSignal?: (signal: NodeJS.Signals) => void
   readonly endsWithUs?: EndsWithUs
+  readonly endWord?: string
 }
 
 /** A command whose streams are the caller's to read and to write. */
@@ -70,6 +73,7 @@ export interface BeginOptions {
   /** Its stdin is a pipe of ours; else it is closed. */
   readonly input?: boolean
   readonly endsWithUs?: EndsWithUs
+  readonly endWord?: string
 }
 
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */
@@ -91,7 +95,10 @@ export interface Runner {
    * @throws {CommandFailed} upon an exit code that is not ok; TIMEOUT and TOOL_MISSING as NexusError; one that `isTooMuch` knows
    */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** Runs a command on the caller's own stdin, stdout and stderr and returns its exit code. */
+  /**
+   * Runs a command on the caller's own stdin, stdout and stderr and returns its exit code.
+   * @throws {NexusError} DISK_FULL, after its end, for a stdout that could not be written
+   */
   readonly attach: Attach
   /**
    * Starts a command and hands its streams over, of which nothing is kept: what is not read holds it up.

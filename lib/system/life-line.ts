@@ -28,10 +28,12 @@ export function underLifeLine(argv: readonly string[], { last = [] }: EndsWithUs
   return ['/bin/bash', '-c', SCRIPT, 'bash', String(last.length), ...last, ...argv]
 }
 
-/** Lets go of the line when the command has ended. */
-export function holdLifeLine(child: ChildProcess): void {
+/** Lets go of the line when the command has ended, or when it is told to. */
+export function holdLifeLine(child: ChildProcess): () => void {
   const line = child.stdio[3] as Writable
   line.on('error', () => undefined) // what waited was ended by somebody else: there is nobody left to dismiss
   // closed at once, as a child counts as open while one of its streams is
-  child.once('exit', () => line.end('done\n', () => line.destroy()))
+  const letGo = () => void (line.writable && line.end('done\n', () => line.destroy()))
+  child.once('exit', letGo)
+  return letGo
 }

@@ -84,6 +84,12 @@ export function isFolder(path: string): boolean {
   return statOf(path)?.isDirectory() === true
 }
 
+/** A plain file that its mode lets somebody run. */
+export function isRunnable(path: string): boolean {
+  const stats = statOf(path)
+  return stats?.isFile() === true && (stats.mode & 0o111) !== 0
+}
+
 /** Undefined where nothing can be seen, as behind a ring of links. */
 function statOf(path: string): Stats | undefined {
   try {

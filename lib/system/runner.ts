@@ -6,9 +6,11 @@
  * cannot change what runs. A child stands in `/` unless its caller says where: the user may stand in a stranger's folder.
  */
 import { spawn } from 'node:child_process'
+import { isatty } from 'node:tty'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { beginStreams, launch } from './begin.ts'
+import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
   type Attach,
@@ -22,6 +24,7 @@ import {
   requireFolder,
   toolMissing,
 } from './exec.ts'
+import { pumpOut } from './pump.ts'
 
 /** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
 export function createRunner(
@@ -106,34 +109,47 @@ async function runAttached(
   }
 }
 
-function spawnAttached(
+async function spawnAttached(
   argv: readonly string[],
   options: AttachOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const [program = '', ...args] = argv
+  const { endsWithUs, endWord } = options
   const env = childEnvironment(argv, environment, { LC_ALL: environment.LC_ALL, ...options.env })
-  return new Promise((done, fail) => {
-    const child = spawn(program, args, {
-      stdio: 'inherit',
-      env,
-      cwd: options.cwd ?? '/',
-    })
-    const { endsWithUs } = options
-    if (endsWithUs !== undefined && child.pid !== undefined) {
-      // beside it, as a life line needs a session of its own, and the terminal is not there
-      const guard = startGuard(
-        ['/bin/bash', '-c', 'kill "$0"; "$@"', `${child.pid}`, ...(endsWithUs.last ?? [])],
-        '/dev/null',
-        environment,
-      )
-      child.once('exit', guard.dismiss)
-    }
+  const child = spawn(program, args, {
+    // a terminal is the child's; of another stdout it has to be known whether it takes what is written
+    stdio: [
+      'inherit',
+      endWord !== undefined || !isatty(1) ? 'pipe' : 'inherit',
+      endWord === undefined ? 'inherit' : 'pipe',
+    ],
+    env,
+    cwd: options.cwd ?? '/',
+  })
+  const { stdout, stderr } = child
+  const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord) : { stdout, stderr }
+  const pumping = pumpOut(heard.stdout, heard.stderr)
+  // beside it, as a life line needs a session of its own, and the terminal is not there
+  const guard =
+    endsWithUs === undefined || child.pid === undefined
+      ? undefined
+      : startGuard(
+          ['/bin/bash', '-c', 'kill "$0"; "$@"', `${child.pid}`, ...(endsWithUs.last ?? [])],
+          '/dev/null',
+          environment,
+        )
+  const exit = new Promise<number>((done, fail) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
       fail(['ENOENT', 'EACCES'].includes(error.code ?? '') ? toolMissing(program) : error),
     )
     child.once('exit', (code, signal) => done(codeOf(code, signal)))
   })
+  const code = await Promise.race('over' in heard ? [heard.over, exit] : [exit])
+  guard?.dismiss()
+  if (child.exitCode === null) endSoon(() => child.kill('SIGTERM'))
+  await pumping.finish()
+  return code
 }
 
 /** Sends a signal to every running child's process group. */

@@ -1,9 +1,10 @@
 /**
- * What Nexus has to know of git's configuration before it changes a repository: who commits, how they are signed, and what
- * git would run (`git-programs.ts`). One call of git; nothing that it names is run.
+ * What Nexus has to know of git's configuration before it changes a repository: who commits, how they are signed, what makes git feel
+ * at home inside, and what git would run (`git-programs.ts`). One call of git; nothing that it names is run.
  */
 import type { RunResult } from '../system/exec.ts'
 import { PROGRAM_KEYS, type Setting } from './git-programs.ts'
+import { COMFORT_KEYS, type Entry } from './git-settings.ts'
 
 /** Of a signature by an SSH key. */
 export interface SigningSettings {
@@ -22,13 +23,26 @@ export interface AuthorIdentity {
   readonly email: string
   /** Absent where git signs otherwise, or not at all. */
   readonly signing?: SigningSettings
+  /** It signs by a program, whose key stays on this machine; `local`: as the repository's own configuration says. */
+  readonly program?: { readonly name: string; readonly local: boolean }
+  /** Harmless settings of the user's own, such as aliases. */
+  readonly comfort: readonly Entry[]
 }
 
 const IDENTITY_KEYS = 'user\\.(name|email|signingkey)|gpg\\.(format|ssh\\.defaultkeycommand)|(commit|tag)\\.gpgsign'
+const isComfort = new RegExp(`^(${COMFORT_KEYS})$`)
+/** What git calls where `gpg.format` says so. */
+const PROGRAMS: Readonly<Record<string, string>> = { '': 'OpenPGP', openpgp: 'OpenPGP', x509: 'X.509' }
 
 /** @param git runs it in the repository; code 1 says that there is none of it */
 export async function readSettings(git: (args: readonly string[]) => Promise<RunResult>): Promise<readonly Setting[]> {
-  const { stdout } = await git(['config', '-z', '--show-scope', '--get-regexp', `^(${IDENTITY_KEYS}|${PROGRAM_KEYS})$`])
+  const { stdout } = await git([
+    'config',
+    '-z',
+    '--show-scope',
+    '--get-regexp',
+    `^(${IDENTITY_KEYS}|${PROGRAM_KEYS}|${COMFORT_KEYS})$`,
+  ])
   const fields = stdout.split('\0')
   return Array.from({ length: Math.floor(fields.length / 2) }, (_, i) => {
     const [key = '', ...value] = (fields[2 * i + 1] ?? '').split('\n')
@@ -40,19 +54,28 @@ export async function readSettings(git: (args: readonly string[]) => Promise<Run
 /** The user's name and address for commits, '' where git has none. */
 export function identityOf(settings: readonly Setting[]): AuthorIdentity {
   const values = new Map<string, string>()
-  let local = false
+  const locals = new Set<string>()
   for (const { scope, key, value } of settings) {
-    if (key === 'user.signingkey') local = scope === 'local' || scope === 'worktree'
-    const own = scope === 'global' || scope === 'system'
-    if (own || key !== 'gpg.ssh.defaultkeycommand') values.set(key, value)
+    if (!isOwn(scope)) locals.add(key)
+    if (isOwn(scope) || key !== 'gpg.ssh.defaultkeycommand') values.set(key, value)
   }
   const at = (key: string) => values.get(key) ?? ''
-  const who = { name: at('user.name'), email: at('user.email') }
-  const [key, command] = [at('user.signingkey'), at('gpg.ssh.defaultkeycommand')]
-  if (at('gpg.format') !== 'ssh') return who
+  const comfort = settings.flatMap(({ scope, key, value }): readonly Entry[] =>
+    isOwn(scope) && isComfort.test(key) ? [[key, value]] : [],
+  )
+  const who = { name: at('user.name'), email: at('user.email'), comfort }
+  const [key, command, format] = [at('user.signingkey'), at('gpg.ssh.defaultkeycommand'), at('gpg.format')]
   const [commits, tags] = [isTrue(at('commit.gpgsign')), isTrue(at('tag.gpgsign'))]
+  if (format !== 'ssh') {
+    const local = (commits && locals.has('commit.gpgsign')) || (tags && locals.has('tag.gpgsign'))
+    return commits || tags ? { ...who, program: { name: PROGRAMS[format] ?? format, local } } : who
+  }
   if (key === '' && command === '' && !commits && !tags) return who
-  return { ...who, signing: { key, command, commits, tags, local } }
+  return { ...who, signing: { key, command, commits, tags, local: locals.has('user.signingkey') } }
+}
+
+function isOwn(scope: string): boolean {
+  return scope === 'global' || scope === 'system'
 }
 
 /** As git reads a boolean. */

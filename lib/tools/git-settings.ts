@@ -22,6 +22,20 @@ const WORK = [
   /^(init\.defaultbranch|log\.date|lfs\.url)$/,
 ]
 
+/** Of the user's own, what makes git inside answer as it does here: as `git config --get-regexp` takes it. Any older git takes it too. */
+export const COMFORT_KEYS = [
+  'alias\\..+',
+  'core\\.excludesfile',
+  'pull\\.(rebase|ff)',
+  'push\\.(default|autosetupremote|followtags)',
+  'rebase\\.(autostash|autosquash)',
+  'fetch\\.prune',
+  'commit\\.verbose',
+  'init\\.defaultbranch',
+  '(branch|tag)\\.sort',
+  'column\\.ui',
+].join('|')
+
 export const isTreeKey = (key: string): boolean => TREE.test(key)
 export const isFormatKey = (key: string): boolean => FORMAT.test(key)
 export const isOwnKey = (key: string): boolean => OWN.test(key) || TREE.test(key)

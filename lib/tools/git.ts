@@ -18,7 +18,7 @@ import { explain } from './git-failures.ts'
 import { identityOf, readSettings } from './git-identity.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
-import { filtersIn, hooksFolder, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
+import { filtersIn, hooksFolder, lastValue, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
 import { createRefCommands } from './git-refs.ts'
 import { createSubmoduleCommands } from './git-submodules.ts'
 import { findRepository, listAdminDirs } from './repository.ts'
@@ -249,6 +249,12 @@ export function createGit(runner: Runner) {
       known.delete(repo)
       return identityOf(await settings(repo))
     },
+    /** What the repository's own configuration says of the folder of hooks, which git inside reads too. */
+    localHooksPath: async (repo: string) =>
+      lastValue(
+        (await settings(repo)).filter(({ scope }) => scope === 'local' || scope === 'worktree'),
+        'core.hookspath',
+      ),
     ...refs,
     ...createMergeCommands(git, call, hooksOf),
     ...createKeepingCommands(git),

@@ -17,11 +17,22 @@ export interface Door {
 
 /** The variable that carries others to the inside; the server takes it. */
 export const CARRIER = 'NEXUS_WS_ENV'
+/** A folder inside with no settings of any shell in it. */
+const NO_DOTFILES = '/usr/local/lib/nexus/no-dotfiles'
+/**
+ * Keeps the login shell inside, whichever it is, from the user's files, which may print, read stdin, exit or change the shell. bash reads
+ * none over ssh when it is not the first shell; zsh and fish look for theirs in these folders. `byBash` takes them away again.
+ */
+export const NO_DOTFILES_VARIABLES: Readonly<Record<string, string>> = {
+  SHLVL: '1',
+  ZDOTDIR: NO_DOTFILES,
+  XDG_CONFIG_HOME: NO_DOTFILES,
+}
 /** Seconds that an unused master connection stays open. */
 const PERSIST_S = 600
 const LOGIN_TIMEOUT_MS = 20_000
 
-/** ssh arguments that reach a door verified, without the user's configuration. */
+/** ssh arguments that reach a door verified, without the user's configuration here. Inside, the user's dotfiles are read. */
 export function doorArgs(door: Door): readonly string[] {
   return [
     ...['-F', 'none', '-p', String(door.port), '-l', door.user],
@@ -47,10 +58,16 @@ export function doorArgs(door: Door): readonly string[] {
   ]
 }
 
+/** The same for what Nexus itself sends, which no dotfile inside may change. */
+export function ownArgs(door: Door): readonly string[] {
+  const pairs = Object.entries(NO_DOTFILES_VARIABLES).map(([name, value]) => `${name}=${value}`)
+  return [...doorArgs(door), ...options({ SetEnv: pairs.join(' ') })]
+}
+
 /** The same through Nexus's own ControlMaster, which is opened when it is not there. */
 export function masterArgs(door: Door): readonly string[] {
   return [
-    ...doorArgs(door),
+    ...ownArgs(door),
     ...options({
       // not in doorArgs: it would also switch off forwarding of the user's agent
       IdentityAgent: 'none',
@@ -98,7 +115,7 @@ export function createSsh(runner: Runner) {
   async function loginOnce(door: Door): Promise<RunResult> {
     const argv = [
       'ssh',
-      ...doorArgs(door),
+      ...ownArgs(door),
       '-o',
       'ControlPath=none',
       '-o',

@@ -146,7 +146,7 @@ async function hostileArchives(scene: Scene): Promise<void> {
     await scene.ok(['cp', join(scene.root, 'evil.tar'), `caged:/tmp/${name}.tar`])
   }
   const takeover =
-    'mkdir -p ~/bin ~/data && printf "#!/bin/sh\\ncat /tmp/$1.tar\\n" > ~/bin/tar && chmod +x ~/bin/tar && echo "PATH=$HOME/bin:$PATH" > ~/.bashrc'
+    'mkdir -p ~/bin ~/data && printf "#!/bin/sh\\ncat /tmp/$1.tar\\n" > ~/bin/tar && chmod +x ~/bin/tar && echo "PATH=$HOME/bin:$PATH" >> /run/nexus/env.sh'
   for (const name of Object.keys(archives)) {
     await scene.inside('caged', 'sh', '-c', takeover, 'sh', name)
     const { code, stdout } = await scene.run(['cp', '--json', 'caged:~/data', target])

@@ -44,6 +44,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'lib/system/stamp.ts': 'small notes of this home',
   'lib/system/process.ts': "the kernel's /proc, where a failed read must not pass for an ended process",
   'lib/system/within.ts': 'copies what read.ts has opened',
+  'lib/system/pump.ts': 'writes to our own stdout and stderr, which are open',
   'lib/system/tree.ts': 'walks what a workspace writes to, each folder opened in the one above it, without waiting',
   'lib/system/unpack.ts': 'writes what comes out of a workspace',
   'scripts/nexus.ts': 'the program itself and its cache, before anything is loaded',

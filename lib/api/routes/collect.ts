@@ -41,7 +41,7 @@ export function collecting(options: CollectOptions): { readonly app: App; said()
     emit: options.app.emit,
     interruption,
     ...(settings === undefined ? {} : { settings }),
-    attach: async (argv, { cwd, env, onSignal, endsWithUs } = {}) => {
+    attach: async (argv, { cwd, env, onSignal, endsWithUs, endWord } = {}) => {
       if (cancelled.aborted) throw new Interrupted('SIGINT')
       const watch = watchOver({ timeoutMs, cancelled, interruption: own, signal: onSignal })
       try {
@@ -49,6 +49,7 @@ export function collecting(options: CollectOptions): { readonly app: App; said()
           ...(cwd === undefined ? {} : { cwd }),
           ...(input === undefined ? {} : { input }),
           ...(endsWithUs === undefined ? {} : { endsWithUs }),
+          ...(endWord === undefined ? {} : { endWord }),
           env: { LC_ALL: app.env.LC_ALL, ...env },
           anyEnd: true,
           keepBytes: KEPT_BYTES,

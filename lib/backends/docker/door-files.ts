@@ -16,6 +16,7 @@ import { aliasControlPath } from '../../door/control-path.ts'
 import { proxyCommand, proxyScript } from '../../door/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
+import { type Entry, formatSettings } from '../../tools/git-settings.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
@@ -38,7 +39,7 @@ export function createDoorFiles(context: BackendContext) {
       writeGenerated(paths.sshdConfig, generated('#', record) + renderTemplate(sshdConfig, sshdFacts(record)), 0o644),
       writeGenerated(
         join(paths.sshDir, 'gitconfig'),
-        generated('#', record) + renderTemplate(gitConfig, gitFacts(record)),
+        generated('#', record) + renderTemplate(gitConfig, gitFacts(record)) + formatSettings(comfortOf(record)),
         0o644,
       ),
       writeGenerated(paths.authorizedKeys, generated('#', record) + keys.map((key) => `${key}\n`).join(''), 0o644),
@@ -46,6 +47,9 @@ export function createDoorFiles(context: BackendContext) {
       ...(record.signing === undefined
         ? []
         : [writeGenerated(join(paths.sshDir, 'allowed_signers'), signersText(record), 0o644)]),
+      ...(record.comfort?.ignore === undefined
+        ? []
+        : [writeGenerated(join(paths.sshDir, 'gitignore'), generated('#', record) + record.comfort.ignore, 0o644)]),
     ])
   }
 
@@ -122,6 +126,14 @@ function sshdFacts(record: WorkspaceRecord) {
 function gitFacts({ author, signing }: WorkspaceRecord) {
   if (signing === undefined) return author
   return { ...author, signing: { ...signing, key: `key::${signing.key}`, signers: '/etc/nexus/ssh/allowed_signers' } }
+}
+
+/** The user's own settings; the file of ignored names lies beside them. */
+function comfortOf({ comfort }: WorkspaceRecord): readonly Entry[] {
+  if (comfort === undefined) return []
+  const ignore: readonly Entry[] =
+    comfort.ignore === undefined ? [] : [['core.excludesfile', '/etc/nexus/ssh/gitignore']]
+  return [...comfort.settings, ...ignore]
 }
 
 function signersText(record: WorkspaceRecord): string {

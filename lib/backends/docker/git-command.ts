@@ -13,7 +13,7 @@ import type { createDoors } from './door.ts'
 import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import type { Helpers } from './own-container.ts'
-import { byBash } from './session.ts'
+import { byBash } from './remote-command.ts'
 import { workMounts } from './work-mounts.ts'
 
 const ENVIRONMENT = {
@@ -21,6 +21,8 @@ const ENVIRONMENT = {
   GIT_OPTIONAL_LOCKS: '0',
   GIT_TERMINAL_PROMPT: '0',
   GIT_PAGER: 'cat',
+  // of the user's own, which may hide files, refs and more
+  GIT_CONFIG_GLOBAL: '/dev/null',
   LC_ALL: 'C',
 }
 

@@ -9,14 +9,16 @@ import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { createEndWord } from '../../system/end-word.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { byBash, carried, eachWithToken, lastWord, remoteCommand, SSH_FAILURE, signalScript } from './session.ts'
+import { byBash, carried, eachWithToken, lastWord, remoteCommand, signalScript } from './remote-command.ts'
+import { SSH_FAILURE } from './session.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
-/** What the shell's own start-up files may print before it. */
+/** What may be printed before it. */
 const MARKER_WITHIN_BYTES = 64 * 1024
 const TERMINAL = 'xterm-256color'
 
@@ -26,9 +28,11 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const door = doors.doorOf(record)
     const ready = randomBytes(8).toString('hex')
     const first = request.size === undefined ? '' : `stty ${SANE} ${sizeOf(request.size)}; printf ${ready}; `
-    const command = remoteCommand(record, request, token, first)
+    const end = request.tty ? {} : { endWord: createEndWord() }
+    const command = remoteCommand(record, request, { token, first, ...end })
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
     const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {
+      ...end,
       env: { ...carried(request.env), ...(request.tty ? { TERM: TERMINAL } : {}) },
       input: true,
       endsWithUs: { last: lastWord(door, token) },

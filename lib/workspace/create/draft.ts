@@ -141,7 +141,10 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
 
 /** What every new record is made from, whether or not its worktree is there already. */
 export interface Fresh {
-  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'worktree' | 'author' | 'signing' | 'uid' | 'gid'>
+  readonly what: Pick<
+    WorkspaceRecord,
+    'id' | 'name' | 'given' | 'worktree' | 'author' | 'signing' | 'comfort' | 'uid' | 'gid'
+  >
   readonly repo: Repository
   readonly settings: Settings
   /** The user's alone. */

@@ -1,6 +1,6 @@
 /**
- * How commits made inside are signed: as the user's git signs them here with an SSH key, by the key that only the forwarded agent
- * holds. What would make every commit inside fail is not carried, and told once.
+ * Who commits inside, with the user's own aliases and ignored names, and how commits are signed: as the user's git signs them here with
+ * an SSH key, by the key that only the forwarded agent holds. What would make every commit inside fail is not carried, and told once.
  */
 
 import { homedir } from 'node:os'
@@ -19,21 +19,59 @@ import type { App } from '../app.ts'
 import type { Guards } from './isolation.ts'
 
 const KEY_FILE_MAX = 64 * 1024
+const IGNORE_FILE_MAX = 64 * 1024
+const IGNORE_KEY = 'core.excludesfile'
 const COMMAND_TIMEOUT_MS = 5_000
+const AGENT_HINT = 'To have them signed in the next workspace, run `nexus config set ssh.forward_agent proxy`'
 
-/** Name and address for commits inside, and the key that signs them where there is one. */
+/** Name and address for commits inside, the key that signs them where there is one, and what of the user's own settings comes along. */
 export async function identityInside(
   app: App,
   guards: Guards,
-  { name, email, signing }: AuthorIdentity,
-): Promise<Pick<WorkspaceRecord, 'author' | 'signing'>> {
-  const author = { name, email }
-  if (signing === undefined || guards.agentMode === 'off') return { author }
+  { name, email, signing, program, comfort }: AuthorIdentity,
+): Promise<Pick<WorkspaceRecord, 'author' | 'signing' | 'comfort'>> {
+  const who = { author: { name, email }, ...comfortInside(app, comfort) }
+  if (program !== undefined) tellProgram(app, guards, program)
+  if (signing === undefined) return who
+  if (guards.agentMode === 'off') {
+    if (signing.commits || signing.tags) tellUnsigned(app, 'ssh.forward_agent is off', AGENT_HINT)
+    return who
+  }
   const found = await findSigning(app, guards, signing)
-  if ('signing' in found) return { author, signing: found.signing }
-  const text = `commits inside are not signed: ${found.why}`
-  app.emit({ type: 'warning', text, hint: found.hint })
-  return { author }
+  if ('signing' in found) return { ...who, signing: found.signing }
+  tellUnsigned(app, found.why, found.hint)
+  return who
+}
+
+function tellUnsigned(app: App, why: string, hint: string): void {
+  app.emit({ type: 'warning', text: `commits inside are not signed: ${why}`, hint })
+}
+
+/** git inside reads the repository's own configuration in the git mode `shared`, and fails where it cannot sign. */
+function tellProgram(app: App, { gitMode }: Guards, { name, local }: NonNullable<AuthorIdentity['program']>): void {
+  const why = `git signs with ${name} here, and the key stays on this machine`
+  const set = local ? 'git config' : 'git config --global'
+  const hint = `To sign with an SSH key on both sides, run \`${set} gpg.format ssh && ${set} user.signingkey "key::$(ssh-add -L | head -n 1)"\` before \`nexus up\``
+  if (local && gitMode === 'shared') {
+    const text = `commits inside fail without --no-gpg-sign: as the repository's configuration says, ${why}`
+    app.emit({ type: 'warning', text, hint })
+  } else tellUnsigned(app, why, hint)
+}
+
+function comfortInside(app: App, comfort: AuthorIdentity['comfort']): Pick<WorkspaceRecord, 'comfort'> {
+  const settings = comfort.filter(([key]) => key !== IGNORE_KEY)
+  const ignore = readIgnored(app, comfort.findLast(([key]) => key === IGNORE_KEY)?.[1])
+  if (settings.length === 0 && ignore === undefined) return {}
+  return { comfort: { settings, ...(ignore === undefined ? {} : { ignore }) } }
+}
+
+/** Of the file that git would take; none where that is missing, relative or no text. */
+function readIgnored({ env }: App, configured: string | undefined): string | undefined {
+  const home = env.HOME ?? homedir()
+  const path = configured ?? join(env.XDG_CONFIG_HOME || join(home, '.config'), 'git', 'ignore')
+  const file = path.startsWith('~/') ? join(home, path.slice(2)) : path
+  const text = file.startsWith('/') ? readPlain(file, { maxBytes: IGNORE_FILE_MAX })?.toString() : undefined
+  return text === undefined || text.trim() === '' ? undefined : text
 }
 
 type Found = { readonly signing: SigningRecord } | { readonly why: string; readonly hint: string }

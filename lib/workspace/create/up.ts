@@ -111,6 +111,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     await walk(app, working, plan, actions, () => saved)
     const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
     const done = request.start ? await runStartHooks(app, 'create', settled, draft.project) : settled
+    if (request.start) await (await import('./hooks-look.ts')).tellMissingPrograms(app, done)
     return { record: done, plan: [...plan, ...after], changed: true, created: true }
   })
 }

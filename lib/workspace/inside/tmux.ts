@@ -50,7 +50,7 @@ export function requireSessionName(name: string): string {
 export async function attachTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<number> {
   const { record, backend } = await enter(app, found)
   const argv = ['sh', '-c', ATTACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
-  const code = await backend.shell(record, { argv, forwardAgent: request.forwardAgent, tty: true })
+  const code = await backend.shell(record, { argv, forwardAgent: request.forwardAgent, tty: true, isOurs: true })
   if (code === MISSING) throw tmuxMissing(record)
   await bringBackCommits(app, record)
   return code
@@ -68,7 +68,8 @@ export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRe
       output,
     })
   }
-  return output.trim() === MADE
+  // what a configuration of the user's has to say comes before it
+  return output.trim().split('\n').at(-1) === MADE
 }
 
 async function enter(app: App, found: WorkspaceRecord) {

@@ -13,11 +13,14 @@ const TIMEOUT_MS = 10 * 60_000
 
 /** A folder that is there already, such as ~/.config, keeps what it has and gets links to the files. */
 const INSTALL = `set -e
+# the empty one of the image, where a script would make a link
+[ -s ~/.gitconfig ] || rm -f ~/.gitconfig
+trap '[ -e ~/.gitconfig ] || [ -L ~/.gitconfig ] || : > ~/.gitconfig' EXIT
 [ -e ~/.dotfiles ] || git clone --quiet -- "$1" ~/.dotfiles
 cd ~/.dotfiles
-if [ -n "$2" ]; then exec bash -c "$2"; fi
+if [ -n "$2" ]; then bash -c "$2"; exit; fi
 for file in install.sh install bootstrap.sh bootstrap setup.sh setup; do
-  if [ -f "$file" ]; then if [ -x "$file" ]; then exec "./$file"; else exec bash "$file"; fi; fi
+  if [ -f "$file" ]; then if [ -x "$file" ]; then "./$file"; else bash "$file"; fi; exit; fi
 done
 for file in .[!.]*; do
   case $file in .git|.gitignore|.gitmodules) continue ;; esac

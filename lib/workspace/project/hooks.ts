@@ -8,6 +8,7 @@ import type { ConfigSources } from '../../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../../config/settings.ts'
 import { boundedPieces, wholeLines } from '../../core/bounded.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
+import { inLoginShell } from '../../core/shell.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { Operation, SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { hookFindings, requireHook } from '../../project/hooks.ts'
@@ -195,7 +196,7 @@ async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask
   try {
     if (hook.on === 'host') return await performHere(app, record, { hook, pass, onLine, timeoutMs })
     const backend = await app.backend(record.backend)
-    return await backend.capture(record, { argv: ['bash', '-lc', hook.run], cwd: null, env: {}, timeoutMs, onLine })
+    return await backend.capture(record, { argv: inLoginShell(hook.run), cwd: null, env: {}, timeoutMs, onLine })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
     return { code: null, output: wholeLines(lines.join('')) }

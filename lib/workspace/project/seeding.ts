@@ -4,6 +4,7 @@
  */
 import type { ConfigSources } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
+import { inLoginShell } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { ComposeService } from '../../stack/model.ts'
 import { readyOf } from '../../stack/ready.ts'
@@ -50,7 +51,7 @@ export async function prepareSeed(
   if (seed === undefined || backend.seeds === undefined) return
   app.emit({ type: 'notice', text: `preparing the data of ${plan.service}, once: ${seed.run}` })
   const { code, output } = await backend.capture(record, {
-    argv: ['bash', '-lc', seed.run],
+    argv: inLoginShell(seed.run),
     cwd: null,
     env: {},
     timeoutMs: TIMEOUT_MS,

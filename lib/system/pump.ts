@@ -1,0 +1,119 @@
+/**
+ * Passes on what a child says to our own stdout and stderr, so that a write that fails is found out, and is an error. A reader that has
+ * gone is none: the child hears of it at its next write.
+ */
+import { fstatSync, write } from 'node:fs'
+import type { Readable } from 'node:stream'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { NexusError } from '../core/errors.ts'
+
+/** Somebody made the other end one that does not wait. */
+const AGAIN_MS = 5
+
+/** Of the event loop: what can be read is read within one, and has passed what is between within the others. */
+const DRAIN_TURNS = 4
+
+const WHY: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left',
+  EDQUOT: 'the disk quota is exceeded',
+  EFBIG: 'the file would be larger than is allowed',
+  EIO: 'an input or output error',
+  EROFS: 'the file system is read-only',
+}
+
+/** Undefined for a reader that has gone, which is no failure. In one line, as nothing that Nexus knows of mends it. */
+export function unwritable(error: unknown, stream = 'stdout'): NexusError | undefined {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  if (code === 'EPIPE') return undefined
+  return new NexusError('DISK_FULL', `${stream} cannot be written: ${WHY[code] ?? (code || message)}`, { cause: error })
+}
+
+export interface Pumping {
+  /** After the end of the child: when all that it said is written. @throws {NexusError} DISK_FULL for stdout */
+  finish(): Promise<void>
+}
+
+/** Null for a stream that the child has itself. */
+export function pumpOut(stdout: Readable | null, stderr: Readable | null): Pumping {
+  // where both lead to one place, in the order in which it came
+  const one = createWriter(1)
+  const two = stderr !== null && isSamePlace() ? one : createWriter(2)
+  const flows = [startFlow(stdout, one), startFlow(stderr, two)]
+  return {
+    finish: async () => {
+      const [failure] = await Promise.all(flows.map((flow) => flow.finish()))
+      const error = failure === undefined ? undefined : unwritable(failure)
+      if (error !== undefined) throw error
+    },
+  }
+}
+
+function startFlow(from: Readable | null, writer: ReturnType<typeof createWriter>) {
+  if (from === null) return { finish: async () => undefined }
+  let pieces = 0
+  let failure: unknown
+  let isFinished = false
+  const flow = async () => {
+    for await (const chunk of from) {
+      pieces++
+      await writer.write(chunk as Buffer)
+    }
+  }
+  const done = flow()
+    .catch((error: unknown) => {
+      if (!isFinished) failure = error
+    })
+    .finally(() => from.destroy())
+  /** What was written before the child ended can be read at once; somebody else may hold the stream for ever. */
+  const isDrained = async () => {
+    for (let before = -1; before !== pieces || writer.isBusy(); ) {
+      before = pieces
+      for (let turns = 0; turns < DRAIN_TURNS; turns++) await turn()
+    }
+  }
+  return {
+    finish: async () => {
+      await Promise.race([done, isDrained()])
+      isFinished = true
+      from.destroy()
+      return failure
+    },
+  }
+}
+
+function createWriter(fd: number) {
+  let last: Promise<void> = Promise.resolve()
+  let waiting = 0
+  return {
+    isBusy: () => waiting > 0,
+    write: (chunk: Buffer): Promise<void> => {
+      waiting++
+      const mine = last.then(() => writeWhole(fd, chunk)).finally(() => waiting--)
+      last = mine.catch(() => undefined)
+      return mine
+    },
+  }
+}
+
+async function writeWhole(fd: number, chunk: Buffer): Promise<void> {
+  for (let at = 0; at < chunk.length; ) {
+    const written = await writeSome(fd, chunk.subarray(at))
+    if (written === 0) await pause(AGAIN_MS)
+    at += written
+  }
+}
+
+function writeSome(fd: number, chunk: Buffer): Promise<number> {
+  return new Promise((done, fail) => {
+    write(fd, chunk, (error, written) => {
+      if (error === null) done(written)
+      else if (error.code === 'EAGAIN') done(0)
+      else fail(error)
+    })
+  })
+}
+
+function isSamePlace(): boolean {
+  const [one, two] = [fstatSync(1), fstatSync(2)]
+  return one.dev === two.dev && one.ino === two.ino
+}
