@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createApprovals, hashFindings, requireApproval } from '../../project/approvals.ts'
+import { createApprovals, hashFindings, type RequireRequest, requireApproval } from '../../project/approvals.ts'
 import { parsePlainEnv } from '../../project/interpolate.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
@@ -16,9 +16,7 @@ import { tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
-
-/** For which workspace something is asked. */
-export type Asking = Pick<WorkspaceRecord, 'repo' | 'isolation'>
+import { currentBranch } from '../current-branch.ts'
 
 /** What raw files ask for, and which files of the worktree compose makes its model from. */
 export interface Admitted {
@@ -82,18 +80,32 @@ export async function admitModel(
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
-export async function admit(app: App, record: Asking, settings: Settings, found: readonly Finding[]): Promise<void> {
+export async function admit(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  found: readonly Finding[],
+  told?: RequireRequest['told'],
+): Promise<void> {
   const findings = askedBy(record, found)
-  await requireApproval({ approvals: createApprovals(app), repo: record.repo, findings, given: settings.trust.approve })
+  await requireApproval({ ...askingOf(app, record, settings), findings, ...(told === undefined ? {} : { told }) })
+}
+
+/** Who asks, and of what the answer is kept. */
+export function askingOf(app: App, record: WorkspaceRecord, settings: Settings): Omit<RequireRequest, 'findings'> {
+  const { repo, name } = record
+  const branch = currentBranch(app.home, record) ?? record.branch
+  const asker = { workspace: name, branch }
+  return { approvals: createApprovals(app), repo, asker, again: app.asking?.line, given: settings.trust.approve }
 }
 
 /** True where this very list was approved. */
-export async function isAdmitted(app: App, record: Asking, settings: Settings, findings: readonly Finding[]) {
+export async function isAdmitted(app: App, record: WorkspaceRecord, settings: Settings, findings: readonly Finding[]) {
   return createApprovals(app).isApproved(record.repo, hashFindings(askedBy(record, findings)), settings.trust.approve)
 }
 
 /** What was approved for the user's own work is not thereby approved for an agent's: the answer is another. */
-function askedBy({ isolation }: Asking, findings: readonly Finding[]): readonly Finding[] {
+function askedBy({ isolation }: WorkspaceRecord, findings: readonly Finding[]): readonly Finding[] {
   if (isolation !== 'agent' || findings.length === 0) return findings
   return [
     makeFinding('isolation', 'agent', 'grants the rest of this list to an agent, whom isolation keeps from it'),

@@ -5,7 +5,7 @@
 import type { Config, ConfigSources } from '../../config/load.ts'
 import type { HookName } from '../../config/settings.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createApprovals, requireApproval } from '../../project/approvals.ts'
+import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../stack/changes.ts'
 import { makeFinding } from '../../stack/findings.ts'
@@ -14,6 +14,7 @@ import { hasGate } from '../../stack/network.ts'
 import { activeServices } from '../../stack/ports.ts'
 import type { App } from '../app.ts'
 import { type ChoiceFile, projectInFiles, readChoice, writeChoice } from './choice.ts'
+import { askingOf } from './gate.ts'
 
 /** Shorter values would take ordinary words apart. */
 const VALUE_MIN = 4
@@ -43,10 +44,8 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
   const { asked, taken } = changesSince(present, now, { passes: (record.stack?.pass.length ?? 0) > 0 })
   const noted = present !== undefined && present.unread !== true
   await requireApproval({
-    approvals: createApprovals(app),
-    repo: record.repo,
+    ...askingOf(app, record, config.settings),
     findings: asked.length === 0 ? [] : [only(record), ...asked],
-    given: config.settings.trust.approve,
     told: wordsFor(record, asked.length, noted),
   })
   if (taken.length > 0 && noted) tellTaken(app, taken)
