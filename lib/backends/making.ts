@@ -25,6 +25,12 @@ export interface Resolution {
     | undefined
 }
 
+/** The compose files as they were read. */
+export interface Reading extends Pick<Resolution, 'model' | 'warnings'> {
+  /** Variables that they use and nobody sets. */
+  readonly unset: readonly string[]
+}
+
 /** What a workspace was given before it has ports; null where a backend has no such thing. */
 export interface Provision {
   readonly image: string | null

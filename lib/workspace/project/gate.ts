@@ -11,8 +11,9 @@ import { createApprovals, hashFindings, type RequireRequest, requireApproval } f
 import { parsePlainEnv } from '../../project/interpolate.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
+import { findMistaken, mistaken, type PlacedUse } from '../../project/unset.ts'
 import { findUnapproved } from '../../stack/allow-list.ts'
-import { tellHidden, visibleVariables } from '../../stack/environment.ts'
+import { plainVariables, tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
@@ -22,11 +23,14 @@ import { currentBranch } from '../current-branch.ts'
 export interface Admitted {
   readonly findings: readonly Finding[]
   readonly inputs: readonly string[]
+  /** Texts with variables in them that are not set, as far as that can be told before compose reads them. */
+  readonly unset: readonly PlacedUse[]
 }
 
 /**
  * Before `docker compose config`, which reads whatever the files name.
- * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column
+ * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column, and for what is asked for only
+ * because a variable is not set
  */
 export async function admitFiles(
   app: App,
@@ -35,21 +39,26 @@ export async function admitFiles(
   files: readonly string[],
 ): Promise<Admitted> {
   const { worktree, repo, stack } = record
-  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [] }
+  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [], unset: [] }
   const dotenv = join(worktree, '.env')
   const look = async (text: string | undefined): Promise<Admitted> => {
-    const own = parsePlainEnv(text ?? '') ?? new Map()
-    const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
+    const own = parsePlainEnv(text ?? '')
+    const env = { ...Object.fromEntries(own ?? []), ...visibleVariables(app.env, stack.pass) }
     const inputs: string[] = []
     const args: string[] = []
+    const unset: PlacedUse[] = []
     const findings = await scanProjectFiles({
       ...{ worktree, repo, files, env },
       onInput: (file) => inputs.push(file),
       onArgument: (name) => args.push(name),
+      onUnset: (use) => unset.push(use),
     })
     for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
+    // of a file with other lines than plain ones it is not known what it sets
+    if (own !== undefined)
+      refuseMistaken(app, record, findings, { uses: unset, names: unset.flatMap(({ names }) => names) })
     await admit(app, record, settings, findings)
-    return { findings, inputs }
+    return { findings, inputs, unset }
   }
   const inside = readDotenv(dotenv, worktree)
   const admitted = await look(inside)
@@ -66,17 +75,45 @@ export function findingsOf(app: App, record: WorkspaceRecord, model: ComposeMode
 }
 
 /**
- * Before anything of the resolved model runs; `known` was asked for already.
- * @throws {NexusError} APPROVAL_REQUIRED
+ * Before anything of the resolved model runs; what the raw files asked for was asked already.
+ * @param unset variables that compose found no value for
+ * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for what is asked for only because a variable is not set
  */
 export async function admitModel(
   app: App,
   record: WorkspaceRecord,
   settings: Settings,
   model: ComposeModel,
-  known: readonly Finding[],
+  admitted: Admitted,
+  unset: readonly string[],
 ): Promise<void> {
-  await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), known))
+  const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
+  refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
+  await admit(app, record, settings, findings)
+}
+
+interface Unset {
+  readonly uses: readonly PlacedUse[]
+  readonly names: readonly string[]
+}
+
+/** @throws {NexusError} CONFIG_INVALID */
+function refuseMistaken(app: App, record: WorkspaceRecord, findings: readonly Finding[], { uses, names }: Unset): void {
+  const found = findMistaken(findings, uses, names)
+  if (found === undefined) return
+  throw mistaken(found.finding, found.names, hintToSet(app, record, found.names[0] ?? ''))
+}
+
+/** By where the variable has a value that does not reach this worktree. */
+function hintToSet({ env }: App, { repo, worktree, stack }: WorkspaceRecord, name: string): string {
+  const isThere = readDotenv(join(worktree ?? repo, '.env')) !== undefined
+  if (!isThere && plainVariables(readDotenv(join(repo, '.env')) ?? '').has(name))
+    return 'To copy the .env that has it into worktrees, run `echo .env >> .worktreeinclude`'
+  if (env[name] !== undefined) {
+    const all = [...(stack?.pass ?? []), name].join(',')
+    return `To pass on the value that it has here, run \`nexus config set env.pass ${all}\``
+  }
+  return `To set it, run \`echo ${name}=<value> >> .env\`; where git ignores that file, \`echo .env >> .worktreeinclude\` too`
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
