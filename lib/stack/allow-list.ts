@@ -20,8 +20,11 @@ const MODEL = keys({
   models: mapOf(deny('starts a model on this machine')),
 })
 
-/** Sorted by path; empty when nothing needs approval. */
-export function findUnapproved(model: ComposeModel, where: Where): readonly Finding[] {
+/**
+ * Sorted by path; empty when nothing needs approval.
+ * @param copies each workspace gets a copy of an external volume
+ */
+export function findUnapproved(model: ComposeModel, where: Where, copies = false): readonly Finding[] {
   const findings: Finding[] = []
   const { name, outside } = createPlaces(where)
   // compose has doubled every `$` of what it resolved
@@ -30,6 +33,6 @@ export function findUnapproved(model: ComposeModel, where: Where): readonly Find
     name: (path) => name(plain(path)),
     outside: (given, base) => outside(plain(given), base === undefined ? undefined : plain(base)),
   }
-  MODEL(model, '', { places, report: (at, value, why) => findings.push(makeModelFinding(at, value, why)) })
+  MODEL(model, '', { places, copies, report: (at, value, why) => findings.push(makeModelFinding(at, value, why)) })
   return sortFindings(findings)
 }

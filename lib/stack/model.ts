@@ -20,6 +20,7 @@ export interface ServiceVolume {
   /** Absolute path of a bind mount, key of a named volume; absent for an anonymous one. */
   readonly source?: string
   readonly target: string
+  readonly read_only?: boolean
   /** Of a named volume. */
   readonly volume?: Fields
 }

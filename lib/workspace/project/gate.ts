@@ -68,10 +68,14 @@ export async function admitFiles(
 }
 
 /** What the resolved model asks for, by where its paths lead now. */
-export function findingsOf(app: App, record: WorkspaceRecord, model: ComposeModel): readonly Finding[] {
-  const { worktree, repo } = record
+export function findingsOf(
+  app: App,
+  { worktree, repo, stack }: WorkspaceRecord,
+  model: ComposeModel,
+  copies = stack?.external === 'private',
+): readonly Finding[] {
   if (worktree === null) return []
-  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
+  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf }, copies)
 }
 
 /**
@@ -89,6 +93,9 @@ export async function admitModel(
 ): Promise<void> {
   const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
   refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
+  // who approved that a volume is shared approved its copy
+  const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
+  if (record.stack?.external === 'private' && (await isAdmitted(app, record, settings, shared))) return
   await admit(app, record, settings, findings)
 }
 
