@@ -116,7 +116,7 @@ suite('data outside', (test) => {
   test(
     'a second workspace that would write it is refused, gets a copy, or is let through',
     async () => {
-      const shop = `shop-${randomBytes(4).toString('hex')}`
+      const shop: string = `shop-${randomBytes(4).toString('hex')}`
       const compose = `services:\n  db:\n    ${SERVICE}    volumes: ["data:/data"]\nvolumes: {data: {external: true, name: ${shop}}}\n`
       await must(['docker', 'volume', 'create', shop])
       try {
@@ -136,8 +136,8 @@ suite('data outside', (test) => {
 
         const made = await scene.made()
         const second = await scene.refused(['up', 'b'], 4, 'APPROVAL_REQUIRED')
-        const { message, hint = '' } = second
-        assert.is(message, `Workspace a is running and writes the external volume ${shop}, which b would write too.`)
+        const hint = second.hint ?? ''
+        assert.is(second.message, `Workspace a is running and writes the external volume ${shop}, which b would write too.`)
         assert.match(
           hint,
           '`nexus config set compose.external private && nexus up b`; to stop the other, run `nexus stop a`',
