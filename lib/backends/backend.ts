@@ -14,16 +14,7 @@ import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
 import type { PublicKey } from '../tools/public-keys.ts'
 import type { Housekeeping } from './housekeeping.ts'
-import type {
-  Ahead,
-  Injection,
-  LostWorkspace,
-  Provision,
-  Reading,
-  Resolution,
-  SeedStore,
-  StartOptions,
-} from './making.ts'
+import type { Ahead, Injection, LostWorkspace, Provision, Resolution, SeedStore, StartOptions } from './making.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -204,7 +195,7 @@ export interface Backend {
    * Reads the project's compose files in the worktree; starts nothing of them. Only with the capability `compose-file`.
    * @throws {NexusError} CONFIG_INVALID
    */
-  resolve?(record: WorkspaceRecord): Promise<Reading>
+  resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings' | 'unset'>>
   /** What the containers of its compose files were made from last. Only with the capability `compose-file`. */
   startedModel?(record: WorkspaceRecord): Promise<ComposeModel | undefined>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */

@@ -11,6 +11,8 @@ export interface Resolution {
   readonly model: ComposeModel | undefined
   /** What the user should know of them. */
   readonly warnings: readonly string[]
+  /** Variables that they use and nobody sets, as compose said when it read them. */
+  readonly unset?: readonly string[]
   /** The image under the workspace's own container; undefined where that is the default one. */
   readonly under:
     | {
@@ -23,12 +25,6 @@ export interface Resolution {
         readonly exposed: readonly WantedPort[]
       }
     | undefined
-}
-
-/** The compose files as they were read. */
-export interface Reading extends Pick<Resolution, 'model' | 'warnings'> {
-  /** Variables that they use and nobody sets. */
-  readonly unset: readonly string[]
 }
 
 /** What a workspace was given before it has ports; null where a backend has no such thing. */

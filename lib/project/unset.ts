@@ -7,7 +7,7 @@ import type { Finding } from '../stack/model.ts'
 import { interpolate, type Lookup } from './interpolate.ts'
 
 export interface UnsetUse {
-  /** Such as `services` and `volumes`. */
+  /** Such as `services` and `volumes`; the key is '' below `include`. */
   readonly section: string
   readonly key: string
   /** The part of the text with the variable in it, as compose reads it. */
@@ -54,7 +54,7 @@ export function findMistaken(findings: readonly Finding[], uses: readonly Placed
 }
 
 function means({ section, key, plain, shown }: PlacedUse, { path, value }: Finding): boolean {
-  const isThere = path.startsWith(`${section}.`) && `${path}.`.includes(`.${key}.`)
+  const isThere = `${path}.`.startsWith(`${section}.`) && (key === '' || `${path}.`.includes(`.${key}.`))
   return isThere && (value === shown || value.startsWith(`${shown} `) || value.endsWith(`=${plain}`))
 }
 

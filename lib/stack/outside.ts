@@ -3,7 +3,7 @@
  * programs' writes under it as soon as another branch runs the same services. Pure: what is on the disk is asked of what is given.
  */
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { ComposeModel, ComposeResource, Fields } from './model.ts'
+import type { ComposeModel, ServiceVolume } from './model.ts'
 import { createPlaces, isWithin, type Where } from './places.ts'
 import { activeServices } from './ports.ts'
 
@@ -11,8 +11,8 @@ export interface OutsideData {
   /** Where in the model, such as `volumes.data`. */
   readonly path: string
   readonly service: string
-  readonly kind: 'external volume' | 'folder' | 'device'
-  /** Name of the volume, real path of the folder. */
+  readonly kind: 'external volume' | 'folder' | 'device' | 'container'
+  /** Name of the volume or the container, real path of the folder. */
   readonly id: string
   /** As people read it: `external volume shop-db`. */
   readonly text: string
@@ -27,39 +27,53 @@ export interface OutsideFacts extends Where {
 const MACHINE = ['/dev', '/proc', '/sys', '/run', '/var/run', '/tmp/.X11-unix']
 
 export function outsideData(record: WorkspaceRecord, model: ComposeModel, facts: OutsideFacts): readonly OutsideData[] {
-  const places = createPlaces(facts)
-  const folder = (path: string, service: string, source: string): readonly OutsideData[] => {
-    const id = facts.realpath?.(source) ?? source
-    const isData = places.outside(source) !== undefined && !MACHINE.some((one) => isWithin(id, one))
-    const text = `folder ${places.name(source)}`
-    return isData && facts.isFolder(id) ? [{ path, service, kind: 'folder', id, text }] : []
+  return servicesOf(record, model).flatMap(([service, { volumes = [], volumes_from: from }]) => {
+    const mounted = volumes.filter(({ read_only: readOnly }) => readOnly !== true)
+    const found = [
+      ...mounted.flatMap((one) => ofMount(service, one, record, model, facts)),
+      ...ofContainers(service, from),
+    ]
+    return found.map((one) => ({ ...one, service }))
+  })
+}
+
+type Found = Omit<OutsideData, 'service'>
+
+function ofMount(
+  service: string,
+  { type, source = '' }: ServiceVolume,
+  record: WorkspaceRecord,
+  model: ComposeModel,
+  facts: OutsideFacts,
+): readonly Found[] {
+  if (type === 'bind') return ofFolder(`services.${service}.volumes`, source, facts)
+  const volume = type === 'volume' ? model.volumes?.[source] : undefined
+  if (volume === undefined || volume === null) return []
+  const path = `volumes.${source}`
+  if (volume.external === true) {
+    const id = plain(volume.name ?? source)
+    const isShared = record.stack?.external !== 'private'
+    return isShared ? [{ path, kind: 'external volume', id, text: `external volume ${id}` }] : []
   }
-  return servicesOf(record, model).flatMap(([service, { volumes = [] }]) =>
-    volumes.flatMap(({ type, source, read_only: readOnly }) => {
-      if (source === undefined || readOnly === true) return []
-      if (type === 'bind') return folder(`services.${service}.volumes`, service, plain(source))
-      const volume = type === 'volume' ? model.volumes?.[source] : undefined
-      if (volume === undefined || volume === null) return []
-      const path = `volumes.${source}`
-      const { device, type: driverType, o } = optionsOf(volume)
-      if (volume.external === true) {
-        const id = plain(volume.name ?? source)
-        const isShared = record.stack?.external !== 'private'
-        return isShared ? [{ path, service, kind: 'external volume', id, text: `external volume ${id}` }] : []
-      }
-      if (device === undefined || driverType === 'tmpfs') return []
-      if (/(^|,)r?bind(,|$)/.test(o ?? '')) return folder(path, service, plain(device))
-      return [
-        {
-          path,
-          service,
-          kind: 'device',
-          id: `${driverType ?? ''} ${o ?? ''} ${device}`,
-          text: `device ${plain(device)}`,
-        },
-      ]
-    }),
-  )
+  const { device, type: kind, o = '' } = (volume.driver_opts ?? {}) as Readonly<Record<string, string | undefined>>
+  if (device === undefined || kind === 'tmpfs') return []
+  if (/(^|,)r?bind(,|$)/.test(o)) return ofFolder(path, device, facts)
+  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plain(device)}` }]
+}
+
+function ofFolder(path: string, source: string, facts: OutsideFacts): readonly Found[] {
+  const { name, outside } = createPlaces(facts)
+  const given = plain(source)
+  const id = facts.realpath?.(given) ?? given
+  const isData = outside(given) !== undefined && !MACHINE.some((one) => isWithin(id, one))
+  return isData && facts.isFolder(id) ? [{ path, kind: 'folder', id, text: `folder ${name(given)}` }] : []
+}
+
+/** Of containers outside whose volumes a service takes over, those that it may write. */
+function ofContainers(service: string, from: unknown): readonly Found[] {
+  const names = [from ?? []].flat().flatMap((one) => /^container:([^:]+)(:rw)?$/.exec(String(one))?.[1] ?? [])
+  const path = `services.${service}.volumes_from`
+  return names.map((id) => ({ path, kind: 'container', id, text: `volumes of the container ${id}` }))
 }
 
 /** What of the first list is in the second too, in whole or in part. */
@@ -93,10 +107,6 @@ export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): rea
 function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
   const active = activeServices(model, stack?.profiles ?? [])
   return [...active].filter(([name]) => stack?.shared?.services.includes(name) !== true)
-}
-
-function optionsOf({ driver_opts: options }: ComposeResource): Readonly<Record<string, string | undefined>> {
-  return (options ?? {}) as Fields as Readonly<Record<string, string | undefined>>
 }
 
 /** Compose doubles every `$` of what it has resolved. */

@@ -1,6 +1,6 @@
 /** Who asked and what is approved by it; data outside that two workspaces would write; copies of it; and what is never shown. */
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -22,14 +22,15 @@ suite('who asked', (test) => {
     async () => {
       await using scene = await openScene({ files: { 'README.md': 'x\n' } })
       await scene.ok(['config', 'set', 'defaults.backend', 'mock'])
-      await scene.repo.git('switch', '--quiet', '--create', 'evil')
-      const hook = (command: string) => `hooks: {pre-start: {run: "${command}", on: host}}\n`
-      await writeFile(join(scene.repo.path, 'config'), '')
-      await must(['mkdir', join(scene.repo.path, '.nexus')])
-      await commit(scene, '.nexus/config.yaml', hook('touch evil-ran'))
-      await scene.repo.git('switch', '--quiet', '--create', 'mine', 'main')
-      await must(['mkdir', '-p', join(scene.repo.path, '.nexus')])
-      await commit(scene, '.nexus/config.yaml', hook('true'))
+      const branch = async (name: string, command: string) => {
+        await scene.repo.git('switch', '--quiet', '--create', name, 'main')
+        await mkdir(join(scene.repo.path, '.nexus'), { recursive: true })
+        await commit(scene, '.nexus/config.yaml', `hooks: {pre-start: {run: "${command}", on: host}}\n`)
+        await scene.repo.git('switch', '--quiet', 'main')
+      }
+      await branch('evil', 'touch evil-ran')
+      await branch('mine', 'true')
+      await branch('more', 'true more')
 
       const evil = ['up', 'evil', '--branch', 'evil']
       await scene.refused(evil, 4, 'APPROVAL_REQUIRED')
@@ -48,8 +49,7 @@ suite('who asked', (test) => {
       await scene.refused(evil, 4, 'APPROVAL_REQUIRED')
       await scene.up('m', '--branch', 'mine')
 
-      await commit(scene, '.nexus/config.yaml', hook('true more'))
-      await scene.refused(['up', 'n', '--from', 'mine'], 4, 'APPROVAL_REQUIRED')
+      await scene.refused(['up', 'n', '--from', 'more'], 4, 'APPROVAL_REQUIRED')
       const nexus = [process.execPath, join(process.cwd(), 'dist', 'nexus.js')].join(' ')
       const asked = await runProcess(['script', '-qefc', `${nexus} trust approve all`, '/dev/null'], {
         cwd: scene.repo.path,
@@ -57,7 +57,7 @@ suite('who asked', (test) => {
         input: 'y\nn\n',
       })
       assert.match(asked.stdout, /by branch nexus\/n, .*true more.*Allow it\?.*by branch evil, .*evil-ran.*Allow it\?/s)
-      await scene.up('n', '--from', 'mine')
+      await scene.up('n', '--from', 'more')
       await scene.refused(evil, 4, 'APPROVAL_REQUIRED')
       await scene.ok(['trust', 'approve', 'evil'])
       await scene.up('evil', '--branch', 'evil')
@@ -73,7 +73,6 @@ suite('who asked', (test) => {
         '.env': 'LD_HOST_PORT=9090\nLD_SUPERUSER_PASSWORD=hunter2-of-it\nLD_PRELOAD=hunter2-lib.so\n',
       }
       await using scene = await openScene({ files })
-      const nothing = await scene.made()
       const asked = await scene.refused(['up', 'a'], 4, 'APPROVAL_REQUIRED')
       assert.equal(asked.details?.findings, [
         { path: '.env', value: 'LD_PRELOAD', why: 'directs Docker and other programs of this machine' },
@@ -101,12 +100,17 @@ suite('who asked', (test) => {
       const broken = await scene.refused(['up', 'a'], 2, 'CONFIG_INVALID')
       assert.match(broken.message, /\$\{LD_SUPERUSER_PASSWORD\}/)
       const mount = '{driver_opts: {type: cifs, device: "//h/s", o: "username=u,password=${LD_SUPERUSER_PASSWORD}"}}'
-      await commit(scene, 'compose.yaml', `services:\n  web:\n    ${SERVICE}volumes:\n  s: ${mount}\n`)
+      await commit(
+        scene,
+        'compose.yaml',
+        `services:\n  web:\n    ${SERVICE}    volumes: ["share:/s"]\nvolumes:\n  share: ${mount}\n`,
+      )
       const options = await scene.refused(['up', 'a'], 4, 'APPROVAL_REQUIRED')
       const kept = await readFile(join(scene.home, '.nexus', 'state', 'approvals.json'), 'utf8')
       for (const text of [said(asked), said(broken), said(options), unset.stderr, kept])
         assert.not.match(text, /hunter2/)
-      assert.equal(await scene.made(), nothing)
+      const { records, leases, docker } = await scene.made()
+      assert.equal({ records, leases, docker }, { records: [], leases: 0, docker: [] })
     },
     LIMIT_MS,
   )
@@ -137,7 +141,10 @@ suite('data outside', (test) => {
         const made = await scene.made()
         const second = await scene.refused(['up', 'b'], 4, 'APPROVAL_REQUIRED')
         const hint = second.hint ?? ''
-        assert.is(second.message, `Workspace a is running and writes the external volume ${shop}, which b would write too.`)
+        assert.is(
+          second.message,
+          `Workspace a is running and writes the external volume ${shop}, which b would write too.`,
+        )
         assert.match(
           hint,
           '`nexus config set compose.external private && nexus up b`; to stop the other, run `nexus stop a`',

@@ -4,7 +4,7 @@ import { findUnapproved } from '../../lib/stack/allow-list.ts'
 import type { ComposeModel } from '../../lib/stack/model.ts'
 import { copiedVolumes, outsideData, sharedData } from '../../lib/stack/outside.ts'
 import { makeOverride } from '../../lib/stack/override.ts'
-import { formatCompose } from '../../lib/system/render.ts'
+import { Reset } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const FACTS = {
@@ -68,6 +68,11 @@ suite('data outside', (test) => {
     )
   })
 
+  test('volumes of a container outside', () => {
+    const from = { services: { db: { image: 'x', volumes_from: ['container:pg', 'container:other:ro', 'web'] } } }
+    assert.equal(told([], {}, from), ['services.db.volumes_from: volumes of the container pg'])
+  })
+
   test('services that do not run, or run once for all, write nothing here', () => {
     assert.equal(told([volume('data')], { shared: { services: ['db'] } }), [])
     const idle = { services: { db: { image: 'x', profiles: ['more'], volumes: [volume('data')] } } }
@@ -100,8 +105,9 @@ suite('compose.external: private', (test) => {
   test("the volume is the workspace's own in the override", () => {
     const facts = { model, project: 'p', active: new Set(['db']), ports: [], addresses: [], labels: { l: 'x' } }
     const override = makeOverride({ ...facts, environment: {}, subnets: new Map(), copied: ['data'] })
-    const text = formatCompose({ volumes: override.volumes ?? null }, '# x')
-    assert.match(text, /data:\n +external: !reset null\n +name: !reset null\n +labels:\n +l: x/)
+    const { data, ...others } = override.volumes as Readonly<Record<string, unknown>>
+    assert.equal(data, { external: new Reset(), name: new Reset(), labels: { l: 'x' } })
+    assert.equal(Object.keys(others), ['own'])
   })
 
   test('is asked about in its own words, as sharing is', () => {

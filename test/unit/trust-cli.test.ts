@@ -1,6 +1,7 @@
 /** `nexus trust`: what it shows, approves and revokes, as text and as JSON, here and from elsewhere. */
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { parseName } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { createApprovals, hashFindings } from '../../lib/project/approvals.ts'
 import { makeFinding } from '../../lib/stack/findings.ts'
@@ -126,9 +127,12 @@ suite('nexus trust', (test) => {
     assert.match(stdout, /one more request is left as before/)
     assert.equal(await pending(), ['nx-evil'])
 
-    await ask('nx-login', 'feature-login')
+    await ask('nx-login', parseName('feature/login'))
     await ask('nx-else', 'else', '/some/shop')
     assert.is((await s.nexus('approve', 'feature/login')).code, 0)
+    assert.equal(await pending(), ['nx-evil'])
+    await ask('nx-branch', 'by-branch')
+    assert.is((await s.nexus('approve', 'b/by-branch')).code, 0)
     assert.equal(await pending(), ['nx-evil'])
     assert.is((await s.nexus('approve', 'mine')).code, 0, 'once more is no error')
     const elsewhere = await s.nexus('approve', 'else', '--json')

@@ -34,6 +34,14 @@ suite('unset variables', (test) => {
       ['services', 'volumes', './/y', 'SUB'],
       ['volumes', 'driver_opts', '/z', 'SHARE'],
     ])
+    const include = 'include: ["${X}/a.yaml", {path: "${Y}/b.yaml"}]'
+    assert.equal(
+      usesIn(include).map(({ section, key, plain }) => [section, key, plain]),
+      [
+        ['include', '', '/a.yaml'],
+        ['include', '', '/b.yaml'],
+      ],
+    )
     assert.equal(usesIn('services: {a: {command: "${A:?must} ${B-} ${C:+c}"}}'), [])
   })
 
@@ -50,6 +58,8 @@ suite('unset variables', (test) => {
     assert.is(mistaken('services.web.volumes', '/var/run/docker.sock on /sock'), undefined)
     assert.is(mistaken('services.web.devices', '/web on /config'), undefined)
     assert.is(mistaken('hooks.post-create', '/web'), undefined)
+    const [one] = usesIn('include: ["${X}/a.yaml"]').map((use) => ({ ...use, shown: use.plain }))
+    assert.ok(one && findMistaken([makeFinding('include', '/a.yaml', 'why')], [one], ['X']))
   })
 
   test("stand in compose's own refusal", () => {

@@ -29,7 +29,7 @@ import type { Docker, ResolveRequest } from '../../tools/docker.ts'
 import { unsetVariables } from '../../tools/docker-failures.ts'
 import type { ImageFacts } from '../../tools/docker-images.ts'
 import type { BackendContext } from '../context.ts'
-import type { Reading, Resolution } from '../making.ts'
+import type { Resolution } from '../making.ts'
 import { composeFilesOf, projectDirectory } from './compose-file.ts'
 import { createImageCache } from './image-cache.ts'
 import { wholeLabels, workspaceLabels } from './labels.ts'
@@ -51,7 +51,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
     place === undefined ? undefined : createImageCache(docker, context, place)
 
   /** @throws {NexusError} CONFIG_INVALID with compose's own words */
-  async function resolveModel(record: WorkspaceRecord): Promise<Reading> {
+  async function resolveModel(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings' | 'unset'>> {
     const { stack } = record
     if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [], unset: [] }
     const { json, stderr } = await docker.resolve(requestOf(record, stack))

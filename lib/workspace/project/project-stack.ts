@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
-import type { Reading, Resolution } from '../../backends/making.ts'
+import type { Resolution } from '../../backends/making.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { locate } from '../../config/locate.ts'
 import { readDotenv } from '../../config/read.ts'
@@ -90,7 +90,7 @@ async function resolve(
   const files = found.files.map((file) => join(worktree, file))
   const admitted = await admitFiles(app, looked, settings, files)
   const { inputs } = admitted
-  const { model: read, warnings, unset } = await readModel(backend, looked, files)
+  const { model: read, warnings, unset = [] } = await readModel(backend, looked, files)
   for (const text of warnings) app.emit({ type: 'warning', text })
   if (read !== undefined) {
     requireServices(read, found)
@@ -152,7 +152,9 @@ async function readModel(backend: Backend, record: WorkspaceRecord, files: reado
   }
 }
 
-const NOTHING_RESOLVED: Reading = { model: undefined, warnings: [], unset: [] }
+type Reading = Pick<Resolution, 'model' | 'warnings' | 'unset'>
+
+const NOTHING_RESOLVED: Reading = { model: undefined, warnings: [] }
 
 /** @throws {NexusError} CONFIG_INVALID with file and line, where they can be told */
 async function placed<T>(files: readonly string[], run: () => Promise<T>): Promise<T> {

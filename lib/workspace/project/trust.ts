@@ -95,16 +95,25 @@ async function chooseAsked(app: App, change: TrustChange, word: string, lists: L
   const records = await app.records.list()
   const all = [...lists.among, ...lists.done]
   for (const { repo, name } of await meanings(app, change, word, records, all)) {
-    const isMeant = (one: Approval) => one.repo === repo && one.asker?.workspace === name
-    const found = lists.among.filter(isMeant)
-    if (found.length > 0) return found
-    if (lists.done.some(isMeant) || records.some((one) => one.repo === repo && one.name === name)) return []
+    const isThere = records.some((one) => one.repo === repo && one.name === name)
+    for (const isMeant of [byWorkspace(repo, name), byBranch(repo, word)]) {
+      const found = lists.among.filter(isMeant)
+      if (found.length > 0) return found
+      if (isThere || lists.done.some(isMeant)) return []
+    }
   }
   throw new NexusError('INVALID_ARGUMENT', `No workspace ${JSON.stringify(word)} asks for anything.`, {
     hint: 'To see what is asked for, and for which workspace, run `nexus trust --all`',
     details: { given: word, workspaces: lists.among.flatMap(({ asker }) => asker?.workspace ?? []) },
   })
 }
+
+const byWorkspace = (repo: string | undefined, name: string) => (one: Approval) =>
+  one.repo === repo && one.asker?.workspace === name
+
+/** As a request is shown. */
+const byBranch = (repo: string | undefined, branch: string) => (one: Approval) =>
+  one.repo === repo && one.asker?.branch === branch
 
 interface Meaning {
   readonly repo: string | undefined
