@@ -107,15 +107,15 @@ async function admitClashes(app: App, { record, settings }: Sharing, clashes: re
   const others = [...new Set(clashes.map(({ by }) => `nexus stop ${by}`))].join(' && ')
   await admit(app, record, settings, findings, {
     message: `${told.replace(/^w/, 'W')}.`,
-    toAllow: `${hintToCopy(app, record, clashes)}to stop the other, run \`${others}\`; to let both write`,
+    toAllow: `${hintToCopy(app, record, clashes)} stop the other, run \`${others}\`; to let both write`,
   })
 }
 
 /** A volume can be copied; a folder is named by the compose files, which can name another one. */
 function hintToCopy({ asking }: App, { name, operation }: WorkspaceRecord, clashes: readonly Clash[]): string {
-  if (clashes.some(({ data }) => data.kind !== 'external volume')) return ''
+  if (clashes.some(({ data }) => data.kind !== 'external volume')) return 'To'
   const again = operation?.kind === 'create' ? (asking?.line ?? `nexus up ${name}`) : `nexus rebuild ${name}`
-  return `To give each workspace a copy, run \`nexus config set compose.external private && ${again}\`; `
+  return `To give each workspace a copy, run \`nexus config set compose.external private && ${again}\`; to`
 }
 
 function toldOf({ data, by }: Clash, { name }: WorkspaceRecord): string {
