@@ -6,6 +6,7 @@ import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import { homePaths } from '../lib/core/paths.ts'
+import { shellWord } from '../lib/core/shell.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
 import { createTextReporter } from '../lib/report/text.ts'
@@ -36,6 +37,7 @@ export interface CliProcess {
 }
 
 const FLUSH_POLL_MS = 5
+const SHAPING = ['--json', '-q', '--quiet', '-V', '--verbose']
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
 const OWN_FAILURE = 125
@@ -106,7 +108,7 @@ async function call(
       env: process.env,
       emit: reporter.emit,
       interruption,
-      asking: { effect: command.effect, command: command.name },
+      asking: { effect: command.effect, command: command.name, line: lineOf(process.argv.slice(2), parsed, command) },
       noHooks: parsed.options['no-hooks'] !== undefined,
       ...configFlags(command, parsed),
     })
@@ -199,6 +201,14 @@ function createReporter(process: CliProcess, argv: readonly string[], json: bool
     verbose: isAsked(argv, '-V', '--verbose'),
   }
   return json ? createJsonReporter(options) : createTextReporter({ ...options, env: process.env })
+}
+
+/** As it can be copied: without what only shapes the output; none where no person typed it, or a variable's value would be shown. */
+function lineOf(argv: readonly string[], { options, rest }: Parsed, { hidden }: Command): string | undefined {
+  if (hidden === true || options.env?.some((entry) => entry.includes('=')) === true) return undefined
+  const own = argv.slice(0, argv.length - rest.length).filter((word) => !SHAPING.includes(word))
+  const line = ['nexus', ...own, ...rest].map(shellWord).join(' ')
+  return /\p{Cc}/u.test(line) ? undefined : line
 }
 
 /** Looked up before parsing, so that a parse error too is told in the form that was asked for. */

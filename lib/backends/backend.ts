@@ -197,7 +197,7 @@ export interface Backend {
    * Reads the project's compose files in the worktree; starts nothing of them. Only with the capability `compose-file`.
    * @throws {NexusError} CONFIG_INVALID
    */
-  resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>>
+  resolve?(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings' | 'unset'>>
   /** What the containers of its compose files were made from last. Only with the capability `compose-file`. */
   startedModel?(record: WorkspaceRecord): Promise<ComposeModel | undefined>
   /** Builds or pulls the image under the workspace's own container. Only with the capability `compose-file`. */

@@ -11,6 +11,8 @@ export interface Resolution {
   readonly model: ComposeModel | undefined
   /** What the user should know of them. */
   readonly warnings: readonly string[]
+  /** Variables that they use and nobody sets, as compose said when it read them. */
+  readonly unset?: readonly string[]
   /** The image under the workspace's own container; undefined where that is the default one. */
   readonly under:
     | {

@@ -145,6 +145,14 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     text: 'profiles of the compose files that are active',
   },
   {
+    key: 'compose.external',
+    type: types.choice('shared', 'private'),
+    scope: 'any',
+    projectMaySet: 'private',
+    default: 'shared',
+    text: 'external volumes of the compose files: shared as they are, or each workspace gets a copy',
+  },
+  {
     key: 'compose.wait',
     type: types.duration,
     scope: 'any',

@@ -43,6 +43,8 @@ export interface Settings {
     /** From the top of the repository; undefined for what is found there. */
     readonly files: readonly string[] | undefined
     readonly profiles: readonly string[]
+    /** Whether an external volume is used as it is, or each workspace has a copy. */
+    readonly external: 'shared' | 'private'
     /** Such as `2m`; `off`. */
     readonly wait: string
   }
@@ -151,7 +153,12 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
       dockerfile: at('workspace.dockerfile'),
       service: at('workspace.service'),
     },
-    compose: { files: at('compose.files'), profiles: at('compose.profiles'), wait: at('compose.wait') },
+    compose: {
+      files: at('compose.files'),
+      profiles: at('compose.profiles'),
+      external: at('compose.external'),
+      wait: at('compose.wait'),
+    },
     services: at('services'),
     images: new Map(namesBelow(values, 'images').map((name) => [name, at<string>(`images.${name}`)])),
     shared: at('shared'),

@@ -81,6 +81,8 @@ export interface StackRecord {
   readonly app?: AppCommand
   /** What its model asks for beyond the ordinary, as it was approved; absent for nothing. */
   readonly admitted?: readonly { readonly path: string; readonly value: string; readonly why: string }[]
+  /** External volumes are copied, and the copies are the workspace's own; absent: they are shared. */
+  readonly external?: 'private'
   /** What its services mount from below the worktree is held by the engine. */
   readonly holds?: true
 }

@@ -1,6 +1,7 @@
 /**
  * What the user allowed the projects to do beyond the ordinary, by the hash of what they ask for: in another repository, or
- * with one thing more, it is asked again. Kept in one JSON file under its lock, with what was asked, so that it can be shown.
+ * with one thing more, it is asked again. Kept in one JSON file under its lock, with what was asked and by which workspace, so that it
+ * can be shown. Of each workspace its last request alone is kept, for a day: what was refused and left alone is no open question.
  *
  * Nothing of a project's own can approve: the file lies in the user's home, and further hashes come from the user's
  * configuration or command line. A damaged file is set aside; what it allowed is asked for again, never taken for granted.
@@ -15,11 +16,19 @@ import type { Finding } from '../stack/model.ts'
 import { withLock } from '../system/lock.ts'
 import { readJson, statIfPresent, writeJson } from '../system/store.ts'
 
+/** For which workspace something is asked; the branch as its worktree had it. */
+export interface Asker {
+  readonly workspace: string
+  readonly branch: string
+}
+
 export interface Approval {
   /** Absolute path of the main worktree. */
   readonly repo: string
   readonly hash: string
   readonly findings: readonly Finding[]
+  /** Absent in requests of older versions. */
+  readonly asker?: Asker
   /** When it was asked for or approved; RFC 3339 UTC. */
   readonly since: string
 }
@@ -36,6 +45,7 @@ interface ApprovalFile extends ApprovalList {
 
 const EMPTY: ApprovalFile = { schema: 1, pending: [], approved: [] }
 const PENDING_MAX = 50
+const PENDING_MS = 24 * 3_600_000
 /** Nobody judges more than that. */
 const FINDINGS_MAX = 500
 /**
@@ -62,7 +72,8 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
         type: 'warning',
         text: `${file} was damaged; it was kept as ${kept}, and what projects ask for must be approved again`,
       })
-    return (await readJson<ApprovalFile>(file, 1, onDamage, whole)) ?? EMPTY
+    const { pending, ...rest } = (await readJson<ApprovalFile>(file, 1, onDamage, whole)) ?? EMPTY
+    return { ...rest, pending: pending.filter(({ since }) => Date.now() - Date.parse(since) < PENDING_MS) }
   }
 
   /** Under the lock, as a damaged file is moved away; a look at nothing makes no folder. */
@@ -83,11 +94,20 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
     return extra.includes(hash) || (await read()).approved.some(is(repo, hash))
   }
 
-  /** Remembers what is asked for, so that it can be shown and approved; the oldest of many are forgotten. */
-  function request(repo: string, hash: string, findings: readonly Finding[]): Promise<void> {
+  /** Remembers what is asked for, so that it can be shown and approved, in place of what the same workspace asked for before. */
+  function request(
+    repo: string,
+    hash: string,
+    findings: readonly Finding[],
+    { asker, isRepeated = false }: { readonly asker?: Asker | undefined; readonly isRepeated?: boolean } = {},
+  ): Promise<void> {
     return update((now) => {
-      const asked = { repo, hash, findings: sortFindings(findings), since: timestamp() }
-      const others = now.pending.filter(not(is(repo, hash)))
+      const by = asker === undefined ? {} : { asker }
+      const asked = { repo, hash, findings: sortFindings(findings), ...by, since: timestamp() }
+      const isSame = (one: Approval) =>
+        one.repo === repo && (asker === undefined ? one.hash === hash : one.asker?.workspace === asker.workspace)
+      if (isRepeated && now.pending.some((one) => isSame(one) && one.hash === hash)) return { result: undefined }
+      const others = now.pending.filter(not(isSame))
       return { next: { ...now, pending: [...others, asked].slice(-PENDING_MAX) }, result: undefined }
     })
   }
@@ -99,7 +119,7 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
   function approve(repo: string, hashes: readonly string[]): Promise<readonly Approval[]> {
     return update((now) => {
       const fresh = hashes.flatMap((hash) => {
-        const asked = now.pending.find(is(repo, hash))
+        const asked = now.pending.findLast(is(repo, hash))
         if (asked === undefined && !now.approved.some(is(repo, hash))) throw unknownHash(repo, hash, now.pending)
         return asked === undefined ? [] : [{ ...asked, since: timestamp() }]
       })
@@ -136,6 +156,9 @@ export interface RequireRequest {
   readonly approvals: Approvals
   readonly repo: string
   readonly findings: readonly Finding[]
+  readonly asker?: Asker
+  /** The command that was refused, to be repeated once it is approved; undefined where no person typed one. */
+  readonly again?: string | undefined
   /** Hashes of the user's configuration (`trust.approve`) and of `--approve`. */
   readonly given: readonly string[]
   /** False for a dry run: the request is not remembered. */
@@ -156,6 +179,8 @@ export async function requireApproval({
   approvals,
   repo,
   findings,
+  asker,
+  again,
   given,
   remember = true,
   told,
@@ -168,7 +193,8 @@ export async function requireApproval({
   }
   const hash = hashFindings(findings)
   if (await approvals.isApproved(repo, hash, given)) return
-  if (remember) await approvals.request(repo, hash, findings)
+  // a client that connects again and again is no reason to take its request for the last one
+  if (remember) await approvals.request(repo, hash, findings, { asker, isRepeated: again === undefined })
   const what = findings.length === 1 ? 'one thing' : `${findings.length} things`
   const message = told?.message ?? `This project asks for ${what} that you have not approved.`
   const toAllow = told?.toAllow ?? `To allow ${findings.length === 1 ? 'it' : 'all of it'} in this repository`
@@ -176,7 +202,7 @@ export async function requireApproval({
     output: formatFindings(findings),
     details: { hash, findings },
     hint: remember
-      ? `${toAllow}, run \`nexus trust approve ${hash}\``
+      ? `${toAllow}, run \`nexus trust approve ${hash}${again === undefined ? '' : ` && ${again}`}\``
       : `To allow it, run the same without --dry-run, which changes nothing, then \`nexus trust approve ${hash}\``,
   })
 }
@@ -206,6 +232,7 @@ function isListOfApprovals(data: unknown): data is readonly Approval[] {
     data.every(
       (one) =>
         isText(one?.repo, one?.hash, one?.since) &&
+        (one.asker === undefined || isText(one.asker?.workspace, one.asker?.branch)) &&
         Array.isArray(one.findings) &&
         one.findings.every((finding: Finding | null) => isText(finding?.path, finding?.value, finding?.why)),
     )

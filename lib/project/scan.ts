@@ -11,9 +11,10 @@ import { readDotenv } from '../config/read.ts'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { build as buildRule } from '../stack/build-rules.ts'
-import { makeFinding, sortFindings } from '../stack/findings.ts'
+import { makeModelFinding, sortFindings } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { createPlaces, isRemote, type Places } from '../stack/places.ts'
+import { directsHost } from '../stack/variables.ts'
 import { requireReadable } from '../system/read.ts'
 import { interpolate, type Lookup, parsePlainEnv } from './interpolate.ts'
 import { realPathOf } from './real-path.ts'
@@ -24,6 +25,7 @@ import {
   openArguments,
   type Reference,
 } from './references.ts'
+import { listUnset, type PlacedUse } from './unset.ts'
 
 export interface ScanRequest {
   /** Absolute path of the workspace's worktree. */
@@ -38,6 +40,8 @@ export interface ScanRequest {
   readonly projectDirectory?: string
   /** Called with each file within the worktree, there or not, that the resolved model is made from: absolute paths. */
   readonly onInput?: (file: string) => void
+  /** Called with each text that uses a variable which is not set. */
+  readonly onUnset?: (use: PlacedUse) => void
   /** Called with each variable that a build argument without a value of its own is. */
   readonly onArgument?: (name: string) => void
 }
@@ -47,9 +51,6 @@ const DEPTH_MAX = 20
 const REFERENCES_MAX = 20_000
 const ENV_FILE_MAX_BYTES = 16 * 1024 * 1024
 const BUILD_FILE_MAX_BYTES = 4 * 1024 * 1024
-/** Variables of a `.env` by which plain compose would go elsewhere. Nexus gives them to the project's files alone. */
-const HOST_VARIABLE =
-  /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES|(LD|DYLD)_\w+|GIT_(SSH\w*|CONFIG\w*|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
 
 /** One file on the way, with what its texts mean. */
 interface Source {
@@ -72,6 +73,7 @@ interface Scan {
   fetches: boolean
   input(file: string): void
   argument(name: string): void
+  unset(use: PlacedUse): void
   report(at: string, value: unknown, why: string): void
 }
 
@@ -92,7 +94,8 @@ export async function scanProjectFiles(request: ScanRequest): Promise<readonly F
     fetches: false,
     input: (file) => request.onInput?.(file),
     argument: (name) => request.onArgument?.(name),
-    report: (at, value, why) => findings.push(makeFinding(at, value, why)),
+    unset: (use) => request.onUnset?.(use),
+    report: (at, value, why) => findings.push(makeModelFinding(at, value, why)),
   }
   const base = request.projectDirectory ?? posix.dirname(request.files[0] ?? `${request.worktree}/compose.yaml`)
   const envFiles = [...new Set([base, request.worktree])].map((folder) => `${folder}/.env`)
@@ -113,6 +116,8 @@ function lookupIn(env: ScanRequest['env']): Lookup {
 async function scanFile(source: Source, scan: Scan): Promise<void> {
   for (const document of (await readComposeYaml(source.file)) ?? []) {
     for (const name of openArguments(document)) scan.argument(name)
+    for (const use of listUnset(document, source.lookup))
+      scan.unset({ ...use, shown: scan.places.name(absolute(use.plain, source.base, scan)) })
     for (const reference of listReferences(document)) {
       scan.references++
       if (scan.references > REFERENCES_MAX) throw tooMuch(source.file, `names more than ${REFERENCES_MAX} files`)
@@ -258,7 +263,7 @@ async function scanEnvFile(file: string, scan: Scan): Promise<void> {
   for (const line of (readDotenv(file) ?? '').split(/\r?\n/)) {
     const name = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]/.exec(line)?.[1] ?? ''
     // its value may be a password
-    if (HOST_VARIABLE.test(name)) scan.report('.env', name, 'directs Docker and other programs of this machine')
+    if (directsHost(name)) scan.report('.env', name, 'directs Docker and other programs of this machine')
   }
 }
 

@@ -2,7 +2,7 @@
  * What a project's fully resolved model asks for beyond the ordinary. It is an allow-list: what the tables in the rule files
  * do not know is a finding. The order is the same whatever the order of the files. Pure.
  */
-import { makeFinding, sortFindings } from './findings.ts'
+import { makeModelFinding, sortFindings } from './findings.ts'
 import type { ComposeModel, Finding } from './model.ts'
 import { createPlaces, type Places, type Where } from './places.ts'
 import { config, network, secret, volume } from './resource-rules.ts'
@@ -20,8 +20,11 @@ const MODEL = keys({
   models: mapOf(deny('starts a model on this machine')),
 })
 
-/** Sorted by path; empty when nothing needs approval. */
-export function findUnapproved(model: ComposeModel, where: Where): readonly Finding[] {
+/**
+ * Sorted by path; empty when nothing needs approval.
+ * @param copies each workspace gets a copy of an external volume
+ */
+export function findUnapproved(model: ComposeModel, where: Where, copies = false): readonly Finding[] {
   const findings: Finding[] = []
   const { name, outside } = createPlaces(where)
   // compose has doubled every `$` of what it resolved
@@ -30,6 +33,6 @@ export function findUnapproved(model: ComposeModel, where: Where): readonly Find
     name: (path) => name(plain(path)),
     outside: (given, base) => outside(plain(given), base === undefined ? undefined : plain(base)),
   }
-  MODEL(model, '', { places, report: (at, value, why) => findings.push(makeFinding(at, value, why)) })
+  MODEL(model, '', { places, copies, report: (at, value, why) => findings.push(makeModelFinding(at, value, why)) })
   return sortFindings(findings)
 }

@@ -38,12 +38,14 @@ interface Difference {
 export interface ChoiceOptions {
   /** Variables of this machine may stand in the files. */
   readonly passes: boolean
+  /** Takes out of a value what is shown to nobody. */
+  readonly hide?: (value: string) => string
 }
 
 export const NOTHING_CHOSEN: Choice = { settings: {}, base: { kind: 'default' }, main: null, model: null, files: {} }
 
 /** @param chosen undefined: nothing is known, so that all that is there counts as changed */
-export function changesSince(chosen: Choice | undefined, now: Choice, { passes }: ChoiceOptions): Changes {
+export function changesSince(chosen: Choice | undefined, now: Choice, { passes, hide }: ChoiceOptions): Changes {
   const before = chosen ?? NOTHING_CHOSEN
   const settings = differences([], before.settings, now.settings).map((one) => {
     return { one, why: reasonForSetting(one, now.settings) }
@@ -56,7 +58,8 @@ export function changesSince(chosen: Choice | undefined, now: Choice, { passes }
     return { one, why: one.after === undefined ? undefined : WHY.dockerfile }
   })
   const all = [...settings, ...base, ...model, ...files]
-  const asked = all.flatMap(({ one, why }) => (why === undefined ? [] : [makeFinding(pathOf(one), told(one), why)]))
+  const shown = (one: Difference) => hide?.(told(one)) ?? told(one)
+  const asked = all.flatMap(({ one, why }) => (why === undefined ? [] : [makeFinding(pathOf(one), shown(one), why)]))
   return { asked, taken: [...new Set(all.filter(({ why }) => why === undefined).map(({ one }) => pathOf(one)))] }
 }
 

@@ -112,6 +112,18 @@ export function parsePlainLine(line: string): readonly [name: string, value: str
   return name === undefined ? undefined : [name, values.find((value) => value !== undefined) ?? '']
 }
 
+/** Shorter values would take ordinary words apart. */
+const VALUE_MIN = 4
+
+/** A text that is shown to people, with the names of variables in place of their values. */
+export function hideValues(text: string, variables: ReadonlyMap<string, string>): string {
+  const names = new Map([...variables].flatMap(([name, value]) => (value.length < VALUE_MIN ? [] : [[value, name]])))
+  if (names.size === 0) return text
+  const longest = [...names.keys()].sort((a, b) => b.length - a.length)
+  const literals = longest.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return text.replace(new RegExp(`(?<!\\w)(${literals.join('|')})(?!\\w)`, 'g'), (value) => `\${${names.get(value)}}`)
+}
+
 /** The variables of an env file's plain lines; what its other lines set is not known. */
 export function plainVariables(text: string): ReadonlyMap<string, string> {
   const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)

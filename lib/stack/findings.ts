@@ -12,15 +12,35 @@ const ODD = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** @param value text, or data to be shown as JSON */
 export function makeFinding(path: string, value: unknown, why: string): Finding {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
-  return { path: tame(path, PATH_MAX), value: tame(text, VALUE_MAX), why }
+  return { path: tame(path, PATH_MAX), value: tame(textOf(value), VALUE_MAX), why }
+}
+
+/** In an option such as `password=...` of a mount, and in an address: neither says what the option or the address may do. */
+const PASSWORD =
+  /((?:pass|passwd|password|pwd|secret|token|credentials?|\w+_(?:key|token|secret|password))["']?\s*[=:]\s*["']?)[^\s,;&"']+/gi
+const IN_ADDRESS = /(\/\/)[^/@\s]+@/g
+
+/** One of a model's values, which may hold what nobody is to see: a password is replaced, and pinned by a digest of the whole. */
+export function makeModelFinding(path: string, value: unknown, why: string): Finding {
+  const text = textOf(value)
+  const hidden = text.replace(PASSWORD, '$1***').replace(IN_ADDRESS, '$1***@')
+  return hidden === text ? makeFinding(path, text, why) : makeFinding(path, withDigest(hidden, text), why)
+}
+
+/** `shown` stands for `whole`. */
+export function withDigest(shown: string, whole: string): string {
+  return `${shown} (sha256 ${sha256(whole).slice(0, 32)})`
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
 }
 
 /** Cut or escaped text carries a digest of the whole. */
 function tame(text: string, limit: number): string {
   const plain = text.replace(ODD, (odd) => `\\u${(odd.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
   const short = plain.length > limit ? `${plain.slice(0, limit)}...` : plain
-  return short === text ? text : `${short} (sha256 ${sha256(text).slice(0, 32)})`
+  return short === text ? text : withDigest(short, text)
 }
 
 /** Sorted by path and value, each once: the order does not depend on where something stands in a file. */

@@ -22,6 +22,7 @@ export interface ServiceVolume {
   readonly target: string
   /** Of a bind mount. */
   readonly bind?: Fields
+  readonly read_only?: boolean
   /** Of a named volume. */
   readonly volume?: Fields
 }

@@ -3,7 +3,7 @@
  * loopback instead of published ones, no fixed names, no image tags, addresses or subnets that two branches would share, and
  * our labels and variables on everything. It is merged behind the project's files by `include` (engine: compose >= 2.24.4).
  *
- * What is `external` is shared on purpose (and approved): it is left as it is. Pure.
+ * What is `external` is shared on purpose (and approved): it is left as it is, but for volumes that the workspace has a copy of. Pure.
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
@@ -30,18 +30,22 @@ export interface OverrideFacts {
   /** CIDR block of each network that is the project's own. */
   readonly subnets: ReadonlyMap<string, string>
   readonly layers?: BuildLayers | undefined
+  /** External volumes that are the workspace's own here. */
+  readonly copied?: readonly string[]
   /** Whether the engine knows `start_interval` of health checks. */
   readonly startInterval?: boolean | undefined
 }
 
 export function makeOverride(facts: OverrideFacts): YamlMap {
   const services = Object.entries(facts.model.services)
+  const { copied = [] } = facts
   return {
     services: Object.fromEntries(services.map(([name, service]) => [name, overrideService(name, service, facts)])),
     networks: Object.fromEntries(ownNetworks(facts.model).map((name) => [name, overrideNetwork(name, facts)])),
-    volumes: Object.fromEntries(
-      own(facts.model.volumes).map((name) => [name, { name: new Reset(), labels: { ...facts.labels } }]),
-    ),
+    volumes: Object.fromEntries([
+      ...own(facts.model.volumes).map((name) => [name, { name: new Reset(), labels: { ...facts.labels } }]),
+      ...copied.map((name) => [name, { external: new Reset(), name: new Reset(), labels: { ...facts.labels } }]),
+    ]),
   }
 }
 

@@ -17,7 +17,8 @@ import {
   text,
 } from './rules.ts'
 
-const SHARED = 'shared with what is outside of this workspace'
+const SHARED = 'shared with what is outside of this workspace, your other branches too'
+const COPY_INSTEAD = '`nexus config set compose.external private` gives each workspace a copy'
 /** Options of a tmpfs mount; `bind`, `dev` and `suid` are not among them. */
 const TMPFS_OPTION = /^((size|uid|gid|mode|nr_inodes|nr_blocks)=[\w%]+|noexec|exec|nosuid|nodev|noatime|rw|ro)$/
 
@@ -31,17 +32,22 @@ export function fileRule(verb: string): Rule {
 }
 
 /** What is not the project's own is told by its name, and nothing else of it counts. */
-function ownOr(external: string, rule: Rule): Rule {
+function ownOr(report: (name: string, at: string, inspection: Inspection) => void, rule: Rule): Rule {
   return (value, at, inspection) => {
     if (isObject(value) && value.external !== undefined && value.external !== false) {
       const name = isObject(value.external) ? (value.external.name ?? value.name) : value.name
-      inspection.report(at, `external ${String(name ?? at.split('.').at(-1))}`, external)
+      report(`external ${String(name ?? at.split('.').at(-1))}`, at, inspection)
     } else rule(value, at, inspection)
   }
 }
 
+const shared = (name: string, at: string, { report }: Inspection) => report(at, name, SHARED)
+
 export const volume: Rule = ownOr(
-  SHARED,
+  (name, at, { report, copies }) => {
+    if (copies === true) report(at, `a copy of ${name}`, 'gives this workspace what is in a volume outside of it')
+    else report(at, name, `${SHARED}; ${COPY_INSTEAD}`)
+  },
   keys({
     name: scalar,
     labels,
@@ -68,7 +74,7 @@ function isTmpfs(options: unknown): boolean {
 }
 
 export const network: Rule = ownOr(
-  SHARED,
+  shared,
   keys({
     name: scalar,
     labels,
@@ -100,8 +106,8 @@ const FILE_OBJECT = {
   template_driver: deny('is made by a plug-in of this machine'),
 }
 
-export const secret: Rule = ownOr(SHARED, keys(FILE_OBJECT))
-export const config: Rule = ownOr(SHARED, keys(FILE_OBJECT))
+export const secret: Rule = ownOr(shared, keys(FILE_OBJECT))
+export const config: Rule = ownOr(shared, keys(FILE_OBJECT))
 
 /** How a service or a build uses a secret or a config that is defined elsewhere. */
 export function useOf(inspection: Inspection, value: unknown, at: string): void {

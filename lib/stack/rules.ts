@@ -6,6 +6,8 @@ import type { OutsidePlace, Places } from './places.ts'
 
 export interface Inspection {
   readonly places: Places
+  /** Each workspace gets a copy of an external volume. */
+  readonly copies?: boolean
   report(at: string, value: unknown, why: string): void
 }
 

@@ -65,7 +65,9 @@ const mount: Rule = (value, at, inspection) => {
   if (place === undefined) return
   const readOnly = value.read_only === true
   const how = ` on ${asText(value.target)}${readOnly ? ', read only' : ''}`
-  reportPlace(place, readOnly ? 'reads' : 'reads and writes', at, inspection, how)
+  if (readOnly) return reportPlace(place, 'reads', at, inspection, how)
+  const what = /^files /.test(place.what) ? `${place.what}, as your other branches do` : place.what
+  reportPlace({ ...place, what }, 'reads and writes', at, inspection, how)
 }
 
 /** Of a graphics card, as its driver's own runtime hands it out; any other device is reported. */

@@ -215,15 +215,29 @@ export function explainResolveFailure(error: CommandFailed): NexusError {
     .replace(/\s+/g, ' ')
     // what follows is the text of an env file, which may be a password
     .replace(/(failed to read .*?(?:unterminated quoted value|unexpected character|invalid template)).*$/i, '$1')
+  const unset = unsetVariables(error.result.stderr)
+  const unsaid = unset.length === 0 ? '' : `; not set: ${unset.join(', ')}`
   const [, required] = /required variable (\w+) is missing a value/.exec(said) ?? []
-  return new NexusError('CONFIG_INVALID', `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}.`, {
-    hint:
-      required !== undefined
-        ? setVariableHint(required)
-        : /env file .* not found/i.test(said)
-          ? 'Where git ignores it, every worktree needs it: `cp .env.example .env && echo .env >> .worktreeinclude`'
-          : 'To see the files as compose reads them, run `docker compose config` in the repository',
-  })
+  return new NexusError(
+    'CONFIG_INVALID',
+    `The compose files cannot be used: ${said.replace(/[.\s]+$/, '')}${unsaid}.`,
+    {
+      hint:
+        required !== undefined
+          ? setVariableHint(required)
+          : /env file .* not found/i.test(said)
+            ? 'Where git ignores it, every worktree needs it: `cp .env.example .env && echo .env >> .worktreeinclude`'
+            : 'To see the files as compose reads them, run `docker compose config` in the repository',
+    },
+  )
+}
+
+/** Variables that the files use and nobody sets: compose puts nothing in their place. */
+export function unsetVariables(stderr: string): readonly string[] {
+  const names = [...stderr.matchAll(/The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/g)].map(
+    (match) => match[1] ?? '',
+  )
+  return [...new Set(names)]
 }
 
 /** The project's own `.env` counts, and of this machine's variables those that the user names. */

@@ -118,6 +118,17 @@ export function createObjectCommands(docker: DockerCall) {
     await docker(['volume', 'create', ...flags, ...options.flatMap((option) => ['--opt', option]), '--', name])
   }
 
+  async function hasVolume(name: string): Promise<boolean> {
+    const asked = await docker(['volume', 'inspect', '--format', '{{.Name}}', '--', name], { okCodes: [0, 1] })
+    return asked.code === 0
+  }
+
+  /** Names of running containers that mount a volume. */
+  async function listUsers(volume: string): Promise<readonly string[]> {
+    const { stdout } = await docker(['ps', '--filter', `volume=${volume}`, '--format', '{{.Names}}'])
+    return lines(stdout)
+  }
+
   /** Names of containers, each with the ids of the networks that it is on. */
   async function listEndpoints(containers: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
     if (containers.length === 0) return new Map()
@@ -148,6 +159,8 @@ export function createObjectCommands(docker: DockerCall) {
     removeUnusedVolumes,
     makeVolume,
     listVolumesByAge,
+    hasVolume,
+    listUsers,
     runOnce,
     listEndpoints,
     connect,

@@ -45,6 +45,8 @@ export interface Asking {
   readonly effect: 'looks' | 'changes'
   /** The verb of the command line, for hints; undefined for a request. */
   readonly command?: string
+  /** The whole command line, to be repeated; undefined for a request, and for a line with values of variables in it. */
+  readonly line?: string | undefined
 }
 
 export interface App extends AppOptions {

@@ -1,16 +1,24 @@
-/** One question to the person at the terminal. The answer goes to nothing but the asker; stdout stays free for the answer of the command. */
+/** Questions to the person at the terminal. The answers go to nothing but the asker; stdout stays free for the answer of the command. */
 import { createInterface } from 'node:readline/promises'
 
 /** True for y or yes; an end of input, or anything else, is no. */
 export async function ask(question: string, signal: AbortSignal): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false })
-  const closed = new Promise<string>((done) => lines.once('close', () => done('')))
+  return (await askEach([question], signal))[0] === true
+}
+
+/** One after the other. */
+export async function askEach(questions: readonly string[], signal: AbortSignal): Promise<readonly boolean[]> {
+  const lines = createInterface({ input: process.stdin, terminal: false, signal })
+  const typed = lines[Symbol.asyncIterator]()
   try {
-    const answer = await Promise.race([lines.question(question, { signal }), closed])
-    return /^y(es)?$/i.test(answer.trim())
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
+    const answers: boolean[] = []
+    for (const question of questions) {
+      process.stderr.write(question)
+      const { value = '', done } = await typed.next()
+      signal.throwIfAborted()
+      answers.push(done !== true && /^y(es)?$/i.test(value.trim()))
+    }
+    return answers
   } finally {
     lines.close()
   }

@@ -107,7 +107,7 @@ export const COMMANDS: readonly Command[] = [
     args: [
       {
         name: 'hash',
-        text: 'as `nexus up` or `nexus trust` shows it, or all that this repository asks for: all',
+        text: 'as `nexus up` or `nexus trust` shows it, the name of the workspace that asked, or all: the last refusal alone',
         many: true,
       },
     ],
@@ -119,7 +119,13 @@ export const COMMANDS: readonly Command[] = [
     name: 'trust revoke',
     effect: 'changes',
     summary: 'take approvals back; what runs goes on until it is stopped',
-    args: [{ name: 'hash', text: 'as `nexus trust` shows it, or all of this repository: all', many: true }],
+    args: [
+      {
+        name: 'hash',
+        text: 'as `nexus trust` shows it, the name of the workspace that asked, or all: all here',
+        many: true,
+      },
+    ],
     options: [REPO, DRY_RUN],
     example: 'nexus trust revoke all',
     load: async () => (await trust()).revoke,

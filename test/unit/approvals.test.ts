@@ -106,6 +106,33 @@ suite('approvals', (test) => {
     assert.is(new Set(hashes).size, 50)
   })
 
+  test('of each workspace the last request alone is kept, with branch and time, and for a day', async () => {
+    await using s = await scene()
+    const evil = { workspace: 'evil', branch: 'evil' }
+    await s.approvals.request(REPO, 'nx-1', FINDINGS, { asker: evil })
+    await s.approvals.request(REPO, 'nx-1', FINDINGS, { asker: { workspace: 'mine', branch: 'nexus/mine' } })
+    await s.approvals.request('/home/u/other', 'nx-1', FINDINGS, { asker: evil })
+    await s.approvals.request(REPO, 'nx-2', FINDINGS, { asker: evil })
+    const pending = async () => (await s.approvals.list(REPO)).pending
+    const asked = async () => (await pending()).map(({ hash, asker }) => `${hash} ${asker?.branch}`)
+    assert.equal(await asked(), ['nx-1 nexus/mine', 'nx-2 evil'])
+    // a client that connects again and again does not become the last refusal
+    await s.approvals.request(REPO, 'nx-1', FINDINGS, {
+      asker: { workspace: 'mine', branch: 'nexus/mine' },
+      isRepeated: true,
+    })
+    assert.equal(await asked(), ['nx-1 nexus/mine', 'nx-2 evil'])
+
+    const file = JSON.parse(await readFile(s.home.approvals, 'utf8'))
+    const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
+    const aged = (hours: number) => file.pending.map((one: object) => ({ ...one, since: ago(hours) }))
+    await writeFile(s.home.approvals, JSON.stringify({ ...file, pending: aged(23) }))
+    assert.is((await pending()).length, 2)
+    await writeFile(s.home.approvals, JSON.stringify({ ...file, pending: aged(25) }))
+    assert.equal(await pending(), [])
+    await rejects(() => s.approvals.approve(REPO, ['nx-1']), 'INVALID_ARGUMENT')
+  })
+
   test('asked for again while approved: the approval stays', async () => {
     await using s = await scene()
     await s.approvals.request(REPO, HASH, FINDINGS)
@@ -178,6 +205,8 @@ suite('requireApproval', (test) => {
     )
     assert.ok(error.hint?.endsWith(`\`nexus trust approve ${HASH}\``), error.hint)
     assert.equal(error.details, { hash: HASH, findings: FINDINGS })
+    const typed = await rejects(() => requireApproval({ ...request, again: 'nexus up a' }), 'APPROVAL_REQUIRED')
+    assert.ok(typed.hint?.endsWith(`\`nexus trust approve ${HASH} && nexus up a\``), typed.hint)
     await s.approvals.approve(REPO, [HASH])
     await requireApproval(request)
     await rejects(() => requireApproval({ ...request, findings: FINDINGS.slice(1) }), 'APPROVAL_REQUIRED')

@@ -2,10 +2,15 @@
  * What docker and git say when they fail, word for word as their versions print it, and the error that a user gets for it.
  */
 import { createBuildReport } from '../../lib/backends/docker/image.ts'
-import { tellMissing, unsetVariables } from '../../lib/backends/docker/project.ts'
+import { tellMissing } from '../../lib/backends/docker/project.ts'
 import type { ErrorCode } from '../../lib/core/errors.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
-import { explainBuildFailure, explainDockerFailure, explainResolveFailure } from '../../lib/tools/docker-failures.ts'
+import {
+  explainBuildFailure,
+  explainDockerFailure,
+  explainResolveFailure,
+  unsetVariables,
+} from '../../lib/tools/docker-failures.ts'
 import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { assert, suite } from '../support/suite.ts'
 

@@ -1,6 +1,7 @@
 /** `nexus trust`: what it shows, approves and revokes, as text and as JSON, here and from elsewhere. */
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { parseName } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { createApprovals, hashFindings } from '../../lib/project/approvals.ts'
 import { makeFinding } from '../../lib/stack/findings.ts'
@@ -71,15 +72,13 @@ suite('nexus trust', (test) => {
 
   test('shows what is asked for and what is approved, with what and why', async () => {
     await using s = await scene()
-    await s.approvals.request(s.repo, FIRST, ONE)
+    await s.approvals.request(s.repo, FIRST, ONE, { asker: { workspace: 'evil', branch: 'evil\u202e' } })
     await s.approvals.request(s.repo, SECOND, TWO)
     await s.approvals.approve(s.repo, [SECOND])
     await s.approvals.request('/another', SECOND, TWO)
     const { stdout } = await s.nexus()
-    assert.match(
-      stdout,
-      new RegExp(`^${FIRST}  asked for, not approved, .* ago\n  services.a.privileged: true\n      full access`),
-    )
+    const head = `^${FIRST}  asked for by branch evil\\\\u202e, \\d+s ago \\(workspace evil\\), not approved\n`
+    assert.match(stdout, new RegExp(`${head}  services.a.privileged: true\n      full access`))
     assert.match(stdout, new RegExp(`${SECOND}  approved, `))
     assert.match(stdout, /`nexus trust approve <hash>`/)
     assert.not.match(stdout, /another/)
@@ -111,8 +110,39 @@ suite('nexus trust', (test) => {
     await s.approvals.request(s.repo, FIRST, ONE)
     await s.nexus('approve', 'all')
     assert.is((await s.approvals.list(s.repo)).approved.length, 2)
+    await s.approvals.request(s.repo, 'nx-3', ONE)
     await s.nexus('revoke', 'all')
     assert.equal(await s.approvals.list(), { pending: [], approved: [] })
+  })
+
+  test('`all` is the last refusal alone, a name what that workspace asked for', async () => {
+    await using s = await scene()
+    const ask = (hash: string, workspace: string, repo = s.repo) =>
+      s.approvals.request(repo, hash, ONE, { asker: { workspace, branch: `b/${workspace}` } })
+    const pending = async () => (await s.approvals.list(s.repo)).pending.map(({ hash }) => hash)
+    await ask('nx-evil', 'evil')
+    await ask('nx-mine', 'mine')
+    const { stdout } = await s.nexus('approve', 'all')
+    assert.match(stdout, /nx-mine is approved for .* as asked for by branch b\/mine \(workspace mine\)/)
+    assert.match(stdout, /one more request is left as before/)
+    assert.equal(await pending(), ['nx-evil'])
+
+    await ask('nx-login', parseName('feature/login'))
+    await ask('nx-else', 'else', '/some/shop')
+    assert.is((await s.nexus('approve', 'feature/login')).code, 0)
+    assert.equal(await pending(), ['nx-evil'])
+    await ask('nx-branch', 'by-branch')
+    assert.is((await s.nexus('approve', 'b/by-branch')).code, 0)
+    assert.equal(await pending(), ['nx-evil'])
+    assert.is((await s.nexus('approve', 'mine')).code, 0, 'once more is no error')
+    const elsewhere = await s.nexus('approve', 'else', '--json')
+    assert.is(elsewhere.code, 2)
+    assert.match(elsewhere.json().error.message, /No workspace "else" asks for anything/)
+    assert.is((await s.nexus('approve', 'shop/else')).code, 0)
+    assert.is(await s.approvals.isApproved('/some/shop', 'nx-else', []), true)
+    assert.is((await s.nexus('revoke', 'evil', 'mine')).code, 0)
+    assert.equal(await pending(), [])
+    assert.is(await s.approvals.isApproved(s.repo, 'nx-mine', []), false)
   })
 
   test('`all` leaves other repositories alone', async () => {

@@ -120,6 +120,7 @@ const approval = z
     repo: z.string(),
     hash: z.string(),
     findings: z.array(z.object({ path: z.string(), value: z.string(), why: z.string() })),
+    asker: z.object({ workspace: z.string(), branch: z.string() }).optional(),
     since: z.string(),
   })
   .openapi('Approval')
@@ -138,6 +139,7 @@ const showTrust = endpoint({
 
 function trust(verb: 'approve' | 'revoke', summary: string): Endpoint {
   const done = verb === 'approve' ? 'approved' : 'revoked'
+  const all = verb === 'approve' ? 'the last refusal alone' : 'all of the repository'
   return endpoint({
     method: 'post',
     path: `/trust/${verb}`,
@@ -148,7 +150,13 @@ function trust(verb: 'approve' | 'revoke', summary: string): Endpoint {
     quick: true,
     query: z.strictObject(DRY_RUN),
     body: z
-      .strictObject({ hashes: z.array(text('A hash of `GET /trust`, or all', 200)).min(1).max(100), repo: REPO })
+      .strictObject({
+        hashes: z
+          .array(text(`A hash of \`GET /trust\`, the name of the workspace that asked, or all: ${all}`, 200))
+          .min(1)
+          .max(100),
+        repo: REPO,
+      })
       .openapi(verb === 'approve' ? 'Approve' : 'Revoke'),
     answer: z.object({ [done]: z.array(approval) }),
     run: async ({ app, query, body }) => {

@@ -14,6 +14,7 @@ import { addGate, restrainServices } from '../../stack/gate.ts'
 import { holdMounts } from '../../stack/held-mounts.ts'
 import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
+import { copiedVolumes } from '../../stack/outside.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { confineServices, formatProfile } from '../../stack/seccomp.ts'
@@ -206,6 +207,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
+    copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,
     subnets: new Map(
       networks.map((name, i) => [name, record.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [

@@ -26,6 +26,7 @@ import { readyOf } from '../../stack/ready.ts'
 import { formatCompose, formatResolved, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
+import { unsetVariables } from '../../tools/docker-failures.ts'
 import type { ImageFacts } from '../../tools/docker-images.ts'
 import type { BackendContext } from '../context.ts'
 import type { Resolution } from '../making.ts'
@@ -50,15 +51,15 @@ export function createProjects(docker: Docker, context: BackendContext) {
     place === undefined ? undefined : createImageCache(docker, context, place)
 
   /** @throws {NexusError} CONFIG_INVALID with compose's own words */
-  async function resolveModel(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings'>> {
+  async function resolveModel(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings' | 'unset'>> {
     const { stack } = record
-    if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [] }
+    if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [], unset: [] }
     const { json, stderr } = await docker.resolve(requestOf(record, stack))
     const model = JSON.parse(json) as ComposeModel
     const unset = unsetVariables(stderr)
     const hidden = tellHidden([...unset, ...openVariables(model)], context.env, stack.pass)
     const missing = unset.filter((name) => !isHidden(name, context.env, stack.pass))
-    return { model, warnings: [...hidden, ...tellMissing(missing)] }
+    return { model, warnings: [...hidden, ...tellMissing(missing)], unset }
   }
 
   /** The image under the workspace's own, built or pulled; undefined where that is the default one. */
@@ -188,14 +189,6 @@ function exposedPort(text: string, index: number): WantedPort {
     container: Number(port),
     protocol: protocol === 'udp' ? 'udp' : 'tcp',
   }
-}
-
-/** Variables that the files use and nobody sets: compose puts nothing in their place. */
-export function unsetVariables(stderr: string): readonly string[] {
-  const names = [...stderr.matchAll(/The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/g)].map(
-    (match) => match[1] ?? '',
-  )
-  return [...new Set(names)]
 }
 
 /** All in one line, as each of them is mended in the same way. */

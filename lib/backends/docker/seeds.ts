@@ -12,7 +12,7 @@ import type { Helpers } from './own-container.ts'
 
 const KEPT = 2
 /** To read and write what belongs to others, and to give the copies the same owners and modes. */
-const COPYING = ['DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']
+export const COPYING = ['DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']
 
 export interface SeedPlaces {
   readonly target: Target

@@ -1,5 +1,5 @@
 /**
- * Brings a workspace's containers up: secrets, caches and shared services first, prepared data into empty volumes, then compose,
+ * Brings a workspace's containers up: secrets, caches, copies and shared services first, prepared data into empty volumes, then compose,
  * then the login that proves it.
  */
 import { NexusError } from '../../core/errors.ts'
@@ -86,6 +86,8 @@ export function createStarter(
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options: UpOptions = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
     await makeHeldVolume(record)
+    if (record.stack?.external !== undefined)
+      await (await import('./copies.ts')).makeCopies(docker, context, helpers, record)
     try {
       await prepareStart(record, options, seed)
       await tellSlowParts(context.emit, composeProject(record), (note) => {

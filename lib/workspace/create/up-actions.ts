@@ -119,7 +119,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const { secrets = new Map() } = working
         const { settings } = await app.config(project)
         const { lookAtMounts } = await import('../project/mounts-look.ts')
-        await lookAtMounts(app, working.record, backend, settings, resolution?.model)
+        const model = await lookAtMounts(app, working.record, backend, settings, resolution?.model)
         // while nobody is inside
         const runs = observed?.state === 'running' || observed?.state === 'paused'
         if (seen !== undefined && !runs) await giveToInside(app, working.record)
@@ -129,7 +129,12 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))
         const options = { rebuild, compare, secrets, ...(seed?.present === true ? { seed: seed.plan } : {}) }
         const making = { draft, wanted: () => wanted, configure: configureAgain, options, isNew: seen === undefined }
-        await startWithPorts(app, working, making, observed)
+        const startNow = () => startWithPorts(app, working, making, observed)
+        if (model === undefined) await startNow()
+        else {
+          const { startAlone } = await import('../project/sharing.ts')
+          await startAlone(app, { record: working.record, backend, settings, model }, startNow)
+        }
         const settled =
           isNew || observed?.state !== 'stopped' ? undefined : await backend.settleHostKey?.(working.record)
         if (settled !== undefined) working.record = { ...working.record, hostKeyFingerprint: settled }

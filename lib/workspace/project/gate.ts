@@ -7,28 +7,30 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createApprovals, hashFindings, requireApproval } from '../../project/approvals.ts'
+import { createApprovals, hashFindings, type RequireRequest, requireApproval } from '../../project/approvals.ts'
 import { parsePlainEnv } from '../../project/interpolate.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
+import { findMistaken, mistaken, type PlacedUse } from '../../project/unset.ts'
 import { findUnapproved } from '../../stack/allow-list.ts'
-import { tellHidden, visibleVariables } from '../../stack/environment.ts'
+import { plainVariables, tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
-
-/** For which workspace something is asked. */
-export type Asking = Pick<WorkspaceRecord, 'repo' | 'isolation'>
+import { currentBranch } from '../current-branch.ts'
 
 /** What raw files ask for, and which files of the worktree compose makes its model from. */
 export interface Admitted {
   readonly findings: readonly Finding[]
   readonly inputs: readonly string[]
+  /** Texts with variables in them that are not set, as far as that can be told before compose reads them. */
+  readonly unset: readonly PlacedUse[]
 }
 
 /**
  * Before `docker compose config`, which reads whatever the files name.
- * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column
+ * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for files that are no YAML, with line and column, and for what is asked for only
+ * because a variable is not set
  */
 export async function admitFiles(
   app: App,
@@ -37,21 +39,26 @@ export async function admitFiles(
   files: readonly string[],
 ): Promise<Admitted> {
   const { worktree, repo, stack } = record
-  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [] }
+  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [], unset: [] }
   const dotenv = join(worktree, '.env')
   const look = async (text: string | undefined): Promise<Admitted> => {
-    const own = parsePlainEnv(text ?? '') ?? new Map()
-    const env = { ...Object.fromEntries(own), ...visibleVariables(app.env, stack.pass) }
+    const own = parsePlainEnv(text ?? '')
+    const env = { ...Object.fromEntries(own ?? []), ...visibleVariables(app.env, stack.pass) }
     const inputs: string[] = []
     const args: string[] = []
+    const unset: PlacedUse[] = []
     const findings = await scanProjectFiles({
       ...{ worktree, repo, files, env },
       onInput: (file) => inputs.push(file),
       onArgument: (name) => args.push(name),
+      onUnset: (use) => unset.push(use),
     })
     for (const text of tellHidden(args, app.env, stack.pass)) app.emit({ type: 'warning', text })
+    // of a file with other lines than plain ones it is not known what it sets
+    if (own !== undefined)
+      refuseMistaken(app, record, findings, { uses: unset, names: unset.flatMap(({ names }) => names) })
     await admit(app, record, settings, findings)
-    return { findings, inputs }
+    return { findings, inputs, unset }
   }
   const inside = readDotenv(dotenv, worktree)
   const admitted = await look(inside)
@@ -61,39 +68,88 @@ export async function admitFiles(
 }
 
 /** What the resolved model asks for, by where its paths lead now. */
-export function findingsOf(app: App, record: WorkspaceRecord, model: ComposeModel): readonly Finding[] {
-  const { worktree, repo } = record
+export function findingsOf(
+  app: App,
+  { worktree, repo, stack }: WorkspaceRecord,
+  model: ComposeModel,
+  copies = stack?.external === 'private',
+): readonly Finding[] {
   if (worktree === null) return []
-  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf })
+  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf }, copies)
 }
 
 /**
- * Before anything of the resolved model runs; `known` was asked for already.
- * @throws {NexusError} APPROVAL_REQUIRED
+ * Before anything of the resolved model runs; what the raw files asked for was asked already.
+ * @param unset variables that compose found no value for
+ * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for what is asked for only because a variable is not set
  */
 export async function admitModel(
   app: App,
   record: WorkspaceRecord,
   settings: Settings,
   model: ComposeModel,
-  known: readonly Finding[],
+  admitted: Admitted,
+  unset: readonly string[],
 ): Promise<void> {
-  await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), known))
+  const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
+  refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
+  // who approved that a volume is shared approved its copy
+  const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
+  if (record.stack?.external === 'private' && (await isAdmitted(app, record, settings, shared))) return
+  await admit(app, record, settings, findings)
+}
+
+interface Unset {
+  readonly uses: readonly PlacedUse[]
+  readonly names: readonly string[]
+}
+
+/** @throws {NexusError} CONFIG_INVALID */
+function refuseMistaken(app: App, record: WorkspaceRecord, findings: readonly Finding[], { uses, names }: Unset): void {
+  const found = findMistaken(findings, uses, names)
+  if (found === undefined) return
+  throw mistaken(found.finding, found.names, hintToSet(app, record, found.names[0] ?? ''))
+}
+
+/** By where the variable has a value that does not reach this worktree. */
+function hintToSet({ env }: App, { repo, worktree, stack }: WorkspaceRecord, name: string): string {
+  const isThere = readDotenv(join(worktree ?? repo, '.env')) !== undefined
+  if (!isThere && plainVariables(readDotenv(join(repo, '.env')) ?? '').has(name))
+    return 'To copy the .env that has it into worktrees, run `echo .env >> .worktreeinclude`'
+  if (env[name] !== undefined) {
+    const all = [...(stack?.pass ?? []), name].join(',')
+    return `To pass on the value that it has here, run \`nexus config set env.pass ${all}\``
+  }
+  return `To set it, run \`echo ${name}=<value> >> .env\`; where git ignores that file, \`echo .env >> .worktreeinclude\` too`
 }
 
 /** @throws {NexusError} APPROVAL_REQUIRED */
-export async function admit(app: App, record: Asking, settings: Settings, found: readonly Finding[]): Promise<void> {
+export async function admit(
+  app: App,
+  record: WorkspaceRecord,
+  settings: Settings,
+  found: readonly Finding[],
+  told?: RequireRequest['told'],
+): Promise<void> {
   const findings = askedBy(record, found)
-  await requireApproval({ approvals: createApprovals(app), repo: record.repo, findings, given: settings.trust.approve })
+  await requireApproval({ ...askingOf(app, record, settings), findings, ...(told === undefined ? {} : { told }) })
+}
+
+/** Who asks, and of what the answer is kept. */
+export function askingOf(app: App, record: WorkspaceRecord, settings: Settings): Omit<RequireRequest, 'findings'> {
+  const { repo, name } = record
+  const branch = currentBranch(app.home, record) ?? record.branch
+  const asker = { workspace: name, branch }
+  return { approvals: createApprovals(app), repo, asker, again: app.asking?.line, given: settings.trust.approve }
 }
 
 /** True where this very list was approved. */
-export async function isAdmitted(app: App, record: Asking, settings: Settings, findings: readonly Finding[]) {
+export async function isAdmitted(app: App, record: WorkspaceRecord, settings: Settings, findings: readonly Finding[]) {
   return createApprovals(app).isApproved(record.repo, hashFindings(askedBy(record, findings)), settings.trust.approve)
 }
 
 /** What was approved for the user's own work is not thereby approved for an agent's: the answer is another. */
-function askedBy({ isolation }: Asking, findings: readonly Finding[]): readonly Finding[] {
+function askedBy({ isolation }: WorkspaceRecord, findings: readonly Finding[]): readonly Finding[] {
   if (isolation !== 'agent' || findings.length === 0) return findings
   return [
     makeFinding('isolation', 'agent', 'grants the rest of this list to an agent, whom isolation keeps from it'),

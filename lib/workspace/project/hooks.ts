@@ -21,7 +21,6 @@ import { perform } from '../operation/operate.ts'
 import type { Step, StepId } from '../operation/steps.ts'
 import { projectOf } from './choice.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
-import type { Asking } from './gate.ts'
 
 const LOGS_MAX = 20
 /** Of what a hook says: from its beginning, and as much from its end. */
@@ -37,7 +36,7 @@ type Project = ConfigSources['project']
  * What the configuration asks for on this machine, before anything is changed.
  * @throws {NexusError} APPROVAL_REQUIRED for what the project's own file asks for; CONFIG_INVALID for a hook at no time
  */
-export async function admitHooks(app: App, record: Asking, settings: Settings): Promise<void> {
+export async function admitHooks(app: App, record: WorkspaceRecord, settings: Settings): Promise<void> {
   for (const name of settings.hooks.keys()) requireHook(settings, name)
   const findings = [...hookFindings(settings), ...secretFindings(settings)]
   if (findings.length === 0) return
@@ -50,7 +49,7 @@ export async function admitHooks(app: App, record: Asking, settings: Settings): 
 }
 
 /** As `admitHooks`, where one of these would run on this machine. @throws {NexusError} APPROVAL_REQUIRED */
-export async function admitNamed(app: App, record: Asking, settings: Settings, names: readonly HookName[]) {
+export async function admitNamed(app: App, record: WorkspaceRecord, settings: Settings, names: readonly HookName[]) {
   const asks = names.map((name) => settings.hooks.get(name)).some((hook) => hook?.on === 'host' && hook.fromProject)
   if (asks) await admitHooks(app, record, settings)
 }

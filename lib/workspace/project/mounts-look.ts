@@ -17,6 +17,7 @@ import type { App } from '../app.ts'
 import { admit, findingsOf } from './gate.ts'
 
 /**
+ * Returns the model of what is about to start.
  * @param fresh the model, where it was read in this very command; else the one that the containers were made from is asked for
  * @throws {NexusError} APPROVAL_REQUIRED; CONFIG_INVALID for what an agent's workspace held and leads elsewhere in it now
  */
@@ -26,13 +27,14 @@ export async function lookAtMounts(
   backend: Backend,
   settings: Settings,
   fresh: ComposeModel | undefined,
-): Promise<void> {
+): Promise<ComposeModel | undefined> {
   const { worktree, stack } = record
-  if (worktree === null || stack === undefined || stack.files.length === 0) return
+  if (worktree === null || stack === undefined || stack.files.length === 0) return undefined
   const model = fresh ?? (await backend.startedModel?.(record)) ?? (await backend.resolve?.(record))?.model
-  if (model === undefined) return
+  if (model === undefined) return undefined
   await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), stack.admitted ?? []))
   if (stack.holds === true) await holdStill(record, worktree, model)
+  return model
 }
 
 /** Nobody is inside: what is looked at stays so until it is mounted, and from then on the engine sees to it. */

@@ -3,11 +3,12 @@
  * publish, and on which image the workspace's own container stands. Starts nothing of the project's.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import type { Resolution } from '../../backends/making.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { locate } from '../../config/locate.ts'
+import { readDotenv } from '../../config/read.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nearest } from '../../core/names.ts'
 import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
@@ -15,6 +16,7 @@ import type { WantedPort } from '../../ports/blocks.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { databaseName } from '../../stack/database.ts'
 import { sideCarName } from '../../stack/detect.ts'
+import { hideValues, plainVariables } from '../../stack/environment.ts'
 import { requireGuardable } from '../../stack/gate.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasFixedImages, hasGate, withFixedBase } from '../../stack/network.ts'
@@ -86,13 +88,15 @@ async function resolve(
   const looked = { ...record, stack: found }
   if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
   const files = found.files.map((file) => join(worktree, file))
-  const { findings: known, inputs } = await admitFiles(app, looked, settings, files)
-  const { model: read, warnings } = await readModel(backend, looked, files)
+  const admitted = await admitFiles(app, looked, settings, files)
+  const { inputs } = admitted
+  const { model: read, warnings, unset = [] } = await readModel(backend, looked, files)
+  for (const text of warnings) app.emit({ type: 'warning', text })
   if (read !== undefined) {
     requireServices(read, found)
     requireGuardable(looked, read)
     await placed(files, async () => requireFreePlaces(found, read))
-    await admitModel(app, looked, settings, read, known)
+    await admitModel(app, looked, settings, read, admitted, unset)
   }
   const { model, ...mounts } = await settle(app, looked, read)
   const main = found.base.kind === 'service' ? found.main : sideCarName(Object.keys(model?.services ?? {}))
@@ -100,8 +104,7 @@ async function resolve(
   // other workspaces' data is in what is shared
   const shared = hasGate(record) ? undefined : sharedOf(settings.shared, model, record)
   const named = { ...looked, stack: { ...found, ...mounts, main, ...(shared === undefined ? {} : { shared }) } }
-  for (const text of [...warnings, ...(model === undefined ? [] : overrideNotes(model))])
-    app.emit({ type: 'warning', text })
+  for (const text of model === undefined ? [] : overrideNotes(model)) app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
   if (fixed) await backend.requireImages?.(named, model)
   if (record.isolation === 'agent') await (await import('./wishes.ts')).admitWishes(app, named, { project, model })
@@ -136,10 +139,22 @@ async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | un
   return { model, ...(admitted.length === 0 ? {} : { admitted }), ...(holds ? { holds } : {}) }
 }
 
-/** @throws {NexusError} CONFIG_INVALID with compose's words */
-async function readModel(backend: Backend, record: WorkspaceRecord, files: readonly string[]) {
-  return placed(files, async () => (await backend.resolve?.(record)) ?? { model: undefined, warnings: [] })
+/** @throws {NexusError} CONFIG_INVALID with compose's words, without values of the `.env` that it reads */
+async function readModel(backend: Backend, record: WorkspaceRecord, files: readonly string[]): Promise<Reading> {
+  try {
+    return await placed(files, async () => (await backend.resolve?.(record)) ?? NOTHING_RESOLVED)
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
+    const variables = plainVariables(readDotenv(join(dirname(files[0] ?? ''), '.env')) ?? '')
+    const hidden = (text: string | undefined) => (text === undefined ? text : hideValues(text, variables))
+    const { message, hint, details, output } = error
+    throw new NexusError('CONFIG_INVALID', hidden(message) ?? '', { hint, details, output: hidden(output) })
+  }
 }
+
+type Reading = Pick<Resolution, 'model' | 'warnings' | 'unset'>
+
+const NOTHING_RESOLVED: Reading = { model: undefined, warnings: [] }
 
 /** @throws {NexusError} CONFIG_INVALID with file and line, where they can be told */
 async function placed<T>(files: readonly string[], run: () => Promise<T>): Promise<T> {

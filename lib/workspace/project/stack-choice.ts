@@ -40,6 +40,7 @@ export function stackOf(detected: Detected, settings: Settings): StackRecord | u
     pass: settings.env.pass,
     main: detected.base.kind === 'service' ? (detected.service ?? '') : sideCarName([]),
     base: detected.base,
+    ...(settings.compose.external === 'private' ? { external: 'private' as const } : {}),
   }
 }
 

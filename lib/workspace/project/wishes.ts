@@ -2,18 +2,22 @@
  * Before an agent's workspace takes what its files say now: what is not as the user chose it needs the user's approval, for this
  * workspace alone. What is approved is the new choice. Loaded for isolation `agent` only.
  */
+import { join } from 'node:path'
 import type { Config, ConfigSources } from '../../config/load.ts'
+import { readDotenv } from '../../config/read.ts'
 import type { HookName } from '../../config/settings.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createApprovals, requireApproval } from '../../project/approvals.ts'
+import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../stack/changes.ts'
-import { makeFinding } from '../../stack/findings.ts'
+import { hideValues, plainVariables } from '../../stack/environment.ts'
+import { makeFinding, withDigest } from '../../stack/findings.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { activeServices } from '../../stack/ports.ts'
 import type { App } from '../app.ts'
 import { type ChoiceFile, projectInFiles, readChoice, writeChoice } from './choice.ts'
+import { askingOf } from './gate.ts'
 
 /** Shorter values would take ordinary words apart. */
 const VALUE_MIN = 4
@@ -40,13 +44,19 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
     ...choiceOf(app, record, config, wish),
     ...(wish.unread === true ? known(present ?? NOTHING_CHOSEN) : {}),
   }
-  const { asked, taken } = changesSince(present, now, { passes: (record.stack?.pass.length ?? 0) > 0 })
+  // the user's own, which nobody inside can have changed to hide something behind it
+  const own = plainVariables(readDotenv(join(record.repo, '.env')) ?? '')
+  const { asked, taken } = changesSince(present, now, {
+    passes: (record.stack?.pass.length ?? 0) > 0,
+    hide: (value) => {
+      const shown = hideValues(value, own)
+      return shown === value ? value : withDigest(shown, value)
+    },
+  })
   const noted = present !== undefined && present.unread !== true
   await requireApproval({
-    approvals: createApprovals(app),
-    repo: record.repo,
+    ...askingOf(app, record, config.settings),
     findings: asked.length === 0 ? [] : [only(record), ...asked],
-    given: config.settings.trust.approve,
     told: wordsFor(record, asked.length, noted),
   })
   if (taken.length > 0 && noted) tellTaken(app, taken)

@@ -1,0 +1,115 @@
+/**
+ * Data outside of a workspace that its services write: external volumes, folders, devices behind volumes. A database in them has other
+ * programs' writes under it as soon as another branch runs the same services. Pure: what is on the disk is asked of what is given.
+ */
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { ComposeModel, ServiceVolume } from './model.ts'
+import { createPlaces, isWithin, type Where } from './places.ts'
+import { activeServices } from './ports.ts'
+
+export interface OutsideData {
+  /** Where in the model, such as `volumes.data`. */
+  readonly path: string
+  readonly service: string
+  readonly kind: 'external volume' | 'folder' | 'device' | 'container'
+  /** Name of the volume or the container, real path of the folder. */
+  readonly id: string
+  /** As people read it: `external volume shop-db`. */
+  readonly text: string
+}
+
+export interface OutsideFacts extends Where {
+  /** False for a socket or a file; a folder that is not there is made by Docker. */
+  readonly isFolder: (path: string) => boolean
+}
+
+/** Folders of the machine itself, with sockets and devices in them. */
+const MACHINE = ['/dev', '/proc', '/sys', '/run', '/var/run', '/tmp/.X11-unix']
+
+export function outsideData(record: WorkspaceRecord, model: ComposeModel, facts: OutsideFacts): readonly OutsideData[] {
+  return servicesOf(record, model).flatMap(([service, { volumes = [], volumes_from: from }]) => {
+    const mounted = volumes.filter(({ read_only: readOnly }) => readOnly !== true)
+    const found = [
+      ...mounted.flatMap((one) => ofMount(service, one, record, model, facts)),
+      ...ofContainers(service, from),
+    ]
+    return found.map((one) => ({ ...one, service }))
+  })
+}
+
+type Found = Omit<OutsideData, 'service'>
+
+function ofMount(
+  service: string,
+  { type, source = '' }: ServiceVolume,
+  record: WorkspaceRecord,
+  model: ComposeModel,
+  facts: OutsideFacts,
+): readonly Found[] {
+  if (type === 'bind') return ofFolder(`services.${service}.volumes`, source, facts)
+  const volume = type === 'volume' ? model.volumes?.[source] : undefined
+  if (volume === undefined || volume === null) return []
+  const path = `volumes.${source}`
+  if (volume.external === true) {
+    const id = plain(volume.name ?? source)
+    const isShared = record.stack?.external !== 'private'
+    return isShared ? [{ path, kind: 'external volume', id, text: `external volume ${id}` }] : []
+  }
+  const { device, type: kind, o = '' } = (volume.driver_opts ?? {}) as Readonly<Record<string, string | undefined>>
+  if (device === undefined || kind === 'tmpfs') return []
+  if (/(^|,)r?bind(,|$)/.test(o)) return ofFolder(path, device, facts)
+  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plain(device)}` }]
+}
+
+function ofFolder(path: string, source: string, facts: OutsideFacts): readonly Found[] {
+  const { name, outside } = createPlaces(facts)
+  const given = plain(source)
+  const id = facts.realpath?.(given) ?? given
+  const isData = outside(given) !== undefined && !MACHINE.some((one) => isWithin(id, one))
+  return isData && facts.isFolder(id) ? [{ path, kind: 'folder', id, text: `folder ${name(given)}` }] : []
+}
+
+/** Of containers outside whose volumes a service takes over, those that it may write. */
+function ofContainers(service: string, from: unknown): readonly Found[] {
+  const names = [from ?? []].flat().flatMap((one) => /^container:([^:]+)(:rw)?$/.exec(String(one))?.[1] ?? [])
+  const path = `services.${service}.volumes_from`
+  return names.map((id) => ({ path, kind: 'container', id, text: `volumes of the container ${id}` }))
+}
+
+/** What of the first list is in the second too, in whole or in part. */
+export function sharedData(own: readonly OutsideData[], others: readonly OutsideData[]): readonly OutsideData[] {
+  return own.filter((one) => others.some((other) => isSame(one, other)))
+}
+
+export function isSame(one: OutsideData, other: OutsideData): boolean {
+  if (one.kind !== other.kind) return false
+  return one.kind === 'folder' ? isWithin(one.id, other.id) || isWithin(other.id, one.id) : one.id === other.id
+}
+
+export interface CopiedVolume {
+  readonly key: string
+  /** Name of the volume outside. */
+  readonly from: string
+}
+
+/** External volumes that the workspace has a copy of; none of those that only services mount which all workspaces share. */
+export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): readonly CopiedVolume[] {
+  if (record.stack?.external !== 'private') return []
+  const shared = record.stack.shared?.services ?? []
+  const own = Object.entries(model.services).filter(([name]) => !shared.includes(name))
+  const used = new Set(own.flatMap(([, { volumes = [] }]) => volumes.map(({ source }) => source)))
+  return Object.entries(model.volumes ?? {}).flatMap(([key, volume]) =>
+    volume?.external === true && used.has(key) ? [{ key, from: plain(volume.name ?? key) }] : [],
+  )
+}
+
+/** Those that run for this workspace alone. */
+function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
+  const active = activeServices(model, stack?.profiles ?? [])
+  return [...active].filter(([name]) => stack?.shared?.services.includes(name) !== true)
+}
+
+/** Compose doubles every `$` of what it has resolved. */
+function plain(text: string): string {
+  return text.replaceAll('$$', '$')
+}
