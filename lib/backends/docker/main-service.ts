@@ -44,7 +44,7 @@ export interface ComposeFacts {
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
 /** Links in the home inside lead there (setup-user.sh). So short that what is mounted below such a link is mounted after it. */
 export const EDITORS_FOLDER = '/var/nexus-editors'
-const EDITORS_VOLUME = 'nexus-editors'
+export const EDITORS_VOLUME = 'nexus-editors'
 /** Of processes, where a record of an older version says none. */
 const PIDS_LIMIT = 4096
 
