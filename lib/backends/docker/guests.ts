@@ -10,6 +10,8 @@ import { createParts } from './parts.ts'
 
 const PS_OPTIONS = '-eo pid,ppid,args'
 const TOLD_LENGTH = 60
+/** Of programs that start programs. */
+const DEPTH_MAX = 20
 /** The server's process of a connection, once a user has logged in. */
 const SESSION = /^sshd[\w-]*: \S+@/
 const TMUX = /^tmux\b/
@@ -25,12 +27,20 @@ export async function listGuests(
   return findGuests(tables.flatMap((table) => table?.Processes ?? []))
 }
 
-/** @param rows pid, parent, and the words of the command */
+/**
+ * Of what somebody started, that in which nothing else runs: a command rather than the shell around it.
+ * @param rows pid, parent, and the words of the command
+ */
 export function findGuests(rows: readonly (readonly string[])[]): readonly string[] {
   const all = rows.map(([pid = '', parent = '', ...words]) => ({ pid, parent, command: words.join(' ') }))
-  const sessions = new Set(all.filter(({ command }) => SESSION.test(command)).map(({ pid }) => pid))
-  const guests = all.filter(
-    ({ parent, command }) => (sessions.has(parent) && !SESSION.test(command)) || TMUX.test(command),
-  )
-  return [...new Set(guests.map(({ command }) => printable(command).slice(0, TOLD_LENGTH)))]
+  const leaves = (pid: string, depth: number): readonly string[] => {
+    const below = depth === 0 ? [] : all.filter(({ parent, command }) => parent === pid && !SESSION.test(command))
+    return below.flatMap((one) => {
+      const deeper = leaves(one.pid, depth - 1)
+      return deeper.length > 0 ? deeper : [one.command]
+    })
+  }
+  const roots = all.filter(({ command }) => SESSION.test(command) || TMUX.test(command))
+  const guests = roots.flatMap(({ pid }) => leaves(pid, DEPTH_MAX))
+  return [...new Set(guests.map((command) => printable(command).slice(0, TOLD_LENGTH)))]
 }
