@@ -132,7 +132,7 @@ export const remove: Run = async (call) => {
   const back =
     trash === null
       ? ''
-      : `\n${inTrash(trash, result.data)} in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${record.name}\` brings it back`
+      : `\n${inTrash(trash, result.data)} in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${await care?.nameInTrash(call.app, trash)}\` brings it back`
   return {
     data: {
       deleted: { id: record.id, name: record.name },

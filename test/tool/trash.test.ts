@@ -9,7 +9,15 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
-import { dropEntry, emptyTrash, expireTrash, listTrash, type TrashEntry } from '../../lib/workspace/remove/trash.ts'
+import {
+  dropEntry,
+  emptyTrash,
+  expireTrash,
+  listTrash,
+  nameInTrash,
+  saveEntry,
+  type TrashEntry,
+} from '../../lib/workspace/remove/trash.ts'
 import { restoreTrash } from '../../lib/workspace/remove/trash-restore.ts'
 import { type LocalApp, type LocalAppOptions, openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
@@ -469,7 +477,11 @@ suite('ignored files and data of services', (test) => {
       told(demo).join('\n'),
       /trash\.budget \(67 MB\) is full: the data of db \(30 MB\) of demo, deleted .* went/,
     )
-    assert.is((await only(demo)).record.name, 'other')
+    const entry = await only(demo)
+    assert.is(entry.record.name, 'other')
+    assert.is(await nameInTrash(demo.app, entry), 'other')
+    await saveEntry(demo.app, { ...entry, key: 'ws-aaaaaaaa-20261123T080000Z', data: [] })
+    assert.is(await nameInTrash(demo.app, entry), entry.key)
     await using off = await withData({ env: { NEXUS_TRASH_KEEP: 'off' } })
     await off.delete(PLAIN)
     assert.equal([...off.volumes], [])

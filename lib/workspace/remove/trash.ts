@@ -87,6 +87,12 @@ export async function describeEntry(app: App, entry: TrashEntry) {
   return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length, data: describeData(data) }
 }
 
+/** What leads to an entry: the name of its workspace, or its key where that name is there more than once. */
+export async function nameInTrash(app: App, { key, record }: TrashEntry): Promise<string> {
+  const named = (await listTrash(app)).filter((entry) => entry.record.name === record.name)
+  return named.length === 1 ? record.name : key
+}
+
 export function describeData(data: readonly KeptData[] = []) {
   return data.map(({ what, bytes, volume = null }) => ({ what, bytes, volume }))
 }
