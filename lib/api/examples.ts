@@ -102,6 +102,7 @@ const ENTRY = {
     deletedAt: '2026-11-23T10:15:00Z',
     until: '2026-11-30T10:15:00Z',
     files: '/home/u/.nexus/trash/ws-k3v9q2xa-20261123T101500Z/files',
+    data: [{ what: 'db', bytes: 48_000_000, volume: 'nexus-feature-auth-k3v9q2xa_data' }],
   },
 }
 const APPROVAL = {

@@ -14,7 +14,17 @@ import type { ComposeModel } from '../stack/model.ts'
 import type { Refusal } from '../stack/network.ts'
 import type { PublicKey } from '../tools/public-keys.ts'
 import type { Housekeeping } from './housekeeping.ts'
-import type { Ahead, Injection, LostWorkspace, Provision, Resolution, SeedStore, StartOptions } from './making.ts'
+import type {
+  Ahead,
+  Injection,
+  LastLooks,
+  LostWorkspace,
+  Provision,
+  Resolution,
+  SeedStore,
+  StartOptions,
+  Watcher,
+} from './making.ts'
 
 export type Capability =
   /** The workspace's files are a git worktree on this machine. */
@@ -81,14 +91,6 @@ export interface Stream {
   resize(size: TerminalSize): Promise<void>
   /** Ends it inside, then here: the one who wanted its output is gone. */
   end(): Promise<void>
-}
-
-/** What a backend tells while it is watched. */
-export interface Watcher {
-  /** Something of this instance's workspaces is not as it was. */
-  readonly onChange: () => void
-  /** It can be asked (null), or cannot, and why. Told at first and whenever that changes. */
-  readonly onReach: (trouble: string | null) => void
 }
 
 /** A command inside, on streams of the caller's. */
@@ -178,7 +180,7 @@ export interface KeyCare {
   reopen(record: WorkspaceRecord): Promise<void>
 }
 
-export interface Backend {
+export interface Backend extends Partial<LastLooks> {
   readonly name: string
   /** Where it runs, such as `local`. */
   readonly host: string
@@ -222,8 +224,11 @@ export interface Backend {
   stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void>
   pause(record: WorkspaceRecord): Promise<void>
   resume(record: WorkspaceRecord): Promise<void>
-  /** Removes every part and verifies that none is left. Local files of the record are the caller's. */
-  remove(record: WorkspaceRecord): Promise<void>
+  /**
+   * Removes every part, but for these volumes, and verifies that none is left. Local files of the record are the caller's.
+   * @param kept names
+   */
+  remove(record: WorkspaceRecord, kept?: readonly string[]): Promise<void>
   /** What there is of a workspace that has no record, by its id, or by the name or id of one of its parts. */
   findLost?(reference: string): Promise<LostWorkspace | undefined>
   /** Takes away what was made for the places and names of a record that are about to change, and keeps its data. */

@@ -11,6 +11,8 @@ export interface Needed {
   /** Workspaces with a record, or with a folder whose record cannot be read. */
   readonly ids: ReadonlySet<string>
   readonly records: readonly WorkspaceRecord[]
+  /** Ids of workspaces in the trash, whose volumes are kept. */
+  readonly trashed: ReadonlySet<string>
   /** Also name what outlives workspaces on purpose, of repositories that have none now. */
   readonly all: boolean
 }

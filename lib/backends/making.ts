@@ -1,4 +1,4 @@
-/** What backends are given, and give, when a workspace is made, started or found again. Types only. */
+/** What backends are given, and give, when a workspace is made, started, watched, found again or deleted. Types only. */
 import type { WorkspaceId } from '../core/names.ts'
 import type { AppCommand, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
@@ -86,4 +86,33 @@ export interface Injection {
   readonly includeAgentKeys: boolean
   /** Files with public keys. */
   readonly sources: readonly string[]
+}
+
+/** What a backend tells while it is watched. */
+export interface Watcher {
+  /** Something of this instance's workspaces is not as it was. */
+  readonly onChange: () => void
+  /** It can be asked (null), or cannot, and why. Told at first and whenever that changes. */
+  readonly onReach: (trouble: string | null) => void
+}
+
+/** A volume in which services of a workspace have data. */
+export interface DataVolume {
+  readonly name: string
+  /** The services that mount it, or its key in the compose files where none does now. */
+  readonly of: string
+  /** Null where it could not be measured. */
+  readonly bytes: number | null
+  /** It has no name by which a later container would find it again. */
+  readonly nameless: boolean
+}
+
+/** What a delete asks before it takes anything away, and what becomes of the data that it kept. Absent where there is no such thing. */
+export interface LastLooks {
+  /** Volumes that go with the workspace unless they are kept. */
+  listData(record: WorkspaceRecord): Promise<readonly DataVolume[]>
+  /** Removes volumes that were kept, by name; missing is fine. */
+  removeData(volumes: readonly string[]): Promise<void>
+  /** What somebody runs in it at this moment, as commands. */
+  listGuests(record: WorkspaceRecord): Promise<readonly string[]>
 }

@@ -2,6 +2,8 @@
 import { AGENT_MODES } from '../core/agent-mode.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
 
+const TRASH_BUDGET_BYTES = 10 * 1024 ** 3
+
 /** How far the user's ssh agent reaches. */
 export const AGENT_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
   {
@@ -64,7 +66,14 @@ export const GUARD_KEYS: readonly Omit<KeySpec, 'variable'>[] = [
     type: types.duration,
     scope: 'user',
     default: '7d',
-    text: 'how long files of a worktree deleted with --force stay in the trash: 7d, 12h, or off for no trash',
+    text: 'how long what a delete keeps stays in the trash: 7d, 12h, or off for no trash',
+  },
+  {
+    key: 'trash.budget',
+    type: types.size,
+    scope: 'user',
+    default: TRASH_BUDGET_BYTES,
+    text: 'at most this much for ignored files and data of services in the trash, such as 20g; the oldest go first; default: 10g',
   },
   {
     key: 'limits.running',

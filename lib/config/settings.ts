@@ -74,8 +74,8 @@ export interface Settings {
   /** Undefined: as the isolation has it. */
   readonly git: { readonly mode: GitMode | undefined }
   readonly network: { readonly mode: NetworkMode | undefined; readonly allow: readonly string[] }
-  /** `keep`: such as `7d`; `off`. */
-  readonly trash: { readonly keep: string }
+  /** `keep`: such as `7d`; `off`. `budget` in bytes. */
+  readonly trash: { readonly keep: string; readonly budget: number }
   /** `memory` in bytes; undefined: as many and as much as there is. */
   readonly limits: { readonly running: number | undefined; readonly memory: number | undefined }
   readonly worktreeDir: string | undefined
@@ -175,7 +175,7 @@ export function buildSettings(values: ReadonlyMap<string, Found>): Settings {
     sudo: at('sudo'),
     git: { mode: at('git.mode') },
     network: { mode: at('network.mode'), allow: at('network.allow') },
-    trash: { keep: at('trash.keep') },
+    trash: { keep: at('trash.keep'), budget: at('trash.budget') },
     limits: { running: at('limits.running'), memory: at('limits.memory') },
     worktreeDir: at('worktree_dir'),
     ports: new Map(namesBelow(values, 'ports').map((name) => [name, portSetting(values, name)])),

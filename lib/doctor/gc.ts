@@ -8,6 +8,7 @@ import type { Backend } from '../backends/backend.ts'
 import type { Leftover } from '../backends/housekeeping.ts'
 import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId } from '../core/names.ts'
+import { sumSizes } from '../core/sizes.ts'
 import { maySpend } from '../system/reserve.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { measureFolder } from '../tools/disk.ts'
@@ -87,8 +88,9 @@ async function cleanFiles(app: App, dryRun: boolean): Promise<GcResult> {
 async function cleanTrash(app: App, dryRun: boolean): Promise<GcResult> {
   const expired = await expireTrash(app, true)
   const items = await Promise.all(
-    expired.map(async ({ key, record, files }) => {
-      const bytes = files === null ? 0 : await measureFolder(app.runner, files)
+    expired.map(async ({ key, record, files, data = [] }) => {
+      const sizes = data.filter(({ volume }) => volume !== undefined).map((one) => one.bytes)
+      const bytes = sumSizes([files === null ? 0 : await measureFolder(app.runner, files), ...sizes])
       return { kind: 'trash', name: key, cause: `${record.name}, whose time is up`, bytes }
     }),
   )

@@ -7,13 +7,14 @@ import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { isWorkspaceId } from '../core/names.ts'
 import { listFolder } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
+import { listTrashed } from '../workspace/remove/trash.ts'
 import { peekRecord, type Scan } from './scan.ts'
 
 /** As it is now: a workspace that is being made has its record before anything else. */
 export async function findNeeded(app: App, all: boolean): Promise<Needed> {
   const ids = (await listFolder(app.home.workspaces)).filter(isWorkspaceId)
   const records = ids.map((id) => peekRecord(app, id)).filter((record) => record !== undefined)
-  return { ids: new Set(ids), records, all }
+  return { ids: new Set(ids), records, trashed: new Set(await listTrashed(app)), all }
 }
 
 export async function checkLeftovers({ app, backends }: Scan): Promise<readonly Diagnosis[]> {

@@ -45,6 +45,15 @@ export function keepsImage(record: Pick<WorkspaceRecord, 'network' | 'operation'
   return hasFixedImages(record) && (record.stack?.base.kind ?? 'default') !== 'default'
 }
 
+/** Whether two looks at a project's files say the same of the image of the workspace's own container. */
+export function hasSameImage(one: StackRecord | undefined, other: StackRecord | undefined): boolean {
+  const [a, b] = [one, other].map((stack) => {
+    const { base = { kind: 'default' }, main = '', under = '' } = stack ?? {}
+    return JSON.stringify([base, base.kind === 'service' ? main : '', under])
+  })
+  return a === b
+}
+
 export interface AllowedHost {
   /** A name, `*.name` for all below it, or `.name` for that and all below it. */
   readonly name: string

@@ -9,6 +9,8 @@ import { engineEndpoint } from './docker-endpoint.ts'
 import { type LogLine, readLogLines } from './docker-log.ts'
 
 const LOOK_TIMEOUT_MS = 3_000
+/** The engine walks all its volumes. */
+const MEASURE_TIMEOUT_MS = 10_000
 const DEFAULT_SOCKET = '/var/run/docker.sock'
 
 export interface ContainerSummary {
@@ -16,6 +18,16 @@ export interface ContainerSummary {
   readonly Names: readonly string[]
   readonly State: string
   readonly Labels: Readonly<Record<string, string>>
+  readonly Mounts?: readonly { readonly Type: string; readonly Name?: string }[]
+}
+
+export interface VolumeSummary {
+  readonly Name: string
+  /** RFC 3339. */
+  readonly CreatedAt?: string
+  readonly Labels: Readonly<Record<string, string>> | null
+  /** Only where it was asked for; `Size` is -1 where it is not known. */
+  readonly UsageData?: { readonly Size: number } | null
 }
 
 export interface ContainerDetails {
@@ -74,8 +86,8 @@ export function createDockerApi(env: NodeJS.ProcessEnv) {
   const socket = endpoint === '' ? DEFAULT_SOCKET : endpoint.replace(/^unix:\/\//, '')
   const ask = { socket, timeoutMs: LOOK_TIMEOUT_MS }
 
-  const get = <T>(path: string, query: Readonly<Record<string, string>> = {}): Promise<T> =>
-    explain(async () => (await getJson({ ...ask, path: withQuery(path, query) })) as T)
+  const get = <T>(path: string, query: Readonly<Record<string, string>> = {}, limits = ask): Promise<T> =>
+    explain(async () => (await getJson({ ...limits, path: withQuery(path, query) })) as T)
 
   const stream = (path: string, query: Readonly<Record<string, string>>, signal?: AbortSignal) =>
     explain(() => getStream({ ...ask, path: withQuery(path, query), ...(signal ? { signal } : {}) }))
@@ -90,6 +102,23 @@ export function createDockerApi(env: NodeJS.ProcessEnv) {
     orGone(get<UsageSample>(`/containers/${id}/stats`, { stream: 'false', 'one-shot': 'true' }))
   const processes = (id: string, options: string) =>
     orGone(get<ProcessTable>(`/containers/${id}/top`, { ps_args: options }))
+
+  /** Volumes with all of the labels. */
+  async function volumes(...labels: readonly string[]): Promise<readonly VolumeSummary[]> {
+    const filters = JSON.stringify({ label: labels })
+    return (await get<{ readonly Volumes: readonly VolumeSummary[] | null }>('/volumes', { filters })).Volumes ?? []
+  }
+
+  /** All volumes of the engine with their sizes. */
+  async function measureVolumes(): Promise<readonly VolumeSummary[]> {
+    const limits = { ...ask, timeoutMs: MEASURE_TIMEOUT_MS }
+    const { Volumes } = await get<{ readonly Volumes: readonly VolumeSummary[] | null }>(
+      '/system/df',
+      { type: 'volume' },
+      limits,
+    )
+    return Volumes ?? []
+  }
 
   async function logs(id: string, query: LogsQuery, signal?: AbortSignal): Promise<AsyncIterable<LogLine> | undefined> {
     const answer = await orGone(
@@ -115,7 +144,7 @@ export function createDockerApi(env: NodeJS.ProcessEnv) {
     return parseEvents(await stream('/events', { filters }, signal))
   }
 
-  return { list, inspect, sample, processes, logs, events }
+  return { list, inspect, sample, processes, volumes, measureVolumes, logs, events }
 }
 
 async function* parseEvents(answer: IncomingMessage): AsyncGenerator<EngineEvent> {

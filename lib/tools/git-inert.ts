@@ -6,11 +6,10 @@
  * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
  * get one of their own instead of git's walk into them, which would read their configuration.
  */
-import { existsSync, lstatSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'
-import { firstNames } from '../system/read.ts'
 import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
@@ -26,6 +25,7 @@ import {
   readSettings,
 } from './git-settings.ts'
 import { isPlainPointer } from './lfs-pointer.ts'
+import { listStrays } from './nested-repositories.ts'
 import { findAdminDir, type Repository } from './repository.ts'
 
 /** Deep enough for submodules in submodules. */
@@ -51,6 +51,9 @@ interface OwnDirs {
   readonly path: string
   readonly as: string
 }
+
+/** Whether what git ignores is listed too (`!! path`), a folder that a pattern matches as one. */
+type Ignored = 'no' | 'matching'
 
 export type InertRun = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 export type InertGit = ReturnType<typeof createInertGit>
@@ -128,18 +131,19 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Changed, untracked and marked files, as `git status --porcelain` names them, with those of submodules. */
-  function listChanges(repository: Repository, timeoutMs = 60_000, own?: OwnTree): Promise<readonly string[]> {
-    return changesAt(ownPlaceOf(repository, own), timeoutMs, DEPTH_MAX, dirsOf(repository, own))
+  function listChanges(repository: Repository, timeoutMs = 60_000, own?: OwnTree, ignored: Ignored = 'no') {
+    return changesAt(ownPlaceOf(repository, own), [timeoutMs, ignored], DEPTH_MAX, dirsOf(repository, own))
   }
 
   /** @param own a git dir in which those of submodules lie */
-  async function changesAt(place: Place, timeoutMs: number, depth: number, own?: OwnDirs): Promise<readonly string[]> {
+  async function changesAt(place: Place, look: readonly [number, Ignored], depth: number, own?: OwnDirs) {
+    const [timeoutMs, ignored] = look
     // git would look for them where they are not, and it would not find their commits
     const submodules = own === undefined ? 'dirty' : 'all'
-    const args = ['status', '--porcelain', '-z', '--untracked-files=normal', `--ignore-submodules=${submodules}`]
+    const wanted = ['--untracked-files=normal', `--ignored=${ignored}`, `--ignore-submodules=${submodules}`]
     const mine = await within(place, async (git, dir) => {
       const [status, marked] = await Promise.all([
-        git(args, { timeoutMs }),
+        git(['status', '--porcelain', '-z', ...wanted], { timeoutMs }),
         listMarked(git, place.worktree, join(dir, 'unmarked'), { timeoutMs }),
       ])
       const changes = parseStatus(status)
@@ -149,7 +153,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     const nested = await eachSubmodule(place, depth, own, async (sub, path, commit) => {
       if (sub === 'not fetched') return listStrays(place.worktree, path)
       if (sub === undefined) return [` ? ${path}`]
-      const changes = await changesAt(sub, timeoutMs, depth - 1, own)
+      const changes = await changesAt(sub, look, depth - 1, own)
       const moved =
         own !== undefined && (await within(sub, (git) => git(['rev-parse', 'HEAD']))).stdout.trim() !== commit
       const inside = changes.map((change) => `${change.slice(0, 3)}${path}/${change.slice(3)}`)
@@ -276,14 +280,6 @@ function mayHaveSubmodules({ admin }: Place): boolean {
 function listSubmodules(listed: string): readonly { readonly path: string; readonly commit: string }[] {
   const links = listed.split('\0').filter((line) => line.startsWith('160000 '))
   return links.map((line) => ({ path: line.slice(line.indexOf('\t') + 1), commit: line.split(' ')[1] ?? '' }))
-}
-
-/** What lies in the folder of a submodule that was not fetched: git's own status says nothing of it. */
-export function listStrays(worktree: string, path: string): readonly string[] {
-  const folder = join(worktree, path)
-  const stat = lstatSync(folder, { throwIfNoEntry: false })
-  if (stat?.isDirectory() !== true || existsSync(join(folder, '.git'))) return []
-  return firstNames(folder, 1).length === 0 ? [] : [`?? ${path}/`]
 }
 
 /** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */

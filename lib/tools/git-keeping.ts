@@ -13,13 +13,6 @@ type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => 
 export function createKeepingCommands(git: GitCall) {
   const quietly = { env: { GIT_OPTIONAL_LOCKS: '0' }, okCodes: 'any' as const }
 
-  /** What git ignores in a worktree, whole folders as one path. */
-  async function listIgnored(path: string): Promise<readonly string[]> {
-    const args = ['ls-files', '-z', '--others', '--ignored', '--exclude-standard']
-    const { stdout } = await git(path, [...args, '--directory'], { env: quietly.env })
-    return stdout.split('\0').filter((name) => name !== '')
-  }
-
   /**
    * Keeps from being collected, under a ref, what a worktree's HEAD, index and unfinished work hold, and `more` commits: as
    * the parents and the tree of one commit. False when there is nothing to keep.
@@ -90,7 +83,6 @@ export function createKeepingCommands(git: GitCall) {
   }
 
   return {
-    listIgnored,
     keepState,
     deleteRef,
     makeBranch,

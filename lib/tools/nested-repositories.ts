@@ -5,6 +5,7 @@
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import type { Runner } from '../system/exec.ts'
+import { firstNames } from '../system/read.ts'
 import { linkOf } from './repository.ts'
 
 const FOUND_MAX = 1000
@@ -44,4 +45,12 @@ function describe(path: string, worktree: string, modules: readonly string[]): s
 
 function isRepository(folder: string): boolean {
   return ['objects', 'refs'].every((name) => existsSync(join(folder, name)))
+}
+
+/** What lies in the folder of a submodule that was not fetched: git's own status says nothing of it. */
+export function listStrays(worktree: string, path: string): readonly string[] {
+  const folder = join(worktree, path)
+  const stat = lstatSync(folder, { throwIfNoEntry: false })
+  if (stat?.isDirectory() !== true || existsSync(join(folder, '.git'))) return []
+  return firstNames(folder, 1).length === 0 ? [] : [`?? ${path}/`]
 }

@@ -128,20 +128,29 @@ export const remove: Run = async (call) => {
       ? ''
       : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
   const { trash } = result
-  const until =
-    trash === null ? undefined : await (await import('../../lib/workspace/remove/trash.ts')).expiryOf(call.app, trash)
+  const care = trash === null ? undefined : await import('../../lib/workspace/remove/trash.ts')
+  const until = trash === null ? undefined : await care?.expiryOf(call.app, trash)
   const back =
     trash === null
       ? ''
-      : `\nwhat it held is in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${record.name}\` brings it back`
+      : `\n${inTrash(trash, result.data)} in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${await care?.nameInTrash(call.app, trash)}\` brings it back`
   return {
     data: {
       deleted: { id: record.id, name: record.name },
       keptBranch,
-      trash: trash === null ? null : { key: trash.key, files: trash.files, until: until ?? null },
+      trash:
+        trash === null
+          ? null
+          : { key: trash.key, files: trash.files, until: until ?? null, data: care?.describeData(trash.data) ?? [] },
     },
     text: `${record.name} is deleted${kept}${back}${wayOut(call, [record])}`,
   }
+}
+
+/** What the trash has of a workspace, with its verb. */
+function inTrash({ lost, data = [] }: { lost: readonly string[]; data?: readonly unknown[] }, words: string): string {
+  if (lost.length > 0) return `what it held${words === '' ? '' : `, with ${words},`} is`
+  return `${words} ${data.length === 1 ? 'is' : 'are'}`
 }
 
 function count(number: number, word: string): string {

@@ -1,6 +1,7 @@
 /** trash list, trash restore, trash empty. */
 import { types } from '../../lib/config/types.ts'
 import { NexusError } from '../../lib/core/errors.ts'
+import { formatSize, sumSizes } from '../../lib/core/sizes.ts'
 import { formatAge, parseDuration } from '../../lib/core/time.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
 import { findRepo } from '../../lib/workspace/look/find.ts'
@@ -10,11 +11,12 @@ import type { Call, Run } from './command.ts'
 
 export const list: Run = async ({ app }) => {
   const entries = await Promise.all((await listTrash(app)).map((entry) => describeEntry(app, entry)))
-  const rows = entries.map(({ name, key, deletedAt, until, changes, repo }) => {
+  const rows = entries.map(({ name, key, deletedAt, until, changes, data, repo }) => {
     const left = until === null ? 'for good' : until
-    return [name, key, `${formatAge(deletedAt)} ago`, left, String(changes), repo]
+    const size = data.length === 0 ? '' : formatSize(sumSizes(data.map(({ bytes }) => bytes)))
+    return [name, key, `${formatAge(deletedAt)} ago`, left, String(changes), size, repo]
   })
-  const text = formatTable(['NAME', 'KEY', 'DELETED', 'KEPT UNTIL', 'CHANGES', 'REPOSITORY'], rows)
+  const text = formatTable(['NAME', 'KEY', 'DELETED', 'KEPT UNTIL', 'CHANGES', 'DATA', 'REPOSITORY'], rows)
   return { data: { trash: entries }, text: rows.length === 0 ? 'the trash is empty' : text }
 }
 

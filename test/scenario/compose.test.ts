@@ -108,7 +108,7 @@ suite('compose projects', (test) => {
         assert.equal(again.ports, a.ports)
         assert.is(await answer(portOf(a, 'web')), 'note of a\n')
 
-        await scene.ok(['delete', 'a', '--force'])
+        await scene.ok(['delete', 'a', '--force', '--no-trash'])
         const left = await must(['docker', 'volume', 'ls', '-q', '--filter', `label=dev.nexus.workspace=${a.id}`])
         assert.is(left, '')
         assert.is(

@@ -85,7 +85,7 @@ async function livesAndGoes({ scene, a, b }: Stage, services: readonly string[],
 
   const others = await partsOf(b.workspace)
   assert.ok(others.length > 0)
-  await scene.ok(['delete', 'a', '--force', '--delete-branch'])
+  await scene.ok(['delete', 'a', '--force', '--delete-branch', '--no-trash'])
   assert.equal(await partsOf(a.workspace), [])
   assert.equal(await partsOf(b.workspace), others)
   assert.not.ok(existsSync(a.workspace.worktree ?? ''))

@@ -32,7 +32,7 @@ suite('files of root', (test) => {
 
       await scene.up('demo')
       await make()
-      await scene.ok(['delete', 'demo'])
+      await scene.ok(['delete', 'demo', '--no-trash'])
       await untouched()
 
       await scene.up('demo')

@@ -147,7 +147,8 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   async function close(): Promise<void> {
     const problems: string[] = []
     try {
-      for (const { id } of await list('--all')) await ok(['delete', id, '--force', '--delete-branch'])
+      for (const { id } of await list('--all')) await ok(['delete', id, '--force', '--delete-branch', '--no-trash'])
+      if ((await listFolder(join(home, '.nexus', 'trash'))).length > 0) await ok(['trash', 'empty'])
     } catch (error) {
       problems.push(String(error))
     }
@@ -262,7 +263,25 @@ export async function listParts(home: string): Promise<readonly string[]> {
       return ids.split('\n').flatMap((id) => (id === '' ? [] : [`${kind} ${id}`]))
     }),
   )
-  return found.flat().sort()
+  // the data that deletes keep in the trash is meant to stay
+  const kept = new Set((await listTrash(home)).flatMap(({ data = [] }) => data.map(({ volume }) => `volume ${volume}`)))
+  return found
+    .flat()
+    .filter((part) => !kept.has(part))
+    .sort()
+}
+
+export interface TrashNote {
+  readonly key: string
+  readonly files: string | null
+  readonly data?: readonly { readonly what: string; readonly bytes: number | null; readonly volume?: string }[]
+}
+
+/** The notes of a home's trash. */
+export async function listTrash(home: string): Promise<readonly TrashNote[]> {
+  const folder = join(home, '.nexus', 'trash')
+  const notes = (await listFolder(folder)).map((key) => readFile(join(folder, key, 'entry.json'), 'utf8'))
+  return (await Promise.all(notes)).map((text) => JSON.parse(text) as TrashNote)
 }
 
 async function listImages(instance: string): Promise<readonly string[]> {

@@ -180,7 +180,11 @@ async function checkDocker(
   asWanted: boolean,
 ): Promise<readonly string[]> {
   const parts = (await listParts(world)).map((line) => line.split('\t'))
-  const loose = parts.filter(([, , id, , cache]) => cache === '' && records.every((record) => record.id !== id))
+  const trash = listFolder(join(world.home, 'trash'))
+  const isKept = (kind = '', id = '') => kind === 'volume' && trash.some((key) => key.startsWith(`${id}-`))
+  const loose = parts
+    .filter(([, , id, , cache]) => cache === '' && records.every((record) => record.id !== id))
+    .filter(([kind, , id]) => !isKept(kind, id))
   const wrong = records.flatMap(({ id, name, desired }) => {
     const states = parts.flatMap(([kind, , owner, , , state = '']) =>
       kind === 'container' && owner === id ? [state] : [],

@@ -18,6 +18,8 @@ export interface LocalApp extends AsyncDisposable {
   readonly events: readonly Event[]
   /** What runs, by id. */
   readonly running: Map<WorkspaceId, Observation>
+  /** Volumes of the backend, each of a workspace, with their bytes. */
+  readonly volumes: Map<string, { readonly id: WorkspaceId; readonly bytes: number | null }>
   up(name: string): Promise<WorkspaceRecord>
   record(name: string): Promise<WorkspaceRecord | undefined>
 }
@@ -33,6 +35,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   const home = await tempDir(options.homeIn)
   const events: Event[] = []
   const running = new Map<WorkspaceId, Observation>()
+  const volumes: LocalApp['volumes'] = new Map()
   const env = {
     PATH: process.env.PATH,
     HOME: home.path,
@@ -48,13 +51,14 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     interruption: createInterruption(),
     noHooks: true,
   })
-  const app: App = { ...made, backend: async () => listBackend(running) }
+  const app: App = { ...made, backend: async () => listBackend(running, volumes) }
   const record = async (name: string) => (await app.records.list()).find((one) => one.name === name)
   return {
     app,
     repo,
     events,
     running,
+    volumes,
     record,
     up: async (name) => {
       const request = { given: name, repo: requireRepository(repo.path), start: true, dryRun: false }
@@ -67,7 +71,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   }
 }
 
-function listBackend(running: Map<WorkspaceId, Observation>): Backend {
+function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes']): Backend {
   const set = async ({ id }: WorkspaceRecord, state: Observation['state']) =>
     void running.set(id, { state, reason: '' })
   const unused = async (): Promise<never> => {
@@ -85,7 +89,17 @@ function listBackend(running: Map<WorkspaceId, Observation>): Backend {
     stop: (record) => set(record, 'stopped'),
     pause: (record) => set(record, 'paused'),
     resume: (record) => set(record, 'running'),
-    remove: async ({ id }) => void running.delete(id),
+    remove: async ({ id }, kept = []) => {
+      running.delete(id)
+      for (const [name, volume] of volumes) if (volume.id === id && !kept.includes(name)) volumes.delete(name)
+    },
+    listData: async ({ id }) =>
+      [...volumes].flatMap(([name, { bytes, ...volume }]) =>
+        volume.id === id ? [{ name, of: 'db', bytes, nameless: false }] : [],
+      ),
+    removeData: async (names) => {
+      for (const name of names) volumes.delete(name)
+    },
     dismantle: async ({ id }) => void running.delete(id),
     isReachable: async () => false,
     exec: unused,

@@ -313,8 +313,13 @@ for (const name of backendNames()) {
         const record = await w.up('kept')
         const { layers, volumes } = (await keeping.usage()).get(record.id) ?? {}
         assert.equal([typeof layers, volumes], ['number', 0])
-        const known = async () => ({ ids: new Set([record.id]), records: [record], all: false })
-        const nobody = async () => ({ ids: new Set<string>(), records: [], all: false })
+        const known = async () => ({
+          ids: new Set([record.id]),
+          records: [record],
+          trashed: new Set<string>(),
+          all: false,
+        })
+        const nobody = async () => ({ ids: new Set<string>(), records: [], trashed: new Set<string>(), all: false })
         const parts = async (from: Housekeeping, needed: () => Promise<Needed>) =>
           (await from.leftovers(needed, false)).filter(({ sort }) => sort === 'part')
         assert.equal(await parts(keeping, known), [])

@@ -125,13 +125,41 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
   },
 }
 
-const ALL = Object.entries(MAKERS).flatMap(([kind, makers]) =>
-  Object.entries(makers).map(([name, make]) => ({ name: `${kind}: ${name}`, make })),
-)
-const KEPT = 'commits: on the branch'
+/** What refuses nothing, and goes to the trash or stays with the branch. */
+const QUIET: Readonly<Record<string, Make>> = {
+  'a copy that was edited': async (worktree, text) => {
+    await writeFile(join(worktree, 'copied.cfg'), text)
+    return 'copied.cfg'
+  },
+  'an ignored file': async (worktree, text) => {
+    await put(join(worktree, 'own.cfg'), text)
+    return 'own.cfg'
+  },
+  'a folder that a pattern ignores': async (worktree, text) => {
+    await put(join(worktree, 'ignored', 'notes', 'target', 'plan'), text)
+    return 'ignored/notes/target/plan'
+  },
+  'an ignored file in a folder that nothing else is in': async (worktree, text) => {
+    await put(join(worktree, 'only', 'deep', 'x.cfg'), text)
+    return 'only/deep/x.cfg'
+  },
+  'an ignored file beside what tools make': async (worktree, text) => {
+    await put(join(worktree, 'ignored', 'node_modules', 'lib', 'index.js'), 'made again')
+    await put(join(worktree, 'ignored', 'by-hand'), text)
+    return 'ignored/by-hand'
+  },
+}
+
+const ALL = [
+  ...Object.entries(MAKERS).flatMap(([kind, makers]) =>
+    Object.entries(makers).map(([name, make]) => ({ name: `${kind}: ${name}`, make, refuses: true })),
+  ),
+  ...Object.entries(QUIET).map(([name, make]) => ({ name: `ignored: ${name}`, make, refuses: false })),
+].map((one) => (one.name === 'commits: on the branch' ? { ...one, refuses: false } : one))
 
 interface Made {
   readonly name: string
+  readonly refuses: boolean
   readonly text: string
   readonly path: string | undefined
 }
@@ -150,15 +178,18 @@ async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> 
 
 async function tryDelete(chosen: readonly (typeof ALL)[number][]): Promise<void> {
   await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'file' } })
+  await put(join(local.repo.path, 'copied.cfg'), 'theirs')
   const demo = await local.up('demo')
   const worktree = demo.worktree ?? ''
+  await put(join(worktree, 'copied.cfg'), 'theirs')
+  local.volumes.set('data', { id: demo.id, bytes: 5 })
   const made: Made[] = []
-  for (const { name, make } of chosen) {
+  for (const { name, make, refuses } of chosen) {
     const text = `work of ${name} ${made.length}`
-    made.push({ name, text, path: await make(worktree, text) })
+    made.push({ name, refuses, text, path: await make(worktree, text) })
   }
   const told = made.map(({ name }) => name).join(', ')
-  const lost = made.filter(({ name }) => name !== KEPT)
+  const lost = made.filter(({ refuses }) => refuses)
   if (lost.length > 0) {
     const error = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
     for (const { path, text } of made) {
@@ -168,6 +199,7 @@ async function tryDelete(chosen: readonly (typeof ALL)[number][]): Promise<void>
     await deleteWorkspace(local.app, demo, { ...PLAIN, force: true })
   } else await deleteWorkspace(local.app, demo, PLAIN)
   assert.not.ok(existsSync(worktree))
+  assert.ok(local.volumes.has('data'), 'the data of services is kept')
   for (const { name, text } of made) {
     if (!name.startsWith('unfinished'))
       assert.ok(await isFound(local, text), `${name} is found after a delete of ${told}`)
@@ -176,7 +208,7 @@ async function tryDelete(chosen: readonly (typeof ALL)[number][]): Promise<void>
 
 suite('what a delete would lose', (test) => {
   test(
-    'each kind alone is refused, and is in the trash after --force',
+    'each kind alone is refused and is in the trash after --force, or is in the trash at once',
     async () => {
       for (const one of ALL) await tryDelete([one])
     },
@@ -188,6 +220,11 @@ suite('what a delete would lose', (test) => {
     async () => {
       const some = fc.subarray([...ALL], { minLength: 0 })
       await fc.assert(fc.asyncProperty(some, tryDelete), { numRuns: 4, seed: 15 })
+      const quiet = fc.subarray(
+        ALL.filter(({ refuses }) => !refuses),
+        { minLength: 2 },
+      )
+      await fc.assert(fc.asyncProperty(quiet, tryDelete), { numRuns: 3, seed: 15 })
     },
     LIMIT_MS,
   )

@@ -9,7 +9,15 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
-import { emptyTrash, expireTrash, listTrash, type TrashEntry } from '../../lib/workspace/remove/trash.ts'
+import {
+  dropEntry,
+  emptyTrash,
+  expireTrash,
+  listTrash,
+  nameInTrash,
+  saveEntry,
+  type TrashEntry,
+} from '../../lib/workspace/remove/trash.ts'
 import { restoreTrash } from '../../lib/workspace/remove/trash-restore.ts'
 import { type LocalApp, type LocalAppOptions, openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
@@ -120,9 +128,15 @@ suite('what a delete refuses to lose', (test) => {
     })
   }
 
-  test('what git ignores does not count', async () => {
+  test('not what git ignores: what tools make again, and copies, go without a word', async () => {
     await using demo = await openDemo()
-    await writeFiles(demo.worktree, { 'ignored/made': 'x' })
+    await writeFiles(demo.repo.path, { 'ignored/copy': 'x' })
+    await writeFiles(demo.worktree, {
+      'ignored/copy': 'x',
+      'ignored/node_modules/a': 'x',
+      'ignored/empty/.gitkeep': '',
+    })
+    await rm(join(demo.worktree, 'ignored', 'empty', '.gitkeep'))
     await demo.delete({ force: false })
     assert.not(existsSync(demo.worktree))
     assert.equal(await listTrash(demo.app), [])
@@ -353,7 +367,9 @@ suite('how long', (test) => {
     assert.is((await demo.delete({ trash: false })).trash, null)
     await demo.up('demo')
     await writeFiles(demo.worktree, { 'ignored/made': 'x' })
-    assert.is((await demo.delete()).trash?.lost[0], '!! ignored/')
+    const { trash, data } = await demo.delete()
+    assert.equal(trash?.lost, [])
+    assert.is(data, 'ignored/ (1 file, 1 B)')
   })
 
   test('empty removes by age, and says in a dry run what it would', async () => {
@@ -365,6 +381,130 @@ suite('how long', (test) => {
     await only(demo)
     assert.is((await empty(DAY)).removed.length, 1)
     assert.equal(await listTrash(demo.app), [])
+  })
+})
+
+suite('ignored files and data of services', (test) => {
+  const PLAIN = { ...FORCE, force: false }
+  const withData = async (options: LocalAppOptions = {}) => {
+    const demo = await openDemo(options)
+    demo.volumes.set('data', { id: demo.demo.id, bytes: 48_000_000 })
+    return demo
+  }
+  const told = ({ events }: LocalApp) => events.flatMap((event) => (event.type === 'warning' ? [event.text] : []))
+
+  test('refuse nothing, are kept and come back; what tools make again does not', async () => {
+    await using demo = await withData()
+    await writeFiles(demo.worktree, { 'ignored/made': 'made\n', '.gitignore': 'ignored/\nnode_modules/\n' })
+    await demo.git('commit', '--quiet', '--all', '-m', 'ignore')
+    await writeFiles(demo.worktree, { 'lib/node_modules/a/index.js': 'x' })
+    const would = await demo.delete({ ...PLAIN, dryRun: true })
+    const said = 'ignored/ (1 file, 5 B) and the data of db (48 MB)'
+    assert.is(would.data, said)
+    assert.ok(would.plan.some(({ id, cause }) => id === 'trash' && cause.includes(said)))
+    assert.equal(await listTrash(demo.app), [])
+    const { trash } = await demo.delete(PLAIN)
+    assert.equal(trash?.lost, [])
+    assert.ok(existsSync(join(trash?.files ?? '', 'ignored', 'made')))
+    assert.not(existsSync(join(trash?.files ?? '', 'lib', 'node_modules')))
+    assert.ok(demo.volumes.has('data'))
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
+    assert.is(await readFile(join(record.worktree ?? '', 'ignored', 'made'), 'utf8'), 'made\n')
+    assert.is(record.id, demo.demo.id)
+    assert.is(record.madeAs, 'demo', 'the name that is in those of its volumes')
+    assert.ok(demo.volumes.has('data'))
+    assert.equal(await listTrash(demo.app), [])
+  })
+
+  test('of data alone no files are kept, and the worktree comes back from its commit', async () => {
+    await using demo = await withData()
+    const { trash } = await demo.delete(PLAIN)
+    assert.is(trash?.files, null)
+    assert.not(existsSync(demo.worktree))
+    assert.is(await demo.repo.git('branch', '--list', 'nexus/*'), '')
+    await collectObjects(demo)
+    await restoreTrash(demo.app, RESTORE)
+    assert.is(await demo.git('status', '--porcelain'), '')
+    assert.is(await readFile(join(demo.worktree, 'a.txt'), 'utf8'), 'a\n')
+    assert.ok(demo.volumes.has('data'))
+    // also where the folder was removed by hand before
+    await rm(demo.worktree, { recursive: true })
+    await demo.delete(PLAIN)
+    await restoreTrash(demo.app, RESTORE)
+    assert.is(await demo.git('status', '--porcelain'), '')
+  })
+
+  test('go with the entry: by empty, by time, and not those of a workspace that is there again', async () => {
+    await using demo = await withData()
+    await demo.delete(PLAIN)
+    const entry = await only(demo)
+    await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })
+    assert.equal([...demo.volumes], [])
+    demo.volumes.set('data', { id: demo.demo.id, bytes: 1 })
+    await demo.app.records.save(demo.demo)
+    await dropEntry(demo.app, entry)
+    assert.ok(demo.volumes.has('data'))
+  })
+
+  test('beside changes too, and of a worktree that was adopted', async () => {
+    await using demo = await withData()
+    await writeFiles(demo.worktree, { 'a.txt': 'changed\n', 'ignored/made': 'x' })
+    await rejects(() => demo.delete(PLAIN), 'WORKSPACE_DIRTY')
+    const { trash, data } = await demo.delete()
+    assert.equal(trash?.lost, [' M a.txt'])
+    assert.is(data, 'the data of db (48 MB)', 'all files are kept anyway')
+    const { record } = await restoreTrash(demo.app, RESTORE)
+    await demo.app.records.save({ ...record, adopted: true })
+    await demo.delete(PLAIN)
+    assert.ok(existsSync(join(demo.worktree, 'ignored', 'made')))
+    assert.ok(demo.volumes.has('data'))
+    assert.is((await restoreTrash(demo.app, RESTORE)).record.worktree, demo.worktree)
+    assert.is(await readFile(join(demo.worktree, 'a.txt'), 'utf8'), 'changed\n')
+  })
+
+  test('are not kept beyond the budget, without a trash, or against one; the first two are said', async () => {
+    await using demo = await withData({ env: { NEXUS_TRASH_BUDGET: '64m' } })
+    demo.volumes.set('more', { id: demo.demo.id, bytes: 30_000_000 })
+    await demo.delete(PLAIN)
+    assert.equal([...demo.volumes.keys()], ['more'])
+    assert.match(told(demo).join('\n'), /not kept: the data of db \(48 MB\), as it does not fit into trash\.budget/)
+    // a newer one pushes an older one out
+    const other = await demo.up('other')
+    demo.volumes.set('newer', { id: other.id, bytes: 60_000_000 })
+    await deleteWorkspace(demo.app, other, PLAIN)
+    assert.equal([...demo.volumes.keys()], ['newer'])
+    assert.match(
+      told(demo).join('\n'),
+      /trash\.budget \(67 MB\) is full: the data of db \(30 MB\) of demo, deleted .* went/,
+    )
+    const entry = await only(demo)
+    assert.is(entry.record.name, 'other')
+    assert.is(await nameInTrash(demo.app, entry), 'other')
+    await saveEntry(demo.app, { ...entry, key: 'ws-aaaaaaaa-20261123T080000Z', data: [] })
+    assert.is(await nameInTrash(demo.app, entry), entry.key)
+    await using off = await withData({ env: { NEXUS_TRASH_KEEP: 'off' } })
+    await off.delete(PLAIN)
+    assert.equal([...off.volumes], [])
+    assert.match(told(off).join('\n'), /not kept: the data of db \(48 MB\), as trash\.keep is off/)
+    await using against = await withData()
+    await against.delete({ ...PLAIN, trash: false })
+    assert.equal([[...against.volumes], told(against)], [[], []])
+  })
+
+  test('a delete that was cut off keeps what it began to keep, and looks again where it had not begun', async () => {
+    await using demo = await withData()
+    await writeFiles(demo.worktree, { 'ignored/made': 'x' })
+    const cut = { ...beginOperation('delete'), step: 'trash', begun: ['remove', 'trash'], done: ['remove'] }
+    await demo.app.records.save({ ...demo.demo, operation: cut })
+    assert.is((await demo.delete(PLAIN)).data, 'ignored/ (1 file, 1 B) and the data of db (48 MB)')
+    const entry = await only(demo)
+    // as a kill right after the files were moved leaves it
+    await demo.app.records.save({ ...demo.demo, operation: cut })
+    await demo.delete(PLAIN)
+    assert.equal(await only(demo), entry)
+    assert.ok(demo.volumes.has('data'))
+    await restoreTrash(demo.app, RESTORE)
+    assert.is(await readFile(join(demo.worktree, 'ignored', 'made'), 'utf8'), 'x')
   })
 })
 

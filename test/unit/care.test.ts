@@ -1,6 +1,6 @@
 /** gc, prune, list --size and the budget, on real git and the mock backend. */
 import { existsSync } from 'node:fs'
-import { mkdir, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
@@ -101,6 +101,19 @@ suite('prune --merged', (test) => {
       all.map(({ record, prune, reason }) => [record.name, `${prune ? 'goes' : 'stays'}: ${reason}`]),
     )
   }
+
+  test('says what of it goes to the trash, before and after', async () => {
+    await using world = await appWorld()
+    const { git, path } = world.repo
+    const { worktree } = await branchOff(world, 'merged')
+    await git('merge', '--quiet', '--no-edit', 'nexus/merged')
+    await writeFile(join(path, '.git', 'info', 'exclude'), '/.worktree/\n*.notes\n')
+    await writeFile(join(worktree ?? '', 'my.notes'), 'work')
+    assert.equal(await verdicts(world, true), { merged: 'goes: merged into main; to the trash: my.notes (4 B)' })
+    assert.equal(await verdicts(world, false), { merged: 'goes: merged into main; in the trash: my.notes (4 B)' })
+    const [entry] = await listTrash(world.app)
+    assert.is(await readFile(join(entry?.files ?? '', 'my.notes'), 'utf8'), 'work')
+  })
 
   test('deletes what has arrived in the default branch; what holds changes, is not merged or has not begun stays', async () => {
     await using world = await appWorld()

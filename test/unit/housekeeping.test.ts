@@ -32,6 +32,7 @@ const nothing: Seen = { containers: [], networks: [], volumes: [], images: [] }
 const needs = (more: Partial<Needed> = {}): Needed => ({
   ids: new Set([mine.id]),
   records: [mine],
+  trashed: new Set(),
   all: false,
   ...more,
 })
@@ -69,6 +70,15 @@ suite('leftovers on Docker', (test) => {
     assert.equal(found(parts), [])
     await rm(worktree, { recursive: true })
     assert.is(found(parts).length, 3)
+  })
+
+  test('volumes of a workspace in the trash are kept; its containers are left over', () => {
+    const gone = { workspace: 'ws-aaaaaaaa', repo: GONE }
+    const parts = { containers: [row('c', gone)], volumes: [row('v', gone)] }
+    assert.is(found(parts).length, 2)
+    assert.equal(found(parts, needs({ trashed: new Set(['ws-aaaaaaaa']) })), [
+      'part container c: workspace ws-aaaaaaaa is gone',
+    ])
   })
 
   test('a helper is one after an hour', () => {

@@ -115,7 +115,7 @@ suite('plans', (test) => {
     ],
     [
       'delete with what goes to the trash',
-      remove({ trashCause: 'kept for a while:  M a' }),
+      remove({ trashCause: 'kept for a while:  M a', filesCause: 'in the trash' }),
       [
         REMOVE,
         '+ trash /r/.worktree/x   kept for a while:  M a',

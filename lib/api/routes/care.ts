@@ -13,7 +13,7 @@ import { describeEntry, emptyTrash, listTrash } from '../../workspace/remove/tra
 import { restoreTrash } from '../../workspace/remove/trash-restore.ts'
 import { checkedRepo } from '../context.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
-import { DRY_RUN, REPO, recordSchema, text } from './schemas.ts'
+import { DRY_RUN, keptDataSchema, REPO, recordSchema, text } from './schemas.ts'
 
 const finding = z.object({
   check: z.string(),
@@ -139,6 +139,7 @@ const entry = z
     until: z.string().nullable(),
     files: z.string().nullable(),
     changes: z.int(),
+    data: z.array(keptDataSchema),
   })
   .openapi('TrashEntry')
 
@@ -147,7 +148,7 @@ const list = endpoint({
   path: '/trash',
   operationId: 'listTrash',
   tag: 'trash',
-  summary: 'Show what deletes with force left in the trash, and until when',
+  summary: 'Show what deletes kept in the trash, and until when',
   verbs: ['trash list'],
   answer: z.object({ trash: z.array(entry) }).openapi('Trash'),
   run: async ({ app }) => ({

@@ -124,6 +124,9 @@ export const workspaceSchema = z
   })
   .openapi('Workspace')
 
+/** What the trash keeps beside work: an ignored file or folder, or the volume of a service. */
+export const keptDataSchema = z.object({ what: z.string(), bytes, volume: z.string().nullable() }).openapi('KeptData')
+
 export const planSchema = z
   .object({
     dryRun: z.literal(true),

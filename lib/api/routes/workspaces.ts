@@ -14,12 +14,22 @@ import { findWorkspace, requireWorkspace } from '../../workspace/look/find.ts'
 import { resourceOf } from '../../workspace/look/list.ts'
 import { isUnfinished } from '../../workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../workspace/remove/delete.ts'
-import { expiryOf } from '../../workspace/remove/trash.ts'
+import { describeData, expiryOf } from '../../workspace/remove/trash.ts'
 import { checkedRepo, chooseRepository } from '../context.ts'
 import { type Asked, type Endpoint, endpoint } from '../endpoint.ts'
 import { CREATE_BODY, settingsOf } from './create-body.ts'
 import { planAnswer } from './plans.ts'
-import { changeQuery, DRY_RUN, flag, idParams, NO_HOOKS, planSchema, REPO, workspaceSchema } from './schemas.ts'
+import {
+  changeQuery,
+  DRY_RUN,
+  flag,
+  idParams,
+  keptDataSchema,
+  NO_HOOKS,
+  planSchema,
+  REPO,
+  workspaceSchema,
+} from './schemas.ts'
 
 /** The workspace that a request names by its path, in the repository that it may name besides. */
 export async function workspaceOf({
@@ -128,7 +138,14 @@ const deletion = z
   .object({
     deleted: z.object({ id: z.string(), name: z.string() }),
     keptBranch: z.object({ name: z.string(), uniqueCommits: z.int() }).nullable(),
-    trash: z.object({ key: z.string(), files: z.boolean(), until: z.string().nullable() }).nullable(),
+    trash: z
+      .object({
+        key: z.string(),
+        files: z.string().nullable(),
+        until: z.string().nullable(),
+        data: z.array(keptDataSchema),
+      })
+      .nullable(),
   })
   .openapi('Deletion')
 
@@ -145,7 +162,7 @@ const remove = endpoint({
     ...DRY_RUN,
     force: flag('Also what is not committed; it stays in the trash for a while'),
     locked: flag('Also a worktree that `git worktree lock` keeps'),
-    trash: flag('With force: false loses it at once'),
+    trash: flag('False keeps nothing: ignored files and data of services too are lost at once'),
     deleteBranch: flag('Delete its branch too; with force even one with commits found nowhere else'),
     noHooks: flag('Run no hooks this time'),
   }),
@@ -162,7 +179,8 @@ const remove = endpoint({
     })
     if (query.dryRun === true) return planAnswer(result.plan, record)
     const { keptBranch, trash } = result
-    const kept = trash && { key: trash.key, files: trash.files, until: (await expiryOf(app, trash)) ?? null }
+    const until = trash === null ? null : ((await expiryOf(app, trash)) ?? null)
+    const kept = trash && { key: trash.key, files: trash.files, until, data: describeData(trash.data) }
     return { deleted: { id: record.id, name: record.name }, keptBranch, trash: kept }
   },
 })

@@ -23,6 +23,9 @@ export function isProjectOf(project: string, workspace: string): boolean {
 /** Of a volume that is a folder of this machine, whose size is nothing of the engine's. */
 export const HELD_LABEL = 'dev.nexus.holds'
 
+/** Key of the volume for what editors install, which is no data: they install it again. */
+export const EDITORS_VOLUME = 'nexus-editors'
+
 export function workspaceLabels(record: WorkspaceRecord, instance: string): Readonly<Record<string, string>> {
   return {
     'dev.nexus.workspace': record.id,

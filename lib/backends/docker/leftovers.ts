@@ -85,6 +85,7 @@ function hasWorktree(workspace: string, repo: string): boolean {
 
 function volumeLeftover(row: LabelledRow, needed: Needed, done: ReadonlySet<string>): readonly Leftover[] {
   const { workspace, repo, shared, cache, seed, seedDone } = marksOf(row)
+  if (needed.trashed.has(workspace)) return []
   if (workspace !== '') return leftover('volume', row.name, partCause(row, needed, 0))
   const what = cache !== '' ? 'cache' : seed + seedDone !== '' ? 'prepared data' : shared !== '' ? 'shared data' : ''
   if (what === '' || hasWorkspaces(repo, needed)) return []

@@ -15,7 +15,7 @@ import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { confinement } from '../../stack/seccomp.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
-import { workspaceLabels } from './labels.ts'
+import { EDITORS_VOLUME, workspaceLabels } from './labels.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
 import { bindOf, workMounts } from './work-mounts.ts'
 
@@ -44,7 +44,6 @@ export interface ComposeFacts {
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
 /** Links in the home inside lead there (setup-user.sh). So short that what is mounted below such a link is mounted after it. */
 export const EDITORS_FOLDER = '/var/nexus-editors'
-const EDITORS_VOLUME = 'nexus-editors'
 /** Of processes, where a record of an older version says none. */
 const PIDS_LIMIT = 4096
 

@@ -30,24 +30,27 @@ export function createRemoval(
   const shared = async () => (await import('./shared.ts')).createShared(docker, context)
 
   /** By compose where its file is there, then by label, and then it looks again. */
-  async function remove(record: WorkspaceRecord): Promise<void> {
+  async function remove(record: WorkspaceRecord, kept: readonly string[] = []): Promise<void> {
     if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
     if (record.stack?.shared !== undefined) await (await shared()).detach(record)
     // the engine leaves those that a container took over from the one before a rebuild
     const containers = hasServices(record) ? await docker.listResources('container', labelOf(record)) : []
     const volumes = await docker.listAnonymousVolumes(containers, record.createdAt)
     if ((await readIfPresent(composeFileOf(context.home, record))) !== undefined)
-      await docker.down(targetOf(context.home, record))
-    await removeByLabel(record)
+      await docker.down(targetOf(context.home, record), { keepVolumes: kept.length > 0 })
+    await removeByLabel(record, kept)
     await docker.removeUnusedVolumes(volumes)
     await finishRemoval(record)
   }
 
-  async function removeByLabel(record: WorkspaceRecord): Promise<void> {
-    if (!(await hasParts(record))) return
+  async function removeByLabel(record: WorkspaceRecord, kept: readonly string[]): Promise<void> {
+    const list = async (kind: ResourceKind) =>
+      (await docker.listResources(kind, labelOf(record))).filter((one) => !kept.includes(one))
+    const listAll = async () => (await Promise.all(KINDS.map(list))).flat()
+    if ((await listAll()).length === 0) return
     const label = labelOf(record)
-    for (const kind of KINDS) await docker.removeResources(kind, await docker.listResources(kind, label))
-    const left = (await Promise.all(KINDS.map((kind) => docker.listResources(kind, label)))).flat()
+    for (const kind of KINDS) await docker.removeResources(kind, await list(kind))
+    const left = await listAll()
     if (left.length > 0) {
       throw new NexusError(
         'CONTAINER_ERROR',
@@ -62,11 +65,6 @@ export function createRemoval(
     await docker.down({ project: composeProject(record) }, { keepVolumes: true })
     await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
-  }
-
-  async function hasParts(record: WorkspaceRecord): Promise<boolean> {
-    const parts = await Promise.all(KINDS.map((kind) => docker.listResources(kind, labelOf(record))))
-    return parts.flat().length > 0
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {

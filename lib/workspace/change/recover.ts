@@ -101,7 +101,9 @@ async function takeBack(app: App, record: WorkspaceRecord): Promise<WorkspaceRec
 /** A delete that was cut off before it touched any file refuses again what would be lost by now. */
 async function removeUnlessLost(app: App, record: WorkspaceRecord): Promise<WorkspaceRecord | undefined> {
   try {
-    await deleteLocked(app, record, { force: false, deleteBranch: false, dryRun: false, trash: true })
+    const wish = { force: false, deleteBranch: false, dryRun: false, trash: true }
+    const { data, trash } = await deleteLocked(app, record, wish)
+    if (trash !== null && data !== '') app.emit({ type: 'notice', text: `in the trash: ${data}` })
     return undefined
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'WORKSPACE_DIRTY') throw error

@@ -5,7 +5,7 @@ import type { Resolution } from '../../backends/making.ts'
 import type { Settings } from '../../config/load.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
-import { keepsImage } from '../../stack/network.ts'
+import { hasSameImage, keepsImage } from '../../stack/network.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import type { Seen } from '../observe.ts'
@@ -91,8 +91,9 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     },
     provision: {
       run: async () => {
-        // a workspace keeps its image until it is rebuilt
-        const anew = rebuild && !keepsImage(working.record)
+        // a workspace keeps its image until it is rebuilt, or its container is made of something else
+        const isOther = !hasSameImage(draft.record.stack, working.record.stack)
+        const anew = (rebuild || isOther) && !keepsImage(working.record)
         const record = anew ? { ...working.record, image: null } : working.record
         const provision = await backend.provision(record, resolution?.under)
         working.record = { ...working.record, ...provision }

@@ -1,7 +1,7 @@
 /**
  * What a delete would lose: one table of its kinds. Of what git's status does not tell it knows files with a mark, unfinished work,
- * commits that no branch has, stashes, and repositories and linked worktrees in any folder. What git ignores does not count: it is made
- * again, or was copied here; with `--force` it goes to the trash with the rest.
+ * commits that no branch has, stashes, and repositories and linked worktrees in any folder. What git ignores is looked for too; it
+ * refuses nothing, and what of it is found nowhere else goes to the trash.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { type Ignored, judgeIgnored } from '../../project/ignored-work.ts'
 import { readPlain } from '../../system/read.ts'
 import type { OwnTree } from '../../tools/git-inert.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
@@ -38,7 +39,20 @@ export interface Sight {
   readonly repository: Repository
   /** Undefined where the repository's git dir is shared. */
   readonly inside: Inside | undefined
+  /** What git's status says, of ignored files too, and of marked ones. */
+  readonly status: Promise<readonly string[]>
 }
+
+/** What a delete would lose. */
+export interface Losses {
+  /** A line for each thing of the table, for which it refuses. */
+  readonly refused: readonly string[]
+  /** For which it does not. */
+  readonly ignored: Ignored
+}
+
+export const NO_LOSSES: Losses = { refused: [], ignored: { work: [], dropped: [] } }
+const IGNORED = '!! '
 
 type Look = (sight: Sight) => Promise<readonly string[]>
 
@@ -65,10 +79,10 @@ export const LOSSES = {
 } as const satisfies Readonly<Record<string, Look>>
 
 /** Changed, untracked and marked files, each once; of a marked one the mark says most. */
-async function listFiles({ app, repository, inside }: Sight): Promise<readonly string[]> {
+async function listFiles({ app, repository, inside, status }: Sight): Promise<readonly string[]> {
   const own = inside?.own
   const [changes, staged] = await Promise.all([
-    app.inertGit.listChanges(repository, undefined, own),
+    status.then((lines) => lines.filter((line) => !line.startsWith(IGNORED))),
     own === undefined ? [] : app.inertGit.listStaged(repository, own),
   ])
   const told = (line: string) => (isMarked(line) ? withMark(line) : `${line} (staged, as the inside tells it)`)
@@ -101,22 +115,31 @@ export async function listChanges(
 }
 
 /**
- * A line for each thing. With `bring`, commits come back first from a git dir of the workspace's own.
+ * With `bring`, commits come back first from a git dir of the workspace's own.
  * @throws {NexusError} GIT_ERROR and the like where git cannot look
  */
-export async function listLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<readonly string[]> {
+export async function findLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<Losses> {
   const repository = repositoryOf(record)
-  if (repository === undefined || isUntouched(record, repository.worktree)) return []
+  if (repository === undefined || isUntouched(record, repository.worktree)) return NO_LOSSES
   const { gitDir, worktree } = repository
-  if (!isLinked(gitDir, worktree)) return [`everything in ${worktree}: it is no worktree of ${gitDir} any more`]
+  if (!isLinked(gitDir, worktree))
+    return { ...NO_LOSSES, refused: [`everything in ${worktree}: it is no worktree of ${gitDir} any more`] }
   // what comes back first is what the files are compared with
   const inside =
     record.gitMode === 'private'
       ? await (await import('./private-losses.ts')).lookInside(app, record, bring)
       : undefined
-  if (inside === null) return []
-  const sight = { app, repository, inside }
-  return (await Promise.all(Object.values(LOSSES).map((look) => look(sight)))).flat()
+  if (inside === null) return NO_LOSSES
+  const status = app.inertGit.listChanges(repository, LOOK_TIMEOUT_MS, inside?.own, 'matching')
+  const sight = { app, repository, inside, status }
+  const [refused, ignored] = await Promise.all([
+    Promise.all(Object.values(LOSSES).map((look) => look(sight))),
+    status.then((lines) => {
+      const paths = lines.filter((line) => line.startsWith(IGNORED)).map((line) => line.slice(IGNORED.length))
+      return judgeIgnored(worktree, record.repo, paths)
+    }),
+  ])
+  return { refused: refused.flat(), ignored }
 }
 
 /** Its folder is gone or empty, or was never finished and holds nothing of the user's. */
@@ -146,11 +169,12 @@ export function refuseLock(record: WorkspaceRecord): void {
   })
 }
 
-/** @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
-export async function refuseLoss(app: App, record: WorkspaceRecord, locked: boolean): Promise<void> {
+/** What refuses nothing. @throws {NexusError} WORKSPACE_DIRTY with what would be lost */
+export async function refuseLoss(app: App, record: WorkspaceRecord, locked: boolean): Promise<Ignored> {
   const lock = locked ? undefined : findLock(record)
-  const lost = [...(lock === undefined ? [] : [lock]), ...(await listLosses(app, record, true))]
-  if (lost.length === 0) return
+  const { refused, ignored } = await findLosses(app, record, true)
+  const lost = [...(lock === undefined ? [] : [lock]), ...refused]
+  if (lost.length === 0) return ignored
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
     'WORKSPACE_DIRTY',

@@ -247,20 +247,25 @@ export interface DeleteFacts {
   readonly portsLeased: boolean
   /** The hook before a delete, as its command; undefined for none. */
   readonly preDelete?: string | undefined
-  /** Why its files go to the trash; undefined when they do not. */
+  /** Why something of it goes to the trash; undefined when nothing does. */
   readonly trashCause?: string | undefined
+  /** Where its files are then, where they are kept. */
+  readonly filesCause?: string | undefined
+  /** Volumes with data stay, for the trash. */
+  readonly keepsVolumes?: boolean
   /** Its worktree was there before it and stays. */
   readonly keepWorktree?: boolean
 }
 
 export function planDelete(facts: DeleteFacts): Plan {
   const plan: Step[] = facts.preDelete === undefined ? [] : [step('pre-delete', facts.preDelete, 'configured')]
-  plan.push(step('remove', facts.name, 'containers, networks and volumes by label', ['pre-delete']))
+  const volumes = facts.keepsVolumes === true ? '; volumes with data stay for the trash' : ''
+  plan.push(step('remove', facts.name, `containers, networks and volumes by label${volumes}`, ['pre-delete']))
   if (facts.trashCause !== undefined) {
     plan.push(step('trash', facts.worktree ?? facts.branch, facts.trashCause, ['remove']))
   }
   if (facts.worktree !== null && facts.keepWorktree !== true) {
-    const cause = facts.trashCause === undefined ? 'nothing in it would be lost or --force was given' : 'in the trash'
+    const cause = facts.filesCause ?? 'nothing in it would be lost or --force was given'
     plan.push(step('worktree-remove', facts.worktree, cause, ['remove', 'trash']))
   }
   if (facts.deleteBranchCause !== undefined) {

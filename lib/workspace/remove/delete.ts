@@ -1,7 +1,8 @@
 /**
  * Deletes a workspace, completely or not at all: refuses while something would be lost and lists it, keeps and names a
  * branch with commits found nowhere else, then removes parts, worktree, branch, lease and record in that order, so that
- * a delete cut short is found by the next command and finished. With `--force`, what would be lost goes to the trash.
+ * a delete cut short is found by the next command and finished. With `--force`, what would be lost goes to the trash; ignored
+ * files and data of services go there always (`keeping.ts`).
  */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
@@ -10,7 +11,7 @@ import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 import { releaseAll } from '../create/up.ts'
 import { removeFolder } from '../foreign-files.ts'
-import { isUntouched, listLosses, refuseLock, refuseLoss } from '../git/losses.ts'
+import { refuseLock, refuseLoss } from '../git/losses.ts'
 import { unmarkWorktree } from '../git/marker.ts'
 import { isForeign } from '../git/worktree-owner.ts'
 import { observeOne } from '../observe.ts'
@@ -19,7 +20,9 @@ import { beginOperation, exclusively, perform, type Working, walk, withRepositor
 import { type Plan, planDelete } from '../operation/steps.ts'
 import { admitNamed, findSettings, runHook, tryHook } from '../project/hooks.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
-import type { Keeping, TrashEntry } from './trash.ts'
+import { causeOf, findKeeping, listData } from './keeping.ts'
+import { formatData, type Keeping } from './kept-data.ts'
+import type { TrashEntry } from './trash.ts'
 
 export interface DeleteRequest {
   readonly force: boolean
@@ -27,7 +30,7 @@ export interface DeleteRequest {
   readonly locked?: boolean
   readonly deleteBranch: boolean
   readonly dryRun: boolean
-  /** False: what `force` loses is lost at once. */
+  /** False: what would be kept is lost at once. */
   readonly trash: boolean
 }
 
@@ -36,15 +39,17 @@ export interface DeleteResult {
   readonly plan: Plan
   /** The branch that stays, with the number of its commits that are found nowhere else. */
   readonly keptBranch: { readonly name: string; readonly uniqueCommits: number } | null
-  /** Where its files are now; null when they are not in the trash. */
+  /** What the trash has of it; null for nothing. */
   readonly trash: TrashEntry | null
+  /** What else than work it keeps, or would in a dry run: ignored files and data of services, in words. */
+  readonly data: string
   readonly changed: boolean
 }
 
 export async function deleteWorkspace(app: App, found: WorkspaceRecord, request: DeleteRequest): Promise<DeleteResult> {
   const body = async (record: WorkspaceRecord | undefined): Promise<DeleteResult> =>
     record === undefined
-      ? { record: found, plan: [], keptBranch: null, trash: null, changed: false }
+      ? { record: found, plan: [], keptBranch: null, trash: null, data: '', changed: false }
       : deleteLocked(app, record, request)
   return exclusively(app, found.id, body, { as: 'delete', dryRun: request.dryRun })
 }
@@ -54,16 +59,29 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
   const request = cut === undefined ? given : withOptions(given, cut)
-  const stays = record.adopted === true || (cut !== undefined && hasTouchedFiles(cut))
+  const begun = cut === undefined ? undefined : await findBegun(app, record)
+  const stays = record.adopted === true || begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const locked = request.locked === true
   if (request.force && !stays && !locked) refuseLock(record)
   const mayLose = request.force || stays
+  const backend = await app.backend(record.backend)
+  const told = tellGuests(app, record, backend)
+  // what looks inside goes in itself
+  if (record.gitMode === 'private') await told
   const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, locked)
   // what comes back first takes part in what is judged of the branch
   if (record.gitMode === 'private') await looked
-  const [branch] = await Promise.all([judgeBranch(app, record, request), looked])
-  const backend = await app.backend(record.backend)
-  const keeping = await findKeeping(app, record, request, branch)
+  const [branch, ignored, volumes] = await Promise.all([
+    judgeBranch(app, record, request),
+    looked.then((found) => found ?? undefined),
+    // what a create that was cut off began to fill is nobody's data yet
+    record.operation?.kind === 'create' ? [] : listData(backend, record),
+    told,
+  ])
+  const { force, trash } = request
+  const wish = { force, trash, begun, ignored, volumes, branchCommit: branch.delete?.unique }
+  const keeping = await findKeeping(app, record, wish)
+  const data = formatData(keeping?.data ?? [])
   // what was cut off has run it already, or was never there to be used
   const preDelete = record.operation === null ? await findPreDelete(app, record, request) : undefined
   const plan = planDelete({
@@ -73,12 +91,14 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     branch: record.branch,
     deleteBranchCause: branch.delete?.cause,
     trashCause: keeping === undefined ? undefined : causeOf(keeping),
+    filesCause: keeping?.files === true ? 'in the trash' : undefined,
+    keepsVolumes: volumesIn(keeping).length > 0,
     keepWorktree: record.adopted === true,
     // also when the record knows none: a create may have been killed between lease and note
     portsLeased: backend.capabilities.has('local-ports'),
   })
   const keptBranch = branch.kept
-  if (request.dryRun) return { record, plan, keptBranch, trash: null, changed: false }
+  if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
   const operation = beginOperation('delete', optionsOf(request), cut)
   const working: Working = { record: { ...record, operation } }
   const progress: Progress = { saved: true, trash: null }
@@ -95,7 +115,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const steps = plan.filter(({ id }) => id !== 'pre-delete')
   await walk(app, working, steps, actions, () => progress.saved)
   await dropExpired(app, progress.trash)
-  return { record, plan, keptBranch, trash: progress.trash, changed: true }
+  return { record, plan, keptBranch, trash: progress.trash, data, changed: true }
 }
 
 function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): readonly string[] {
@@ -115,52 +135,32 @@ function withOptions(request: DeleteRequest, { options = [] }: Operation): Delet
 
 /** What is missing from the worktree was removed by the delete itself. */
 function hasTouchedFiles({ step, done }: Operation): boolean {
-  return [step, ...done].some((one) => ['trash', 'worktree-remove', 'branch-delete', 'forget'].includes(one))
+  return [step, ...done].some((one) => ['worktree-remove', 'branch-delete', 'forget'].includes(one))
+}
+
+/** The entry that a delete which was cut off had made in the trash; before that it has touched no file. */
+async function findBegun(app: App, record: WorkspaceRecord): Promise<TrashEntry | undefined> {
+  if (!existsSync(app.home.trash)) return undefined
+  return (await import('./trash.ts')).findUnfinished(app, record)
 }
 
 /** What is old enough in the trash; it must not fail a delete that is done. */
 async function dropExpired(app: App, made: TrashEntry | null): Promise<void> {
   if (!existsSync(app.home.trash)) return
-  await (await import('./trash.ts')).expireAfterDelete(app, made)
+  const trash = await import('./trash.ts')
+  await trash.expireAfterDelete(app, made)
+  if (made?.data !== undefined) await trash.makeRoom(app, made)
 }
 
-/**
- * What goes to the trash: with `force`, whatever the delete would lose, and what git ignores. A delete that was cut off is
- * finished as it was begun.
- */
-async function findKeeping(
-  app: App,
-  record: WorkspaceRecord,
-  request: DeleteRequest,
-  branch: BranchVerdict,
-): Promise<Keeping | undefined> {
-  const { worktree } = record
-  if (worktree === null || record.adopted === true) return undefined
-  const begun = record.operation?.kind === 'delete' && existsSync(app.home.trash)
-  if (begun && (await (await import('./trash.ts')).findUnfinished(app, record)) !== undefined)
-    return { lost: ['what an interrupted delete began to keep'], branchCommit: branch.delete?.unique }
-  if (!request.force || !request.trash || (await app.config()).settings.trash.keep === 'off') return undefined
-  const lost = await lossesByForce(app, record, worktree)
-  const commits = branch.delete?.unique === undefined ? [] : [`commits of branch ${record.branch}`]
-  const all = [...lost, ...commits]
-  return all.length === 0 ? undefined : { lost: all, branchCommit: branch.delete?.unique }
-}
-
-/** Where git cannot look, everything counts. */
-async function lossesByForce(app: App, record: WorkspaceRecord, worktree: string): Promise<readonly string[]> {
-  if (isUntouched(record, worktree)) return []
-  try {
-    const lost = await listLosses(app, record, false)
-    if (lost.length > 0) return lost
-    return (await app.git.listIgnored(worktree)).map((path) => `!! ${path}`)
-  } catch (error) {
-    if (!(error instanceof NexusError)) throw error
-    return [`everything in ${worktree}: ${error.message}`]
-  }
-}
-
-function causeOf({ lost }: Keeping): string {
-  return `kept for a while: ${lost.length === 1 ? lost[0] : `${lost[0]} and ${lost.length - 1} more`}`
+/** It is said before anything is taken away from whoever is in. */
+async function tellGuests({ emit }: App, record: WorkspaceRecord, backend: Backend): Promise<void> {
+  if (backend.listGuests === undefined || record.desired !== 'running') return
+  // who cannot be asked keeps nobody from deleting
+  const guests = await backend.listGuests(record).catch(() => [])
+  if (guests.length === 0) return
+  const told = guests.slice(0, 5).join(', ')
+  const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''
+  emit({ type: 'warning', text: `somebody is in ${record.name}: ${told}${more}` })
 }
 
 /** How far a delete is. */
@@ -188,6 +188,10 @@ async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun 
   return { command: hook.run, run }
 }
 
+function volumesIn(keeping: Keeping | undefined): readonly string[] {
+  return keeping?.data.flatMap(({ volume }) => volume ?? []) ?? []
+}
+
 interface Doomed {
   readonly progress: Progress
   readonly keeping: Keeping | undefined
@@ -208,7 +212,7 @@ function deleteActions(
     if (gitDir !== null && existsSync(gitDir)) await withRepository(app, gitDir, body)
   }
   return {
-    remove: { run: () => backend.remove(record) },
+    remove: { run: () => backend.remove(record, volumesIn(keeping)) },
     trash: {
       run: async () => {
         if (keeping !== undefined) progress.trash = await (await import('./trash.ts')).putInTrash(app, record, keeping)

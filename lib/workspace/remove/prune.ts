@@ -120,8 +120,10 @@ async function prune(app: App, verdict: Verdict, dryRun: boolean): Promise<Verdi
   const inUse = await whyInUse(app, verdict.record)
   if (inUse !== undefined) return { ...verdict, prune: false, reason: `${verdict.reason}, but ${inUse}` }
   try {
-    await deleteWorkspace(app, verdict.record, { force: false, deleteBranch: false, trash: true, dryRun })
-    return verdict
+    const wish = { force: false, deleteBranch: false, trash: true, dryRun }
+    const { data, trash } = await deleteWorkspace(app, verdict.record, wish)
+    if (data === '' || (trash === null && !dryRun)) return verdict
+    return { ...verdict, reason: `${verdict.reason}; ${dryRun ? 'to' : 'in'} the trash: ${data}` }
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     const reason = `${verdict.reason}, but ${error.message.replace(/\.$/, '')}`

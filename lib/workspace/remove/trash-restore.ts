@@ -1,7 +1,7 @@
 /**
  * Brings a worktree back from the trash: git makes the worktree anew on its branch, then the files and what belonged to it in
- * the git dir (index, unfinished work, submodules) go where they were. The workspace is there again, stopped; containers and
- * volumes are not, and are made by the next start.
+ * the git dir (index, unfinished work, submodules) go where they were. The workspace is there again, stopped; its containers are
+ * made by the next start, which finds the volumes that were kept, as they have the names that it would give them.
  */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -11,7 +11,14 @@ import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
-import { findAdminDir, MARKER, type Repository, requireRepository } from '../../tools/repository.ts'
+import {
+  findAdminDir,
+  isLinked,
+  MARKER,
+  type Repository,
+  readBranch,
+  requireRepository,
+} from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { requireFreeFolder } from '../create/draft.ts'
 import { alreadyExists, claimName } from '../create/naming.ts'
@@ -93,10 +100,20 @@ async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: Resto
   const name = as === undefined ? record.name : parseName(as)
   const twin = (await app.records.list()).find((one) => one.repo === repo.root && one.name === name)
   if (twin !== undefined) throw alreadyExists(twin)
+  if (record.adopted === true) return { repo, name, ...requireAdopted(record) }
   const worktree = placeOf(record, repo, name)
   // what a restore that was cut off made there is ours
   if (entry.restoring?.worktree !== worktree) requireFreeFolder(worktree, repo)
   return { repo, name, worktree, ...(await findBranch(app, entry, repo, worktree)) }
+}
+
+/** It was there before the workspace and stayed: only its data was kept. @throws {NexusError} REPOSITORY_NOT_FOUND */
+function requireAdopted({ worktree, gitDir }: WorkspaceRecord) {
+  if (worktree !== null && gitDir !== null && isLinked(gitDir, worktree))
+    return { worktree, branch: readBranch(worktree) ?? null, makeAt: undefined }
+  throw new NexusError('REPOSITORY_NOT_FOUND', `The worktree ${worktree} is not there any more.`, {
+    hint: `To see what there is, run \`git worktree list\``,
+  })
 }
 
 /** Where it was; under another name beside that, in a repository that was moved in the same place of it. */
@@ -129,6 +146,7 @@ async function findBranch(app: App, { branch, head }: TrashEntry, repo: Reposito
 async function bringBack(app: App, entry: TrashEntry, place: Place, record: WorkspaceRecord): Promise<void> {
   const { repo, worktree, branch, makeAt } = place
   const { head, files } = entry
+  if (record.adopted === true) return markWorktree(record)
   const waiting = files !== null && existsSync(files)
   if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
     if (existsSync(worktree)) await removeHalfMade(app, repo, worktree)
@@ -193,14 +211,16 @@ async function carryOver(from: string, to: string): Promise<void> {
   }
 }
 
-/** The workspace as the next start finds it: without containers and ports. */
+/** The workspace as the next start finds it: without containers, image and ports. */
 async function revive(app: App, { record }: TrashEntry, place: Place): Promise<WorkspaceRecord> {
-  const { subnets: _, ...kept } = record
+  const { subnets: _, madeAs = record.name, ...kept } = record
   const taken = (await app.records.list()).some(({ id }) => id === record.id)
   return {
     ...kept,
     id: taken ? newWorkspaceId() : record.id,
     name: place.name,
+    // the name that is in those of its volumes
+    ...(madeAs === place.name ? {} : { madeAs }),
     repo: place.repo.root,
     gitDir: place.repo.gitDir,
     worktree: place.worktree,

@@ -1,21 +1,24 @@
 /**
- * The trash: worktrees that were deleted with `--force`, until their time is up. An entry is a folder in NEXUS_HOME with the
- * files, the worktree's own part of the git dir (index, unfinished work, submodules) and a note of what it was; a ref in the
- * repository keeps its commits. Everything is moved by renaming: where the worktree lies on another file system, its files
- * stay there, in `.trash` beside it. `trash-restore.ts` brings entries back.
+ * The trash: what deletes kept, until its time is up. An entry is a folder in NEXUS_HOME with the files, the worktree's own part of the
+ * git dir (index, unfinished work, submodules) and a note of what it was; a ref in the repository keeps its commits. Everything is
+ * moved by renaming: where the worktree lies on another file system, its files stay there, in `.trash` beside it. Volumes stay where
+ * they are, and the note names them. `keeping.ts` decides what is kept; `trash-restore.ts` brings entries back.
  */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { copyTree, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
+import { realPathOf } from '../../project/real-path.ts'
+import { copyTree, listFolder, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeFolder } from '../foreign-files.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
+import { findOverfull, formatData, type Keeping, type KeptData } from './kept-data.ts'
 
 /** As far as a clock is set right from time to time. */
 const CLOCK_STEP_MS = 60_000
@@ -29,25 +32,20 @@ export interface TrashEntry {
   readonly deletedAt: string
   /** The workspace as it was. */
   readonly record: WorkspaceRecord
-  /** Where the files lie; null when only commits were lost. */
+  /** Where the files lie; null when none are kept: a restore has them from the commit. */
   readonly files: string | null
   /** The branch that was checked out; null for none. */
   readonly branch: string | null
   /** The commit that was checked out. */
   readonly head: string | null
-  /** What the delete would have lost, at most a thousand lines. */
+  /** What the delete would have refused for without `--force`, at most a thousand lines. */
   readonly lost: readonly string[]
+  /** What else it has: ignored files, data of services. */
+  readonly data?: readonly KeptData[]
   /** A clock that jumped may be why its time is up: no delete drops it, `nexus gc` does. */
   readonly doubtful?: true
   /** A restore that began: where to. */
   readonly restoring?: { readonly worktree: string; readonly name: string }
-}
-
-/** What is to be kept of a workspace that is being deleted. */
-export interface Keeping {
-  readonly lost: readonly string[]
-  /** Tip of the branch that goes with it, where that has commits of its own. */
-  readonly branchCommit: string | undefined
 }
 
 export const folderOf = (app: App, { key }: Pick<TrashEntry, 'key'>) => join(app.home.trash, key)
@@ -65,6 +63,11 @@ export async function listTrash(app: App): Promise<readonly TrashEntry[]> {
     .sort((a, b) => b.deletedAt.localeCompare(a.deletedAt) || a.key.localeCompare(b.key))
 }
 
+/** Ids of the workspaces that entries are of, those too whose note cannot be read. */
+export async function listTrashed(app: App): Promise<readonly string[]> {
+  return (await listFolder(app.home.trash)).map((key) => key.replace(/-[^-]+$/, ''))
+}
+
 export async function saveEntry(app: App, entry: TrashEntry): Promise<void> {
   await writeJson(noteOf(app, entry), entry)
 }
@@ -78,10 +81,20 @@ export async function expiryOf(app: App, { deletedAt, doubtful }: TrashEntry): P
 
 /** An entry as answers show it. */
 export async function describeEntry(app: App, entry: TrashEntry) {
-  const { key, deletedAt, record, files, branch, head, lost } = entry
+  const { key, deletedAt, record, files, branch, head, lost, data = [] } = entry
   const until = (await expiryOf(app, entry)) ?? null
   const { id, name, repo } = record
-  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length }
+  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length, data: describeData(data) }
+}
+
+/** What leads to an entry: the name of its workspace, or its key where that name is there more than once. */
+export async function nameInTrash(app: App, { key, record }: TrashEntry): Promise<string> {
+  const named = (await listTrash(app)).filter((entry) => entry.record.name === record.name)
+  return named.length === 1 ? record.name : key
+}
+
+export function describeData(data: readonly KeptData[] = []) {
+  return data.map(({ what, bytes, volume = null }) => ({ what, bytes, volume }))
 }
 
 /** An entry that a delete of this workspace began and did not finish. */
@@ -97,14 +110,31 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   const entry = (await findUnfinished(app, record)) ?? (await newEntry(app, record, keeping, linked))
   if (gitDir === null || !existsSync(gitDir)) return moveFiles(app, entry)
   return withRepository(app, gitDir, async () => {
-    const more = keeping.branchCommit === undefined ? [] : [keeping.branchCommit]
+    const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
     const from = linked ? (worktree ?? undefined) : undefined
-    if (linked || more.length > 0) await app.git.keepState(repo, from, `${TRASH_REFS}${entry.key}`, more)
+    const commits = more === undefined ? [] : [more]
+    if (linked || commits.length > 0) await app.git.keepState(repo, from, `${TRASH_REFS}${entry.key}`, commits)
     const moved = await moveFiles(app, entry)
-    const admin = worktree === null ? undefined : findAdminDir(gitDir, worktree)
+    const admin = worktree === null || entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
+    await dropMadeAgain(app, moved, keeping.dropped)
     return moved
   })
+}
+
+/** What tools make again takes no room in the trash. What is inside may have put a link in the way of a path. */
+async function dropMadeAgain(app: App, { files, record }: TrashEntry, dropped: readonly string[]): Promise<void> {
+  if (files === null) return
+  const top = realPathOf(files)
+  for (const path of dropped) {
+    const folder = join(files, dirname(path))
+    if (top === undefined || realPathOf(folder) !== join(top, dirname(path))) continue
+    try {
+      await removeFolder(app, record, join(files, path))
+    } catch (error) {
+      if (!(error instanceof NexusError)) throw error // it stays for as long as the entry
+    }
+  }
 }
 
 async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, linked: boolean): Promise<TrashEntry> {
@@ -112,7 +142,10 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
   const key = `${record.id}-${deletedAt.replace(/[-:]/g, '')}`
   const { worktree, gitDir } = record
   const there = worktree !== null && existsSync(worktree)
-  const head = worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : keeping.branchCommit
+  const isThere = gitDir !== null && existsSync(gitDir)
+  const tip = async () => (!isThere ? undefined : app.git.findCommit(record.repo, `refs/heads/${record.branch}`))
+  const head =
+    worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : (keeping.branchCommit ?? (await tip()))
   const known = worktree !== null && linked ? readBranch(worktree) : undefined
   // the workspace is made later than it is deleted: the clock is behind, and will jump
   const isBehind = Date.parse(record.createdAt) > Date.now() + CLOCK_STEP_MS
@@ -121,10 +154,11 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
     key,
     deletedAt,
     record: { ...record, operation: null },
-    files: there ? join(app.home.trash, key, 'files') : null,
+    files: there && keeping.files ? join(app.home.trash, key, 'files') : null,
     branch: known === undefined && gitDir !== null ? record.branch : (known ?? null),
     head: head ?? null,
     lost: keeping.lost.slice(0, 1000),
+    ...(keeping.data.length === 0 ? {} : { data: keeping.data }),
     ...(isBehind ? { doubtful: true as const } : {}),
   }
   await saveEntry(app, entry)
@@ -189,6 +223,18 @@ export async function expireAfterDelete(app: App, made: TrashEntry | null): Prom
   if (due.length < before.length) await dropAll(app, due)
 }
 
+/** Entries of data alone for which `trash.budget` has no room go, the oldest first, and it is said. */
+export async function makeRoom(app: App, made: TrashEntry | null): Promise<void> {
+  if (!existsSync(app.home.trash)) return
+  const { budget } = (await app.config()).settings.trash
+  const all = (await listTrash(app)).filter(({ restoring }) => restoring === undefined)
+  const { removed } = await dropAll(app, findOverfull(all, budget, made?.key))
+  for (const { record, deletedAt, data = [] } of removed) {
+    const text = `trash.budget (${formatSize(budget)}) is full: ${formatData(data)} of ${record.name}, deleted ${deletedAt}, went`
+    app.emit({ type: 'warning', text, hint: 'To keep more, run `nexus config set trash.budget 50g`' })
+  }
+}
+
 export interface Emptied {
   /** In a dry run, what would be. */
   readonly removed: readonly TrashEntry[]
@@ -224,9 +270,12 @@ async function dropAll(app: App, entries: readonly TrashEntry[]): Promise<Emptie
   return { removed, kept }
 }
 
-/** The note goes last, so that what is cut short is found again. */
+/** The note goes last, so that what is cut short is found again. Volumes of a workspace that is there again are its own. */
 export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
   const { files, record } = entry
+  const names = (entry.data ?? []).flatMap(({ volume }) => volume ?? [])
+  if (names.length > 0 && (await app.records.load(record.id)) === undefined)
+    await (await app.backend(record.backend)).removeData?.(names)
   if (files !== null) {
     await removeFolder(app, record, files)
     if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))

@@ -98,7 +98,7 @@ export const LIFECYCLE: readonly Command[] = [
     options: [
       { flag: '--force', text: 'also what is not committed; it stays in the trash for a while' },
       { flag: '--locked', text: 'also a worktree that `git worktree lock` keeps' },
-      { flag: '--no-trash', text: 'with --force: lose it at once' },
+      { flag: '--no-trash', text: 'keep nothing: ignored files and data of services too are lost at once' },
       { flag: '--delete-branch', text: 'delete its branch too; with --force even one with commits found nowhere else' },
       NO_HOOKS,
       REPO,

@@ -8,7 +8,7 @@ export const TRASH: readonly Command[] = [
   {
     name: 'trash list',
     effect: 'looks',
-    summary: 'show what deletes with --force left in the trash, and until when',
+    summary: 'show what deletes kept in the trash, and until when',
     args: [],
     options: [],
     example: 'nexus trash list',

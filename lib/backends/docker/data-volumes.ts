@@ -1,0 +1,76 @@
+/**
+ * The volumes in which services of a workspace have data, with their sizes: what a delete keeps for a while. Not among them are what
+ * editors install, the worktree held by the engine, and what other workspaces use too (caches, shared services, external volumes).
+ */
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { type ContainerSummary, createDockerApi, type VolumeSummary } from '../../tools/docker-api.ts'
+import type { BackendContext } from '../context.ts'
+import type { DataVolume } from '../making.ts'
+import { EDITORS_VOLUME, HELD_LABEL } from './labels.ts'
+import { hasServices } from './target.ts'
+
+const KEY_LABEL = 'com.docker.compose.volume'
+const SERVICE_LABEL = 'com.docker.compose.service'
+/** As the engine names a volume that got no name. */
+const NAMELESS = /^[0-9a-f]{64}$/
+
+/** Those that are not empty. Nothing is measured for a workspace that has none. */
+export async function listDataVolumes(
+  { env, instance }: Pick<BackendContext, 'env' | 'instance'>,
+  record: WorkspaceRecord,
+): Promise<readonly DataVolume[]> {
+  const api = createDockerApi(env)
+  const labels = [`dev.nexus.workspace=${record.id}`, `dev.nexus.instance=${instance}`]
+  const [volumes, containers] = await Promise.all([
+    api.volumes(...labels),
+    hasServices(record) ? api.list(...labels) : [],
+  ])
+  const named = volumes.filter(
+    ({ Labels }) => Labels?.[HELD_LABEL] === undefined && Labels?.[KEY_LABEL] !== EDITORS_VOLUME,
+  )
+  const nameless = containers.flatMap(({ Mounts = [] }) =>
+    Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && NAMELESS.test(Name) ? [Name] : [])),
+  )
+  if (named.length + nameless.length === 0) return []
+  const measured = await measure(api)
+  return describeVolumes(record, named, nameless, containers, measured)
+}
+
+/** Exported for tests. */
+export function describeVolumes(
+  { createdAt }: Pick<WorkspaceRecord, 'createdAt'>,
+  named: readonly VolumeSummary[],
+  nameless: readonly string[],
+  containers: readonly ContainerSummary[],
+  measured: ReadonlyMap<string, VolumeSummary>,
+): readonly DataVolume[] {
+  const sizeOf = (name: string) => {
+    const size = measured.get(name)?.UsageData?.Size ?? -1
+    return size < 0 ? null : size
+  }
+  const usersOf = (name: string) => {
+    const mounting = containers.filter(({ Mounts = [] }) => Mounts.some((mount) => mount.Name === name))
+    return [...new Set(mounting.map(({ Labels }) => Labels[SERVICE_LABEL] ?? ''))].sort().join(' and ')
+  }
+  const own = named.map(({ Name, Labels }) => {
+    const of = usersOf(Name) || (Labels?.[KEY_LABEL] ?? Name)
+    return { name: Name, of, bytes: sizeOf(Name), nameless: false }
+  })
+  // one that is older came from elsewhere, and stays
+  const others = [...new Set(nameless)].filter(
+    (name) => Date.parse(measured.get(name)?.CreatedAt ?? '') >= Date.parse(createdAt),
+  )
+  const all = [...own, ...others.map((name) => ({ name, of: usersOf(name), bytes: sizeOf(name), nameless: true }))]
+  return all.filter(({ bytes }) => bytes !== 0)
+}
+
+/** Sizes are a nicety: without them the volumes count as volumes of unknown size. */
+async function measure(api: ReturnType<typeof createDockerApi>): Promise<ReadonlyMap<string, VolumeSummary>> {
+  try {
+    return new Map((await api.measureVolumes()).map((volume) => [volume.Name, volume]))
+  } catch (error) {
+    if (error instanceof NexusError) return new Map()
+    throw error
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What git ignores in a worktree and is found nowhere else: no copy of the main worktree's, and nothing that tools make again
+ * (`made-again.ts`). Looks only. No link is followed, and in doubt a file counts.
+ */
+import { lstatSync, readlinkSync, type Stats } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { GENERATED, isDropped, isMadeAgain } from '../core/made-again.ts'
+import { readPlain } from '../system/read.ts'
+
+/** So many files are looked at; of more, what is in them is not told. */
+const ENTRIES_MAX = 100_000
+/** Larger files are the same only where size and time are. */
+const COMPARED_MAX_BYTES = 16 * 1024 * 1024
+
+/** An entry of git's list in which there is something to lose. */
+export interface IgnoredWork {
+  /** From the top of the worktree; a folder's has a slash at its end. */
+  readonly path: string
+  readonly files: number
+  /** Null where not all of it may be looked at. */
+  readonly bytes: number | null
+}
+
+/** What git lists as ignored, told apart. */
+export interface Ignored {
+  readonly work: readonly IgnoredWork[]
+  /** What tools make again, by its paths. */
+  readonly dropped: readonly string[]
+}
+
+interface Sum {
+  files: number
+  bytes: number | null
+  seen: number
+}
+
+/**
+ * @param main the main worktree
+ * @param paths as git lists them
+ */
+export async function judgeIgnored(worktree: string, main: string, paths: readonly string[]): Promise<Ignored> {
+  const work: IgnoredWork[] = []
+  for (const path of paths.filter((one) => !isDropped(one))) {
+    const sum: Sum = { files: 0, bytes: 0, seen: 0 }
+    const name = path.replace(/\/$/, '')
+    await count(join(worktree, name), join(main, name), sum)
+    if (sum.files > 0) work.push({ path, files: sum.files, bytes: sum.bytes })
+  }
+  return { work, dropped: paths.filter(isDropped) }
+}
+
+async function count(path: string, twin: string, sum: Sum): Promise<void> {
+  const stats = lookAt(path)
+  if (stats === undefined || sum.seen++ > ENTRIES_MAX) return unknown(sum)
+  if (stats === 'gone') return
+  if (stats.isDirectory()) return countFolder(path, twin, sum)
+  if (isCopy(path, stats, twin) || isGenerated(path, stats)) return
+  sum.files++
+  if (sum.bytes !== null) sum.bytes += stats.size
+}
+
+async function countFolder(path: string, twin: string, sum: Sum): Promise<void> {
+  try {
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (sum.seen > ENTRIES_MAX) return unknown(sum)
+      const { name } = entry
+      if (!isMadeAgain(name, entry.isDirectory())) await count(join(path, name), join(twin, name), sum)
+    }
+  } catch {
+    unknown(sum) // another user's data, say: there may be anything in it
+  }
+}
+
+function unknown(sum: Sum): void {
+  sum.files = Math.max(1, sum.files)
+  sum.bytes = null
+}
+
+/** Undefined where it may not be looked at. */
+function lookAt(path: string): Stats | 'gone' | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) ?? 'gone'
+  } catch {
+    return undefined
+  }
+}
+
+/** The main worktree has the same at this place: its very file (a hard link), a copy as `cp` leaves it, or the same bytes. */
+function isCopy(path: string, stats: Stats, twin: string): boolean {
+  const isLink = stats.isSymbolicLink()
+  // a pipe or a socket holds nothing
+  if (!isLink && !stats.isFile()) return true
+  const other = lookAt(twin)
+  if (other === undefined || other === 'gone') return false
+  try {
+    if (isLink) return other.isSymbolicLink() && readlinkSync(path) === readlinkSync(twin)
+    if (!other.isFile() || other.size !== stats.size) return false
+    if (stats.mtimeMs === other.mtimeMs) return true
+    if (stats.size > COMPARED_MAX_BYTES) return false
+    const limits = { maxBytes: COMPARED_MAX_BYTES }
+    const [mine, theirs] = [readPlain(path, limits), readPlain(twin, limits)]
+    return mine !== undefined && theirs !== undefined && mine.equals(theirs)
+  } catch {
+    return false
+  }
+}
+
+/** Nexus made it of a template. */
+function isGenerated(path: string, stats: Stats): boolean {
+  return stats.isFile() && readPlain(path)?.toString('latin1', 0, GENERATED.length) === GENERATED
+}
