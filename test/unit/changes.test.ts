@@ -213,3 +213,16 @@ suite('changes: properties', (test) => {
     FUZZ_LIMIT_MS,
   )
 })
+
+suite('what is told of a change', (test) => {
+  test('a value that is hidden stays hidden, in whatever it stands', () => {
+    const hide = (value: string) => value.replaceAll('hunter2', '${PASSWORD}')
+    const told = (before: Fields, after: Fields) =>
+      changesSince(services({ db: { ...DB, ...before } }), services({ db: { ...DB, ...after } }), {
+        passes: false,
+        hide,
+      }).asked.map(({ value }) => value)
+    assert.equal(told({}, { environment: { A: 'hunter2', B: 'b' } }), ['(new) {"A":"${PASSWORD}","B":"b"}'])
+    assert.equal(told({ environment: { A: 'hunter2' } }, { environment: { A: 'x' } }), ['${PASSWORD} -> x'])
+  })
+})

@@ -5,6 +5,7 @@
 import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, parseName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type Approval, createApprovals, unknownHash } from '../../project/approvals.ts'
 import type { App } from '../app.ts'
@@ -102,8 +103,13 @@ async function chooseAsked(app: App, change: TrustChange, word: string, lists: L
       if (isThere || lists.done.some(isMeant)) return []
     }
   }
-  throw new NexusError('INVALID_ARGUMENT', `No workspace ${JSON.stringify(word)} asks for anything.`, {
-    hint: 'To see what is asked for, and for which workspace, run `nexus trust --all`',
+  const elsewhere = lists.among.find(({ asker }) => asker?.workspace === word)
+  const where = change.repo === undefined ? '' : ` in ${change.repo}`
+  throw new NexusError('INVALID_ARGUMENT', `No workspace ${JSON.stringify(word)} asks for anything${where}.`, {
+    hint:
+      elsewhere === undefined
+        ? 'To see what is asked for, and for which workspace, run `nexus trust --all`'
+        : `To mean that of ${elsewhere.repo}, run \`nexus trust ${change.verb} ${shellWord(`${basename(elsewhere.repo)}/${word}`)}\``,
     details: { given: word, workspaces: lists.among.flatMap(({ asker }) => asker?.workspace ?? []) },
   })
 }
