@@ -112,7 +112,7 @@ suite('who asked', (test) => {
       const { records, leases, docker } = await scene.made()
       assert.equal({ records, leases, docker }, { records: [], leases: 0, docker: [] })
     },
-    LIMIT_MS,
+    2 * LIMIT_MS,
   )
 })
 
@@ -196,6 +196,6 @@ suite('data outside', (test) => {
         await must(['docker', 'volume', 'rm', shop])
       }
     },
-    2 * LIMIT_MS,
+    3 * LIMIT_MS,
   )
 })
