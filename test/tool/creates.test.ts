@@ -209,7 +209,11 @@ suite('a full disk', (test) => {
       assert.is((await stop(local.app, one, false)).record.desired, 'stopped')
       await fill(disk.path)
       await deleteWorkspace(local.app, one, PLAIN)
-      await deleteWorkspace(local.app, two, PLAIN)
+      await writeFile(join(two.worktree ?? '', 'new.txt'), 'my own work\n')
+      await rejects(() => deleteWorkspace(local.app, two, PLAIN), 'WORKSPACE_DIRTY')
+      await fill(disk.path)
+      const { trash } = await deleteWorkspace(local.app, two, { ...PLAIN, force: true })
+      assert.is(await readFile(join(trash?.files ?? '', 'new.txt'), 'utf8'), 'my own work\n')
       assert.equal(await local.app.records.list(), [])
     } finally {
       await runProcess(['umount', '--lazy', disk.path])

@@ -99,12 +99,29 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   return withRepository(app, gitDir, async () => {
     const more = keeping.branchCommit === undefined ? [] : [keeping.branchCommit]
     const from = linked ? (worktree ?? undefined) : undefined
-    if (linked || more.length > 0) await app.git.keepState(repo, from, `${TRASH_REFS}${entry.key}`, more)
+    if (linked || more.length > 0) await keepState(app, repo, from, entry, more)
     const moved = await moveFiles(app, entry)
     const admin = worktree === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
     return moved
   })
+}
+
+/** On a full disk the files can be moved, and a ref cannot be made: then git keeps what it knows of them for two weeks. */
+async function keepState(
+  app: App,
+  repo: string,
+  from: string | undefined,
+  { key }: TrashEntry,
+  more: readonly string[],
+) {
+  try {
+    await app.git.keepState(repo, from, `${TRASH_REFS}${key}`, more)
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'DISK_FULL') throw error
+    const text = `there is no room for the ref that keeps commits and staged files of ${key}: \`git gc --prune=now\` would remove them`
+    app.emit({ type: 'warning', text, hint: `To bring it back before that, run \`nexus trash restore ${key}\`` })
+  }
 }
 
 async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, linked: boolean): Promise<TrashEntry> {
