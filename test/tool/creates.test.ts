@@ -14,9 +14,11 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Event } from '../../lib/core/events.ts'
 import { keepReserve } from '../../lib/system/reserve.ts'
 import { findRepository, requireRepository } from '../../lib/tools/repository.ts'
 import { stop } from '../../lib/workspace/change/down.ts'
+import { tellRoot } from '../../lib/workspace/create/as-root.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
 import { findWorkspace } from '../../lib/workspace/look/find.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
@@ -185,6 +187,23 @@ suite('refs and names', (test) => {
     assert.is((await local.up('修复登录')).branch, 'nexus/修复登录')
     assert.is((await local.up('Исправление')).branch, 'nexus/Исправление')
     assert.match((await local.up('Ärger')).branch, /^nexus\/arger-/)
+  })
+})
+
+suite('a create by root', (test) => {
+  test('in a repository of another user says whose the files will be', () => {
+    const told = (env: NodeJS.ProcessEnv, owner: number, uid: number) => {
+      const events: Event[] = []
+      tellRoot({ env, emit: (event) => events.push(event) }, '/r', owner, uid)
+      return events.flatMap((event) => (event.type === 'warning' ? [`${event.text} ${event.hint}`] : []))
+    }
+    const sudo = { SUDO_UID: '1000', SUDO_USER: 'alice' }
+    assert.match(
+      told(sudo, 1000, 0).join(),
+      /belong to root, and the repository to alice .*`sudo -u alice nexus up <name>`$/,
+    )
+    assert.match(told({}, 1000, 0).join(), /to user 1000 .*`sudo -u '#1000' nexus up <name>`$/)
+    assert.equal([...told(sudo, 0, 0), ...told(sudo, 1000, 1000)], [])
   })
 })
 
