@@ -63,7 +63,7 @@ suite('exec', (test) => {
     LIMIT_MS,
   )
 
-  test('every exit code from 0 to 255 comes back', async () => {
+  test('exit codes from 0 to 255 come back', async () => {
     const scene = await shared.get()
     const codes = Array.from({ length: 256 }, (_, code) => code)
     const got = new Map<number, number>()

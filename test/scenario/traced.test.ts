@@ -24,10 +24,8 @@ interface Allowed {
 const ALLOWED: readonly Allowed[] = [
   { call: /^\S+\/node \S+\/dist\/nexus\.js /, why: 'Nexus itself, and the server that it leaves behind' },
   { call: /^\/\S*bash -c exec /, why: 'how a captured command is started: the call itself comes next' },
-  {
-    call: /^\/\S*bash -c (read -r word|exec "\$@"|kill|trap|.*exec 3)/,
-    why: 'stands by until a command of Nexus has ended',
-  },
+  { call: /^\/\S*bash -c (read -r word;|kill |n=\$1;)/, why: 'stands by until a command of Nexus has ended' },
+  { call: /^\/\S*\/(bash|git) --version$/, why: 'doctor looks at what is installed' },
   { call: /^\/\S*bash -- \S+\/dist\/\S+\.sh /, why: 'a script that Nexus brings' },
   { call: /^\/usr(\/local)?\/bin\/git (-c \S+ )*-C \//, why: "git as Nexus calls it, with Nexus's own settings" },
   { call: /^\/usr\/lib\/git-core\/git[\w-]* /, why: 'git goes on in a program of its own' },
@@ -215,14 +213,7 @@ async function playAll(play: Play): Promise<void> {
       'config set defaults.idle_timeout 20m',
       'config unset defaults.idle_timeout',
     ],
-    ...[
-      'ssh-config install',
-      'ssh-config print',
-      'ssh-config uninstall',
-      'api /workspaces',
-      'api token show',
-      'serve status',
-    ],
+    ...['ssh-config print', 'api /workspaces', 'api token show', 'serve status'],
     ...['serve stop', 'version', 'help', 'completion bash', 'trust approve all', 'trust revoke all', 'run -- true'],
   ])
     await run(line)
@@ -244,7 +235,8 @@ async function playAll(play: Play): Promise<void> {
     'worktree',
     'add',
     '--quiet',
-    '--detach',
+    '-b',
+    'by-hand',
     join(scene.root, 'by-hand'),
     'refs/remotes/origin/stranger',
   )

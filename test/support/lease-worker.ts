@@ -1,5 +1,5 @@
 /**
- * A process of test/tool/leasing.test.ts: `lease` leases one block, `subnets` two of addresses, `count` adds to a counter under the lock, `hold` takes
+ * A process of test/bench/leasing.test.ts: `lease` leases one block, `subnets` two of addresses, `count` adds to a counter under the lock, `hold` takes
  * the lock, begins to add, and stays there until it is killed, `block` lets its event loop stand still before it adds, and `foreign`, which
  * is no Nexus, takes the folder alone, as soon as that looks abandoned. It says what it did in one line of JSON.
  */

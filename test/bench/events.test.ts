@@ -8,10 +8,10 @@ import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
 import { startWatching } from '../../lib/api/changes/watching.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createApp } from '../../lib/workspace/app.ts'
+import { must, openScene, type Scene } from '../scenario/scene.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
-import { must, openScene, type Scene } from './scene.ts'
 
 const LISTENERS = 50
 const LIMIT_MS = 200
