@@ -230,8 +230,13 @@ export function linkOnce(path: string, name: string): void {
 
 /** Copies a file or a folder with all that is in it, modes, times and links as they are, over what is there. */
 export async function copyTree(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
+  await makeFolder(dirname(to), 0o777)
+  try {
+    await cp(from, to, { recursive: true, force: true, preserveTimestamps: true, verbatimSymlinks: true })
+  } catch (error) {
+    if (!spendFor(error)) throw explainWriteError(error, to)
+    await copyTree(from, to)
+  }
 }
 
 /** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
@@ -289,9 +294,5 @@ export async function statIfPresent(path: string): Promise<Stats | undefined> {
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await folder.sync().finally(() => folder.close())
 }

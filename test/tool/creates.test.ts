@@ -14,9 +14,11 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Event } from '../../lib/core/events.ts'
 import { keepReserve } from '../../lib/system/reserve.ts'
 import { findRepository, requireRepository } from '../../lib/tools/repository.ts'
 import { stop } from '../../lib/workspace/change/down.ts'
+import { tellRoot } from '../../lib/workspace/create/as-root.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
 import { findWorkspace } from '../../lib/workspace/look/find.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
@@ -188,6 +190,23 @@ suite('refs and names', (test) => {
   })
 })
 
+suite('a create by root', (test) => {
+  test('in a repository of another user says whose the files will be', () => {
+    const told = (env: NodeJS.ProcessEnv, owner: number, uid: number) => {
+      const events: Event[] = []
+      tellRoot({ env, emit: (event) => events.push(event) }, '/r', owner, uid)
+      return events.flatMap((event) => (event.type === 'warning' ? [`${event.text} ${event.hint}`] : []))
+    }
+    const sudo = { SUDO_UID: '1000', SUDO_USER: 'alice' }
+    assert.match(
+      told(sudo, 1000, 0).join(),
+      /belong to root, and the repository to alice .*`sudo -u alice nexus up <name>`$/,
+    )
+    assert.match(told({}, 1000, 0).join(), /to user 1000 .*`sudo -u '#1000' nexus up <name>`$/)
+    assert.equal([...told(sudo, 0, 0), ...told(sudo, 1000, 1000)], [])
+  })
+})
+
 /** While there is no such branch, the text is no name; with a good one as the hint. */
 async function refusedAs(local: LocalApp, text: string): Promise<void> {
   if (/^[\w./+#-]+$/.test(text)) return
@@ -209,7 +228,11 @@ suite('a full disk', (test) => {
       assert.is((await stop(local.app, one, false)).record.desired, 'stopped')
       await fill(disk.path)
       await deleteWorkspace(local.app, one, PLAIN)
-      await deleteWorkspace(local.app, two, PLAIN)
+      await writeFile(join(two.worktree ?? '', 'new.txt'), 'my own work\n')
+      await rejects(() => deleteWorkspace(local.app, two, PLAIN), 'WORKSPACE_DIRTY')
+      await fill(disk.path)
+      const { trash } = await deleteWorkspace(local.app, two, { ...PLAIN, force: true })
+      assert.is(await readFile(join(trash?.files ?? '', 'new.txt'), 'utf8'), 'my own work\n')
       assert.equal(await local.app.records.list(), [])
     } finally {
       await runProcess(['umount', '--lazy', disk.path])

@@ -55,6 +55,18 @@ suite('pickWorkspace', (test) => {
     assert.ok(error.hint?.includes(ONE.id))
   })
 
+  test('of many candidates five are named', async () => {
+    const many = Array.from({ length: 50 }, (_, i) =>
+      record(`ws-${'abcdefghij'[i % 10]}aaaaa${'bcdef'[i % 5]}b`, 'b', `/r${i}`),
+    )
+    const { message } = await rejects(
+      () => pickWorkspace(many, 'b', { root: '/elsewhere', fallsBack: true }),
+      'NAME_AMBIGUOUS',
+    )
+    assert.match(message, /^"b" names none here, and 50 workspaces elsewhere: .*; 45 more\.$/)
+    assert.ok(message.length < 400, message)
+  })
+
   test('two projects of one name are ambiguous too', async () => {
     const twins = [record('ws-aaaaaaaa', 'x', '/a/app', 'app'), record('ws-bbbbbbbb', 'x', '/b/app', 'app')]
     await rejects(() => pickWorkspace(twins, 'app/x', { root: undefined }), 'NAME_AMBIGUOUS')

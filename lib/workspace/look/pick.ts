@@ -43,7 +43,7 @@ export function pickWorkspace(records: readonly WorkspaceRecord[], given: string
   if (qualified.length > 0) return theOnly(qualified, given, picking)
   const elsewhere = records.filter((record) => record.name === name)
   if (elsewhere.length > 0 && !fallsBack) return refuseElsewhere(records, elsewhere, picking)
-  if (elsewhere.length > 0) return theOnly(elsewhere, given, picking)
+  if (elsewhere.length > 0) return theOnly(elsewhere, given, picking, 'none here, and ')
   parseName(given)
   return refuseUnknown(records, given, picking)
 }
@@ -52,7 +52,13 @@ function hereOf(records: readonly WorkspaceRecord[], name: WorkspaceName | undef
   return root === undefined ? undefined : records.find((record) => record.repo === root && record.name === name)
 }
 
-function theOnly(candidates: readonly WorkspaceRecord[], given: string, { command = 'status' }: Picking) {
+/** @param before what is known of the current repository */
+function theOnly(
+  candidates: readonly WorkspaceRecord[],
+  given: string,
+  { command = 'status' }: Picking,
+  before = '',
+): WorkspaceRecord {
   const [first, ...others] = candidates
   if (first !== undefined && others.length === 0) return first
   const some = candidates.slice(0, NAMED_MAX)
@@ -61,7 +67,7 @@ function theOnly(candidates: readonly WorkspaceRecord[], given: string, { comman
   if (more > 0) names.push(`${more} more`)
   throw new NexusError(
     'NAME_AMBIGUOUS',
-    `${JSON.stringify(given)} names ${candidates.length} workspaces: ${names.join('; ')}.`,
+    `${JSON.stringify(given)} names ${before}${candidates.length} workspaces${before === '' ? '' : ' elsewhere'}: ${names.join('; ')}.`,
     {
       hint: `To mean one of them, use its id: \`nexus ${command} ${first?.id}\``,
       details: { candidates: candidates.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },

@@ -113,7 +113,7 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
     const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
     const from = linked ? (worktree ?? undefined) : undefined
     const commits = more === undefined ? [] : [more]
-    if (linked || commits.length > 0) await app.git.keepState(repo, from, `${TRASH_REFS}${entry.key}`, commits)
+    if (linked || commits.length > 0) await keepState(app, repo, from, entry, commits)
     const moved = await moveFiles(app, entry)
     const admin = worktree === null || entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
@@ -134,6 +134,23 @@ async function dropMadeAgain(app: App, { files, record }: TrashEntry, dropped: r
     } catch (error) {
       if (!(error instanceof NexusError)) throw error // it stays for as long as the entry
     }
+  }
+}
+
+/** On a full disk the files can be moved, and a ref cannot be made: then git keeps what it knows of them for two weeks. */
+async function keepState(
+  app: App,
+  repo: string,
+  from: string | undefined,
+  { key }: TrashEntry,
+  more: readonly string[],
+) {
+  try {
+    await app.git.keepState(repo, from, `${TRASH_REFS}${key}`, more)
+  } catch (error) {
+    if (!(error instanceof NexusError) || error.code !== 'DISK_FULL') throw error
+    const text = `there is no room for the ref that keeps commits and staged files of ${key}: \`git gc --prune=now\` would remove them`
+    app.emit({ type: 'warning', text, hint: `To bring it back before that, run \`nexus trash restore ${key}\`` })
   }
 }
 
