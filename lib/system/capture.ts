@@ -12,6 +12,7 @@ import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
+import { relieve } from './begin.ts'
 import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
@@ -103,14 +104,19 @@ export async function runCaptured(
       for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
     },
   })
-  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord)
+  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord?.word)
   const onLine = options.onLine && limitLines(options.onLine)
   if (onLine) for (const name of STREAMS) onLines(heard[name], onLine)
   let told: number | undefined
   void heard.over.then((code) => {
     told = code
     letGo()
-    endSoon(() => ending.stop('over'))
+    const isAlive = () => child.pid !== undefined && liveGroups.has(child.pid)
+    void endSoon(
+      isAlive,
+      () => relieve(options.endWord, emit, environment),
+      () => ending.stop('over'),
+    )
   })
   const kept = options.endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said[name]))
   const output = await child.finally(whole?.release)

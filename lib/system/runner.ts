@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
-import { beginStreams, launch } from './begin.ts'
+import { beginStreams, launch, relieve } from './begin.ts'
 import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
@@ -101,7 +101,7 @@ async function runAttached(
   const began = performance.now()
   const release = catchSignals((signal) => options.onSignal?.(signal))
   try {
-    const code = await spawnAttached(argv, options, environment)
+    const code = await spawnAttached(argv, options, emit, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
@@ -112,6 +112,7 @@ async function runAttached(
 async function spawnAttached(
   argv: readonly string[],
   options: AttachOptions,
+  emit: Emit,
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const [program = '', ...args] = argv
@@ -128,7 +129,7 @@ async function spawnAttached(
     cwd: options.cwd ?? '/',
   })
   const { stdout, stderr } = child
-  const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord) : { stdout, stderr }
+  const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord?.word) : { stdout, stderr }
   const pumping = pumpOut(heard.stdout, heard.stderr)
   // beside it, as a life line needs a session of its own, and the terminal is not there
   const guard =
@@ -147,7 +148,13 @@ async function spawnAttached(
   })
   const code = await Promise.race('over' in heard ? [heard.over, exit] : [exit])
   guard?.dismiss()
-  if (child.exitCode === null) endSoon(() => child.kill('SIGTERM'))
+  const isAlive = () => child.exitCode === null && child.signalCode === null
+  if (isAlive())
+    void endSoon(
+      isAlive,
+      () => relieve(endWord, emit, environment),
+      () => child.kill('SIGTERM'),
+    )
   await pumping.finish()
   return code
 }
