@@ -31,7 +31,14 @@ function endLeft(text: string): string {
 suite('the end word', (test) => {
   test('is found wherever the pieces are cut, and what is before it arrives whole', async () => {
     const word = createEndWord()
-    const texts = ['', 'x', '\0\n\r', word.slice(0, 31), word.slice(0, 20) + word.slice(0, 20), 'äß'.repeat(10)]
+    const texts = [
+      '',
+      'x',
+      '\0\n\r',
+      `${word.slice(0, 31)}-`,
+      `${word.slice(0, 20)}-${word.slice(0, 20)}-`,
+      'äß'.repeat(10),
+    ]
     for (const text of texts) {
       const whole = Buffer.concat([Buffer.from(text), Buffer.from(`${word}007later`)])
       for (let cut = 0; cut <= whole.length; cut++) {
