@@ -4,7 +4,16 @@ import type { Readable } from 'node:stream'
 import type { Emit } from '../core/events.ts'
 import { endSoon, hear } from './end-word.ts'
 import { childEnvironment, withoutRelative } from './environment.ts'
-import { type BeginOptions, type Begun, codeOf, kill, liveGroups, requireFolder, toolMissing } from './exec.ts'
+import {
+  type BeginOptions,
+  type Begun,
+  codeOf,
+  type EndWord,
+  kill,
+  liveGroups,
+  requireFolder,
+  toolMissing,
+} from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
 /** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
@@ -27,11 +36,16 @@ export function beginStreams(
   const { pid } = child
   if (pid !== undefined) liveGroups.add(pid)
   const letGo = bound === undefined ? () => {} : holdLifeLine(child)
-  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord)
+  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord?.word)
   const end = (signal: NodeJS.Signals) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal))
   const over = heard.over.then((code) => {
     letGo()
-    endSoon(() => end('SIGTERM'))
+    const isAlive = () => pid !== undefined && liveGroups.has(pid)
+    void endSoon(
+      isAlive,
+      () => relieve(options.endWord, emit, environment),
+      () => end('SIGTERM'),
+    )
     return code
   })
   const exit = new Promise<number>((done, fail) => {
@@ -46,6 +60,15 @@ export function beginStreams(
   })
   const { stdout, stderr } = heard
   return { stdin: child.stdin, stdout, stderr, ended: Promise.race([over, exit]), kill: end }
+}
+
+/** Has somebody else read what a command has left behind. */
+export async function relieve(endWord: EndWord | undefined, emit: Emit, environment: NodeJS.ProcessEnv): Promise<void> {
+  if (endWord?.relieve === undefined) return
+  const { stdout, stderr, ended } = beginStreams(endWord.relieve, {}, emit, environment)
+  stdout.resume()
+  stderr.resume()
+  await ended
 }
 
 /** A program of the user's own with a life of its own: it has no terminal, and stays when we end. */

@@ -75,6 +75,7 @@ export async function runCaptured(
   emit: Emit,
   environment: NodeJS.ProcessEnv,
   aborted: AbortSignal | undefined,
+  relieve: () => Promise<void>,
 ): Promise<RunResult> {
   const began = performance.now()
   // zx would decode each piece alone, and a letter that is cut in two would be lost
@@ -103,14 +104,15 @@ export async function runCaptured(
       for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
     },
   })
-  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord)
+  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord?.word)
   const onLine = options.onLine && limitLines(options.onLine)
   if (onLine) for (const name of STREAMS) onLines(heard[name], onLine)
   let told: number | undefined
   void heard.over.then((code) => {
     told = code
     letGo()
-    endSoon(() => ending.stop('over'))
+    const isAlive = () => child.pid !== undefined && liveGroups.has(child.pid)
+    void endSoon(isAlive, relieve, () => ending.stop('over'))
   })
   const kept = options.endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said[name]))
   const output = await child.finally(whole?.release)

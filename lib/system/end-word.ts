@@ -1,10 +1,11 @@
 /**
  * Commands that say when they are over, by a word on both of their streams with the exit code behind it. What they leave behind may
  * hold the streams as long as it likes: whatever was written before the word has arrived, and nothing else is waited for. The program
- * that carried the streams is ended when it does not end by itself.
+ * that carried the streams is ended when it does not end by itself, once somebody else reads what is still written.
  */
 import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 
 const CODE_DIGITS = 3
 /** What carried the streams may take so long to end by itself. */
@@ -37,9 +38,11 @@ export function hear(streams: { readonly stdout: Readable; readonly stderr: Read
   return { stdout: out.stream, stderr: err.stream, over }
 }
 
-/** Ends what carried the streams of a command that is over. */
-export function endSoon(end: () => void): void {
-  setTimeout(end, LINGER_MS).unref()
+/** Ends what carried the streams of a command that is over, where it has left something behind that `relieve` cares for. */
+export async function endSoon(isAlive: () => boolean, relieve: () => Promise<unknown>, end: () => void): Promise<void> {
+  await pause(LINGER_MS, undefined, { ref: false })
+  if (isAlive()) await relieve().catch(() => undefined) // it writes to nobody then
+  if (isAlive()) end()
 }
 
 function untilWord(from: Readable, word: string) {
@@ -60,7 +63,7 @@ function untilWord(from: Readable, word: string) {
         if (at > 0) this.push(said.subarray(0, at))
         this.push(null)
         tell(Number(said.subarray(at + mark.length, at + mark.length + CODE_DIGITS).toString()))
-        setImmediate(() => from.destroy())
+        setImmediate(letGo)
         return done()
       }
       const kept = at >= 0 ? said.length - at : beginningAtEnd(said, mark)
@@ -72,9 +75,15 @@ function untilWord(from: Readable, word: string) {
       done(null, isOver || waiting.length === 0 ? undefined : waiting)
     },
   })
+  /** What still comes is for nobody, and must not stop who writes it. */
+  const letGo = () => {
+    from.unpipe(stream)
+    from.resume()
+    stream.end()
+  }
   stream.once('close', () => {
     tell(undefined)
-    from.destroy()
+    if (!isOver) from.destroy()
   })
   from.once('close', () => stream.end())
   from.pipe(stream)
@@ -83,8 +92,10 @@ function untilWord(from: Readable, word: string) {
 
 /** Bytes at the end of a text that may be the beginning of the mark. */
 function beginningAtEnd(text: Buffer, mark: Buffer): number {
-  for (let count = Math.min(mark.length - 1, text.length); count > 0; count--) {
-    if (text.subarray(-count).equals(mark.subarray(0, count))) return count
+  const [first = 0] = mark
+  const from = Math.max(0, text.length - mark.length + 1)
+  for (let at = text.indexOf(first, from); at >= 0; at = text.indexOf(first, at + 1)) {
+    if (text.subarray(at).equals(mark.subarray(0, text.length - at))) return text.length - at
   }
   return 0
 }

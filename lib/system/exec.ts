@@ -5,6 +5,13 @@ import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import { relativeWords } from '../core/relative-words.ts'
 
+/** A command that says on both streams when it is over (`end-word.ts`); the code behind the word is its own. */
+export interface EndWord {
+  readonly word: string
+  /** Runs when something that it left behind holds the streams: it sees to it that this is read elsewhere. */
+  readonly relieve?: readonly string[]
+}
+
 /** A command ends with us, however we end. */
 export interface EndsWithUs {
   /** Runs then, when we ended before the command: it ends what goes on elsewhere. */
@@ -32,8 +39,7 @@ export interface RunOptions {
   readonly keepBytes?: number
   /** Of stdout, where `keepBytes` is not given; default: 64 MiB. */
   readonly maxBytes?: number
-  /** Said on both streams when what counts is over (`end-word.ts`); the code behind it is the command's. */
-  readonly endWord?: string
+  readonly endWord?: EndWord
 }
 
 export interface RunResult {
@@ -52,7 +58,7 @@ export interface AttachOptions {
   /** Called for each SIGINT, SIGTERM or SIGHUP that reaches us while the child runs, instead of dying from it. */
   readonly onSignal?: (signal: NodeJS.Signals) => void
   readonly endsWithUs?: EndsWithUs
-  readonly endWord?: string
+  readonly endWord?: EndWord
 }
 
 /** A command whose streams are the caller's to read and to write. */
@@ -73,7 +79,7 @@ export interface BeginOptions {
   /** Its stdin is a pipe of ours; else it is closed. */
   readonly input?: boolean
   readonly endsWithUs?: EndsWithUs
-  readonly endWord?: string
+  readonly endWord?: EndWord
 }
 
 /** A small process that runs a command when ours ends without having dismissed it, however it ends. */

@@ -59,11 +59,9 @@ function startFlow(from: Readable | null, writer: ReturnType<typeof createWriter
       await writer.write(chunk as Buffer)
     }
   }
-  const done = flow()
-    .catch((error: unknown) => {
-      if (!isFinished) failure = error
-    })
-    .finally(() => from.destroy())
+  const done = flow().catch((error: unknown) => {
+    if (!isFinished) failure = error
+  })
   /** What was written before the child ended can be read at once; somebody else may hold the stream for ever. */
   const isDrained = async () => {
     for (let before = -1; before !== pieces || writer.isBusy(); ) {
@@ -75,7 +73,7 @@ function startFlow(from: Readable | null, writer: ReturnType<typeof createWriter
     finish: async () => {
       await Promise.race([done, isDrained()])
       isFinished = true
-      from.destroy()
+      from.destroy() // somebody else may hold it
       return failure
     },
   }

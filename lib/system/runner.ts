@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
-import { beginStreams, launch } from './begin.ts'
+import { beginStreams, launch, relieve } from './begin.ts'
 import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
@@ -38,7 +38,8 @@ export function createRunner(
       interruption.signal.throwIfAborted()
       requireFolder(options.cwd)
       const { runCaptured } = await import('./capture.ts')
-      return runCaptured(argv, options, emit, environment, interruption.signal)
+      const relieved = () => relieve(options.endWord, emit, environment)
+      return runCaptured(argv, options, emit, environment, interruption.signal, relieved)
     },
     attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
     begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
@@ -101,7 +102,7 @@ async function runAttached(
   const began = performance.now()
   const release = catchSignals((signal) => options.onSignal?.(signal))
   try {
-    const code = await spawnAttached(argv, options, environment)
+    const code = await spawnAttached(argv, options, emit, environment)
     emit({ type: 'command', argv, ms: performance.now() - began, code })
     return code
   } finally {
@@ -112,6 +113,7 @@ async function runAttached(
 async function spawnAttached(
   argv: readonly string[],
   options: AttachOptions,
+  emit: Emit,
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const [program = '', ...args] = argv
@@ -128,7 +130,7 @@ async function spawnAttached(
     cwd: options.cwd ?? '/',
   })
   const { stdout, stderr } = child
-  const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord) : { stdout, stderr }
+  const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord?.word) : { stdout, stderr }
   const pumping = pumpOut(heard.stdout, heard.stderr)
   // beside it, as a life line needs a session of its own, and the terminal is not there
   const guard =
@@ -147,7 +149,13 @@ async function spawnAttached(
   })
   const code = await Promise.race('over' in heard ? [heard.over, exit] : [exit])
   guard?.dismiss()
-  if (child.exitCode === null) endSoon(() => child.kill('SIGTERM'))
+  const isAlive = () => child.exitCode === null && child.signalCode === null
+  if (isAlive())
+    void endSoon(
+      isAlive,
+      () => relieve(endWord, emit, environment),
+      () => child.kill('SIGTERM'),
+    )
   await pumping.finish()
   return code
 }

@@ -97,9 +97,12 @@ async function background(scene: Scene): Promise<void> {
   assert.equal(await scene.run(exec('sleep 300 & echo no >&2; exit 4')), { code: 4, stdout: '', stderr: 'no\n' })
   const much = await scene.run(exec('sleep 300 & head -c 5000000 /dev/zero | tr "\\0" x; echo end'))
   assert.is(much.stdout, `${'x'.repeat(5_000_000)}end\n`)
+  const going = '(for i in 1 2 3; do sleep 0.3; /bin/echo $i; done; echo alive > /tmp/alive) & echo up'
+  assert.is((await scene.run(exec(going))).stdout, 'up\n')
   assert.match(await scene.ok(['exec', 'demo,own', '--', 'sh', '-c', 'sleep 300 & echo up']), /demo \| up/)
   assert.ok(performance.now() - began < SOON_MS, 'they were waited for')
   assert.is((await scene.inside('demo', 'pgrep', '-xc', 'sleep')).trim(), '7', 'they go on')
+  assert.is(await scene.inside('demo', 'cat', '/tmp/alive'), 'alive\n', 'what is in the background may go on to write')
   const nexus = ['bash', '-c', '"$@" > /dev/full', 'bash', process.execPath, join(process.cwd(), 'dist', 'nexus.js')]
   const env = { HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus') }
   const head = ['bash', '-c', '"$@" | head -n 1', ...nexus.slice(3), 'exec', 'own', '--', 'yes']

@@ -21,6 +21,7 @@ import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
+import { hear } from '../../lib/system/end-word.ts'
 import type { Runner } from '../../lib/system/exec.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
@@ -72,17 +73,18 @@ interface World extends AsyncDisposable {
 /** A runner whose `attach` has pipes of its own in place of the test's streams. */
 function createEars(runner: Runner) {
   const heard = { stdout: '', stderr: '', input: '' }
-  const attach: Runner['attach'] = ([program = '', ...args], { cwd, env } = {}) =>
+  const attach: Runner['attach'] = ([program = '', ...args], { cwd, env, endWord } = {}) =>
     new Promise((done, fail) => {
       const child = spawn(program, args, {
         ...(cwd === undefined ? {} : { cwd }),
         env: { ...process.env, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
       })
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const { stdout, stderr } = hear(child, endWord?.word)
+      stdout.setEncoding('utf8').on('data', (text: string) => {
         heard.stdout += text
       })
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr.setEncoding('utf8').on('data', (text: string) => {
         heard.stderr += text
       })
       child.stdin.on('error', () => {})

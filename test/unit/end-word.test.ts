@@ -31,7 +31,14 @@ function endLeft(text: string): string {
 suite('the end word', (test) => {
   test('is found wherever the pieces are cut, and what is before it arrives whole', async () => {
     const word = createEndWord()
-    const texts = ['', 'x', '\0\n\r', word.slice(0, 31), word.slice(0, 20) + word.slice(0, 20), 'äß'.repeat(10)]
+    const texts = [
+      '',
+      'x',
+      '\0\n\r',
+      `${word.slice(0, 31)}-`,
+      `${word.slice(0, 20)}-${word.slice(0, 20)}-`,
+      'äß'.repeat(10),
+    ]
     for (const text of texts) {
       const whole = Buffer.concat([Buffer.from(text), Buffer.from(`${word}007later`)])
       for (let cut = 0; cut <= whole.length; cut++) {
@@ -63,13 +70,13 @@ suite('the end word', (test) => {
   test('ends what is begun and what is captured, with all that was said and the code', async () => {
     const [one, two] = [createEndWord(), createEndWord()]
     const much = 'head -c 3000000 /dev/zero; printf end >&2'
-    const begun = runner.begin(leaving(one, much, 9), { endWord: one })
+    const begun = runner.begin(leaving(one, much, 9), { endWord: { word: one } })
     const [stdout, stderr, code] = await Promise.all([textOf(begun.stdout), textOf(begun.stderr), begun.ended])
     assert.is(endLeft(stdout), '\0'.repeat(3_000_000))
     assert.equal([stderr, code], ['end', 9])
     const lines: string[] = []
     const captured = await runner.run(leaving(two, 'echo a; printf b; printf c >&2', 3), {
-      ...{ endWord: two, okCodes: 'any', keepBytes: 100_000 },
+      ...{ endWord: { word: two }, okCodes: 'any', keepBytes: 100_000 },
       onLine: (line) => void lines.push(line),
     })
     assert.is(endLeft(captured.stdout), 'a\nb')
@@ -81,7 +88,7 @@ suite('the end word', (test) => {
   test('a reader that goes away leaves the code to the other stream', async () => {
     const word = createEndWord()
     const script = `exec 3>&2; echo first; sleep 0.1; for i in $(seq 2000); do echo more; done 2>/dev/null; (exit 4); ${sayEnd(word, '3')}`
-    const begun = runner.begin(['bash', '-c', `trap '' PIPE; ${script}`], { endWord: word })
+    const begun = runner.begin(['bash', '-c', `trap '' PIPE; ${script}`], { endWord: { word } })
     begun.stderr.resume()
     for await (const _ of begun.stdout) break
     assert.is(await begun.ended, 4)

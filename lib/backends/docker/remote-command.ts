@@ -8,8 +8,9 @@
 import { NexusError } from '../../core/errors.ts'
 import { quoteForAnyShell, quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { sayEnd } from '../../system/end-word.ts'
-import { CARRIER, type Door, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
+import { createEndWord, sayEnd } from '../../system/end-word.ts'
+import type { EndWord } from '../../system/exec.ts'
+import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
 import type { ExecRequest } from '../backend.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
@@ -52,6 +53,29 @@ export function lastWord(door: Door, token: string): readonly string[] {
   return ['ssh', ...way, '-T', '--', door.host, byBash(script.join('\n'))]
 }
 
+/**
+ * Pipes that processes with the token write to and none of them reads are those that led to us. Somebody inside reads them from now on,
+ * until nobody writes any more: as with `docker exec`, what is in the background may go on to write.
+ */
+const RELIEVE = `declare -A read written
+while IFS=' ' read -r mode pipe path; do
+  case $mode in 500) read[$pipe]=1 ;; 300) written[$pipe]=$path ;; esac
+done < <(find $(LIST | sed 's,environ$,fd,') -mindepth 1 -lname 'pipe:*' -printf '%m %l %p\\n')
+for pipe in "\${!written[@]}"; do
+  [ -z "\${read[$pipe]}" ] || continue
+  setsid cat < "\${written[$pipe]}" > /dev/null &
+done`
+
+function relieve(door: Door, token: string): readonly string[] {
+  const script = `exec > /dev/null 2>&1; ${RELIEVE.replace('LIST', listWithToken(token))}`
+  return ['ssh', ...masterArgs(door), '-T', '--', door.host, byBash(script)]
+}
+
+/** For a command whose end is the end of what counts. */
+export function endWordOf(door: Door, token: string): EndWord {
+  return { word: createEndWord(), relieve: relieve(door, token) }
+}
+
 /** Without what kept the login shell from the user's files, and with what sshd cannot carry into a session (entrypoint.sh). */
 const SETTLE = [
   'SHLVL=1',
@@ -92,7 +116,7 @@ function takeOver({ name }: WorkspaceRecord): string {
 export interface RemoteOptions {
   readonly token: string
   /** Said when the command is over; not for a terminal, whose end is the end of all that hold it. */
-  readonly endWord?: string | undefined
+  readonly endWord?: EndWord | undefined
   /** Shell text before all else. */
   readonly first?: string
 }
@@ -109,7 +133,7 @@ export function remoteCommand(
   const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
   const variables = Object.keys(request.env).length === 0 ? '' : takeOver(record)
   const enter = `cd "$1" || exit 125; shift; ${variables}`
-  const end = endWord === undefined || request.tty ? 'exit $?' : sayEnd(endWord, '3')
+  const end = endWord === undefined || request.tty ? 'exit $?' : sayEnd(endWord.word, '3')
   const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; ${end}`
   const line = byBash(script, [cwd, ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {

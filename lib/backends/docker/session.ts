@@ -10,7 +10,6 @@ import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
 import { quoteForAnyShell } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createEndWord } from '../../system/end-word.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
 import type {
@@ -30,6 +29,7 @@ import {
   APART,
   byBash,
   carried,
+  endWordOf,
   lastWord,
   listWithToken,
   optionWords,
@@ -51,9 +51,9 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
 
   async function exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null> {
     const token = randomBytes(8).toString('hex')
-    const end = request.tty ? {} : { endWord: createEndWord() }
-    const command = remoteCommand(record, request, { token, ...end })
     const door = doors.doorOf(record)
+    const end = request.tty ? {} : { endWord: endWordOf(door, token) }
+    const command = remoteCommand(record, request, { token, ...end })
     const forwarded: { signal?: NodeJS.Signals } = {}
     const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
@@ -79,9 +79,9 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   async function capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured> {
     const token = randomBytes(8).toString('hex')
     const argv = ['sh', '-c', 'exec 2>&1; exec "$@"', 'sh', ...request.argv]
-    const endWord = createEndWord()
-    const command = remoteCommand(record, { ...request, argv, tty: false }, { token, endWord })
     const door = doors.doorOf(record)
+    const endWord = endWordOf(door, token)
+    const command = remoteCommand(record, { ...request, argv, tty: false }, { token, endWord })
     try {
       const way = [...ownArgs(door), ...optionWords(APART)]
       const result = await runner.run(['ssh', ...way, '-T', '--', door.host, command], {
@@ -107,9 +107,9 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
 
   function begin(record: WorkspaceRecord, request: BeginRequest): Session {
     const token = randomBytes(8).toString('hex')
-    const endWord = createEndWord()
-    const command = remoteCommand(record, { ...request, tty: false }, { token, endWord })
     const door = doors.doorOf(record)
+    const endWord = endWordOf(door, token)
+    const command = remoteCommand(record, { ...request, tty: false }, { token, endWord })
     const signals = signalsFor(record, token)
     const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
     const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, {
@@ -173,7 +173,8 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   function signalsFor(record: WorkspaceRecord, token: string) {
     let over = false
     const pass = async (signal: NodeJS.Signals): Promise<void> => {
-      for (let ms = SIGNAL_AGAIN_MS; !over && !(await signalInside(record, token, signal)); ms *= 2) await pause(ms)
+      // at least once, for what is left behind by a command that is over
+      for (let ms = SIGNAL_AGAIN_MS; !(await signalInside(record, token, signal)) && !over; ms *= 2) await pause(ms)
     }
     const end = () => {
       over = true

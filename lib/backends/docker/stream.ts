@@ -9,12 +9,11 @@ import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { createEndWord } from '../../system/end-word.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { Stream, StreamRequest, TerminalSize } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { createDoors } from './door.ts'
-import { byBash, carried, eachWithToken, lastWord, remoteCommand, signalScript } from './remote-command.ts'
+import { byBash, carried, eachWithToken, endWordOf, lastWord, remoteCommand, signalScript } from './remote-command.ts'
 import { SSH_FAILURE } from './session.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
@@ -28,7 +27,7 @@ export function createStreams({ runner }: BackendContext, doors: ReturnType<type
     const door = doors.doorOf(record)
     const ready = randomBytes(8).toString('hex')
     const first = request.size === undefined ? '' : `stty ${SANE} ${sizeOf(request.size)}; printf ${ready}; `
-    const end = request.tty ? {} : { endWord: createEndWord() }
+    const end = request.tty ? {} : { endWord: endWordOf(door, token) }
     const command = remoteCommand(record, request, { token, first, ...end })
     const options = ['-o', 'EscapeChar=none', request.tty ? '-tt' : '-T']
     const child = runner.begin(['ssh', ...masterArgs(door), ...options, '--', door.host, command], {

@@ -129,7 +129,10 @@ function createCrew() {
     during: async <T>(session: Session, body: () => Promise<T>): Promise<T> => {
       sessions.add(session)
       try {
-        return await body()
+        const result = await body()
+        // what it has left in the background too
+        if (interrupted !== undefined) await session.signal('SIGTERM').catch(() => undefined)
+        return result
       } finally {
         sessions.delete(session)
       }
