@@ -96,9 +96,11 @@ export interface Watcher {
   readonly onReach: (trouble: string | null) => void
 }
 
-/** A volume in which services of a workspace have data. */
+/** A volume, or a folder of the worktree, in which services of a workspace have data. */
 export interface DataVolume {
+  /** Of a folder its absolute path. */
   readonly name: string
+  readonly isFolder?: true
   /** The services that mount it, or its key in the compose files where none does now. */
   readonly of: string
   /** Null where it could not be measured. */
@@ -109,7 +111,7 @@ export interface DataVolume {
 
 /** What a delete asks before it takes anything away, and what becomes of the data that it kept. Absent where there is no such thing. */
 export interface LastLooks {
-  /** Volumes that go with the workspace unless they are kept. */
+  /** What goes with the workspace unless it is kept. */
   listData(record: WorkspaceRecord): Promise<readonly DataVolume[]>
   /** Removes volumes that were kept, by name; missing is fine. */
   removeData(volumes: readonly string[]): Promise<void>

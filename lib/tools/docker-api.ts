@@ -18,7 +18,7 @@ export interface ContainerSummary {
   readonly Names: readonly string[]
   readonly State: string
   readonly Labels: Readonly<Record<string, string>>
-  readonly Mounts?: readonly { readonly Type: string; readonly Name?: string }[]
+  readonly Mounts?: readonly { readonly Type: string; readonly Name?: string; readonly Source?: string }[]
 }
 
 export interface VolumeSummary {

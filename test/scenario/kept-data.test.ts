@@ -62,7 +62,7 @@ async function deleteWhileIn(scene: Scene): Promise<void> {
   assert.match(stderr, /not kept: the data of db \(\d+ B\), as it is in a volume without a name/)
   assert.match(
     stdout,
-    /\.env \(7 B\), notes\/ \(2 files, 4 B\), pgdata\/ .* and the data of db \(30\d kB\) are in the trash/,
+    /\.env \(7 B\), notes\/ \(2 files, 4 B\), pgdata\/, the data of db \(.* and the data of db \(30\d kB\) are in the trash/,
   )
   assert.not.match(stdout, /node_modules/)
   await guest.ended

@@ -17,6 +17,7 @@ suite('what a delete keeps', (test) => {
     assert.is(formatData([notes, db]), 'notes/ (3 files, 12 kB) and the data of db (48 MB)')
     assert.is(formatData([env]), '.env (40 B)')
     assert.is(formatData([closed]), 'pgdata/ (size unknown)')
+    assert.is(formatData([{ ...notes, of: 'db' }]), 'notes/, the data of db (3 files, 12 kB)')
     assert.is(formatData([{ ...notes, files: 1 }]), 'notes/ (1 file, 12 kB)')
     assert.is(
       formatData([env, env, env, notes, db]),

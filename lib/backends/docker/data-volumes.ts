@@ -32,9 +32,22 @@ export async function listDataVolumes(
   const nameless = containers.flatMap(({ Mounts = [] }) =>
     Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && NAMELESS.test(Name) ? [Name] : [])),
   )
-  if (named.length + nameless.length === 0) return []
-  const measured = await measure(api)
-  return describeVolumes(record, named, nameless, containers, measured)
+  const folders = describeFolders(record, containers)
+  if (named.length + nameless.length === 0) return folders
+  return [...describeVolumes(record, named, nameless, containers, await measure(api)), ...folders]
+}
+
+/** Folders of the worktree that services mount; how much is in them is not the engine's to know. */
+function describeFolders(
+  { worktree }: WorkspaceRecord,
+  containers: readonly ContainerSummary[],
+): readonly DataVolume[] {
+  return containers.flatMap(({ Mounts = [], Labels }) =>
+    Mounts.flatMap(({ Type, Source = '' }): readonly DataVolume[] => {
+      if (Type !== 'bind' || worktree === null || !Source.startsWith(`${worktree}/`)) return []
+      return [{ name: Source, isFolder: true, of: Labels[SERVICE_LABEL] ?? '', bytes: null, nameless: false }]
+    }),
+  )
 }
 
 /** Exported for tests. */

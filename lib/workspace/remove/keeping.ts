@@ -44,8 +44,10 @@ export async function findKeeping(
   const { refused, ignored } = looks ? await lossesByForce(app, record) : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
   // beside what was refused for, the files go to the trash whatever they take
-  const files = lost.length > 0 ? [] : ignored.work.map(keptFile)
-  const volumes = facts.volumes.filter(({ nameless }) => !nameless).map(keptVolume)
+  const ownerOf = (path: string) =>
+    facts.volumes.find((one) => one.isFolder && `${one.name}/` === `${record.worktree}/${path}`)?.of
+  const files = lost.length > 0 ? [] : ignored.work.map((work) => keptFile(work, ownerOf(work.path)))
+  const volumes = facts.volumes.filter(({ nameless, isFolder }) => !nameless && isFolder !== true).map(keptVolume)
   tellNameless(app, facts)
   const data = [...files, ...volumes]
   if (lost.length + data.length === 0) return undefined

@@ -13,6 +13,8 @@ export interface KeptData {
   readonly bytes: number | null
   /** Of a path. */
   readonly files?: number
+  /** The service whose data lies there. */
+  readonly of?: string
   /** Its name, of a volume. */
   readonly volume?: string
 }
@@ -32,8 +34,8 @@ export interface Keeping {
 
 const TOLD_MAX = 4
 
-export function keptFile({ path, files, bytes }: IgnoredWork): KeptData {
-  return { what: path, bytes, files }
+export function keptFile({ path, files, bytes }: IgnoredWork, of: string | undefined): KeptData {
+  return { what: path, bytes, files, ...(of === undefined ? {} : { of }) }
 }
 
 /** `notes/ (3 files, 12 kB) and the data of db (48 MB)`; '' for nothing. */
@@ -45,10 +47,11 @@ export function formatData(data: readonly KeptData[]): string {
   return all.length === 0 ? last : `${all.join(', ')} and ${last}`
 }
 
-function formatOne({ what, bytes, files, volume }: KeptData): string {
+function formatOne({ what, bytes, files, of, volume }: KeptData): string {
   if (volume !== undefined) return `the data of ${what} (${sizeOf(bytes)})`
   const many = files === undefined || !what.endsWith('/') ? '' : `${files === 1 ? '1 file' : `${files} files`}, `
-  return `${what} (${bytes === null && many !== '' ? 'size unknown' : `${many}${sizeOf(bytes)}`})`
+  const whose = of === undefined ? '' : `, the data of ${of}`
+  return `${what}${whose} (${bytes === null && many !== '' ? 'size unknown' : `${many}${sizeOf(bytes)}`})`
 }
 
 const bytesOf = ({ bytes }: KeptData) => bytes
