@@ -2,7 +2,10 @@
  * Removes and moves folders of this machine in which a container's root may have made files: by this process where it may, else
  * through the workspace's backend.
  */
+import { dirname, join } from 'node:path'
+import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { realPathOf } from '../project/real-path.ts'
 import { moveTree, removeTree } from '../system/store.ts'
 import type { App } from './app.ts'
 
@@ -40,4 +43,22 @@ async function elseByBackend(
   const act = (await app.backend(record.backend))[verb]
   if (!REFUSED.has((cause as NodeJS.ErrnoException).code ?? '') || act === undefined) throw error
   await act(record, path)
+}
+
+/** Paths below a folder. What is inside may have put a link in the way of one, and that one stays; so does one that cannot be removed. */
+export async function removeBelow(
+  app: App,
+  record: WorkspaceRecord,
+  folder: string,
+  paths: readonly string[],
+): Promise<void> {
+  const top = realPathOf(folder)
+  for (const path of paths) {
+    if (top === undefined || realPathOf(join(folder, dirname(path))) !== join(top, dirname(path))) continue
+    try {
+      await removeFolder(app, record, join(folder, path))
+    } catch (error) {
+      if (!(error instanceof NexusError)) throw error
+    }
+  }
 }

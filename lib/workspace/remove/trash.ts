@@ -11,11 +11,10 @@ import { NexusError } from '../../core/errors.ts'
 import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { realPathOf } from '../../project/real-path.ts'
 import { copyTree, listFolder, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { moveFolder, removeFolder } from '../foreign-files.ts'
+import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
 import { findOverfull, formatData, type Keeping, type KeptData } from './kept-data.ts'
@@ -117,24 +116,10 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
     const moved = await moveFiles(app, entry)
     const admin = worktree === null || entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
-    await dropMadeAgain(app, moved, keeping.dropped)
+    // what tools make again takes no room in the trash
+    if (moved.files !== null) await removeBelow(app, record, moved.files, keeping.dropped)
     return moved
   })
-}
-
-/** What tools make again takes no room in the trash. What is inside may have put a link in the way of a path. */
-async function dropMadeAgain(app: App, { files, record }: TrashEntry, dropped: readonly string[]): Promise<void> {
-  if (files === null) return
-  const top = realPathOf(files)
-  for (const path of dropped) {
-    const folder = join(files, dirname(path))
-    if (top === undefined || realPathOf(folder) !== join(top, dirname(path))) continue
-    try {
-      await removeFolder(app, record, join(files, path))
-    } catch (error) {
-      if (!(error instanceof NexusError)) throw error // it stays for as long as the entry
-    }
-  }
 }
 
 /** On a full disk the files can be moved, and a ref cannot be made: then git keeps what it knows of them for two weeks. */
