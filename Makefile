@@ -47,7 +47,8 @@ test: check setup build ## run all tests
 unit: build ## run the tests that need no engine
 	@node scripts/test.mjs --kind unit
 
-torture: setup build ## run the long tests: all failpoints, kill -9, a storm (docs/reliability.md)
+torture: setup build ## run the long tests: all failpoints, kill -9, a storm (docs/reliability.md), versions of Node, image caches
+	@node scripts/test.mjs --kind long
 	@node scripts/torture.mjs
 
 bench: setup build ## measure each verb beside its floor

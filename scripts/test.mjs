@@ -1,4 +1,4 @@
-// Runs the tests: `node scripts/test.mjs [--kind unit,tool,scenario,golden] [--jobs N] [--deadline S] [--root DIR] [filter...]`
+// Runs the tests: `node scripts/test.mjs [--kind unit,golden,tool,scenario,bench,long] [--jobs N] [--deadline S] [--root DIR] [filter...]`
 // Bundles the test files, runs each in a process of its own with a clean environment and a fresh TMPDIR, and trusts no
 // exit code alone: a file fails without a summary, with no test, with a skipped one, past its deadline, or when it leaves
 // a process or a file behind. At the end it looks for what was left on Docker. The last line is `N passed, N failed`.
@@ -22,7 +22,10 @@ const KINDS = {
   tool: { round: 2, deadlineMs: 1_200_000 },
   scenario: { round: 2, deadlineMs: 1_200_000 },
   bench: { round: 3, deadlineMs: 600_000 },
+  // of `make torture`
+  long: { round: 2, deadlineMs: 1_200_000 },
 }
+const USUAL = Object.keys(KINDS).filter((kind) => kind !== 'long')
 /** More than the cores of a small machine: these files wait for the engine about half of their time. */
 const HEAVY_JOBS = Math.max(3, Math.ceil(availableParallelism() * 1.5))
 const SCRUBBED = /^(CI|NEXUS_.*|ZX_.*|GIT_.*|COMPOSE_.*|DOCKER_CONTEXT|SSH_AUTH_SOCK|NO_COLOR|FORCE_COLOR)$/
@@ -31,7 +34,7 @@ const GRACE_MS = 1_000
 const OUTPUT_MAX = 1_000_000
 const DOCKER_PATIENCE_MS = 2_000
 /** On a machine that has not timed them yet. */
-const LONG = ['projects', 'failpoints', 'image-cache', 'failpoints-engine', 'compose', 'services', 'main-job']
+const LONG = ['projects', 'failpoints', 'compose', 'examples', 'by-hand', 'trouble', 'failpoints-engine', 'traced']
 
 const keepFailed = process.env.NEXUS_KEEP_FAILED === '1'
 /** Process groups of the running files. */
@@ -94,7 +97,7 @@ function readOptions() {
     const { values, positionals: filters } = parseArgs({
       allowPositionals: true,
       options: {
-        kind: { type: 'string', default: Object.keys(KINDS).join() },
+        kind: { type: 'string', default: USUAL.join() },
         jobs: { type: 'string' },
         deadline: { type: 'string' },
         root: { type: 'string', default: REPOSITORY },

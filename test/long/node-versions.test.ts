@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LIMIT_MS, must, openScene } from '../scenario/scene.ts'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openScene } from './scene.ts'
 
 const RELEASES = [22, 24, 26]
 const CACHE = join(process.cwd(), 'node_modules', '.cache', 'nodes')

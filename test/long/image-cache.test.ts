@@ -5,12 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { LIMIT_MS, must, openScene, type Scene } from '../scenario/scene.ts'
 import { eventually } from '../support/eventually.ts'
 import { BUILD_LIMIT_MS, requireTestImage } from '../support/images.ts'
 import { runProcess } from '../support/process.ts'
 import { httpGet } from '../support/projects.ts'
 import { assert, suite } from '../support/suite.ts'
-import { LIMIT_MS, must, openScene, type Scene } from './scene.ts'
 
 suite('the image cache', (test) => {
   test(
