@@ -158,6 +158,8 @@ async function begin(one: Case, bench: Bench): Promise<readonly string[]> {
     if (losesWorktree(one)) await rm(join(bench.repo, '.worktree', 'x'), { recursive: true })
     else await removeParts(bench)
   }
+  // without it nothing would be kept
+  if (one.step === 'trash') await writeFiles(join(bench.repo, '.worktree', 'x'), { 'work.txt': 'of days' })
   return operation === 'delete' ? ['delete', 'x', '--force'] : [operation, 'x']
 }
 
