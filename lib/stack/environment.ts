@@ -36,13 +36,33 @@ export function openVariables(model: ComposeModel): readonly string[] {
   return Object.values(model.services).flatMap(({ environment }) => unset(environment))
 }
 
-/** A warning for each of `names` that this machine sets for docker and compose, and that the user does not pass. */
+/** A warning of those of `names` that this machine sets for docker and compose, and that the user does not pass. */
 export function tellHidden(names: readonly string[], env: Variables, pass: readonly string[]): readonly string[] {
   const hidden = names.filter((name) => isHidden(name, env, pass))
-  return [...new Set(hidden)].map(
-    (name) =>
-      `the compose files use the variable ${name}, which this machine keeps from them: to pass it, name it in env.pass`,
+  return tellOf(
+    hidden,
+    (what, _, them) => `${what}, which this machine keeps from them: to pass ${them}, name ${them} in env.pass`,
   )
+}
+
+/** Variables that the files use and nobody sets. */
+export function tellMissing(names: readonly string[]): readonly string[] {
+  const where = 'into .env (in .worktreeinclude where git ignores that)'
+  return tellOf(
+    names,
+    (what, are, them) => `${what}, which ${are} not set: put ${them} ${where}, or name ${them} in env.pass`,
+  )
+}
+
+/** All in one line, as each of them is mended in the same way. */
+function tellOf(all: readonly string[], say: (what: string, are: string, them: string) => string): readonly string[] {
+  const names = [...new Set(all)]
+  if (names.length === 0) return []
+  const [what, are, them] =
+    names.length === 1
+      ? [`variable ${names[0]}`, 'is', 'it']
+      : [`variables ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`, 'are', 'them']
+  return [`the compose files use the ${say(what, are, them)}`]
 }
 
 export function isHidden(name: string, env: Variables, pass: readonly string[]): boolean {

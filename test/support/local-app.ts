@@ -2,6 +2,7 @@
  * The use cases on real git and a backend that is only a list of what runs: worktrees, records and trash without an engine.
  */
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import type { Backend } from '../../lib/backends/backend.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
@@ -107,8 +108,10 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
       throw new Error('this backend has no inside')
     },
     capture: unused,
+    // an inside in which nothing can be found out
     begin: () => {
-      throw new Error('this backend has no inside')
+      const [stdout, stderr] = [Readable.from([]), Readable.from([])]
+      return { stdin: null, stdout, stderr, ended: Promise.resolve(null), signal: async () => {}, cut: () => {} }
     },
     shell: unused,
     logs: unused,

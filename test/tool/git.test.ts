@@ -300,9 +300,9 @@ suite('looks', (test) => {
 
   test('identity is what git has, or empty', async () => {
     await using repo = await tempRepo()
-    assert.equal(await git.identity(repo.path), { name: 'Test', email: 'test@example.invalid' })
+    assert.equal(await git.identity(repo.path), { name: 'Test', email: 'test@example.invalid', comfort: [] })
     for (const key of ['user.name', 'user.email']) await repo.git('config', key, '')
-    assert.equal(await git.identity(repo.path), { name: '', email: '' })
+    assert.equal(await git.identity(repo.path), { name: '', email: '', comfort: [] })
   })
 
   test('how commits are signed is told for SSH keys alone, and a command only from the user’s own configuration', async () => {

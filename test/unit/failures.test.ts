@@ -2,8 +2,8 @@
  * What docker and git say when they fail, word for word as their versions print it, and the error that a user gets for it.
  */
 import { createBuildReport } from '../../lib/backends/docker/image.ts'
-import { tellMissing } from '../../lib/backends/docker/project.ts'
 import type { ErrorCode } from '../../lib/core/errors.ts'
+import { tellMissing } from '../../lib/stack/environment.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import {
   explainBuildFailure,

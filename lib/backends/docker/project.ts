@@ -16,6 +16,7 @@ import {
   readingEnvironment,
   startingEnvironment,
   tellHidden,
+  tellMissing,
   visibleVariables,
   withOwnNames,
 } from '../../stack/environment.ts'
@@ -189,19 +190,6 @@ function exposedPort(text: string, index: number): WantedPort {
     container: Number(port),
     protocol: protocol === 'udp' ? 'udp' : 'tcp',
   }
-}
-
-/** All in one line, as each of them is mended in the same way. */
-export function tellMissing(names: readonly string[]): readonly string[] {
-  const [first, ...others] = names
-  if (first === undefined) return []
-  const [what, are, them] =
-    others.length === 0
-      ? [`variable ${first}`, 'is', 'it']
-      : [`variables ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`, 'are', 'them']
-  return [
-    `the compose files use the ${what}, which ${are} not set: put ${them} into .env (in .worktreeinclude where git ignores that), or name ${them} in env.pass`,
-  ]
 }
 
 /** Compose takes no folder of that name for it. */
