@@ -243,7 +243,13 @@ async function attemptAll(
   await outside.alias(private_, 'rebound.example')
   // from outside, as nothing inside can set the bit
   const pack = 'tar -C /bin -c --mode 4755 --owner root --transform s/bash/root-shell/ bash'
-  await must(['bash', '-o', 'pipefail', '-c', `docker exec ${own} ${pack} | docker cp - ${own}:/tmp`])
+  // one after the other: the engine holds the container while it copies, and an exec in it would wait for ever
+  await must([
+    'bash',
+    '-c',
+    `docker exec ${own} ${pack} > "$0" && docker cp - ${own}:/tmp < "$0"`,
+    join(scene.root, 'packed'),
+  ])
   const facts = {
     PORT: port,
     PID: process.pid,
