@@ -57,7 +57,7 @@ function parse(given: string, problem: string | undefined): WorkspaceName {
   if (problem !== undefined) {
     const near = nearestName(given)
     throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(shorten(given))} is not a workspace name: ${problem}.`, {
-      hint: `To use the nearest good name, run \`nexus up ${near}\``,
+      hint: `To use the nearest good name, repeat with \`${near}\``,
       details: { given: shorten(given), suggestion: near },
     })
   }

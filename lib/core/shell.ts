@@ -19,9 +19,10 @@ export function shellWord(text: string): string {
 }
 
 /**
- * A project's command line for bash inside: with what the image says to login shells, and without the user's own files, which are for
- * people.
+ * A project's command line for bash inside, in the folder that it is given: with what the image says to login shells, and without the
+ * user's own files, which are for people.
  */
 export function inLoginShell(line: string): readonly string[] {
-  return ['bash', '-c', `[ ! -r /etc/profile ] || . /etc/profile; ${line}`]
+  const profile = '[ ! -r /etc/profile ] || { nexus_here=$PWD; . /etc/profile; cd -- "$nexus_here"; unset nexus_here; }'
+  return ['bash', '-c', `${profile}; ${line}`]
 }

@@ -3,6 +3,7 @@
  * by name (`env.pass`). A project's files could read all others. Pure.
  */
 import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
+import { withDigest } from './findings.ts'
 import type { ComposeModel, ComposeService } from './model.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
@@ -142,6 +143,14 @@ export function hideValues(text: string, variables: ReadonlyMap<string, string>)
   const longest = [...names.keys()].sort((a, b) => b.length - a.length)
   const literals = longest.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   return text.replace(new RegExp(`(?<!\\w)(${literals.join('|')})(?!\\w)`, 'g'), (value) => `\${${names.get(value)}}`)
+}
+
+/** Hides them in what is asked, where two different values may never read alike. */
+export function hiding(variables: ReadonlyMap<string, string>): (value: string) => string {
+  return (value) => {
+    const shown = hideValues(value, variables)
+    return shown === value ? value : withDigest(shown, value)
+  }
 }
 
 /** The variables of an env file's plain lines; what its other lines set is not known. */

@@ -246,7 +246,9 @@ function setVariableHint(name: string): string {
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {
-  if (/nexus: no apt-get in this image|exec: "\/bin\/sh": stat \/bin\/sh: no such file/.test(error.result.stderr)) {
+  if (
+    /nexus: no apt-get in this image\s*$|exec: "\/bin\/sh": stat \/bin\/sh: no such file/m.test(error.result.stderr)
+  ) {
     return new NexusError('UNSUPPORTED', 'The image to work in is neither Debian nor Ubuntu: it has no apt-get.', {
       hint: "To work in a container beside the project's services instead, leave out workspace.service, image and dockerfile: `nexus config show --origin`",
     })

@@ -3,7 +3,7 @@
  * lies beside it, and git writes the real path into each worktree: with such a link no git command works inside. What a link leads
  * to is mounted for nobody, as whoever is inside can write one.
  */
-import { lstatSync, realpathSync } from 'node:fs'
+import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
@@ -21,7 +21,12 @@ export function requireOwnParts({ root, gitDir }: Pick<Repository, 'root' | 'git
     (path) => isLink(path) && !realOf(path).startsWith(`${real}/`),
   )
   if (part === undefined) return
-  const command = `git clone ${shellWord(root)} ${shellWord(`${root}-2`)}`
+  if (statSync(part, { throwIfNoEntry: false })?.isFile())
+    throw linked(
+      part,
+      `To have the file itself there, run \`cp --remove-destination ${shellWord(realOf(part))} ${shellWord(part)}\``,
+    )
+  const command = `git clone --no-local ${shellWord(root)} ${shellWord(`${root}-2`)}`
   throw linked(part, `To work in a clone that has all of it, run \`${command}\``)
 }
 

@@ -106,8 +106,15 @@ suite('who asked', (test) => {
         `services:\n  web:\n    ${SERVICE}    volumes: ["share:/s"]\nvolumes:\n  share: ${mount}\n`,
       )
       const options = await scene.refused(['up', 'a'], 4, 'APPROVAL_REQUIRED')
+      // of one that git does not track, a value without a sign that it is secret is not shown either
+      await scene.repo.git('rm', '--quiet', '--cached', '.env')
+      for (const file of ['.gitignore', '.worktreeinclude']) await commit(scene, file, '.env\n')
+      const label = 'security_opt: ["label:user:${LD_SUPERUSER_PASSWORD}"]'
+      await commit(scene, 'compose.yaml', `services:\n  web:\n    ${SERVICE}    ${label}\n`)
+      const labelled = await scene.refused(['up', 'a'], 4, 'APPROVAL_REQUIRED')
+      assert.match(said(labelled), /label:user:\$\{LD_SUPERUSER_PASSWORD\} \(sha256 /)
       const kept = await readFile(join(scene.home, '.nexus', 'state', 'approvals.json'), 'utf8')
-      for (const text of [said(asked), said(broken), said(options), unset.stderr, kept])
+      for (const text of [said(asked), said(broken), said(options), said(labelled), unset.stderr, kept])
         assert.not.match(text, /hunter2/)
       const { records, leases, docker } = await scene.made()
       assert.equal({ records, leases, docker }, { records: [], leases: 0, docker: [] })

@@ -13,7 +13,7 @@ import { realPathOf } from '../../project/real-path.ts'
 import { scanProjectFiles } from '../../project/scan.ts'
 import { findMistaken, mistaken, type PlacedUse } from '../../project/unset.ts'
 import { findUnapproved } from '../../stack/allow-list.ts'
-import { plainVariables, tellHidden, visibleVariables } from '../../stack/environment.ts'
+import { hiding, plainVariables, tellHidden, visibleVariables } from '../../stack/environment.ts'
 import { makeFinding, withoutFindings } from '../../stack/findings.ts'
 import type { ComposeModel, Finding } from '../../stack/model.ts'
 import type { App } from '../app.ts'
@@ -131,7 +131,7 @@ export async function admit(
   found: readonly Finding[],
   told?: RequireRequest['told'],
 ): Promise<void> {
-  const findings = askedBy(record, found)
+  const findings = await askedBy(app, record, found)
   await requireApproval({ ...askingOf(app, record, settings), findings, ...(told === undefined ? {} : { told }) })
 }
 
@@ -145,14 +145,37 @@ export function askingOf(app: App, record: WorkspaceRecord, settings: Settings):
 
 /** True where this very list was approved. */
 export async function isAdmitted(app: App, record: WorkspaceRecord, settings: Settings, findings: readonly Finding[]) {
-  return createApprovals(app).isApproved(record.repo, hashFindings(askedBy(record, findings)), settings.trust.approve)
+  return createApprovals(app).isApproved(
+    record.repo,
+    hashFindings(await askedBy(app, record, findings)),
+    settings.trust.approve,
+  )
 }
 
 /** What was approved for the user's own work is not thereby approved for an agent's: the answer is another. */
-function askedBy({ isolation }: WorkspaceRecord, findings: readonly Finding[]): readonly Finding[] {
-  if (isolation !== 'agent' || findings.length === 0) return findings
+async function askedBy(app: App, record: WorkspaceRecord, found: readonly Finding[]): Promise<readonly Finding[]> {
+  const findings = await withoutValues(app, record, found)
+  if (record.isolation !== 'agent' || findings.length === 0) return findings
   return [
     makeFinding('isolation', 'agent', 'grants the rest of this list to an agent, whom isolation keeps from it'),
     ...findings,
   ]
+}
+
+/**
+ * With the names of variables in place of what the user's own `.env` gives them. One that git tracks is the project's, which may hide
+ * nothing of what it asks for behind a name.
+ */
+async function withoutValues(
+  app: App,
+  { repo, gitDir }: WorkspaceRecord,
+  findings: readonly Finding[],
+): Promise<readonly Finding[]> {
+  const own = findings.length === 0 ? undefined : readDotenv(join(repo, '.env'))
+  if (own === undefined || gitDir === null) return findings
+  const hide = hiding(plainVariables(own))
+  const hidden = findings.map((finding) => ({ ...finding, value: hide(finding.value) }))
+  if (hidden.every(({ value }, i) => value === findings[i]?.value)) return findings
+  const tracked = await app.inertGit.listContents({ root: repo, gitDir, worktree: repo }, ['.env'])
+  return tracked.length > 0 ? findings : hidden
 }

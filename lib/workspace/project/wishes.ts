@@ -10,8 +10,8 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../stack/changes.ts'
-import { hideValues, plainVariables } from '../../stack/environment.ts'
-import { makeFinding, withDigest } from '../../stack/findings.ts'
+import { hiding, plainVariables } from '../../stack/environment.ts'
+import { makeFinding } from '../../stack/findings.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { activeServices } from '../../stack/ports.ts'
@@ -48,10 +48,7 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
   const own = plainVariables(readDotenv(join(record.repo, '.env')) ?? '')
   const { asked, taken } = changesSince(present, now, {
     passes: (record.stack?.pass.length ?? 0) > 0,
-    hide: (value) => {
-      const shown = hideValues(value, own)
-      return shown === value ? value : withDigest(shown, value)
-    },
+    hide: hiding(own),
   })
   const noted = present !== undefined && present.unread !== true
   await requireApproval({
