@@ -18,7 +18,7 @@ export interface Picking {
   /** The repository was named: no other one is looked at. */
   readonly only?: boolean
   /** Aliases of the user's configuration, each with its repository's main worktree. */
-  readonly aliases?: ReadonlyMap<string, string>
+  readonly aliases?: ReadonlyMap<string, string> | undefined
   /** A bare name that only another repository has is taken from there. */
   readonly fallsBack?: boolean
   /** The command that was typed, for the hints. */
