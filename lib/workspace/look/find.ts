@@ -106,14 +106,14 @@ async function chooseWorkspace(app: App, given: string, repo: string | undefined
   const records = await app.records.list()
   if (isWorkspaceId(given))
     return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
-  const { command, effect } = app.asking ?? {}
+  const { command, effect, line } = app.asking ?? {}
   if (repo !== undefined) return pickWorkspace(records, given, { root: (await findRepo(app, repo)).root, only: true })
   const here = findHere(app.cwd)
   const root = here?.root
   const movedFrom = here === undefined ? undefined : listMoved(records, here)[0]?.repo
   const fallsBack = effect === 'looks' || (command === undefined && root === undefined)
   const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()
-  const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command })
+  const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command, line })
   if (command !== undefined && found.repo !== root && found.repo !== movedFrom && !given.includes('/'))
     tellElsewhere(app, records, found, root)
   return found
