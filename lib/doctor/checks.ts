@@ -1,10 +1,10 @@
 /** The checks of `doctor`, as one table in the order in which they are told. */
 import type { Check, Diagnosis } from '../core/finding.ts'
-import { checkSetIdFiles, checkWorktreeFolders } from './closed.ts'
 import { checkChangedGitConfig } from './git-config.ts'
 import { checkLocks, checkOwnership, checkStateFiles } from './home.ts'
 import { checkLeftovers } from './leftovers.ts'
 import { checkClock, checkDisk, checkInotify, checkNames, checkPortRange } from './machine.ts'
+import { checkSetIdFiles, checkWorktreeFolders } from './other-users.ts'
 import { checkFolders, checkLeases, checkOperations, checkSubnets } from './records.ts'
 import type { Scan } from './scan.ts'
 import { checkInclude, checkUserSsh } from './ssh.ts'

@@ -185,7 +185,7 @@ async function judgeRoutes({ settings }: Scan, held: readonly SubnetLease[]): Pr
       warning({
         message: `${other.interface} has a route to ${formatCidr(other)}, which lies across ${lease.cidr} of ${lease.name}.`,
         why: 'Either the workspace or what is behind the route cannot be reached.',
-        hint: `To see the routes, run \`ip route\`; a start gives the workspace other addresses: \`nexus restart ${lease.name}\``,
+        hint: `To see the routes, run \`ip route\`; a start gives the workspace other addresses: \`nexus restart ${lease.workspace}\``,
       }),
     ]
   })

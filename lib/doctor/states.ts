@@ -8,18 +8,20 @@ import { isPortFree } from '../system/net.ts'
 import type { App } from '../workspace/app.ts'
 import { start } from '../workspace/create/up.ts'
 import { findDrift } from '../workspace/drift.ts'
-import type { Seen } from '../workspace/observe.ts'
+import { type Seen, toldFromHere } from '../workspace/observe.ts'
 import { exclusively } from '../workspace/operation/operate.ts'
 import type { Scan } from './scan.ts'
 
 /** Places that were changed by hand and an operation that was cut short are told by checks of their own. */
-export async function checkStates({ seen }: Scan): Promise<readonly Diagnosis[]> {
+export async function checkStates({ app, seen }: Scan): Promise<readonly Diagnosis[]> {
   const settled = (await seen()).filter(({ record }) => record.operation === null && findDrift(record)?.broken !== true)
-  const found = settled.flatMap(judgeState)
+  const found = settled.flatMap((one) => judgeState(app, one))
   return found.length > 0 ? found : [well('no workspace is in trouble')]
 }
 
-function judgeState({ record: { name, desired }, state, reason, observation }: Seen): readonly Diagnosis[] {
+function judgeState(app: App, { record, state, reason, observation }: Seen): readonly Diagnosis[] {
+  const { name, desired } = record
+  const hint = `To bring it up again, run \`nexus up ${name}\`; to see what it said, \`nexus logs ${name}\``
   const gone = observation === undefined && desired !== 'stopped'
   if (state !== 'error' && !gone) return []
   return [
@@ -28,7 +30,7 @@ function judgeState({ record: { name, desired }, state, reason, observation }: S
       why: gone
         ? 'It was left running, and somebody removed what ran.'
         : 'It can be neither reached nor used as it is.',
-      hint: `To bring it up again, run \`nexus up ${name}\`; to see what it said, \`nexus logs ${name}\``,
+      hint: toldFromHere(app, record, hint),
     }),
   ]
 }

@@ -10,6 +10,7 @@ import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repositor
 import type { App } from '../workspace/app.ts'
 import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
+import { toldFromHere } from '../workspace/observe.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {
@@ -47,7 +48,8 @@ function judgeWorktree(app: App, record: WorkspaceRecord): readonly Diagnosis[] 
   const drift = findDrift(record)
   if (drift === undefined) return []
   const { kind, text, command, broken } = drift
-  const said = { message: `Workspace ${record.name}: ${text}.`, why: WHY[kind], hint: `To mend it, run \`${command}\`` }
+  const hint = toldFromHere(app, record, `To mend it, run \`${command}\``)
+  const said = { message: `Workspace ${record.name}: ${text}.`, why: WHY[kind], hint }
   if (!broken) return [warning(said)]
   const request = { repo: undefined, worktree: undefined, dryRun: false }
   const fix = MENDABLE.has(kind) ? async () => void (await repairWorkspace(app, record, request)) : undefined

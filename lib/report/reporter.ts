@@ -16,6 +16,8 @@ export interface PrintedAnswer {
   readonly data: unknown
   readonly text: string
   readonly exitCode?: number
+  /** The text is data, as a patch is: nothing in it is rewritten. */
+  readonly verbatim?: boolean
 }
 
 export interface Reporter {

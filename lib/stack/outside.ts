@@ -103,6 +103,16 @@ export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): rea
   )
 }
 
+/** Copies that a workspace has and would not use any more: it would write what they were made of. */
+export function leftCopies(
+  before: WorkspaceRecord,
+  after: WorkspaceRecord,
+  model: ComposeModel,
+): readonly CopiedVolume[] {
+  const kept = new Set(copiedVolumes(after, model).map(({ key }) => key))
+  return copiedVolumes(before, model).filter(({ key }) => !kept.has(key))
+}
+
 /** Those that run for this workspace alone. */
 function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
   const active = activeServices(model, stack?.profiles ?? [])

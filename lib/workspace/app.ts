@@ -10,6 +10,7 @@ import { type Config, type ConfigSources, loadConfig, type Settings } from '../c
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import type { Named } from '../core/named.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
 import type { Leases } from '../ports/leases.ts'
@@ -34,6 +35,8 @@ export interface AppOptions {
   readonly flagNames?: Readonly<Record<string, string>>
   /** What is asked for; without it, something that changes. */
   readonly asking?: Asking
+  /** Where it is noted which workspaces this command is about, for the hints (`core/named.ts`); undefined for a request. */
+  readonly named?: Named[]
   /** `--no-hooks`: this command runs no hooks and installs no dotfiles. */
   readonly noHooks?: boolean
   /** Where commands run that have the caller's streams; default: on those of this process. */

@@ -4,10 +4,12 @@
  */
 import { existsSync } from 'node:fs'
 import { NexusError } from '../core/errors.ts'
+import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { Observation, Operation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
+import { findHere } from '../tools/repository.ts'
 import type { App } from './app.ts'
 import { currentBranch } from './current-branch.ts'
 import { type Drift, findDrift } from './drift.ts'
@@ -91,7 +93,16 @@ export function judge(app: App, record: WorkspaceRecord, observation: Observatio
   const worktreePresent = record.worktree === null || (!gone && existsSync(record.worktree))
   const now = currentBranch(app.home, record)
   const branch = now === undefined ? record.branch : (now ?? '(detached)')
-  return { record, ...stateOf(record, observation, drift), observation, worktreePresent, branch }
+  const { state, reason } = stateOf(record, observation, drift)
+  return { record, state, reason: toldFromHere(app, record, reason), observation, worktreePresent, branch }
+}
+
+const TOLD_VERBS = ['up', 'delete', 'repair', 'start', 'stop', 'logs']
+
+/** What is told of one workspace among those of many repositories: its commands mean it from the current folder. */
+export function toldFromHere(app: App, { id, name, repo }: WorkspaceRecord, text: string): string {
+  if (app.named === undefined || !text.includes('`') || findHere(app.cwd)?.root === repo) return text
+  return nameFromHere(text, [{ name, repo, word: id }], TOLD_VERBS)
 }
 
 /** Exported for tests: the state of one workspace from everything that is known of it. */

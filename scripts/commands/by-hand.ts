@@ -7,7 +7,7 @@ import { renameWorkspace } from '../../lib/workspace/change/rename.ts'
 import { type Repaired, repairWorkspace } from '../../lib/workspace/change/repair.ts'
 import * as adopting from '../../lib/workspace/create/adopt.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
-import { findRepo, requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { findRepo, noteNamed, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { usage } from './parse.ts'
 import { COMMANDS } from './table.ts'
@@ -21,6 +21,7 @@ export const repair: Run = async (call) => {
   const records = await chooseRecords(call, repo ?? findHere(call.cwd))
   const repaired = []
   for (const record of records) {
+    await noteNamed(app, record, '')
     // a repository that was moved is most likely the one that the user stands in
     const moved = repo ?? (await movedHere(call, record))
     const place = worktree === undefined ? undefined : resolve(call.cwd, worktree)
@@ -66,6 +67,7 @@ export const adopt: Run = async (call) => {
   const dryRun = call.flag('dry-run')
   const request = { given: call.args[0] ?? '', name: call.value('name'), dryRun }
   const { record, lost } = await adopting.adopt(call.app, request)
+  if (!dryRun) await noteNamed(call.app, record, '')
   const state = record.desired === 'running' ? 'running' : `stopped; \`nexus up ${record.name}\` starts it`
   const what = lost ? 'a workspace again' : 'a workspace'
   return answer(

@@ -80,6 +80,8 @@ export interface Answer {
   readonly text: string
   /** Passed through by `exec` and `ssh`. */
   readonly exitCode?: number
+  /** The text is data, as a patch is: nothing in it is rewritten. */
+  readonly verbatim?: boolean
 }
 
 export type Run = (call: Call) => Promise<Answer>

@@ -21,7 +21,7 @@ export const diff: Run = async (call) => {
   const open = found.commits.length > 0 ? openWords(found) : []
   for (const line of [...open, ...(untracked.length > 0 ? ['not known to git yet:', ...untracked] : [])])
     call.app.emit({ type: 'notice', text: line })
-  return { data: found, text: (call.stdoutIsTerminal ? visible(patch) : patch) || nothing(record) }
+  return { data: found, verbatim: true, text: (call.stdoutIsTerminal ? visible(patch) : patch) || nothing(record) }
 }
 
 function nothing({ name, branch }: WorkspaceRecord): string {

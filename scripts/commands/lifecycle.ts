@@ -1,15 +1,17 @@
 /** create, up, start, stop, restart, pause, resume, delete: words in, one use case each, an answer out. */
 import { NexusError } from '../../lib/core/errors.ts'
 import { isWorkspaceId, nameOfBranch } from '../../lib/core/names.ts'
+import { shellWord } from '../../lib/core/shell.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
+import { findHere } from '../../lib/tools/repository.ts'
 import * as down from '../../lib/workspace/change/down.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/change/rebuild.ts'
 import { splitRepository } from '../../lib/workspace/create/meant.ts'
 import { alreadyExists } from '../../lib/workspace/create/naming.ts'
 import { bringUp, start as startWorkspace, type UpResult } from '../../lib/workspace/create/up.ts'
 import { CURRENT, requireCurrent } from '../../lib/workspace/look/current.ts'
-import { findRepo, findWorkspace, requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { findRepo, findWorkspace, noteNamed, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { resourceOf } from '../../lib/workspace/look/list.ts'
 import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
@@ -32,10 +34,19 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
     })
   }
   if (given !== undefined && !isWorkspaceId(given)) nameOfBranch(given)
-  const repo = await findRepo(app, meant)
+  const record = given !== undefined && isWorkspaceId(given) ? await app.records.load(given) : undefined
+  const repo = await findRepo(app, meant ?? (findHere(app.cwd) === undefined ? record?.repo : undefined))
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
   if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
-  if (existing !== undefined) tellIgnored(call, existing.name)
+  if (existing !== undefined) {
+    await noteNamed(app, existing, call.args[0] ?? '')
+    tellIgnored(call, existing.name)
+  } else if (repo.root !== findHere(app.cwd)?.root) {
+    const name = nameOfBranch(given ?? `pr-${pr}`)
+    const word =
+      meant === call.value('repo') ? `${name} --repo ${shellWord(repo.root)}` : shellWord(call.args[0] ?? name)
+    app.named?.push({ name, repo: repo.root, word })
+  }
   const result = await bringUp(app, {
     given,
     repo,

@@ -66,13 +66,19 @@ function formatList(workspaces: readonly WorkspaceResource[], { repo, dirty, siz
     workspace.name,
     workspace.reason === '' ? workspace.state : `${workspace.state}: ${workspace.reason}`,
     workspace.branch,
-    workspace.ports.map((port) => port.url ?? `${port.name} ${port.host ?? port.container}`).join(' ') || '-',
+    portWords(workspace.ports),
     formatAge(workspace.createdAt),
     ...(dirty ? [dirtyWord(workspace.dirty)] : []),
     ...(size ? [sizeWords(workspace.size)] : []),
     ...(repo ? [workspace.repo] : []),
   ])
   return formatTable(header, rows)
+}
+
+/** Exported for tests: what is leased, as a restored workspace has none before its start. */
+export function portWords(ports: WorkspaceResource['ports']): string {
+  const leased = ports.filter(({ host }) => host !== null)
+  return leased.map(({ name, host, url }) => url ?? `${name} ${host}`).join(' ') || '-'
 }
 
 /** `1.2 GB: worktree 1.0 GB, layers 40 MB, volumes 120 MB` */

@@ -251,6 +251,11 @@ export const COMMANDS: readonly Command[] = [
   },
 ]
 
+/** Verbs whose first word names a workspace. */
+export const NAMING_VERBS: readonly string[] = COMMANDS.filter(
+  ({ args }) => args[0]?.completes === 'workspaces',
+).flatMap(({ name, aliases = [] }) => [name, ...aliases])
+
 export const GLOBAL_OPTIONS = [
   { flag: '--json', text: 'answer (and errors) as JSON' },
   { flag: '-q, --quiet', text: 'no narration on stderr' },

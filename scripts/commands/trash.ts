@@ -4,7 +4,7 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { formatSize, sumSizes } from '../../lib/core/sizes.ts'
 import { formatAge, parseDuration } from '../../lib/core/time.ts'
 import { formatFields, formatTable } from '../../lib/report/tables.ts'
-import { findRepo } from '../../lib/workspace/look/find.ts'
+import { findRepo, noteNamed } from '../../lib/workspace/look/find.ts'
 import { describeEntry, emptyTrash, listTrash } from '../../lib/workspace/remove/trash.ts'
 import { restoreTrash } from '../../lib/workspace/remove/trash-restore.ts'
 import type { Call, Run } from './command.ts'
@@ -28,6 +28,7 @@ export const restore: Run = async (call) => {
     repo: given === undefined ? undefined : await findRepo(call.app, given),
     dryRun: call.flag('dry-run'),
   })
+  await noteNamed(call.app, record, '')
   const dryRun = call.flag('dry-run')
   const { id, name, repo, worktree } = record
   const text = [

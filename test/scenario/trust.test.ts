@@ -181,11 +181,13 @@ suite('data outside', (test) => {
           `label=dev.nexus.workspace=${await idOf('b')}`,
         ])
         assert.match(own, /^nexus-b-\w+_data$/m)
+        await scene.ok(['config', 'unset', 'compose.external'])
+        const leaves = await scene.run(['rebuild', 'b', '--dry-run'])
+        assert.match(leaves.stderr, new RegExp(`b leaves its copy of ${shop}, which stays as nexus-b-\\w+_data: `))
         await scene.ok(['delete', 'b', '--force'])
         const volumes = (await must(['docker', 'volume', 'ls', '-q'])).split('\n')
         assert.equal([volumes.includes(own.trim()), volumes.includes(shop)], [false, true])
 
-        await scene.ok(['config', 'unset', 'compose.external'])
         await scene.ok(['trust', 'approve', String(second.details?.hash)])
         const both = await scene.run(['up', 'c'])
         assert.is(both.code, 0, both.stderr)

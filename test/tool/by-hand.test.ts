@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { findAdminDir, MARKER, requireRepository } from '../../lib/tools/repository.ts'
 import { restart } from '../../lib/workspace/change/down.ts'
@@ -311,6 +311,13 @@ suite('rename', (test) => {
     await rejects(() => to('taken'), 'WORKSPACE_ALREADY_EXISTS')
     await rejects(() => to('taken', true), 'WORKSPACE_ALREADY_EXISTS')
     await rejects(() => to('no good'), 'INVALID_ARGUMENT')
+    const places = `{xs: {path: /elsewhere}, own: {path: ${demo.demo.repo}}}`
+    await writeFile(demo.app.home.config, `workspaces: ${places}\n`)
+    const plain = await rejects(() => to('xs/q'), 'INVALID_ARGUMENT')
+    assert.is(plain.hint, 'To rename it where it is, run `nexus rename demo q`')
+    assert.is((await to('own/better', true)).record.name, 'better')
+    assert.is((await to(`${basename(demo.demo.repo)}/better`, true)).record.name, 'better')
+    assert.match((await to('feature/better', true)).record.name, /^feature-better-[a-z2-7]{4}$/)
     assert.is((await to('better', true)).record.name, 'better')
     assert.is((await demo.now()).name, 'demo')
     const { record } = await to('better')

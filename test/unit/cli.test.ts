@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
 import { ERROR_TABLE } from '../../lib/core/errors.ts'
+import { portWords } from '../../scripts/commands/look.ts'
 import { parse } from '../../scripts/commands/parse.ts'
 import { COMMANDS } from '../../scripts/commands/table.ts'
 import { type CliProcess, run } from '../../scripts/main.ts'
@@ -124,6 +125,14 @@ suite('verbs on the mock backend', (test) => {
     assert.equal(ok(await cli('list', '--json')).json, { workspaces: [] })
     assert.is((await cli('status', 'x')).code, 3)
     assert.equal(readdirSync(join(cli.home, '.nexus', 'workspaces')), [])
+  })
+
+  test('a list shows the ports that are leased: one that was restored has none before its start', () => {
+    const port = { name: 'ssh', container: 22, protocol: 'tcp', host: null } as const
+    const url = 'http://localhost:20002'
+    assert.is(portWords([port]), '-')
+    assert.is(portWords([{ ...port, host: 20001 }]), 'ssh 20001')
+    assert.is(portWords([port, { ...port, name: 'web', host: 20002, url }]), url)
   })
 
   test('the resource has the fields of the contract', async () => {

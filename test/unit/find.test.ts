@@ -55,6 +55,25 @@ suite('pickWorkspace', (test) => {
     assert.ok(error.hint?.includes(ONE.id))
   })
 
+  test('the hint repeats the command as it was typed, with the id', async () => {
+    for (const [line, command, expected] of [
+      ['nexus rename auth other', 'rename', `nexus rename ${ONE.id} other`],
+      ["nexus exec -e A auth -- echo 'a b' auth", 'exec', `nexus exec -e A ${ONE.id} -- echo 'a b' auth`],
+      ['nexus merge auth --into main', 'merge', `nexus merge ${ONE.id} --into main`],
+      ['nexus cp auth:/a ./auth', 'cp', `nexus cp ${ONE.id}:/a ./auth`],
+      ['nexus logs auth auth', 'logs', `nexus logs ${ONE.id}`],
+      [undefined, 'stop', `nexus stop ${ONE.id}`],
+    ] as const) {
+      const picking = { root: '/elsewhere', fallsBack: true, command, line }
+      const { hint } = await rejects(() => pickWorkspace(ALL, 'auth', picking), 'NAME_AMBIGUOUS')
+      assert.is(hint, `To mean one of them, use its id: \`${expected}\``)
+    }
+    const line = 'nexus exec billing -- true'
+    const elsewhere = () => pickWorkspace(ALL, 'billing', { root: '/app', command: 'exec', line })
+    const { hint } = await rejects(elsewhere, 'WORKSPACE_NOT_FOUND')
+    assert.is(hint, 'To mean it, run `nexus exec site/billing -- true`')
+  })
+
   test('of many candidates five are named', async () => {
     const many = Array.from({ length: 50 }, (_, i) =>
       record(`ws-${'abcdefghij'[i % 10]}aaaaa${'bcdef'[i % 5]}b`, 'b', `/r${i}`),

@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkSetIdFiles, checkWorktreeFolders } from '../../lib/doctor/closed.ts'
+import { checkSetIdFiles, checkWorktreeFolders } from '../../lib/doctor/other-users.ts'
 import type { Scan } from '../../lib/doctor/scan.ts'
 import { clearSetId, closeFolder, openTo } from '../../lib/system/modes.ts'
 import { closedFolders } from '../../lib/workspace/worktree-place.ts'

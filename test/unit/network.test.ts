@@ -1,6 +1,6 @@
 /** The network of guarded workspaces, and what guards them: pure decisions, and what is refused. */
 
-import { openWays } from '../../lib/backends/docker/closed.ts'
+import { openWays } from '../../lib/backends/docker/closed-networks.ts'
 import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'

@@ -2,7 +2,7 @@
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { findUnapproved } from '../../lib/stack/allow-list.ts'
 import type { ComposeModel } from '../../lib/stack/model.ts'
-import { copiedVolumes, outsideData, sharedData } from '../../lib/stack/outside.ts'
+import { copiedVolumes, leftCopies, outsideData, sharedData } from '../../lib/stack/outside.ts'
 import { makeOverride } from '../../lib/stack/override.ts'
 import { Reset } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -100,6 +100,13 @@ suite('compose.external: private', (test) => {
     assert.equal(copiedVolumes(recordOf(), model), [])
     assert.equal(copiedVolumes(recordOf({ external: 'private', shared: { services: ['db'] } }), model), [])
     assert.equal(told([volume('data')], { external: 'private' }), [])
+  })
+
+  test('of what was copied and is so no more, the copy is named', () => {
+    const copies = recordOf({ external: 'private' })
+    assert.equal(leftCopies(copies, recordOf(), model), [{ key: 'data', from: 'shop-db' }])
+    assert.equal(leftCopies(copies, copies, model), [])
+    assert.equal(leftCopies(recordOf(), copies, model), [])
   })
 
   test("the volume is the workspace's own in the override", () => {

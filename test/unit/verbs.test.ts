@@ -5,8 +5,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { nameFromHere } from '../../lib/core/named.ts'
 import type { Command } from '../../scripts/commands/command.ts'
-import { COMMANDS } from '../../scripts/commands/table.ts'
+import { COMMANDS, NAMING_VERBS } from '../../scripts/commands/table.ts'
 import { type CliProcess, run } from '../../scripts/main.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
@@ -77,7 +78,7 @@ suite('a bare name that only another repository has', (test) => {
         } else {
           assert.is(code, 3, said)
           assert.match(said, /There is no workspace fix-login (in|here)/)
-          assert.match(said, new RegExp(`nexus ${command.name} \\S+/fix-login`))
+          assert.match(said, new RegExp(`nexus ${command.name} (a.txt )?\\S+/fix-login`))
         }
         assert.equal(records(), before, said)
       }
@@ -101,3 +102,69 @@ suite('a bare name that only another repository has', (test) => {
     assert.is((await nexus(dir.path, dir.path, ['delete', `${project}/other`])).code, 0)
   }, 60_000)
 })
+
+suite('commands that are told', (test) => {
+  const named = [
+    { name: 'same', repo: '/o/xs', word: 'xs/same' },
+    { name: 'b', repo: '/o/xs', word: 'ws-aaaaaaaa' },
+  ]
+  for (const [text, expected] of [
+    ['run `nexus delete same --force`', 'run `nexus delete xs/same --force`'],
+    ['`nexus stop same && nexus start same`', '`nexus stop xs/same && nexus start xs/same`'],
+    ['run `nexus exec same -- git merge same`', 'run `nexus exec xs/same -- git merge same`'],
+    ['run `nexus network allow same x.org`', 'run `nexus network allow xs/same x.org`'],
+    ['run `nexus up same`', 'run `nexus up xs/same`'],
+    ['run `nexus up same-2 --network open`', 'run `nexus up xs/same-2 --network open`'],
+    ['`nexus stop b`', '`nexus stop ws-aaaaaaaa`'],
+    ['`nexus up b`', '`nexus up b --repo /o/xs`'],
+    ['`nexus repair same --repo <path>`', '`nexus repair xs/same --repo <path>`'],
+    ['`nexus up same --repo /o/xs`', '`nexus up same --repo /o/xs`'],
+    ['`nexus delete other`, `nexus delete same-x`', '`nexus delete other`, `nexus delete same-x`'],
+    ['`nexus delete same/x`; nexus delete same', '`nexus delete same/x`; nexus delete same'],
+    ['`nexus config set same x`', '`nexus config set same x`'],
+  ] as const)
+    test(text, () => assert.is(nameFromHere(text, named, NAMING_VERBS), expected))
+
+  test('of two of one name none is guessed', () => {
+    const here = { name: 'same', repo: '/o/here', word: 'same' }
+    const told = nameFromHere('run `nexus delete same`', [here, ...named], NAMING_VERBS)
+    assert.is(told, 'run `nexus delete <same or xs/same>`')
+    assert.is(nameFromHere('run `nexus delete same`', [here], NAMING_VERBS), 'run `nexus delete same`')
+  })
+
+  const LATE = new RegExp(`nexus (${NAMING_VERBS.join('|')}) -[a-z-]+ ([^\`$]* )?\\$\\{(\\w+\\.)?name\\}`, 'g')
+  test('stand with the name right behind the verb, where it is found', () => {
+    for (const path of [...listFiles('lib'), ...listFiles('scripts')]) {
+      const text = readFileSync(path, 'utf8')
+      const late = text.match(LATE) ?? []
+      assert.equal(late, [], path)
+    }
+  })
+
+  test('never mean the workspace of that name in the current repository', async () => {
+    await using dir = await tempDir()
+    await using here = await tempRepo()
+    await using there = await tempRepo()
+    const nexusHere = (...args: readonly string[]) => nexus(here.path, dir.path, args)
+    assert.is((await nexusHere('config', 'set', 'workspaces.xs.path', there.path)).code, 0)
+    for (const name of ['same', 'xs/same']) assert.is((await nexusHere('up', name, '--no-start')).code, 0)
+    const stopped = NAMING.filter(({ name }) => !['rename', 'delete', 'rebuild', 'adopt'].includes(name))
+    const said: string[] = []
+    for (const command of stopped) {
+      const words = wordsFor(command, 'xs/same').filter((word) => word !== '--json')
+      const { stdout, stderr } = await nexusHere(...words)
+      said.push(`${command.name}: ${stdout}${stderr}`)
+      await nexusHere('stop', 'xs/same')
+    }
+    const bare = said.filter((text) => /`[^`]*nexus [a-z ]+ same\b[^`]*`/.test(text))
+    assert.equal(bare, [])
+    assert.ok(said.filter((text) => /`nexus [a-z ]+ xs\/same/.test(text)).length > 3, said.join('\n'))
+    const withRepo = await nexusHere('exec', 'same', '--repo', there.path, '--', 'true')
+    assert.match(withRepo.stderr, /`nexus start \S+\/same`/)
+  }, 60_000)
+})
+
+function listFiles(folder: string): readonly string[] {
+  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return entries.filter((path) => path.endsWith('.ts')).map((path) => join(folder, path))
+}

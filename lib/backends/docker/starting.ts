@@ -51,7 +51,7 @@ export function createStarter(
     // image and files are looked after only by a start that did not take it for as it was left
     if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
-    if (hasGate(record)) await (await import('./closed.ts')).requireClosed(docker, context, record, helpers)
+    if (hasGate(record)) await (await import('./closed-networks.ts')).requireClosed(docker, context, record, helpers)
     await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
 

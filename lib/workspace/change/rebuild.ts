@@ -4,8 +4,10 @@
  */
 import type { Backend } from '../../backends/backend.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
+import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, keepsImage, withFixedBase } from '../../stack/network.ts'
+import { leftCopies } from '../../stack/outside.ts'
 import type { App } from '../app.ts'
 import { takePlace } from '../create/budget.ts'
 import { cachesOf, readyOfSettings } from '../create/draft.ts'
@@ -54,6 +56,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     distrusted: record.isolation === 'agent',
   }
   const plan = planRebuild(facts)
+  await tellLeft(app, present, record, backend)
   if (dryRun) return { record: present, plan, changed: false, created: false }
   await admitHooks(app, record, settings)
   const begun = { ...record, operation: beginOperation('rebuild') }
@@ -67,6 +70,20 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   await walk(app, working, plan, steps, () => true)
   const settled = await settle(app, withInputs(working), 'running')
   return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }
+}
+
+/** The data seem lost to who does not know of the copy. */
+async function tellLeft(app: App, before: WorkspaceRecord, after: WorkspaceRecord, backend: Backend): Promise<void> {
+  if (after.stack === undefined || before.stack?.external !== 'private') return
+  const model = await backend.startedModel?.(before)
+  for (const { key, from } of model === undefined ? [] : leftCopies(before, after, model)) {
+    const copy = `${composeProject(before)}_${key}`
+    app.emit({
+      type: 'warning',
+      text: `${before.name} leaves its copy of ${from}, which stays as ${copy}: what it writes now goes to ${from} itself`,
+      hint: `To go back to the copy, run \`nexus config set compose.external private && nexus rebuild ${before.name}\``,
+    })
+  }
 }
 
 /**

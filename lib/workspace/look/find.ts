@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, nameOfBranch, repoLabel } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { isWithin } from '../../stack/places.ts'
@@ -14,7 +15,7 @@ import { findHere, findRepository, planted, type Repository, requireRepository }
 import type { App } from '../app.ts'
 import { listMoved, refuseMoved } from '../drift.ts'
 import { CURRENT, requireCurrent, requireFolder } from './current.ts'
-import { fullNameOf, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
+import { fullNameOf, type Picking, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
 export async function findRepo(app: App, given: string | undefined): Promise<Repository> {
@@ -71,18 +72,48 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
  * @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name
  */
 export async function requireWorkspace(app: App, given: string, repo?: string): Promise<WorkspaceRecord> {
+  const found = await chooseWorkspace(app, given, repo)
+  await noteNamed(app, found, given)
+  return found
+}
+
+/** How the workspaces of this one's repository are named from the current folder. */
+export async function noteNamed(app: App, found: WorkspaceRecord, given: string): Promise<void> {
+  if (app.named === undefined) return
+  const here = findHere(app.cwd)
+  const all = await app.records.list()
+  const movedFrom = here === undefined ? undefined : listMoved(all, here)[0]?.repo
+  const isHere = found.repo === here?.root || found.repo === movedFrom
+  const picking = { root: here?.root, movedFrom, aliases: isHere ? undefined : await aliasRoots(app) }
+  for (const record of all.filter(({ repo }) => repo === found.repo)) {
+    const words = [record.name, ...(record.id === found.id ? [given] : []), fullNameOf(all, record)]
+    const word = isHere ? record.name : (words.find((text) => means(all, text, picking, record)) ?? record.id)
+    app.named.push({ name: record.name, repo: record.repo, word: shellWord(word) })
+  }
+}
+
+function means(records: readonly WorkspaceRecord[], text: string, picking: Picking, record: WorkspaceRecord): boolean {
+  try {
+    return pickWorkspace(records, text, picking).id === record.id
+  } catch (error) {
+    if (error instanceof NexusError) return false
+    throw error
+  }
+}
+
+async function chooseWorkspace(app: App, given: string, repo: string | undefined): Promise<WorkspaceRecord> {
   if (given === CURRENT) return requireCurrent(app)
   const records = await app.records.list()
   if (isWorkspaceId(given))
     return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
-  const { command, effect } = app.asking ?? {}
+  const { command, effect, line } = app.asking ?? {}
   if (repo !== undefined) return pickWorkspace(records, given, { root: (await findRepo(app, repo)).root, only: true })
   const here = findHere(app.cwd)
   const root = here?.root
   const movedFrom = here === undefined ? undefined : listMoved(records, here)[0]?.repo
   const fallsBack = effect === 'looks' || (command === undefined && root === undefined)
   const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()
-  const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command })
+  const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command, line })
   if (command !== undefined && found.repo !== root && found.repo !== movedFrom && !given.includes('/'))
     tellElsewhere(app, records, found, root)
   return found

@@ -9,7 +9,7 @@ import { changedInputs } from '../../project/inputs.ts'
 import type { App } from '../app.ts'
 import { currentBranch } from '../current-branch.ts'
 import { findDrift } from '../drift.ts'
-import { observeAll, observeOne, type Seen, toResource } from '../observe.ts'
+import { observeAll, observeOne, type Seen, toldFromHere, toResource } from '../observe.ts'
 
 const DIRTY_TIMEOUT_MS = 2_000
 
@@ -44,7 +44,8 @@ export async function describeWorkspace(app: App, record: WorkspaceRecord): Prom
   const resource = await toResource(app, await observeOne(app, record))
   const { worktree, inputs } = record
   const drift = findDrift(record)
-  const note = drift === undefined || drift.broken ? {} : { drift: `${drift.text}; \`${drift.command}\` takes it over` }
+  const text = drift === undefined || drift.broken ? undefined : `${drift.text}; \`${drift.command}\` takes it over`
+  const note = text === undefined ? {} : { drift: toldFromHere(app, record, text) }
   if (worktree === null || inputs === undefined || !existsSync(worktree)) return { ...resource, ...note }
   return { ...resource, ...note, outdated: changedInputs(worktree, inputs) }
 }

@@ -5,6 +5,7 @@
 import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias, nameOfBranch, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 /** Candidates that a refusal names at most. */
@@ -18,11 +19,12 @@ export interface Picking {
   /** The repository was named: no other one is looked at. */
   readonly only?: boolean
   /** Aliases of the user's configuration, each with its repository's main worktree. */
-  readonly aliases?: ReadonlyMap<string, string>
+  readonly aliases?: ReadonlyMap<string, string> | undefined
   /** A bare name that only another repository has is taken from there. */
   readonly fallsBack?: boolean
-  /** The command that was typed, for the hints. */
+  /** The verb that was typed and its whole line, for the hints. */
   readonly command?: string | undefined
+  readonly line?: string | undefined
 }
 
 /** @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name */
@@ -42,7 +44,7 @@ export function pickWorkspace(records: readonly WorkspaceRecord[], given: string
   const qualified = qualifiedBy(records, given)
   if (qualified.length > 0) return theOnly(qualified, given, picking)
   const elsewhere = records.filter((record) => record.name === name)
-  if (elsewhere.length > 0 && !fallsBack) return refuseElsewhere(records, elsewhere, picking)
+  if (elsewhere.length > 0 && !fallsBack) return refuseElsewhere(records, elsewhere, given, picking)
   if (elsewhere.length > 0) return theOnly(elsewhere, given, picking, 'none here, and ')
   parseName(given)
   return refuseUnknown(records, given, picking)
@@ -56,7 +58,7 @@ function hereOf(records: readonly WorkspaceRecord[], name: WorkspaceName | undef
 function theOnly(
   candidates: readonly WorkspaceRecord[],
   given: string,
-  { command = 'status' }: Picking,
+  picking: Picking,
   before = '',
 ): WorkspaceRecord {
   const [first, ...others] = candidates
@@ -69,7 +71,7 @@ function theOnly(
     'NAME_AMBIGUOUS',
     `${JSON.stringify(given)} names ${before}${candidates.length} workspaces${before === '' ? '' : ' elsewhere'}: ${names.join('; ')}.`,
     {
-      hint: `To mean one of them, use its id: \`nexus ${command} ${first?.id}\``,
+      hint: `To mean one of them, use its id: \`${retyped(given, first?.id ?? '', picking)}\``,
       details: { candidates: candidates.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },
     },
   )
@@ -104,8 +106,10 @@ export function repositoryWord(records: readonly WorkspaceRecord[], root: string
 function refuseElsewhere(
   records: readonly WorkspaceRecord[],
   elsewhere: readonly WorkspaceRecord[],
-  { root, command = 'status' }: Picking,
+  given: string,
+  picking: Picking,
 ): never {
+  const { root } = picking
   const some = elsewhere.slice(0, NAMED_MAX)
   const full = some.map((record) => fullNameOf(records, record))
   const more = elsewhere.length - some.length
@@ -114,11 +118,24 @@ function refuseElsewhere(
   const have = `${joinWords(owners, 'and')} ${owners.length === 1 ? 'has one' : 'have one each'}`
   throw new NexusError('WORKSPACE_NOT_FOUND', `There is no workspace ${some[0]?.name} ${where}; ${have}.`, {
     hint: `To mean ${some.length === 1 ? 'it' : 'one of them'}, run ${joinWords(
-      full.map((text) => `\`nexus ${command} ${text}\``),
+      full.map((text) => `\`${retyped(given, text, picking)}\``),
       'or',
     )}`,
     details: { candidates: some.map(({ id, project, name, repo }) => ({ id, project, name, repo })) },
   })
+}
+
+/** The command as it was typed, with another name; its verb and the name alone where the line does not tell which word is the name. */
+function retyped(given: string, word: string, { command = 'status', line = '' }: Picking): string {
+  const verb = `nexus ${command}`
+  const rest = line.startsWith(`${verb} `) ? line.slice(verb.length) : ''
+  // of `cp`, the name stands before a colon, perhaps twice
+  const after = command === 'cp' ? '(?=:)' : '(?= |$)'
+  const name = new RegExp(`(?<= )${shellWord(given).replace(/[.*+?^$()|[\]{}\\]/g, '\\$&')}${after}`, 'g')
+  const [own = '', ...inside] = rest.split(' -- ')
+  const count = own.match(name)?.length ?? 0
+  if (count === 0 || (count > 1 && command !== 'cp')) return `${verb} ${word}`
+  return `${verb}${[own.replace(name, word), ...inside].join(' -- ')}`
 }
 
 function joinWords(words: readonly string[], last: 'and' | 'or'): string {

@@ -58,13 +58,13 @@ function findCommand(worktree: string): string {
 }
 
 /** Root's files stay for the user to do, as nothing here runs as root. */
-function judgeSetId({ name }: WorkspaceRecord, worktree: string, files: readonly string[]): Diagnosis {
+function judgeSetId({ id, name }: WorkspaceRecord, worktree: string, files: readonly string[]): Diagnosis {
   const more = files.length > SHOWN_MAX ? ` and ${files.length - SHOWN_MAX} more` : ''
   const shown = files.slice(0, SHOWN_MAX).map((path) => JSON.stringify(path))
   return failure({
     message: `Workspace ${name} has files with the set-user-ID or set-group-ID bit: ${shown.join(', ')}${more}.`,
     why: 'Who can reach such a file runs it with the rights of its owner, which is you or root.',
-    hint: `To take the bits away, run \`nexus stop ${name}\`, then \`sudo ${findCommand(worktree)} -exec chmod ug-s {} +\``,
+    hint: `To take the bits away, run \`nexus stop ${id}\`, then \`sudo ${findCommand(worktree)} -exec chmod ug-s {} +\``,
     fix: async () => {
       for (const path of files) await clearSetId(worktree, path)
     },
