@@ -13,6 +13,8 @@ const ENTRIES_MAX = 100_000
 /** Larger files are the same only where size and time are. */
 const COMPARED_MAX_BYTES = 16 * 1024 * 1024
 
+const UNREADABLE = '\ufffd'
+
 /** An entry of git's list in which there is something to lose. */
 export interface IgnoredWork {
   /** From the top of the worktree; a folder's has a slash at its end. */
@@ -52,8 +54,9 @@ export async function judgeIgnored(worktree: string, main: string, paths: readon
 
 async function count(path: string, twin: string, sum: Sum): Promise<void> {
   const stats = lookAt(path)
-  if (stats === undefined || sum.seen++ > ENTRIES_MAX) return unknown(sum)
-  if (stats === 'gone') return
+  // it was just listed: a name that is not UTF-8 is not what its letters say
+  const isElsewhere = stats === 'gone' || path.includes(UNREADABLE)
+  if (stats === undefined || isElsewhere || sum.seen++ > ENTRIES_MAX) return unknown(sum)
   if (stats.isDirectory()) return countFolder(path, twin, sum)
   if (isCopy(path, stats, twin) || isGenerated(path, stats)) return
   sum.files++

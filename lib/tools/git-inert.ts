@@ -13,7 +13,7 @@ import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../
 import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
-import { listMarked } from './git-marked.ts'
+import { listMarked, UNREADABLE } from './git-marked.ts'
 import { buildGitDir, type Place, sweep } from './git-scratch.ts'
 import {
   type Entry,
@@ -188,6 +188,8 @@ export function createInertGit(runner: Runner, scratch: string) {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
     const visits = listSubmodules(stdout).map(({ path, commit }) => {
+      // it cannot be looked into
+      if (path.includes(UNREADABLE)) return visit(undefined, path, commit)
       const fetched = existsSync(join(place.worktree, path, '.git'))
       return visit(fetched ? submoduleAt(place, path, own) : 'not fetched', path, commit)
     })

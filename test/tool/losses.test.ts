@@ -37,6 +37,9 @@ async function git(cwd: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+/** A path in bytes: names need not be UTF-8. */
+const bytes = (...words: readonly string[]) => Buffer.from(join(...words), 'latin1')
+
 async function put(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
@@ -111,6 +114,16 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
       await put(join(folder, 'work'), text)
       return 'ignored/deep/own/work'
     },
+    'below a name that is no UTF-8': async (worktree, text) => {
+      const folder = bytes(worktree, 'ignored', 'node_modules', '\xff')
+      await mkdir(folder, { recursive: true })
+      const { code } = await runProcess(
+        ['bash', '-c', 'cd ignored/node_modules/$\'\\xff\' && git init -q own && echo "$0" > own/work', text],
+        { cwd: worktree },
+      )
+      assert.is(code, 0)
+      return undefined
+    },
     bare: async (worktree, text) => {
       const folder = join(worktree, 'ignored', 'bare.git')
       await git(worktree, 'init', '--quiet', '--bare', folder)
@@ -130,6 +143,20 @@ const QUIET: Readonly<Record<string, Make>> = {
   'a copy that was edited': async (worktree, text) => {
     await writeFile(join(worktree, 'copied.cfg'), text)
     return 'copied.cfg'
+  },
+  'an ignored file whose name is no UTF-8': async (worktree, text) => {
+    await writeFile(bytes(worktree, '\xff\xfe.cfg'), text)
+    return undefined
+  },
+  'a folder whose name is no UTF-8 in an ignored one': async (worktree, text) => {
+    await mkdir(bytes(worktree, 'ignored', 'caf\xe9'), { recursive: true })
+    await writeFile(bytes(worktree, 'ignored', 'caf\xe9', 'plan'), text)
+    return undefined
+  },
+  'an ignored folder below one whose name is no UTF-8': async (worktree, text) => {
+    await mkdir(bytes(worktree, 'caf\xe9', 'ignored'), { recursive: true })
+    await writeFile(bytes(worktree, 'caf\xe9', 'ignored', 'plan'), text)
+    return undefined
   },
   'an ignored file': async (worktree, text) => {
     await put(join(worktree, 'own.cfg'), text)
@@ -372,6 +399,22 @@ suite('what a merge would replace in the main worktree', (test) => {
       LIMIT_MS,
     )
   }
+
+  test('an ignored file whose name is no UTF-8 stays too', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = (await local.up('demo')) as WorkspaceRecord
+    const name = 'caf\xe9.cfg'
+    await writeFile(bytes(demo.worktree ?? '', name), 'theirs')
+    await git(demo.worktree ?? '', 'add', '-f', '.')
+    await commitIn(demo.worktree ?? '', 'work')
+    await commitIn(local.repo.path, 'main goes on')
+    await writeFile(bytes(local.repo.path, name), 'mine')
+    await rejects(() => mergeWorkspace(local.app, demo, MERGE), 'SYNC_CONFLICT')
+    assert.is(await readFile(bytes(local.repo.path, name), 'utf8'), 'mine')
+    await rm(bytes(local.repo.path, name))
+    await mergeWorkspace(local.app, demo, MERGE)
+    assert.is(await readFile(bytes(local.repo.path, name), 'utf8'), 'theirs')
+  })
 
   test("a marked file that the branch leaves alone is in no merge's way", async () => {
     await using local = await openLocalApp({ files: FILES })
