@@ -140,6 +140,13 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
 
 /** What refuses nothing, and goes to the trash or stays with the branch. */
 const QUIET: Readonly<Record<string, Make>> = {
+  'a folder to which the main worktree has a link': async (worktree, text) => {
+    await put(join(worktree, 'ignored', 'data', 'gold'), text)
+    const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+    await mkdir(join(source, 'ignored'), { recursive: true })
+    await symlink(join(worktree, 'ignored', 'data'), join(source, 'ignored', 'data'))
+    return 'ignored/data/gold'
+  },
   'a copy that was edited': async (worktree, text) => {
     await writeFile(join(worktree, 'copied.cfg'), text)
     return 'copied.cfg'
