@@ -59,12 +59,17 @@ export async function findKeeping(
   const { kept, left } = chooseData(data, budget, trash)
   if (left.length > 0) tellLeft(app, left, `it does not fit into trash.budget (${formatSize(budget)})`)
   if (lost.length + kept.length === 0) return undefined
-  const keepsFiles = lost.length > 0 || kept.some(({ volume }) => volume === undefined)
-  return { lost, data: kept, files: keepsFiles, dropped: lost.length > 0 ? [] : ignored.dropped, branchCommit }
+  const keepsFiles = lost.length > 0 || kept.flatMap(pathOf).length > 0
+  const dropped = lost.length > 0 ? [] : [...ignored.dropped, ...left.flatMap(pathOf)]
+  return { lost, data: kept, files: keepsFiles, dropped, branchCommit }
 }
 
 function ignoredOf({ ignored }: KeepingFacts, owns: boolean): Pick<Losses, 'ignored'> {
   return ignored === undefined || !owns ? { ignored: NO_LOSSES.ignored } : { ignored }
+}
+
+function pathOf({ volume, what }: KeptData): readonly string[] {
+  return volume === undefined ? [what] : []
 }
 
 function keptVolume({ name, of, bytes }: DataVolume): KeptData {
