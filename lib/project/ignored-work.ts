@@ -4,7 +4,7 @@
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { GENERATED, isDropped, isMadeAgain } from '../core/made-again.ts'
 import { readPlain } from '../system/read.ts'
 import { realPathOf } from './real-path.ts'
@@ -43,14 +43,37 @@ interface Sum {
  * @param paths as git lists them
  */
 export async function judgeIgnored(worktree: string, main: string, paths: readonly string[]): Promise<Ignored> {
+  const work = await countAll(
+    worktree,
+    main,
+    paths.filter((one) => !isDropped(one)),
+  )
+  return { work, dropped: paths.filter(isDropped) }
+}
+
+/** The same with data of services: it counts, whatever its folder is called. @param folders absolute, those that services mount */
+export async function withData(
+  { work, dropped }: Ignored,
+  worktree: string,
+  main: string,
+  folders: readonly string[],
+): Promise<Ignored> {
+  const places = [...new Set(folders.map((folder) => `${relative(worktree, folder)}/`))]
+  const found = places.filter((place) => dropped.some((path) => path.endsWith('/') && place.startsWith(path)))
+  const data = await countAll(worktree, main, found)
+  const rest = dropped.filter((path) => !data.some((one) => one.path.startsWith(path)))
+  return { work: [...work, ...data], dropped: rest }
+}
+
+async function countAll(worktree: string, main: string, paths: readonly string[]): Promise<readonly IgnoredWork[]> {
   const work: IgnoredWork[] = []
-  for (const path of paths.filter((one) => !isDropped(one))) {
+  for (const path of paths) {
     const sum: Sum = { files: 0, bytes: 0, seen: 0 }
     const name = path.replace(/\/$/, '')
     await count(join(worktree, name), twinOf(main, name), sum)
     if (sum.files > 0) work.push({ path, files: sum.files, bytes: sum.bytes })
   }
-  return { work, dropped: paths.filter(isDropped) }
+  return work
 }
 
 /** Undefined where a link is on the way: it may lead into the worktree itself. */

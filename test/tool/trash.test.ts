@@ -503,6 +503,19 @@ suite('ignored files and data of services', (test) => {
     assert.equal([[...against.volumes], told(against)], [[], []])
   })
 
+  test('is what a service has in a folder, whatever that is called', async () => {
+    await using demo = await withData({ files: { '.gitignore': 'target/\nnode_modules/\n' } })
+    await writeFiles(demo.worktree, { 'target/gold': 'x', 'node_modules/a': 'y', 'lib/target/b': 'z' })
+    demo.volumes.set(join(demo.worktree, 'target'), { id: demo.demo.id, bytes: null, isFolder: true })
+    assert.is((await demo.delete(PLAIN)).data, 'target/, the data of db (1 file, 1 B) and the data of db (48 MB)')
+    const files = (await only(demo)).files ?? ''
+    assert.is(await readFile(join(files, 'target', 'gold'), 'utf8'), 'x')
+    assert.equal(
+      ['node_modules', 'lib/target'].filter((name) => existsSync(join(files, name))),
+      [],
+    )
+  })
+
   test('a delete that was cut off keeps what it began to keep, and looks again where it had not begun', async () => {
     await using demo = await withData()
     await writeFiles(demo.worktree, { 'ignored/made': 'x' })
