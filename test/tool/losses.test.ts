@@ -52,6 +52,13 @@ async function commitIn(folder: string, text: string): Promise<void> {
   await git(folder, 'commit', '--quiet', '--allow-empty', '-m', text)
 }
 
+async function addSub(worktree: string): Promise<void> {
+  if (existsSync(join(worktree, 'sub'))) return
+  const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+  await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
+  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+}
+
 async function mark(worktree: string, path: string, text: string, ...marks: string[]): Promise<string> {
   for (const one of marks) await git(worktree, 'update-index', one, path)
   await writeFile(join(worktree, path), text)
@@ -87,15 +94,29 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
     },
   },
   submodules: {
+    'of a tag': async (worktree, text) => {
+      await addSub(worktree)
+      await git(
+        join(worktree, 'sub'),
+        'tag',
+        'v9',
+        await git(join(worktree, 'sub'), 'commit-tree', '-m', text, 'HEAD^{tree}'),
+      )
+      return undefined
+    },
     unpushed: async (worktree, text) => {
-      const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
-      await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
+      await addSub(worktree)
       await commitIn(join(worktree, 'sub'), text)
       await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
       return undefined
     },
   },
   commits: {
+    'of a ref of the worktree': async (worktree, text) => {
+      const commit = await git(worktree, 'commit-tree', '-m', text, 'HEAD^{tree}')
+      await git(worktree, 'update-ref', 'refs/worktree/keep', commit)
+      return undefined
+    },
     detached: async (worktree, text) => {
       await git(worktree, 'checkout', '--quiet', '--detach')
       await commitIn(worktree, text)
@@ -204,8 +225,8 @@ async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> 
   if (stdout !== '' || (await git(repo.path, 'log', '--all', '--format=%B')).includes(text)) return true
   for (const { key } of await listTrash(app)) {
     const dir = join(app.home.trash, key, 'git', 'modules', 'sub')
-    if (existsSync(dir) && (await git(dir, '--git-dir=.', 'log', '--all', 'HEAD', '--format=%B')).includes(text))
-      return true
+    const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
+    if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
   }
   return false
 }
