@@ -4,14 +4,17 @@
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { GENERATED, isDropped, isMadeAgain } from '../core/made-again.ts'
 import { readPlain } from '../system/read.ts'
+import { realPathOf } from './real-path.ts'
 
 /** So many files are looked at; of more, what is in them is not told. */
 const ENTRIES_MAX = 100_000
 /** Larger files are the same only where size and time are. */
 const COMPARED_MAX_BYTES = 16 * 1024 * 1024
+
+const UNREADABLE = '\ufffd'
 
 /** An entry of git's list in which there is something to lose. */
 export interface IgnoredWork {
@@ -40,32 +43,65 @@ interface Sum {
  * @param paths as git lists them
  */
 export async function judgeIgnored(worktree: string, main: string, paths: readonly string[]): Promise<Ignored> {
-  const work: IgnoredWork[] = []
-  for (const path of paths.filter((one) => !isDropped(one))) {
-    const sum: Sum = { files: 0, bytes: 0, seen: 0 }
-    const name = path.replace(/\/$/, '')
-    await count(join(worktree, name), join(main, name), sum)
-    if (sum.files > 0) work.push({ path, files: sum.files, bytes: sum.bytes })
-  }
+  const work = await countAll(
+    worktree,
+    main,
+    paths.filter((one) => !isDropped(one)),
+  )
   return { work, dropped: paths.filter(isDropped) }
 }
 
-async function count(path: string, twin: string, sum: Sum): Promise<void> {
+/** The same with data of services: it counts, whatever its folder is called. @param folders absolute, those that services mount */
+export async function withData(
+  { work, dropped }: Ignored,
+  worktree: string,
+  main: string,
+  folders: readonly string[],
+): Promise<Ignored> {
+  const places = [...new Set(folders.map((folder) => `${relative(worktree, folder)}/`))]
+  const found = places.filter((place) => dropped.some((path) => path.endsWith('/') && place.startsWith(path)))
+  const data = await countAll(worktree, main, found)
+  const rest = dropped.filter((path) => !data.some((one) => one.path.startsWith(path)))
+  return { work: [...work, ...data], dropped: rest }
+}
+
+async function countAll(worktree: string, main: string, paths: readonly string[]): Promise<readonly IgnoredWork[]> {
+  const work: IgnoredWork[] = []
+  for (const path of paths) {
+    const sum: Sum = { files: 0, bytes: 0, seen: 0 }
+    const name = path.replace(/\/$/, '')
+    await count(join(worktree, name), twinOf(main, name), sum)
+    if (sum.files > 0) work.push({ path, files: sum.files, bytes: sum.bytes })
+  }
+  return work
+}
+
+/** Undefined where a link is on the way: it may lead into the worktree itself. */
+function twinOf(main: string, name: string): string | undefined {
+  const [top, folder] = [realPathOf(main), realPathOf(dirname(join(main, name)))]
+  return top !== undefined && folder === dirname(join(top, name)) ? join(top, name) : undefined
+}
+
+async function count(path: string, twin: string | undefined, sum: Sum): Promise<void> {
   const stats = lookAt(path)
-  if (stats === undefined || sum.seen++ > ENTRIES_MAX) return unknown(sum)
-  if (stats === 'gone') return
+  // it was just listed: a name that is not UTF-8 is not what its letters say
+  const isElsewhere = stats === 'gone' || path.includes(UNREADABLE)
+  if (stats === undefined || isElsewhere || sum.seen++ > ENTRIES_MAX) return unknown(sum)
   if (stats.isDirectory()) return countFolder(path, twin, sum)
   if (isCopy(path, stats, twin) || isGenerated(path, stats)) return
   sum.files++
   if (sum.bytes !== null) sum.bytes += stats.size
 }
 
-async function countFolder(path: string, twin: string, sum: Sum): Promise<void> {
+async function countFolder(path: string, twin: string | undefined, sum: Sum): Promise<void> {
   try {
+    const other = twin === undefined ? undefined : lookAt(twin)
+    const folder = typeof other === 'object' && other.isDirectory() ? twin : undefined
     for (const entry of await readdir(path, { withFileTypes: true })) {
       if (sum.seen > ENTRIES_MAX) return unknown(sum)
       const { name } = entry
-      if (!isMadeAgain(name, entry.isDirectory())) await count(join(path, name), join(twin, name), sum)
+      if (isMadeAgain(name, entry.isDirectory())) continue
+      await count(join(path, name), folder && join(folder, name), sum)
     }
   } catch {
     unknown(sum) // another user's data, say: there may be anything in it
@@ -87,12 +123,14 @@ function lookAt(path: string): Stats | 'gone' | undefined {
 }
 
 /** The main worktree has the same at this place: its very file (a hard link), a copy as `cp` leaves it, or the same bytes. */
-function isCopy(path: string, stats: Stats, twin: string): boolean {
+function isCopy(path: string, stats: Stats, twin: string | undefined): boolean {
   const isLink = stats.isSymbolicLink()
   // a pipe or a socket holds nothing
   if (!isLink && !stats.isFile()) return true
-  const other = lookAt(twin)
-  if (other === undefined || other === 'gone') return false
+  const other = twin === undefined ? undefined : lookAt(twin)
+  if (twin === undefined || other === undefined || other === 'gone') return false
+  // the same by a mount
+  if (other.ino === stats.ino && other.dev === stats.dev && stats.nlink === 1) return false
   try {
     if (isLink) return other.isSymbolicLink() && readlinkSync(path) === readlinkSync(twin)
     if (!other.isFile() || other.size !== stats.size) return false

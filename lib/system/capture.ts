@@ -119,7 +119,7 @@ export async function runCaptured(
   await Promise.all(kept)
   const why = ending.end()
   const code = told ?? codeOf(output.exitCode, output.signal)
-  const [stdout, stderr] = [textOf(said.stdout), textOf(said.stderr)]
+  const [stdout, stderr] = [textOf(said.stdout, options.asBytes && 'latin1'), textOf(said.stderr)]
   const cut = isCut(stdout) || isCut(stderr)
   const result = { stdout: wholeLines(stdout), stderr: wholeLines(stderr), code, cut }
   emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
@@ -169,8 +169,9 @@ function limitLines(onLine: (line: string) => void): (line: string) => void {
   }
 }
 
-function textOf(pieces: readonly (Buffer | string)[]): string {
-  return Buffer.concat(pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))).toString()
+function textOf(pieces: readonly (Buffer | string)[], encoding?: 'latin1'): string {
+  const bytes = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))
+  return Buffer.concat(bytes).toString(encoding)
 }
 
 interface Supervision {

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly keepBytes?: number
   /** Of stdout, where `keepBytes` is not given; default: 64 MiB. */
   readonly maxBytes?: number
+  /** Stdout comes as bytes, one per character (latin1): names of files need not be UTF-8. */
+  readonly asBytes?: true
   readonly endWord?: EndWord
 }
 

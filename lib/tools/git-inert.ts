@@ -13,7 +13,7 @@ import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../
 import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
-import { listMarked } from './git-marked.ts'
+import { listMarked, UNREADABLE } from './git-marked.ts'
 import { buildGitDir, type Place, sweep } from './git-scratch.ts'
 import {
   type Entry,
@@ -26,6 +26,7 @@ import {
 } from './git-settings.ts'
 import { isPlainPointer } from './lfs-pointer.ts'
 import { listStrays } from './nested-repositories.ts'
+import { readLooseTags } from './private-refs.ts'
 import { findAdminDir, type Repository } from './repository.ts'
 
 /** Deep enough for submodules in submodules. */
@@ -162,7 +163,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [...mine, ...nested]
   }
 
-  /** Submodules of a worktree whose HEAD, branches or stash have commits that no remote-tracking branch reaches. */
+  /** Submodules of a worktree where something else than remote-tracking branches, or tags as they were cloned, has commits of its own. */
   function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
     return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
@@ -171,8 +172,9 @@ export function createInertGit(runner: Runner, scratch: string) {
     return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
-      const args = ['rev-list', '--count', 'HEAD', '--branches', '--glob=refs/stas[h]', '--not', '--remotes']
-      const { stdout } = await within(sub, (git) => git(args))
+      const tags = [...readLooseTags(sub.gitDir)].map(([, id]) => id)
+      const refs = ['HEAD', '--exclude=refs/remotes/*', '--exclude=refs/tags/*', '--all', ...tags]
+      const { stdout } = await within(sub, (git) => git(['rev-list', '--count', ...refs, '--not', '--remotes']))
       const mine = stdout.trim() === '0' ? [] : [path]
       return [...mine, ...(await unpushedAt(sub, depth - 1, own)).map((nested) => `${path}/${nested}`)]
     })
@@ -188,6 +190,8 @@ export function createInertGit(runner: Runner, scratch: string) {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
     const visits = listSubmodules(stdout).map(({ path, commit }) => {
+      // it cannot be looked into
+      if (path.includes(UNREADABLE)) return visit(undefined, path, commit)
       const fetched = existsSync(join(place.worktree, path, '.git'))
       return visit(fetched ? submoduleAt(place, path, own) : 'not fetched', path, commit)
     })

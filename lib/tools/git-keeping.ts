@@ -5,6 +5,14 @@ import type { RunOptions, RunResult } from '../system/exec.ts'
 
 /** What an unfinished merge, rebase or the like points at, beside HEAD. */
 const STATE_REFS = ['HEAD', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'REBASE_HEAD', 'ORIG_HEAD']
+/** Of the worktree alone. */
+const OWN_REFS = [
+  'for-each-ref',
+  '--format=%(objecttype) %(objectname)',
+  'refs/worktree/',
+  'refs/bisect/',
+  'refs/rewritten/',
+]
 /** Whoever collects garbage reads the name of this commit only. */
 const KEEPER = { name: 'Nexus', email: 'nexus@localhost' }
 
@@ -43,11 +51,12 @@ export function createKeepingCommands(git: GitCall) {
 
   async function stateOf(worktree: string): Promise<readonly [readonly string[], string | undefined]> {
     const name = (ref: string) => git(worktree, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], quietly)
-    const found = await Promise.all(STATE_REFS.map(name))
+    const [own, ...found] = await Promise.all([git(worktree, OWN_REFS, quietly), ...STATE_REFS.map(name)])
+    const commits = own.stdout.split('\n').flatMap((line) => /^commit (.+)$/.exec(line)?.[1] ?? [])
     // a worktree in the midst of a conflict has no tree to write
     const index = await git(worktree, ['write-tree', '--missing-ok'], quietly)
     return [
-      found.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim()),
+      [...found.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim()), ...commits],
       index.code === 0 ? index.stdout.trim() : undefined,
     ]
   }

@@ -18,7 +18,7 @@ const MARKS: Readonly<Record<string, string>> = {
   ' A': 'intent-to-add',
 }
 /** In a name whose bytes are no UTF-8. */
-const UNREADABLE = '\ufffd'
+export const UNREADABLE = '\ufffd'
 
 /** True for a line of `listMarked`. */
 export const isMarked = (line: string): boolean => LINE.test(line)

@@ -1,5 +1,6 @@
 /** git's words for merging into the main worktree, with the user's own configuration and hooks: part of `git.ts`. */
 import type { RunOptions, RunResult } from '../system/exec.ts'
+import { shown } from '../system/tree.ts'
 import type { Whose } from './git-programs.ts'
 
 /** Hooks of the user's and signatures that want a finger on a key take their time. */
@@ -13,6 +14,8 @@ export const SUBMODULE_MODE = '160000'
 /** A path that differs between two trees. */
 export interface TreeChange {
   readonly path: string
+  /** The path as bytes, one per character: it need not be UTF-8. */
+  readonly bytes: string
   /** In the second; zeros where it has none. */
   readonly mode: string
   /** `A`, `D`, `M` or `T`, as git has them. */
@@ -49,18 +52,19 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
     if (code === 0 && /^[0-9a-f]{40,64}$/.test(tree))
       return { conflicts: [], tree, changes: await compare(repo, ours, tree) }
     const base = (await git(repo, ['merge-base', ours, theirs], { env: PLAIN_OBJECTS })).stdout.split('\n')[0] ?? ''
-    const own = new Set((await compare(repo, base, theirs)).map(({ path }) => path))
-    return { conflicts: [], changes: (await compare(repo, ours, theirs)).filter(({ path }) => own.has(path)) }
+    const own = new Set((await compare(repo, base, theirs)).map(({ bytes }) => bytes))
+    return { conflicts: [], changes: (await compare(repo, ours, theirs)).filter(({ bytes }) => own.has(bytes)) }
   }
 
   /** By the ids of two commits or trees. */
   async function compare(repo: string, from: string, to: string): Promise<readonly TreeChange[]> {
     const args = ['diff-tree', '-r', '--no-renames', '--ignore-submodules=none', '-z', from, to]
-    const words = fields((await git(repo, args, { env: PLAIN_OBJECTS })).stdout)
+    const words = fields((await git(repo, args, { env: PLAIN_OBJECTS, asBytes: true })).stdout)
     return words.flatMap((word, i) => {
       if (i % 2 === 1) return []
       const [, mode = '', , , status = ''] = word.split(' ')
-      return [{ path: words[i + 1] ?? '', mode, status }]
+      const bytes = words[i + 1] ?? ''
+      return [{ path: shown(bytes), bytes, mode, status }]
     })
   }
 

@@ -30,22 +30,42 @@ export function readPrivateHead(path: string, name: string): PrivateHead | undef
 }
 
 /** Branch -> the commit that it names. */
-export function readPrivateBranches(path: string): ReadonlyMap<string, string> {
-  const packed = readWithin(path, 'packed-refs', PACKED_MAX_BYTES)?.toString() ?? ''
+export const readPrivateBranches = (path: string) => readRefs(path, 'heads')
+
+/** What else holds commits of the user's, such as `tags/v1` -> what it names. */
+export function readPrivateTags(path: string): ReadonlyMap<string, string> {
+  const all = ['tags', 'notes'].map((kind) =>
+    [...readRefs(path, kind)].map(([name, id]) => [`${kind}/${name}`, id] as const),
+  )
+  return new Map(all.flat())
+}
+
+/** What only a worktree has under `refs/worktree`, by its own part of the git dir. */
+export const readWorktreeRefs = (admin: string) => readRefs(admin, 'worktree')
+
+/** Tags that did not come with a clone, which packs those that it brings. */
+export const readLooseTags = (gitDir: string) => readRefs(gitDir, 'tags', '')
+
+function readRefs(path: string, kind: string, packed = packedOf(path)): ReadonlyMap<string, string> {
   const branches = new Map<string, string>()
   const add = (branch: string, id: string) => {
     if (ID.test(id) && isBranchName(branch) && branches.size < BRANCHES_MAX) branches.set(branch, id)
   }
-  for (const [, id = '', branch = ''] of packed.matchAll(/^([0-9a-f]+) refs\/heads\/(.+)$/gm)) add(branch, id)
-  for (const branch of listFiles(join(path, 'refs', 'heads'))) {
+  for (const [, id = '', branch = ''] of packed.matchAll(/^([0-9a-f]+) refs\/(.+)$/gm))
+    if (branch.startsWith(`${kind}/`)) add(branch.slice(kind.length + 1), id)
+  for (const branch of listFiles(join(path, 'refs', kind))) {
     add(
       branch,
-      readWithin(path, join('refs', 'heads', branch), 4096)
+      readWithin(path, join('refs', kind, branch), 4096)
         ?.toString()
         .trimEnd() ?? '',
     )
   }
   return branches
+}
+
+function packedOf(path: string): string {
+  return readWithin(path, 'packed-refs', PACKED_MAX_BYTES)?.toString() ?? ''
 }
 
 /** How many stashes there are: each is a line of the log. */

@@ -118,10 +118,19 @@ suite('a git dir of its own', (test) => {
       const stashed = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
       assert.equal(stashed.details.lost, ['a stash'])
       await inside(scene, 'git stash drop -q && git checkout -q --detach && git commit -q --allow-empty -m loose')
+      const tagged = (name: string) => `$(git commit-tree -m ${name} HEAD^{tree})`
+      await inside(
+        scene,
+        `git tag v9 ${tagged('nine')} && git tag -a -m ten v10 ${tagged('ten')} && git tag same nexus/p`,
+      )
       await scene.ok(['delete', 'p'])
       assert.is(await repo.git('log', '-1', '--format=%s', 'nexus/p'), 'last', 'a branch with commits of its own stays')
       const refs = (await repo.git('for-each-ref', '--format=%(refname)', 'refs/nexus')).split('\n')
-      assert.equal(refs, [`refs/nexus/${id}/HEAD`, `refs/nexus/${id}/heads/second`, `refs/nexus/${id}/heads/side`])
+      const kept = ['HEAD', 'heads/second', 'heads/side', 'tags/made-inside', 'tags/v10', 'tags/v9']
+      assert.equal(
+        refs,
+        kept.map((name) => `refs/nexus/${id}/${name}`),
+      )
     },
     LIMIT_MS,
   )

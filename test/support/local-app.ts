@@ -19,8 +19,8 @@ export interface LocalApp extends AsyncDisposable {
   readonly events: readonly Event[]
   /** What runs, by id. */
   readonly running: Map<WorkspaceId, Observation>
-  /** Volumes of the backend, each of a workspace, with their bytes. */
-  readonly volumes: Map<string, { readonly id: WorkspaceId; readonly bytes: number | null }>
+  /** Volumes of the backend and folders that it mounts, each of a workspace, with their bytes. */
+  readonly volumes: Map<string, { readonly id: WorkspaceId; readonly bytes: number | null; readonly isFolder?: true }>
   up(name: string): Promise<WorkspaceRecord>
   record(name: string): Promise<WorkspaceRecord | undefined>
 }
@@ -95,8 +95,8 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
       for (const [name, volume] of volumes) if (volume.id === id && !kept.includes(name)) volumes.delete(name)
     },
     listData: async ({ id }) =>
-      [...volumes].flatMap(([name, { bytes, ...volume }]) =>
-        volume.id === id ? [{ name, of: 'db', bytes, nameless: false }] : [],
+      [...volumes].flatMap(([name, { id: of, ...volume }]) =>
+        of === id ? [{ name, of: 'db', nameless: false, ...volume }] : [],
       ),
     removeData: async (names) => {
       for (const name of names) volumes.delete(name)

@@ -37,6 +37,9 @@ async function git(cwd: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+/** A path in bytes: names need not be UTF-8. */
+const bytes = (...words: readonly string[]) => Buffer.from(join(...words), 'latin1')
+
 async function put(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
@@ -47,6 +50,13 @@ type Make = (worktree: string, text: string) => Promise<string | undefined>
 
 async function commitIn(folder: string, text: string): Promise<void> {
   await git(folder, 'commit', '--quiet', '--allow-empty', '-m', text)
+}
+
+async function addSub(worktree: string): Promise<void> {
+  if (existsSync(join(worktree, 'sub'))) return
+  const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+  await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
+  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
 }
 
 async function mark(worktree: string, path: string, text: string, ...marks: string[]): Promise<string> {
@@ -84,15 +94,29 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
     },
   },
   submodules: {
+    'of a tag': async (worktree, text) => {
+      await addSub(worktree)
+      await git(
+        join(worktree, 'sub'),
+        'tag',
+        'v9',
+        await git(join(worktree, 'sub'), 'commit-tree', '-m', text, 'HEAD^{tree}'),
+      )
+      return undefined
+    },
     unpushed: async (worktree, text) => {
-      const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
-      await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
+      await addSub(worktree)
       await commitIn(join(worktree, 'sub'), text)
       await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
       return undefined
     },
   },
   commits: {
+    'of a ref of the worktree': async (worktree, text) => {
+      const commit = await git(worktree, 'commit-tree', '-m', text, 'HEAD^{tree}')
+      await git(worktree, 'update-ref', 'refs/worktree/keep', commit)
+      return undefined
+    },
     detached: async (worktree, text) => {
       await git(worktree, 'checkout', '--quiet', '--detach')
       await commitIn(worktree, text)
@@ -111,6 +135,16 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
       await put(join(folder, 'work'), text)
       return 'ignored/deep/own/work'
     },
+    'below a name that is no UTF-8': async (worktree, text) => {
+      const folder = bytes(worktree, 'ignored', 'node_modules', '\xff')
+      await mkdir(folder, { recursive: true })
+      const { code } = await runProcess(
+        ['bash', '-c', 'cd ignored/node_modules/$\'\\xff\' && git init -q own && echo "$0" > own/work', text],
+        { cwd: worktree },
+      )
+      assert.is(code, 0)
+      return undefined
+    },
     bare: async (worktree, text) => {
       const folder = join(worktree, 'ignored', 'bare.git')
       await git(worktree, 'init', '--quiet', '--bare', folder)
@@ -127,9 +161,30 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
 
 /** What refuses nothing, and goes to the trash or stays with the branch. */
 const QUIET: Readonly<Record<string, Make>> = {
+  'a folder to which the main worktree has a link': async (worktree, text) => {
+    await put(join(worktree, 'ignored', 'data', 'gold'), text)
+    const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+    await mkdir(join(source, 'ignored'), { recursive: true })
+    await symlink(join(worktree, 'ignored', 'data'), join(source, 'ignored', 'data'))
+    return 'ignored/data/gold'
+  },
   'a copy that was edited': async (worktree, text) => {
     await writeFile(join(worktree, 'copied.cfg'), text)
     return 'copied.cfg'
+  },
+  'an ignored file whose name is no UTF-8': async (worktree, text) => {
+    await writeFile(bytes(worktree, '\xff\xfe.cfg'), text)
+    return undefined
+  },
+  'a folder whose name is no UTF-8 in an ignored one': async (worktree, text) => {
+    await mkdir(bytes(worktree, 'ignored', 'caf\xe9'), { recursive: true })
+    await writeFile(bytes(worktree, 'ignored', 'caf\xe9', 'plan'), text)
+    return undefined
+  },
+  'an ignored folder below one whose name is no UTF-8': async (worktree, text) => {
+    await mkdir(bytes(worktree, 'caf\xe9', 'ignored'), { recursive: true })
+    await writeFile(bytes(worktree, 'caf\xe9', 'ignored', 'plan'), text)
+    return undefined
   },
   'an ignored file': async (worktree, text) => {
     await put(join(worktree, 'own.cfg'), text)
@@ -170,8 +225,8 @@ async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> 
   if (stdout !== '' || (await git(repo.path, 'log', '--all', '--format=%B')).includes(text)) return true
   for (const { key } of await listTrash(app)) {
     const dir = join(app.home.trash, key, 'git', 'modules', 'sub')
-    if (existsSync(dir) && (await git(dir, '--git-dir=.', 'log', '--all', 'HEAD', '--format=%B')).includes(text))
-      return true
+    const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
+    if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
   }
   return false
 }
@@ -372,6 +427,22 @@ suite('what a merge would replace in the main worktree', (test) => {
       LIMIT_MS,
     )
   }
+
+  test('an ignored file whose name is no UTF-8 stays too', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = (await local.up('demo')) as WorkspaceRecord
+    const name = 'caf\xe9.cfg'
+    await writeFile(bytes(demo.worktree ?? '', name), 'theirs')
+    await git(demo.worktree ?? '', 'add', '-f', '.')
+    await commitIn(demo.worktree ?? '', 'work')
+    await commitIn(local.repo.path, 'main goes on')
+    await writeFile(bytes(local.repo.path, name), 'mine')
+    await rejects(() => mergeWorkspace(local.app, demo, MERGE), 'SYNC_CONFLICT')
+    assert.is(await readFile(bytes(local.repo.path, name), 'utf8'), 'mine')
+    await rm(bytes(local.repo.path, name))
+    await mergeWorkspace(local.app, demo, MERGE)
+    assert.is(await readFile(bytes(local.repo.path, name), 'utf8'), 'theirs')
+  })
 
   test("a marked file that the branch leaves alone is in no merge's way", async () => {
     await using local = await openLocalApp({ files: FILES })

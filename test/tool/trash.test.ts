@@ -3,7 +3,7 @@
  * back exactly that, also after garbage was collected, the branch went on, or either was cut off in the middle.
  */
 import { existsSync } from 'node:fs'
-import { chmod, lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
@@ -482,6 +482,18 @@ suite('ignored files and data of services', (test) => {
     assert.is(await nameInTrash(demo.app, entry), 'other')
     await saveEntry(demo.app, { ...entry, key: 'ws-aaaaaaaa-20261123T080000Z', data: [] })
     assert.is(await nameInTrash(demo.app, entry), entry.key)
+    // what has room is kept beside what has none
+    await using large = await withData({ env: { NEXUS_TRASH_BUDGET: '64m' }, files: { '.gitignore': '*.log\n.env\n' } })
+    await writeFiles(large.worktree, { 'big.log': '', 'small.log': 'x', '.env': 'y' })
+    await truncate(join(large.worktree, 'big.log'), 70_000_000)
+    await large.delete(PLAIN)
+    assert.match(told(large).join('\n'), /not kept: big\.log \(70 MB\), as it does not fit/)
+    const files = (await only(large)).files ?? ''
+    assert.equal(await Promise.all(['small.log', '.env'].map((name) => readFile(join(files, name), 'utf8'))), [
+      'x',
+      'y',
+    ])
+    assert.not.ok(existsSync(join(files, 'big.log')))
     await using off = await withData({ env: { NEXUS_TRASH_KEEP: 'off' } })
     await off.delete(PLAIN)
     assert.equal([...off.volumes], [])
@@ -489,6 +501,19 @@ suite('ignored files and data of services', (test) => {
     await using against = await withData()
     await against.delete({ ...PLAIN, trash: false })
     assert.equal([[...against.volumes], told(against)], [[], []])
+  })
+
+  test('is what a service has in a folder, whatever that is called', async () => {
+    await using demo = await withData({ files: { '.gitignore': 'target/\nnode_modules/\n' } })
+    await writeFiles(demo.worktree, { 'target/gold': 'x', 'node_modules/a': 'y', 'lib/target/b': 'z' })
+    demo.volumes.set(join(demo.worktree, 'target'), { id: demo.demo.id, bytes: null, isFolder: true })
+    assert.is((await demo.delete(PLAIN)).data, 'target/, the data of db (1 file, 1 B) and the data of db (48 MB)')
+    const files = (await only(demo)).files ?? ''
+    assert.is(await readFile(join(files, 'target', 'gold'), 'utf8'), 'x')
+    assert.equal(
+      ['node_modules', 'lib/target'].filter((name) => existsSync(join(files, name))),
+      [],
+    )
   })
 
   test('a delete that was cut off keeps what it began to keep, and looks again where it had not begun', async () => {

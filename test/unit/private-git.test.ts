@@ -17,6 +17,7 @@ import {
   isBranchName,
   readPrivateBranches,
   readPrivateHead,
+  readPrivateTags,
 } from '../../lib/tools/private-refs.ts'
 import { overlaps, parseNumbers, type Review } from '../../lib/workspace/git/review.ts'
 import { runProcess } from '../support/process.ts'
@@ -87,6 +88,7 @@ suite('a git dir that others write', (test) => {
     await symlink(dir.secret, join(dir.git, 'refs', 'heads', 'leak'))
     await symlink('/', join(dir.git, 'refs', 'heads', 'root'))
     assert.equal(Object.fromEntries(readPrivateBranches(dir.git)), { main: A, x: B, 'deep/er': B })
+    assert.equal(Object.fromEntries(readPrivateTags(dir.git)), { 'tags/t': A })
     await rm(join(dir.git, 'refs'), { recursive: true })
     await symlink(dir.path, join(dir.git, 'refs'))
     assert.equal(Object.fromEntries(readPrivateBranches(dir.git)), { main: A, x: A })

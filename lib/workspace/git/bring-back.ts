@@ -20,6 +20,8 @@ import { refsOf } from './private-git.ts'
 const WAIT_MS = 60_000
 /** How long a command that is about something else waits for commits. */
 const ON_THE_WAY_MS = 2 * 60_000
+/** Other refs that are named. */
+const TOLD_MAX = 10
 const ZERO = '0'.repeat(40)
 
 /** How the branch stands on both sides. */
@@ -44,7 +46,7 @@ export interface BroughtBack {
   readonly commits: number
   /** Where it stands now in the repository. */
   readonly commit: string | null
-  /** Other branches that have moved, by the refs that hold them here. */
+  /** Other branches and tags that have moved, by the refs that hold them here. */
   readonly others: readonly string[]
   readonly standing: Standing['kind']
 }
@@ -77,6 +79,7 @@ export async function bringBack(
       const others = Object.keys(moved?.branches ?? {})
         .filter((branch) => branch !== record.branch)
         .map((branch) => refsOf(record, 'heads', branch))
+      others.push(...Object.keys(moved?.tags ?? {}).map((tag) => refsOf(record, tag)))
       if (moved?.detached != null) others.push(refsOf(record, 'HEAD'))
       const commits = await settle(app, record, place, standing)
       const commit = 'commit' in standing ? standing.commit : null
@@ -104,6 +107,7 @@ async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace
   const refspecs = Object.keys(moved.branches).map(
     (branch) => `+refs/heads/${branch}:${refsOf(record, 'heads', branch)}`,
   )
+  refspecs.push(...Object.keys(moved.tags).map((tag) => `+refs/${tag}:${refsOf(record, tag)}`))
   if (moved.detached !== null) refspecs.push(`+HEAD:${refsOf(record, 'HEAD')}`)
   const { signal } = app.interruption
   const failed = await fetchFrom(app.runner, place.repo, {
@@ -245,5 +249,6 @@ export function tell(app: App, record: WorkspaceRecord, { commits, others }: Bro
       type: 'notice',
       text: `${commits === 1 ? 'a commit' : `${commits} commits`} came back to ${record.branch}`,
     })
-  for (const name of others) app.emit({ type: 'notice', text: `another branch of ${record.name} is here as ${name}` })
+  for (const name of others.slice(0, TOLD_MAX))
+    app.emit({ type: 'notice', text: `another ref of ${record.name} is here as ${name}` })
 }

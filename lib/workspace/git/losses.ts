@@ -14,6 +14,7 @@ import { readPlain } from '../../system/read.ts'
 import type { OwnTree } from '../../tools/git-inert.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
+import { readWorktreeRefs } from '../../tools/private-refs.ts'
 import { findAdminDir, isLinked, listUnfinished, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
@@ -97,9 +98,15 @@ async function listFiles({ app, repository, inside, status }: Sight): Promise<re
 
 async function listCommits({ app, repository, inside }: Sight): Promise<readonly string[]> {
   if (inside !== undefined) return inside.commits
-  if (readBranch(repository.worktree) !== null) return []
-  const count = await app.inertGit.countUniqueCommits(repository, 'HEAD')
-  return count === 0 ? [] : [`${count} commits on a detached HEAD`]
+  const { gitDir, worktree } = repository
+  const refs = [...readWorktreeRefs(findAdminDir(gitDir, worktree)?.path ?? '')]
+  const held = refs.map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
+  if (readBranch(worktree) === null) held.unshift(['on a detached HEAD', 'HEAD'])
+  const lines = held.map(async ([where, revision]) => {
+    const count = await app.inertGit.countUniqueCommits(repository, revision)
+    return count === 0 ? [] : [`${count} commits ${where}`]
+  })
+  return (await Promise.all(lines)).flat()
 }
 
 /** Changed, untracked and marked paths, as `git status --porcelain` names them. Nothing of the tree is run on this machine. */

@@ -10,7 +10,7 @@ import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
-import { isMarked } from '../../tools/git-marked.ts'
+import { isMarked, UNREADABLE } from '../../tools/git-marked.ts'
 import type { Foreseen, TreeChange } from '../../tools/git-merge.ts'
 import { listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
@@ -176,7 +176,9 @@ function refuseReplacing(
     'SYNC_CONFLICT',
     `Branch ${branch} would replace ${count} in ${repo} that git does not keep; nothing was merged.`,
     {
-      hint: `To keep it under another name, run \`mv ${from} ${to} && nexus merge ${name}\``,
+      hint: first.includes(UNREADABLE)
+        ? `To keep it, give it another name (its name is not UTF-8), and run \`nexus merge ${name}\``
+        : `To keep it under another name, run \`mv ${from} ${to} && nexus merge ${name}\``,
       details: { files, branch },
       output: files.slice(0, 20).map(printable).join('\n'),
     },

@@ -6,36 +6,43 @@ import { existsSync } from 'node:fs'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, writeGenerated } from '../../system/store.ts'
-import { readPrivateBranches } from '../../tools/private-refs.ts'
+import { readPrivateBranches, readPrivateTags } from '../../tools/private-refs.ts'
 import type { App } from '../app.ts'
 import { privateHead, privatePlace } from '../current-branch.ts'
 
-/** Branches inside and the commits they name, and a detached HEAD. */
+/** Branches inside and the commits they name, tags and notes (`tags/v1`) and what they name, and a detached HEAD. */
 export interface Seen {
   readonly branches: Readonly<Record<string, string>>
+  readonly tags: Readonly<Record<string, string>>
   readonly detached: string | null
 }
 
-/** What has moved inside since the last time: branches by name, and a detached HEAD. */
+const NOTHING: Seen = { branches: {}, tags: {}, detached: null }
+
+/** What of it has moved since the last time. */
 export async function findMoved(app: App, record: WorkspaceRecord): Promise<Seen | undefined> {
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(place.path)) return undefined
   const seen = await loadSeen(app, record)
-  const now = readPrivateBranches(place.path)
   const head = privateHead(app.home, record)?.commit ?? null
-  const branches = Object.fromEntries([...now].filter(([branch, id]) => seen.branches[branch] !== id))
+  const branches = changed(readPrivateBranches(place.path), seen.branches)
+  const tags = changed(readPrivateTags(place.path), seen.tags)
   const detached = head !== seen.detached ? head : null
-  return Object.keys(branches).length === 0 && detached === null ? undefined : { branches, detached }
+  if (Object.keys({ ...branches, ...tags }).length === 0 && detached === null) return undefined
+  return { branches, tags, detached }
+}
+
+function changed(now: ReadonlyMap<string, string>, seen: Readonly<Record<string, string>>) {
+  return Object.fromEntries([...now].filter(([name, id]) => seen[name] !== id))
 }
 
 async function loadSeen(app: App, record: WorkspaceRecord): Promise<Seen> {
   const text = await readIfPresent(workspacePaths(app.home, record.id).broughtBack)
-  if (text === undefined) return { branches: {}, detached: null }
+  if (text === undefined) return NOTHING
   try {
-    const { branches = {}, detached = null } = JSON.parse(text) as Partial<Seen>
-    return { branches, detached }
+    return { ...NOTHING, ...(JSON.parse(text) as Partial<Seen>) }
   } catch {
-    return { branches: {}, detached: null } // all is fetched again, which costs a moment and loses nothing
+    return NOTHING // all is fetched again, which costs a moment and loses nothing
   }
 }
 
@@ -44,6 +51,7 @@ export async function saveSeen(app: App, record: WorkspaceRecord, moved: Seen): 
   const seen = await loadSeen(app, record)
   await noteSeen(app, record, {
     branches: { ...seen.branches, ...moved.branches },
+    tags: { ...seen.tags, ...moved.tags },
     detached: moved.detached ?? seen.detached,
   })
 }
@@ -52,7 +60,9 @@ export async function saveSeen(app: App, record: WorkspaceRecord, moved: Seen): 
 export async function noteBeginning(app: App, record: WorkspaceRecord): Promise<void> {
   const place = privatePlace(app.home, record)
   if (place === undefined) return
-  await noteSeen(app, record, { branches: Object.fromEntries(readPrivateBranches(place.path)), detached: null })
+  const branches = Object.fromEntries(readPrivateBranches(place.path))
+  const tags = Object.fromEntries(readPrivateTags(place.path))
+  await noteSeen(app, record, { branches, tags, detached: null })
 }
 
 async function noteSeen(app: App, record: WorkspaceRecord, seen: Seen): Promise<void> {

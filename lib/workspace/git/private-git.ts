@@ -97,5 +97,8 @@ export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean
 
 /** Work that came from inside; the others only hold what was borrowed. */
 function isWork(record: WorkspaceRecord, name: string): boolean {
-  return name === refsOf(record, 'HEAD') || name.startsWith(`${refsOf(record, 'heads')}/`)
+  return (
+    name === refsOf(record, 'HEAD') ||
+    ['heads', 'tags', 'notes'].some((kind) => name.startsWith(`${refsOf(record, kind)}/`))
+  )
 }

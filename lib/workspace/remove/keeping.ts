@@ -9,6 +9,7 @@ import type { DataVolume } from '../../backends/making.ts'
 import { NexusError } from '../../core/errors.ts'
 import { formatSize } from '../../core/sizes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { withData } from '../../project/ignored-work.ts'
 import type { App } from '../app.ts'
 import { findLosses, isUntouched, type Losses, NO_LOSSES } from '../git/losses.ts'
 import { chooseData, formatData, type Keeping, type KeptData, keptFile } from './kept-data.ts'
@@ -41,11 +42,15 @@ export async function findKeeping(
   const hasTrash = facts.trash && keep !== 'off'
   const owns = record.worktree !== null && record.adopted !== true
   const looks = facts.force && hasTrash && owns
-  const { refused, ignored } = looks ? await lossesByForce(app, record) : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
+  const { refused, ignored: listed } = looks
+    ? await lossesByForce(app, record)
+    : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
   // beside what was refused for, the files go to the trash whatever they take
-  const ownerOf = (path: string) =>
-    facts.volumes.find((one) => one.isFolder && `${one.name}/` === `${record.worktree}/${path}`)?.of
+  const folders = facts.volumes.filter(({ isFolder }) => isFolder)
+  const places = folders.map(({ name }) => name)
+  const ignored = owns ? await withData(listed, record.worktree ?? '', record.repo, places) : listed
+  const ownerOf = (path: string) => folders.find((one) => `${one.name}/` === `${record.worktree}/${path}`)?.of
   const files = lost.length > 0 ? [] : ignored.work.map((work) => keptFile(work, ownerOf(work.path)))
   const volumes = facts.volumes.filter(({ nameless, isFolder }) => !nameless && isFolder !== true).map(keptVolume)
   tellNameless(app, facts)
@@ -59,12 +64,17 @@ export async function findKeeping(
   const { kept, left } = chooseData(data, budget, trash)
   if (left.length > 0) tellLeft(app, left, `it does not fit into trash.budget (${formatSize(budget)})`)
   if (lost.length + kept.length === 0) return undefined
-  const keepsFiles = lost.length > 0 || kept.some(({ volume }) => volume === undefined)
-  return { lost, data: kept, files: keepsFiles, dropped: lost.length > 0 ? [] : ignored.dropped, branchCommit }
+  const keepsFiles = lost.length > 0 || kept.flatMap(pathOf).length > 0
+  const dropped = lost.length > 0 ? [] : [...ignored.dropped, ...left.flatMap(pathOf)]
+  return { lost, data: kept, files: keepsFiles, dropped, branchCommit }
 }
 
 function ignoredOf({ ignored }: KeepingFacts, owns: boolean): Pick<Losses, 'ignored'> {
   return ignored === undefined || !owns ? { ignored: NO_LOSSES.ignored } : { ignored }
+}
+
+function pathOf({ volume, what }: KeptData): readonly string[] {
+  return volume === undefined ? [what] : []
 }
 
 function keptVolume({ name, of, bytes }: DataVolume): KeptData {

@@ -26,7 +26,7 @@ export interface Keeping {
   readonly data: readonly KeptData[]
   /** The files of the worktree are kept; else it is made again from its commit. */
   readonly files: boolean
-  /** Paths in it that tools make again, which are not kept. */
+  /** Paths in it that tools make again, or for which there is no room: they are not kept. */
   readonly dropped: readonly string[]
   /** Tip of the branch that goes with it, where that has commits of its own. */
   readonly branchCommit: string | undefined
@@ -71,24 +71,19 @@ export interface Weighed {
 }
 
 /**
- * Which data fits into the budget: the small before the large, files of the worktree all or none. What is in the trash beside work that
+ * Which data fits into the budget: the small before the large. What is in the trash beside work that
  * was refused for does not make room; entries of data alone do.
  */
 export function chooseData(data: readonly KeptData[], budget: number, trash: readonly Weighed[]) {
-  const files = data.filter(({ volume }) => volume === undefined)
-  const units = [
-    ...(files.length === 0 ? [] : [files]),
-    ...data.filter((one) => !files.includes(one)).map((one) => [one]),
-  ]
   const stays = trash.filter(({ lost }) => lost.length > 0)
   let room = budget - stays.reduce((sum, entry) => sum + weightOf(entry.data ?? []), 0)
-  const kept: KeptData[] = []
-  for (const unit of units.sort((a, b) => weightOf(a) - weightOf(b))) {
-    if (weightOf(unit) > room) continue
-    room -= weightOf(unit)
-    kept.push(...unit)
+  const kept = new Set<KeptData>()
+  for (const one of [...data].sort((a, b) => weightOf([a]) - weightOf([b]))) {
+    if (weightOf([one]) > room) continue
+    room -= weightOf([one])
+    kept.add(one)
   }
-  return { kept: data.filter((one) => kept.includes(one)), left: data.filter((one) => !kept.includes(one)) }
+  return { kept: data.filter((one) => kept.has(one)), left: data.filter((one) => !kept.has(one)) }
 }
 
 /**

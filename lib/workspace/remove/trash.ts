@@ -116,7 +116,7 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
     const moved = await moveFiles(app, entry)
     const admin = worktree === null || entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
-    // what tools make again takes no room in the trash
+    // what tools make again, or has no room, takes none in the trash
     if (moved.files !== null) await removeBelow(app, record, moved.files, keeping.dropped)
     return moved
   })
