@@ -7,6 +7,9 @@ import { chmod, lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'n
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
+import type { Scan } from '../../lib/doctor/scan.ts'
+import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
+import { adopt } from '../../lib/workspace/create/adopt.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import {
@@ -537,6 +540,7 @@ suite('cut off in the middle', (test) => {
       const restoring = { worktree: demo.worktree, name: 'demo' }
       await writeFile(join(demo.app.home.trash, entry.key, 'entry.json'), JSON.stringify({ ...entry, restoring }))
       await mkdir(join(demo.worktree, '..'), { recursive: true })
+      const finishes = /nexus trash restore demo`$/
       await demo.repo.git('worktree', 'add', '--no-checkout', '-b', 'nexus/demo', demo.worktree, 'main')
       if (moved) {
         const link = await readFile(join(demo.worktree, '.git'))
@@ -544,8 +548,22 @@ suite('cut off in the middle', (test) => {
         await rename(entry.files ?? '', demo.worktree)
         await writeFile(join(demo.worktree, '.git'), link)
       }
+      for (const wrong of [
+        () => demo.up('demo'),
+        () => adopt(demo.app, { given: demo.worktree, name: undefined, dryRun: false }),
+        () => adopt(demo.app, { given: demo.worktree, name: 'other', dryRun: false }),
+      ]) {
+        const error = await rejects(wrong, 'WORKSPACE_ALREADY_EXISTS')
+        assert.match(error.hint ?? '', finishes)
+      }
+      assert.is((await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })).kept.length, 1)
+      const scan = { app: demo.app, records: await demo.app.records.list(), settings: undefined }
+      assert.match((await checkWorktrees(scan as unknown as Scan))[0]?.hint ?? '', finishes)
       await restoreTrash(demo.app, RESTORE)
       assert.equal(await picture(demo), before, `files moved: ${moved}`)
+      // as a kill right before the entry went leaves it
+      await saveEntry(demo.app, { ...entry, restoring })
+      assert.is((await restoreTrash(demo.app, RESTORE)).record.id, demo.demo.id)
       assert.equal(await listTrash(demo.app), [])
     }
   })

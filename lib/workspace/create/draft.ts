@@ -26,6 +26,7 @@ import { beginOperation } from '../operation/operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
+import { refuseRestoring } from '../remove/restoring.ts'
 import { worktreesFolder } from '../worktree-place.ts'
 import { tellRoot } from './as-root.ts'
 import {
@@ -73,6 +74,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const name = nameOfBranch(given)
   const { repo } = request
   requireOwnParts(repo)
+  await refuseRestoring(app, { repo: repo.root, name, worktree: null })
   const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
   const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }

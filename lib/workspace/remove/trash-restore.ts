@@ -23,6 +23,7 @@ import type { App } from '../app.ts'
 import { requireFreeFolder } from '../create/draft.ts'
 import { alreadyExists, claimName } from '../create/naming.ts'
 import { refuseRelativePrograms } from '../create/origin.ts'
+import { currentBranch } from '../current-branch.ts'
 import { moveFolder } from '../foreign-files.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
@@ -60,6 +61,9 @@ interface Place {
 
 export async function restoreTrash(app: App, request: RestoreRequest): Promise<RestoreResult> {
   const entry = chooseEntry(await listTrash(app), request.given)
+  const done = await findRestored(app, entry)
+  if (done !== undefined && !request.dryRun) await dropEntry(app, entry)
+  if (done !== undefined) return { entry, record: done, branch: currentBranch(app.home, done) ?? null }
   const place = await findPlace(app, entry, request)
   const record = await revive(app, entry, place)
   const result = { entry, record, branch: place.branch }
@@ -70,10 +74,23 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
   if (request.dryRun) return result
   await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
   await closeWorktrees(app, record)
-  await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
+  try {
+    await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
+  } catch (error) {
+    // nothing has left the trash: it is as if it had not begun
+    if (!existsSync(place.worktree)) await saveEntry(app, entry)
+    throw error
+  }
   const claimed = await claimName(app, record)
   await dropEntry(app, { ...entry, record: { ...entry.record, repo: place.repo.root, gitDir: place.repo.gitDir } })
   return { ...result, record: claimed }
+}
+
+/** The workspace where a restore was cut off when all but the entry was done. */
+async function findRestored(app: App, { record, files, restoring }: TrashEntry): Promise<WorkspaceRecord | undefined> {
+  if (restoring === undefined || (files !== null && existsSync(files))) return undefined
+  const there = await app.records.load(record.id)
+  return there?.worktree === restoring.worktree ? there : undefined
 }
 
 /** @throws {NexusError} WORKSPACE_NOT_FOUND; NAME_AMBIGUOUS with the candidates */
@@ -149,7 +166,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   if (record.adopted === true) return markWorktree(record)
   const waiting = files !== null && existsSync(files)
   if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
-    if (existsSync(worktree)) await removeHalfMade(app, repo, worktree)
+    await removeHalfMade(app, repo, worktree)
     if (branch !== null && makeAt !== undefined) await app.git.makeBranch(repo.root, branch, makeAt)
     if (branch !== null) await app.git.addWorktree(repo.root, worktree, existingBranch(branch), 'other')
     else if (head !== null) await app.git.addDetached(repo.root, worktree, head)
@@ -176,9 +193,10 @@ function lostHead({ key }: TrashEntry): NexusError {
   })
 }
 
-/** A worktree that was registered and never got its files. */
+/** A worktree that was registered and never got its files, or had its folder taken away to make room for them. */
 async function removeHalfMade(app: App, repo: Repository, worktree: string): Promise<void> {
-  const there = await readdir(worktree)
+  if (!existsSync(worktree) && findAdminDir(repo.gitDir, worktree) === undefined) return
+  const there = existsSync(worktree) ? await readdir(worktree) : []
   if (there.some((name) => name !== '.git')) {
     throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${worktree} is already there and not empty.`, {
       hint: 'To restore under another name, add `--as <name>`',
@@ -187,9 +205,10 @@ async function removeHalfMade(app: App, repo: Repository, worktree: string): Pro
   await app.git.removeWorktree(repo.root, worktree)
 }
 
-/** The files come with the link that they had: git's new one is put back. */
+/** They are given git's new link first, so that the worktree is whole from the moment it is there. */
 async function putFiles(app: App, entry: TrashEntry, worktree: string, files: string): Promise<void> {
   const link = (await readIfPresent(join(worktree, '.git'))) ?? ''
+  await writeFileAtomic(join(files, '.git'), link, 0o644)
   await removeTree(join(worktree, '.git'))
   await removeIfEmpty(worktree)
   if (!(await moveFolder(app, entry.record, files, worktree))) {
@@ -198,7 +217,6 @@ async function putFiles(app: App, entry: TrashEntry, worktree: string, files: st
     })
   }
   if (basename(dirname(files)) === '.trash') await removeIfEmpty(dirname(files))
-  await writeFileAtomic(join(worktree, '.git'), link, 0o644)
 }
 
 /** What git wrote itself stays: the links, and what HEAD says. */

@@ -18,6 +18,7 @@ import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
 import { findOverfull, formatData, type Keeping, type KeptData } from './kept-data.ts'
+import { isUnderWay } from './restoring.ts'
 
 /** As far as a clock is set right from time to time. */
 const CLOCK_STEP_MS = 60_000
@@ -249,8 +250,16 @@ export async function emptyTrash(
   app: App,
   request: { readonly olderThanMs: number; readonly dryRun: boolean },
 ): Promise<Emptied> {
-  const chosen = (await listTrash(app)).filter((entry) => isOlder(entry, request.olderThanMs))
-  return request.dryRun ? { removed: chosen, kept: [] } : dropAll(app, chosen)
+  const [entries, records] = await Promise.all([listTrash(app), app.records.list()])
+  const chosen = entries.filter((entry) => isOlder(entry, request.olderThanMs))
+  const unfinished = chosen.filter((entry) => isUnderWay(records, entry))
+  for (const { key } of unfinished) {
+    const text = `${key} stays in the trash: its restore was interrupted`
+    app.emit({ type: 'warning', text, hint: `To finish it, run \`nexus trash restore ${key}\`` })
+  }
+  const doomed = chosen.filter((entry) => !unfinished.includes(entry))
+  const { removed, kept } = request.dryRun ? { removed: doomed, kept: [] } : await dropAll(app, doomed)
+  return { removed, kept: [...unfinished, ...kept] }
 }
 
 function isOlder({ deletedAt }: TrashEntry, ms: number): boolean {
