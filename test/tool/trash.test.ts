@@ -9,6 +9,7 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
 import type { Scan } from '../../lib/doctor/scan.ts'
 import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
+import { nobody } from '../../lib/system/process.ts'
 import { adopt } from '../../lib/workspace/create/adopt.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
@@ -566,6 +567,33 @@ suite('cut off in the middle', (test) => {
       assert.is((await restoreTrash(demo.app, RESTORE)).record.id, demo.demo.id)
       assert.equal(await listTrash(demo.app), [])
     }
+  })
+
+  test('a forced delete without a trash loses nothing that was made since', async () => {
+    await using demo = await openDemo()
+    const options = ['force', 'no-trash']
+    const cut = async (step: string) => {
+      const operation = { ...beginOperation('delete', options), ...nobody(), step, begun: [step] }
+      await demo.app.records.save({ ...demo.demo, operation })
+    }
+    await cut('remove')
+    await writeFiles(demo.worktree, { 'later.q': 'x', 'ignored/made': 'x' })
+    await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+    assert.is((await demo.up('demo')).id, demo.demo.id)
+    assert.ok(existsSync(join(demo.worktree, 'later.q')))
+    await cut('worktree-remove')
+    assert.is.not((await demo.up('demo')).id, demo.demo.id)
+    assert.not(existsSync(join(demo.worktree, 'later.q')))
+    const { files } = await only(demo)
+    assert.ok(existsSync(join(files ?? '', 'later.q')) && existsSync(join(files ?? '', 'ignored', 'made')))
+    await demo.delete()
+    await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })
+    // asked for again
+    const again = await demo.up('demo')
+    await writeFiles(demo.worktree, { later: 'x' })
+    await demo.app.records.save({ ...again, operation: beginOperation('delete', options) })
+    await demo.delete({ trash: false })
+    assert.equal(await listTrash(demo.app), [])
   })
 
   test('nothing is overwritten: a folder at the place is refused, another name works', async () => {
