@@ -10,7 +10,7 @@ import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repositor
 import type { App } from '../workspace/app.ts'
 import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
-import { listRestoring, type Restoring } from '../workspace/remove/restoring.ts'
+import { listRestoring, type Restoring } from '../workspace/look/restoring.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {

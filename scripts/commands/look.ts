@@ -9,7 +9,7 @@ import { findHere } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/look/list.ts'
-import { listRestoring } from '../../lib/workspace/remove/restoring.ts'
+import { listRestoring } from '../../lib/workspace/look/restoring.ts'
 import type { Call, Run } from './command.ts'
 
 export const list: Run = async (call) => {

@@ -10,7 +10,11 @@ import { collectGarbage } from '../../lib/doctor/gc.ts'
 import type { Scan } from '../../lib/doctor/scan.ts'
 import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
 import { nobody } from '../../lib/system/process.ts'
+import { requireRepository } from '../../lib/tools/repository.ts'
+import { type App, createApp } from '../../lib/workspace/app.ts'
 import { adopt } from '../../lib/workspace/create/adopt.ts'
+import { bringUp } from '../../lib/workspace/create/up.ts'
+import { forgetRefs } from '../../lib/workspace/git/private-git.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import {
@@ -294,6 +298,60 @@ suite('the trash', (test) => {
   })
 })
 
+suite('which entry', (test) => {
+  test('a name means this repository, another one is named or refused before anything is changed', async () => {
+    await using other = await tempRepo({ files: { 'a.txt': 'other\n' } })
+    await using demo = await openDemo()
+    const elsewhere: App = { ...demo.app, cwd: other.path, asking: { command: 'trash restore', effect: 'changes' } }
+    const trashed = async (app: App, path: string, name: string) => {
+      const request = { given: name, repo: requireRepository(path), start: true, dryRun: false, existing: undefined }
+      const { record } = await bringUp(app, request)
+      await writeFile(join(record.worktree ?? '', 'new'), name)
+      return (await deleteWorkspace(app, record, FORCE)).trash as TrashEntry
+    }
+    const mine = await trashed(demo.app, demo.repo.path, 'same')
+    const error = await rejects(() => restoreTrash(elsewhere, { ...RESTORE, given: 'same' }), 'WORKSPACE_NOT_FOUND')
+    assert.match(error.hint ?? '', new RegExp(`nexus trash restore ${mine.record.project}/same`))
+    const theirs = await trashed(elsewhere, other.path, 'same')
+    const chosen = async (app: App, given: string, repo?: string) => {
+      const at = repo === undefined ? undefined : requireRepository(repo)
+      return (await restoreTrash(app, { ...RESTORE, given, repo: at, dryRun: true })).entry.key
+    }
+    assert.is(await chosen(demo.app, 'same'), mine.key)
+    assert.is(await chosen(elsewhere, 'same'), theirs.key)
+    assert.is(await chosen(demo.app, `${theirs.record.project}/same`), theirs.key)
+    assert.is(await chosen(demo.app, 'same', other.path), theirs.key)
+    assert.is(await chosen(elsewhere, mine.record.id), mine.key)
+    await writeFiles(demo.app.home.home, { 'config.yaml': `workspaces: {shop: {path: ${other.path}}}\n` })
+    const fresh: App = { ...createApp(demo.app), backend: demo.app.backend }
+    assert.is(await chosen(fresh, 'shop/same'), theirs.key)
+    await rejects(() => chosen(fresh, 'shop/none'), 'WORKSPACE_NOT_FOUND')
+    for (const wrong of [theirs.key, theirs.record.id]) {
+      const refused = await rejects(() => chosen(demo.app, wrong, demo.repo.path), 'INVALID_ARGUMENT')
+      assert.match(refused.message, /is not the repository of/)
+    }
+    await rename(other.path, `${other.path}-moved`)
+    assert.is(await chosen(demo.app, 'same', `${other.path}-moved`), theirs.key)
+    await rejects(() => chosen(demo.app, theirs.key, demo.repo.path), 'INVALID_ARGUMENT')
+    await rename(`${other.path}-moved`, other.path)
+  })
+
+  test('each ref that stays of a git dir of its own gets a branch name of its own', async () => {
+    await using demo = await openDemo()
+    const record = { ...demo.demo, gitMode: 'private' as const }
+    for (const branch of ['one', 'two']) {
+      const commit = await demo.git('commit-tree', '-p', 'HEAD', '-m', branch, 'HEAD^{tree}')
+      await demo.git('update-ref', `refs/nexus/${record.id}/heads/${branch}`, commit)
+    }
+    await forgetRefs(demo.app, record, false)
+    const hints = demo.events.flatMap((event) => (event.type === 'warning' ? [event.hint ?? ''] : []))
+    assert.equal(
+      hints.map((hint) => /branch (\S+)/.exec(hint)?.[1]),
+      ['demo-rest', 'demo-rest-2'],
+    )
+  })
+})
+
 suite('how long', (test) => {
   const trashed = async (options: LocalAppOptions = {}) => {
     const demo = await openDemo(options)
@@ -352,6 +410,14 @@ suite('how long', (test) => {
     await deleteWorkspace(demo.app, await demo.up('three'), { ...FORCE, force: false })
     await only(demo)
     await collectGarbage(demo.app, { all: false, dryRun: false })
+    assert.equal(await listTrash(demo.app), [])
+  })
+
+  test('empty removes what comes from the future too, unless it is asked for an age', async () => {
+    await using demo = await trashed()
+    await age(demo, -100 * DAY)
+    assert.is((await emptyTrash(demo.app, { olderThanMs: DAY, dryRun: false })).removed.length, 0)
+    assert.is((await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })).removed.length, 1)
     assert.equal(await listTrash(demo.app), [])
   })
 

@@ -30,10 +30,11 @@ import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { withRepository } from '../operation/operate.ts'
 import { closeWorktrees } from '../worktree-place.ts'
-import { adminOf, dropEntry, listTrash, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+import { adminOf, dropEntry, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+import { chooseEntry, refuseOtherRepository } from './trash-pick.ts'
 
 export interface RestoreRequest {
-  /** Key of an entry, id or name of its workspace. */
+  /** Key of an entry, id or name of its workspace, `<repo>/<name>` or `<alias>/<name>`. */
   readonly given: string
   /** Another name than it had. */
   readonly as: string | undefined
@@ -60,7 +61,7 @@ interface Place {
 }
 
 export async function restoreTrash(app: App, request: RestoreRequest): Promise<RestoreResult> {
-  const entry = chooseEntry(await listTrash(app), request.given)
+  const entry = await chooseEntry(app, request.given, request.repo)
   const done = await findRestored(app, entry)
   if (done !== undefined && !request.dryRun) await dropEntry(app, entry)
   if (done !== undefined) return { entry, record: done, branch: currentBranch(app.home, done) ?? null }
@@ -93,27 +94,10 @@ async function findRestored(app: App, { record, files, restoring }: TrashEntry):
   return there?.worktree === restoring.worktree ? there : undefined
 }
 
-/** @throws {NexusError} WORKSPACE_NOT_FOUND; NAME_AMBIGUOUS with the candidates */
-export function chooseEntry(entries: readonly TrashEntry[], given: string): TrashEntry {
-  const exact = entries.find(({ key }) => key === given)
-  const matching = entries.filter(({ record }) => record.id === given || record.name === given)
-  const [first, ...others] = exact === undefined ? matching : [exact]
-  if (first === undefined) {
-    throw new NexusError('WORKSPACE_NOT_FOUND', `There is nothing of ${JSON.stringify(given)} in the trash.`, {
-      hint: 'To see what there is, run `nexus trash list`',
-    })
-  }
-  if (others.length === 0) return first
-  throw new NexusError('NAME_AMBIGUOUS', `${JSON.stringify(given)} is ${matching.length} times in the trash.`, {
-    hint: `To restore the newest of them, run \`nexus trash restore ${first.key}\``,
-    details: { candidates: matching.map(({ key, deletedAt, record }) => ({ key, deletedAt, repo: record.repo })) },
-    output: matching.map(({ key, record }) => `${key}  ${record.repo}`).join('\n'),
-  })
-}
-
 async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: RestoreRequest): Promise<Place> {
   const { record } = entry
   const repo = given ?? requireRepository(record.repo)
+  await refuseOtherRepository(app, entry, repo)
   const name = as === undefined ? record.name : parseName(as)
   const twin = (await app.records.list()).find((one) => one.repo === repo.root && one.name === name)
   if (twin !== undefined) throw alreadyExists(twin)
