@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
 import type { Scan } from '../../lib/doctor/scan.ts'
@@ -334,6 +335,21 @@ suite('which entry', (test) => {
     assert.is(await chosen(demo.app, 'same', `${other.path}-moved`), theirs.key)
     await rejects(() => chosen(demo.app, theirs.key, demo.repo.path), 'INVALID_ARGUMENT')
     await rename(`${other.path}-moved`, other.path)
+  })
+
+  test('a stash in a git dir of its own is said not to be kept, and is not listed as kept', async () => {
+    await using demo = await openDemo()
+    const { privateGit } = workspacePaths(demo.app.home, demo.demo.id)
+    await writeFiles(privateGit, { HEAD: 'ref: refs/heads/nexus/demo\n', 'refs/stash': `${'a'.repeat(40)}\n` })
+    await demo.app.records.save({ ...demo.demo, gitMode: 'private' })
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    const { plan } = await demo.delete({ dryRun: true })
+    assert.match(plan.find(({ id }) => id === 'trash')?.cause ?? '', /^kept for a while: \?\? new$/)
+    const told = demo.events.flatMap((event) => (event.type === 'warning' ? [event.text] : []))
+    assert.ok(told.includes('not kept: a stash, which the trash does not keep'), told.join('\n'))
+    const error = await rejects(() => demo.delete({ force: false, dryRun: true }), 'WORKSPACE_DIRTY')
+    assert.match(error.hint ?? '', /git branch kept stash@\{0\}/)
+    await demo.app.records.save(demo.demo)
   })
 
   test('each ref that stays of a git dir of its own gets a branch name of its own', async () => {
