@@ -10,6 +10,7 @@ import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repositor
 import type { App } from '../workspace/app.ts'
 import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
+import { listRestoring, type Restoring } from '../workspace/look/restoring.ts'
 import { toldFromHere } from '../workspace/observe.ts'
 import type { Scan } from './scan.ts'
 
@@ -19,6 +20,7 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
   const repos = new Map(records.flatMap(({ repo, gitDir }) => (gitDir === null ? [] : [[repo, gitDir] as const])))
   if (here !== undefined) repos.set(here.root, here.gitDir)
   const known = new Set(records.map(({ worktree }) => worktree))
+  const restoring = new Map((await listRestoring(app)).map((one) => [one.worktree, one]))
   const strays = [...repos].flatMap(([repo, gitDir]) => {
     const folders = [join(repo, '.worktree'), ...(settings?.worktreeDir === undefined ? [] : [settings.worktreeDir])]
     const marked = new Set(listAdminDirs(gitDir).flatMap((one) => (one.marker === undefined ? [] : [one.worktree])))
@@ -26,10 +28,10 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
       branch?.startsWith('nexus/') === true && folders.some((folder) => path.startsWith(`${folder}/`))
     return listLinkedWorktrees(gitDir)
       .filter(({ path, branch }) => marked.has(path) || looksOurs(path, branch))
-      .filter(({ path }) => !known.has(path))
+      .filter(({ path }) => !known.has(path) && !restoring.has(path))
       .map(({ path, present }) => judgeStray(repo, path, present))
   })
-  const found = [...own, ...strays]
+  const found = [...own, ...[...restoring.values()].map(judgeRestoring), ...strays]
   return found.length > 0 ? found : [well('the worktrees are where they should be')]
 }
 
@@ -54,6 +56,14 @@ function judgeWorktree(app: App, record: WorkspaceRecord): readonly Diagnosis[] 
   const request = { repo: undefined, worktree: undefined, dryRun: false }
   const fix = MENDABLE.has(kind) ? async () => void (await repairWorkspace(app, record, request)) : undefined
   return [failure({ ...said, fix })]
+}
+
+function judgeRestoring({ worktree, text, command }: Restoring): Diagnosis {
+  return warning({
+    message: `${worktree}: ${text}.`,
+    why: 'Until it is finished, the trash has a part of the workspace, and the worktree another.',
+    hint: `To finish it, run \`${command}\``,
+  })
 }
 
 function judgeStray(repo: string, path: string, present: boolean): Diagnosis {

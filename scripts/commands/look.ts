@@ -9,6 +9,7 @@ import { findHere } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
 import { findRepo, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { describeWorkspace, listWorkspaces } from '../../lib/workspace/look/list.ts'
+import { listRestoring } from '../../lib/workspace/look/restoring.ts'
 import type { Call, Run } from './command.ts'
 
 export const list: Run = async (call) => {
@@ -16,6 +17,7 @@ export const list: Run = async (call) => {
   const columns = { repo: repo === undefined, dirty: call.flag('dirty'), size: call.flag('size') }
   const workspaces = await listWorkspaces(call.app, { ...columns, repo })
   await tellMoved(call)
+  await tellRestoring(call, repo)
   const text = workspaces.length === 0 ? nothing(repo) : formatList(workspaces, columns)
   return { data: { workspaces }, text }
 }
@@ -35,6 +37,13 @@ async function tellMoved({ app, cwd }: Call): Promise<void> {
   const names = moved.map(({ name }) => name).join(', ')
   const text = `this repository was moved here from ${moved[0]?.repo}, where Nexus looks for ${names}`
   app.emit({ type: 'warning', text, hint: 'To tell Nexus, run `nexus repair --all`' })
+}
+
+async function tellRestoring({ app }: Call, repo: string | undefined): Promise<void> {
+  for (const one of await listRestoring(app)) {
+    if (repo === undefined || repo === one.repo)
+      app.emit({ type: 'warning', text: one.text, hint: `To finish it, run \`${one.command}\`` })
+  }
 }
 
 function nothing(repo: string | undefined): string {

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Finding } from '../../lib/core/finding.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { assert, suite } from '../support/suite.ts'
-import { cleanEngine, LIMIT_MS, listParts, must, openScene, type Scene } from './scene.ts'
+import { cleanEngine, commitLongAgo, LIMIT_MS, leaveAlone, listParts, must, openScene, type Scene } from './scene.ts'
 
 interface Health {
   readonly healthy: boolean
@@ -151,9 +151,11 @@ async function prunes(scene: Scene): Promise<void> {
   for (const { name, worktree } of [one, two]) {
     await writeFile(join(worktree ?? '', 'work'), name)
     await scene.repo.git('-C', worktree ?? '', 'add', 'work')
-    await scene.repo.git('-C', worktree ?? '', 'commit', '--quiet', '--message', 'work')
+    await commitLongAgo(worktree ?? '', 'work')
   }
   await scene.repo.git('merge', '--quiet', '--no-edit', one.branch)
+  assert.match(await scene.ok(['prune', '--merged']), /made or used in the last 24 hours/)
+  for (const { id, worktree } of [one, two]) await leaveAlone(scene, id, worktree ?? '')
   const answer = JSON.parse(await scene.ok(['prune', '--merged', '--json'])) as Record<string, { name: string }[]>
   assert.equal([answer.pruned?.map(({ name }) => name), answer.kept?.map(({ name }) => name)], [['one'], ['two']])
   assert.equal(

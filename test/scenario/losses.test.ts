@@ -12,7 +12,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { assert, suite } from '../support/suite.ts'
-import { must, openScene, type Scene } from './scene.ts'
+import { commitLongAgo, leaveAlone, must, openScene, type Scene } from './scene.ts'
 
 const LIMIT_MS = 180_000
 const FILES = { 'a.txt': 'a\n', 'b.txt': 'b\n', '.gitignore': 'ignored/\n*.cfg\n' }
@@ -72,12 +72,13 @@ async function keepsRepositories(scene: Scene, worktree: string): Promise<void> 
   await scene.refused(['delete', 'one', '--force'], 4, 'WORKSPACE_DIRTY')
 }
 
-async function mergeReplacesNothing(scene: Scene): Promise<void> {
-  const worktree = (await scene.up('merged', '--no-start')).worktree ?? ''
+async function mergeReplacesNothing(scene: Scene): Promise<string> {
+  const { worktree: made, id } = await scene.up('merged', '--no-start')
+  const worktree = made ?? ''
   const top = scene.repo.path
   await writeFile(join(worktree, 'local.cfg'), 'tracked\n')
   await must(['git', '-C', worktree, 'add', '-f', 'local.cfg'])
-  await scene.repo.git('-C', worktree, 'commit', '--quiet', '-m', 'theirs')
+  await commitLongAgo(worktree, 'theirs')
   await writeFile(join(top, 'local.cfg'), 'my secrets\n')
   for (const form of [['--dry-run'], [], ['--squash']]) {
     const error = await scene.refused(['merge', 'merged', ...form], 4, 'SYNC_CONFLICT')
@@ -86,13 +87,15 @@ async function mergeReplacesNothing(scene: Scene): Promise<void> {
   }
   await must(['mv', join(top, 'local.cfg'), join(top, 'kept.cfg')])
   await scene.ok(['merge', 'merged'])
+  return id
 }
 
 /** Its branch has arrived, and what it holds has not. */
-async function pruneKeeps(scene: Scene): Promise<void> {
+async function pruneKeeps(scene: Scene, id: string): Promise<void> {
   const worktree = join(scene.repo.path, '.worktree', 'merged')
   await mark(worktree, 'a.txt', '--skip-worktree')
-  await scene.ok(['prune', '--merged'])
+  await leaveAlone(scene, id, worktree)
+  assert.match(await scene.ok(['prune', '--merged']), /would be lost/)
   assert.ok(existsSync(join(worktree, 'a.txt')))
   await must(['git', '-C', worktree, 'update-index', '--no-skip-worktree', 'a.txt'])
   await must(['git', '-C', worktree, 'checkout', '--quiet', 'a.txt'])
@@ -142,8 +145,7 @@ suite("what git's status does not tell", (test) => {
       await scene.ok(['delete', 'one', '--force', '--locked'])
       await scene.ok(['delete', 'two', '--force'])
       for (const name of ['one', 'two']) await trashKeeps(scene, name, 'b.txt')
-      await mergeReplacesNothing(scene)
-      await pruneKeeps(scene)
+      await pruneKeeps(scene, await mergeReplacesNothing(scene))
       await clockEmptiesNothing(scene)
     },
     LIMIT_MS,

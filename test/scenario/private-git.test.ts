@@ -116,7 +116,8 @@ suite('a git dir of its own', (test) => {
       assert.is(await inside(scene, 'git log -1 --format=%s && git status --porcelain'), 'last\n')
       await inside(scene, 'echo y >> README.md && git stash -q')
       const stashed = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
-      assert.equal(stashed.details.lost, ['a stash'])
+      assert.equal(stashed.details.lost, ['a stash, which the trash does not keep'])
+      assert.match(stashed.hint ?? '', /git branch kept stash@\{0\}/)
       await inside(scene, 'git stash drop -q && git checkout -q --detach && git commit -q --allow-empty -m loose')
       const tagged = (name: string) => `$(git commit-tree -m ${name} HEAD^{tree})`
       await inside(

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import type { ErrorBody } from '../../lib/core/errors.ts'
@@ -329,4 +329,22 @@ export function shareScene(open: () => Promise<Scene>) {
     },
     close: async (): Promise<void> => (await opened)?.[Symbol.asyncDispose](),
   }
+}
+
+/** A commit of long ago. */
+export function commitLongAgo(worktree: string, message: string): Promise<unknown> {
+  const who = ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+  const commit = ['commit', '--quiet', '--message', message]
+  return must(['env', 'GIT_COMMITTER_DATE=2020-01-01T00:00:00Z', 'git', ...who, '-C', worktree, ...commit])
+}
+
+/** As if nobody had touched a workspace since long ago. */
+export async function leaveAlone(scene: Scene, id: string, worktree: string): Promise<void> {
+  const home = join(scene.home, '.nexus')
+  const note = join(home, 'workspaces', id, 'workspace.json')
+  const record = JSON.parse(await readFile(note, 'utf8'))
+  await writeFile(note, JSON.stringify({ ...record, createdAt: '2020-01-01T00:00:00Z' }))
+  const admin = await scene.repo.git('-C', worktree, 'rev-parse', '--absolute-git-dir')
+  const files = [note, worktree, join(admin, 'index'), join(admin, 'logs', 'HEAD'), join(home, 'run', 'activity', id)]
+  for (const path of files.filter((one) => existsSync(one))) await utimes(path, 0, 0)
 }

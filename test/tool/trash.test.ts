@@ -5,8 +5,17 @@
 import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
+import type { Scan } from '../../lib/doctor/scan.ts'
+import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
+import { nobody } from '../../lib/system/process.ts'
+import { requireRepository } from '../../lib/tools/repository.ts'
+import { type App, createApp } from '../../lib/workspace/app.ts'
+import { adopt } from '../../lib/workspace/create/adopt.ts'
+import { bringUp } from '../../lib/workspace/create/up.ts'
+import { forgetRefs } from '../../lib/workspace/git/private-git.ts'
 import { beginOperation } from '../../lib/workspace/operation/operate.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import {
@@ -290,6 +299,75 @@ suite('the trash', (test) => {
   })
 })
 
+suite('which entry', (test) => {
+  test('a name means this repository, another one is named or refused before anything is changed', async () => {
+    await using other = await tempRepo({ files: { 'a.txt': 'other\n' } })
+    await using demo = await openDemo()
+    const elsewhere: App = { ...demo.app, cwd: other.path, asking: { command: 'trash restore', effect: 'changes' } }
+    const trashed = async (app: App, path: string, name: string) => {
+      const request = { given: name, repo: requireRepository(path), start: true, dryRun: false, existing: undefined }
+      const { record } = await bringUp(app, request)
+      await writeFile(join(record.worktree ?? '', 'new'), name)
+      return (await deleteWorkspace(app, record, FORCE)).trash as TrashEntry
+    }
+    const mine = await trashed(demo.app, demo.repo.path, 'same')
+    const error = await rejects(() => restoreTrash(elsewhere, { ...RESTORE, given: 'same' }), 'WORKSPACE_NOT_FOUND')
+    assert.match(error.hint ?? '', new RegExp(`nexus trash restore ${mine.record.project}/same`))
+    const theirs = await trashed(elsewhere, other.path, 'same')
+    const chosen = async (app: App, given: string, repo?: string) => {
+      const at = repo === undefined ? undefined : requireRepository(repo)
+      return (await restoreTrash(app, { ...RESTORE, given, repo: at, dryRun: true })).entry.key
+    }
+    assert.is(await chosen(demo.app, 'same'), mine.key)
+    assert.is(await chosen(elsewhere, 'same'), theirs.key)
+    assert.is(await chosen(demo.app, `${theirs.record.project}/same`), theirs.key)
+    assert.is(await chosen(demo.app, 'same', other.path), theirs.key)
+    assert.is(await chosen(elsewhere, mine.record.id), mine.key)
+    await writeFiles(demo.app.home.home, { 'config.yaml': `workspaces: {shop: {path: ${other.path}}}\n` })
+    const fresh: App = { ...createApp(demo.app), backend: demo.app.backend }
+    assert.is(await chosen(fresh, 'shop/same'), theirs.key)
+    await rejects(() => chosen(fresh, 'shop/none'), 'WORKSPACE_NOT_FOUND')
+    for (const wrong of [theirs.key, theirs.record.id]) {
+      const refused = await rejects(() => chosen(demo.app, wrong, demo.repo.path), 'INVALID_ARGUMENT')
+      assert.match(refused.message, /is not the repository of/)
+    }
+    await rename(other.path, `${other.path}-moved`)
+    assert.is(await chosen(demo.app, 'same', `${other.path}-moved`), theirs.key)
+    await rejects(() => chosen(demo.app, theirs.key, demo.repo.path), 'INVALID_ARGUMENT')
+    await rename(`${other.path}-moved`, other.path)
+  })
+
+  test('a stash in a git dir of its own is said not to be kept, and is not listed as kept', async () => {
+    await using demo = await openDemo()
+    const { privateGit } = workspacePaths(demo.app.home, demo.demo.id)
+    await writeFiles(privateGit, { HEAD: 'ref: refs/heads/nexus/demo\n', 'refs/stash': `${'a'.repeat(40)}\n` })
+    await demo.app.records.save({ ...demo.demo, gitMode: 'private' })
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    const { plan } = await demo.delete({ dryRun: true })
+    assert.match(plan.find(({ id }) => id === 'trash')?.cause ?? '', /^kept for a while: \?\? new$/)
+    const told = demo.events.flatMap((event) => (event.type === 'warning' ? [event.text] : []))
+    assert.ok(told.includes('not kept: a stash, which the trash does not keep'), told.join('\n'))
+    const error = await rejects(() => demo.delete({ force: false, dryRun: true }), 'WORKSPACE_DIRTY')
+    assert.match(error.hint ?? '', /git branch kept stash@\{0\}/)
+    await demo.app.records.save(demo.demo)
+  })
+
+  test('each ref that stays of a git dir of its own gets a branch name of its own', async () => {
+    await using demo = await openDemo()
+    const record = { ...demo.demo, gitMode: 'private' as const }
+    for (const branch of ['one', 'two']) {
+      const commit = await demo.git('commit-tree', '-p', 'HEAD', '-m', branch, 'HEAD^{tree}')
+      await demo.git('update-ref', `refs/nexus/${record.id}/heads/${branch}`, commit)
+    }
+    await forgetRefs(demo.app, record, false)
+    const hints = demo.events.flatMap((event) => (event.type === 'warning' ? [event.hint ?? ''] : []))
+    assert.equal(
+      hints.map((hint) => /branch (\S+)/.exec(hint)?.[1]),
+      ['demo-rest', 'demo-rest-2'],
+    )
+  })
+})
+
 suite('how long', (test) => {
   const trashed = async (options: LocalAppOptions = {}) => {
     const demo = await openDemo(options)
@@ -348,6 +426,14 @@ suite('how long', (test) => {
     await deleteWorkspace(demo.app, await demo.up('three'), { ...FORCE, force: false })
     await only(demo)
     await collectGarbage(demo.app, { all: false, dryRun: false })
+    assert.equal(await listTrash(demo.app), [])
+  })
+
+  test('empty removes what comes from the future too, unless it is asked for an age', async () => {
+    await using demo = await trashed()
+    await age(demo, -100 * DAY)
+    assert.is((await emptyTrash(demo.app, { olderThanMs: DAY, dryRun: false })).removed.length, 0)
+    assert.is((await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })).removed.length, 1)
     assert.equal(await listTrash(demo.app), [])
   })
 
@@ -562,6 +648,7 @@ suite('cut off in the middle', (test) => {
       const restoring = { worktree: demo.worktree, name: 'demo' }
       await writeFile(join(demo.app.home.trash, entry.key, 'entry.json'), JSON.stringify({ ...entry, restoring }))
       await mkdir(join(demo.worktree, '..'), { recursive: true })
+      const finishes = /nexus trash restore demo`$/
       await demo.repo.git('worktree', 'add', '--no-checkout', '-b', 'nexus/demo', demo.worktree, 'main')
       if (moved) {
         const link = await readFile(join(demo.worktree, '.git'))
@@ -569,10 +656,51 @@ suite('cut off in the middle', (test) => {
         await rename(entry.files ?? '', demo.worktree)
         await writeFile(join(demo.worktree, '.git'), link)
       }
+      for (const wrong of [
+        () => demo.up('demo'),
+        () => adopt(demo.app, { given: demo.worktree, name: undefined, dryRun: false }),
+        () => adopt(demo.app, { given: demo.worktree, name: 'other', dryRun: false }),
+      ]) {
+        const error = await rejects(wrong, 'WORKSPACE_ALREADY_EXISTS')
+        assert.match(error.hint ?? '', finishes)
+      }
+      assert.is((await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })).kept.length, 1)
+      const scan = { app: demo.app, records: await demo.app.records.list(), settings: undefined }
+      assert.match((await checkWorktrees(scan as unknown as Scan))[0]?.hint ?? '', finishes)
       await restoreTrash(demo.app, RESTORE)
       assert.equal(await picture(demo), before, `files moved: ${moved}`)
+      // as a kill right before the entry went leaves it
+      await saveEntry(demo.app, { ...entry, restoring })
+      assert.is((await restoreTrash(demo.app, RESTORE)).record.id, demo.demo.id)
       assert.equal(await listTrash(demo.app), [])
     }
+  })
+
+  test('a forced delete without a trash loses nothing that was made since', async () => {
+    await using demo = await openDemo()
+    const options = ['force', 'no-trash']
+    const cut = async (step: string) => {
+      const operation = { ...beginOperation('delete', options), ...nobody(), step, begun: [step] }
+      await demo.app.records.save({ ...demo.demo, operation })
+    }
+    await cut('remove')
+    await writeFiles(demo.worktree, { 'later.q': 'x', 'ignored/made': 'x' })
+    await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+    assert.is((await demo.up('demo')).id, demo.demo.id)
+    assert.ok(existsSync(join(demo.worktree, 'later.q')))
+    await cut('worktree-remove')
+    assert.is.not((await demo.up('demo')).id, demo.demo.id)
+    assert.not(existsSync(join(demo.worktree, 'later.q')))
+    const { files } = await only(demo)
+    assert.ok(existsSync(join(files ?? '', 'later.q')) && existsSync(join(files ?? '', 'ignored', 'made')))
+    await demo.delete()
+    await emptyTrash(demo.app, { olderThanMs: 0, dryRun: false })
+    // asked for again
+    const again = await demo.up('demo')
+    await writeFiles(demo.worktree, { later: 'x' })
+    await demo.app.records.save({ ...again, operation: beginOperation('delete', options) })
+    await demo.delete({ trash: false })
+    assert.equal(await listTrash(demo.app), [])
   })
 
   test('nothing is overwritten: a folder at the place is refused, another name works', async () => {

@@ -95,8 +95,8 @@ suite('prune --merged', (test) => {
     return world.record(name, { worktree, gitDir: join(path, '.git'), base })
   }
 
-  async function verdicts(world: AppWorld, dryRun: boolean, olderThanMs?: number) {
-    const all = await pruneMerged(world.app, { repo: world.repo.path, olderThanMs, dryRun })
+  async function verdicts(world: AppWorld, dryRun: boolean, olderThanMs?: number, now = Date.now() + 2 * DAY_MS) {
+    const all = await pruneMerged(world.app, { repo: world.repo.path, olderThanMs, dryRun, now })
     return Object.fromEntries(
       all.map(({ record, prune, reason }) => [record.name, `${prune ? 'goes' : 'stays'}: ${reason}`]),
     )
@@ -154,6 +154,23 @@ suite('prune --merged', (test) => {
     assert.not.ok(existsSync(merged.worktree ?? ''))
     assert.is(await git('branch', '--list', 'nexus/merged'), '')
     assert.ok(existsSync(join(path, '.worktree', 'dirty', 'more')))
+  })
+
+  test('keeps what was made, written or committed to in the last day, started or not', async () => {
+    await using world = await appWorld()
+    const { worktree, id } = await branchOff(world, 'merged')
+    await world.repo.git('merge', '--quiet', '--no-edit', 'nexus/merged')
+    const used = 'stays: merged into main, but it was made or used in the last 24 hours'
+    assert.equal(await verdicts(world, true, undefined, Date.now()), { merged: used })
+    const soon = Date.now() + DAY_MS + 60_000
+    assert.equal(await verdicts(world, true, undefined, soon), { merged: 'goes: merged into main' })
+    const admin = join(world.repo.path, '.git', 'worktrees', 'merged')
+    const record = join(world.app.home.workspaces, id, 'workspace.json')
+    for (const path of [worktree ?? '', join(admin, 'index'), join(admin, 'logs', 'HEAD'), record]) {
+      await utimes(path, soon / 1000, soon / 1000)
+      assert.equal(await verdicts(world, true, undefined, soon), { merged: used }, path)
+      await utimes(path, 0, 0)
+    }
   })
 
   test('sees a squash and a rebase once the host has deleted the branch', async () => {

@@ -24,6 +24,7 @@ import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
+import { refuseRestoring } from '../look/restoring.ts'
 import { projectIn } from '../project/choice.ts'
 import { detectIn } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
@@ -51,7 +52,7 @@ export interface Adopted {
 export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
   const { settings } = await app.config()
   const backend = await app.backend(settings.defaults.backend)
-  const found = await findTarget(app, backend, request.given)
+  const found = await findTarget(app, backend, request)
   const draft = await draftRecord(app, backend, found, request)
   const lost = found.lost
   const record = lost === undefined ? draft : await reviveFrom(app, backend, draft, lost)
@@ -80,12 +81,13 @@ interface Target {
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT, WORKSPACE_ALREADY_EXISTS for what has a record */
-async function findTarget(app: App, backend: Backend, given: string): Promise<Target> {
+async function findTarget(app: App, backend: Backend, { given, name }: AdoptRequest): Promise<Target> {
   const folder = resolve(app.cwd, given)
   const records = await app.records.list()
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     const { repo, worktree } = requireLinked(folder)
     refuseKnown(records.find((record) => record.worktree === worktree))
+    await refuseRestoring(app, { repo: repo.root, name: name ?? basename(worktree), worktree })
     const marker = findAdminDir(repo.gitDir, worktree)?.marker ?? ''
     const free = isWorkspaceId(marker) && records.every(({ id }) => id !== marker)
     const lost = free ? await backend.findLost?.(marker) : undefined

@@ -22,6 +22,7 @@ import { readyRecord } from '../../stack/ready-record.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../../tools/repository.ts'
 import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
+import { refuseRestoring } from '../look/restoring.ts'
 import { beginOperation } from '../operation/operate.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from '../project/stack-choice.ts'
@@ -73,6 +74,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const name = nameOfBranch(given)
   const { repo } = request
   requireOwnParts(repo)
+  await refuseRestoring(app, { repo: repo.root, name, worktree: null })
   const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
   if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
   const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }

@@ -54,6 +54,11 @@ export interface Losses {
 
 export const NO_LOSSES: Losses = { refused: [], ignored: { work: [], dropped: [] } }
 const IGNORED = '!! '
+/** What a git dir of the workspace's own has beside commits goes with it. */
+const NOT_KEPT = ', which the trash does not keep'
+
+/** False for a line of what even the trash does not keep. */
+export const isKeptByTrash = (line: string): boolean => !line.endsWith(NOT_KEPT)
 
 type Look = (sight: Sight) => Promise<readonly string[]>
 
@@ -61,7 +66,9 @@ type Look = (sight: Sight) => Promise<readonly string[]>
 export const LOSSES = {
   files: listFiles,
   unfinished: async ({ repository, inside }) =>
-    (inside?.unfinished ?? listUnfinished(repository.worktree)).map((word) => `an unfinished ${word}`),
+    inside === undefined
+      ? listUnfinished(repository.worktree).map((word) => `an unfinished ${word}`)
+      : inside.unfinished.map((word) => `an unfinished ${word}${NOT_KEPT}`),
   submodules: async ({ app, repository, inside }) =>
     (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
       (path) => `commits of submodule ${path} that are not pushed`,
@@ -69,7 +76,7 @@ export const LOSSES = {
   commits: listCommits,
   stashes: async ({ inside }) => {
     const count = inside?.stashes ?? 0
-    return count === 0 ? [] : [count === 1 ? 'a stash' : `${count} stashes`]
+    return count === 0 ? [] : [`${count === 1 ? 'a stash' : `${count} stashes`}${NOT_KEPT}`]
   },
   repositories: ({ app, repository, inside }) => {
     const { gitDir, worktree } = repository
@@ -182,12 +189,15 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, locked: bool
   const { refused, ignored } = await findLosses(app, record, true)
   const lost = [...(lock === undefined ? [] : [lock]), ...refused]
   if (lost.length === 0) return ignored
+  const force = `nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}`
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
     'WORKSPACE_DIRTY',
     `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
     {
-      hint: `To delete it and keep them in the trash for a while, run \`nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}\``,
+      hint: lost.every(isKeptByTrash)
+        ? `To delete it and keep them in the trash for a while, run \`${force}\``
+        : `To keep a stash, make it a branch: \`nexus exec ${record.name} -- git branch kept stash@{0}\`; to delete it without what the trash does not keep, run \`${force}\``,
       details: { lost: lost.slice(0, 1000) },
       output: `${lost.slice(0, 20).map(printable).join('\n')}${more}`,
     },

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
 import { createPrivateGit } from '../../tools/private-git.ts'
@@ -88,11 +89,12 @@ export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean
   const gone = refs.filter(({ name }) => !kept.includes(name))
   const changes = gone.map(({ name, commit }) => ({ name, to: null, from: commit }))
   await app.git.updateRefs(place.repo, changes, 'nexus: the workspace is deleted')
-  for (const name of kept) {
+  kept.forEach((name, i) => {
     const text = `${name} stays: it has commits that are found nowhere else`
-    const hint = `To make it a branch, run \`git -C ${place.repo} branch ${record.name}-rest ${name}\``
+    const branch = i === 0 ? `${record.name}-rest` : `${record.name}-rest-${i + 1}`
+    const hint = `To make it a branch, run \`git -C ${shellWord(place.repo)} branch ${branch} ${shellWord(name)}\``
     app.emit({ type: 'warning', text, hint })
-  }
+  })
 }
 
 /** Work that came from inside; the others only hold what was borrowed. */

@@ -29,7 +29,8 @@ export function orderByIdleness(app: App, records: readonly WorkspaceRecord[]): 
   return uses.sort((a, b) => Number(a.connected) - Number(b.connected) || a.lastUsed - b.lastUsed)
 }
 
-function lastUsed(app: App, record: WorkspaceRecord): number {
+/** Milliseconds since 1970: when it was made, and what was last written of it. */
+export function lastUsed(app: App, record: WorkspaceRecord): number {
   const { worktree, gitDir } = record
   // git writes HEAD's log at each commit and checkout, and the index at each add
   const admin =

@@ -58,9 +58,10 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
   const record = isForeign(found) ? { ...found, worktree: null } : found
   const cut = record.operation?.kind === 'delete' ? record.operation : undefined
-  const request = cut === undefined ? given : withOptions(given, cut)
   const begun = cut === undefined ? undefined : await findBegun(app, record)
-  const stays = record.adopted === true || begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
+  const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
+  const request = cut === undefined ? given : withOptions(given, cut, touched)
+  const stays = record.adopted === true || touched
   const locked = request.locked === true
   if (request.force && !stays && !locked) refuseLock(record)
   const mayLose = request.force || stays
@@ -79,7 +80,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     told,
   ])
   const { force, trash } = request
-  const wish = { force, trash, begun, ignored, volumes, branchCommit: branch.delete?.unique }
+  const wish = { force: force || touched, trash, begun, ignored, volumes, branchCommit: branch.delete?.unique }
   const keeping = await findKeeping(app, record, wish)
   const data = formatData(keeping?.data ?? [])
   // what was cut off has run it already, or was never there to be used
@@ -123,13 +124,17 @@ function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): reado
   return Object.entries(asked).flatMap(([option, is]) => (is === true ? [option] : []))
 }
 
-function withOptions(request: DeleteRequest, { options = [] }: Operation): DeleteRequest {
+/**
+ * Somebody may have worked there since: what is found now goes to the trash, unless this delete is against one as well. One that was to
+ * lose all, and had not yet begun to, looks anew.
+ */
+function withOptions(request: DeleteRequest, { options = [] }: Operation, touched: boolean): DeleteRequest {
+  const forced = options.includes('force') && (touched || !options.includes('no-trash'))
   return {
     ...request,
-    force: request.force || options.includes('force'),
+    force: request.force || forced,
     locked: request.locked === true || options.includes('locked'),
     deleteBranch: request.deleteBranch || options.includes('delete-branch'),
-    trash: request.trash && !options.includes('no-trash'),
   }
 }
 

@@ -11,7 +11,7 @@ import { formatSize } from '../../core/sizes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withData } from '../../project/ignored-work.ts'
 import type { App } from '../app.ts'
-import { findLosses, isUntouched, type Losses, NO_LOSSES } from '../git/losses.ts'
+import { findLosses, isKeptByTrash, isUntouched, type Losses, NO_LOSSES } from '../git/losses.ts'
 import { chooseData, formatData, type Keeping, type KeptData, keptFile } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
 
@@ -42,9 +42,11 @@ export async function findKeeping(
   const hasTrash = facts.trash && keep !== 'off'
   const owns = record.worktree !== null && record.adopted !== true
   const looks = facts.force && hasTrash && owns
-  const { refused, ignored: listed } = looks
+  const { refused: all, ignored: listed } = looks
     ? await lossesByForce(app, record)
     : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
+  const [refused, gone] = [all.filter(isKeptByTrash), all.filter((line) => !isKeptByTrash(line))]
+  if (gone.length > 0) app.emit({ type: 'warning', text: `not kept: ${gone.join('; ')}` })
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
   // beside what was refused for, the files go to the trash whatever they take
   const folders = facts.volumes.filter(({ isFolder }) => isFolder)

@@ -1,6 +1,6 @@
 /**
  * Deletes the workspaces whose branch has arrived in the default branch. Each goes by the ordinary delete without force, so
- * that one that holds changes is kept and named. What runs, was used in the last 24 hours or is locked stays too, and in doubt all do.
+ * that one that holds changes is kept and named. What runs, was made or used in the last 24 hours or is locked stays too, and in doubt all do.
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -9,6 +9,7 @@ import { type BranchTip, createGitBranches, type GitBranches } from '../../tools
 import { readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { findLock } from '../git/losses.ts'
+import { lastUsed } from '../look/idle.ts'
 import { observeOne } from '../observe.ts'
 import { deleteWorkspace } from './delete.ts'
 
@@ -20,6 +21,8 @@ export interface PruneRequest {
   /** Only those made and last committed to so long ago. */
   readonly olderThanMs: number | undefined
   readonly dryRun: boolean
+  /** Milliseconds since 1970; for tests. */
+  readonly now?: number
 }
 
 export interface Verdict {
@@ -42,7 +45,7 @@ export async function pruneMerged(app: App, request: PruneRequest): Promise<read
     await Promise.all([...groupByRepo(records)].map((group) => judgeRepository(app, group, request)))
   ).flat()
   const done: Verdict[] = []
-  for (const verdict of verdicts) done.push(verdict.prune ? await prune(app, verdict, request.dryRun) : verdict)
+  for (const verdict of verdicts) done.push(verdict.prune ? await prune(app, verdict, request) : verdict)
   return done
 }
 
@@ -107,17 +110,18 @@ function keep(record: WorkspaceRecord, lastUsed: string, reason: string): Verdic
 }
 
 /** It may be at work, or its user may come back to it; undefined where neither is so. */
-async function whyInUse(app: App, record: WorkspaceRecord): Promise<string | undefined> {
+async function whyInUse(app: App, { record, lastUsed: dated }: Verdict, now: number): Promise<string | undefined> {
   const lock = findLock(record)
   if (lock !== undefined) return lock
-  const used = lastActivity(app.home, record.id)
-  if (used !== undefined && Date.now() - used.getTime() < DAY_MS) return 'it was used in the last 24 hours'
+  const entered = lastActivity(app.home, record.id)?.getTime() ?? 0
+  const used = Math.max(entered, lastUsed(app, record), Date.parse(dated))
+  if (now - used < DAY_MS) return 'it was made or used in the last 24 hours'
   const { state } = await observeOne(app, record)
   return state === 'running' || state === 'paused' ? `it is ${state}` : undefined
 }
 
-async function prune(app: App, verdict: Verdict, dryRun: boolean): Promise<Verdict> {
-  const inUse = await whyInUse(app, verdict.record)
+async function prune(app: App, verdict: Verdict, { dryRun, now = Date.now() }: PruneRequest): Promise<Verdict> {
+  const inUse = await whyInUse(app, verdict, now)
   if (inUse !== undefined) return { ...verdict, prune: false, reason: `${verdict.reason}, but ${inUse}` }
   try {
     const wish = { force: false, deleteBranch: false, trash: true, dryRun }

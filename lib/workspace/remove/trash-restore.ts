@@ -23,16 +23,18 @@ import type { App } from '../app.ts'
 import { requireFreeFolder } from '../create/draft.ts'
 import { alreadyExists, claimName } from '../create/naming.ts'
 import { refuseRelativePrograms } from '../create/origin.ts'
+import { currentBranch } from '../current-branch.ts'
 import { moveFolder } from '../foreign-files.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { withRepository } from '../operation/operate.ts'
 import { closeWorktrees } from '../worktree-place.ts'
-import { adminOf, dropEntry, listTrash, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+import { adminOf, dropEntry, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+import { chooseEntry, refuseOtherRepository } from './trash-pick.ts'
 
 export interface RestoreRequest {
-  /** Key of an entry, id or name of its workspace. */
+  /** Key of an entry, id or name of its workspace, `<repo>/<name>` or `<alias>/<name>`. */
   readonly given: string
   /** Another name than it had. */
   readonly as: string | undefined
@@ -59,7 +61,10 @@ interface Place {
 }
 
 export async function restoreTrash(app: App, request: RestoreRequest): Promise<RestoreResult> {
-  const entry = chooseEntry(await listTrash(app), request.given)
+  const entry = await chooseEntry(app, request.given, request.repo)
+  const done = await findRestored(app, entry)
+  if (done !== undefined && !request.dryRun) await dropEntry(app, entry)
+  if (done !== undefined) return { entry, record: done, branch: currentBranch(app.home, done) ?? null }
   const place = await findPlace(app, entry, request)
   const record = await revive(app, entry, place)
   const result = { entry, record, branch: place.branch }
@@ -70,33 +75,29 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
   if (request.dryRun) return result
   await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
   await closeWorktrees(app, record)
-  await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
+  try {
+    await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
+  } catch (error) {
+    // nothing has left the trash: it is as if it had not begun
+    if (!existsSync(place.worktree)) await saveEntry(app, entry)
+    throw error
+  }
   const claimed = await claimName(app, record)
   await dropEntry(app, { ...entry, record: { ...entry.record, repo: place.repo.root, gitDir: place.repo.gitDir } })
   return { ...result, record: claimed }
 }
 
-/** @throws {NexusError} WORKSPACE_NOT_FOUND; NAME_AMBIGUOUS with the candidates */
-export function chooseEntry(entries: readonly TrashEntry[], given: string): TrashEntry {
-  const exact = entries.find(({ key }) => key === given)
-  const matching = entries.filter(({ record }) => record.id === given || record.name === given)
-  const [first, ...others] = exact === undefined ? matching : [exact]
-  if (first === undefined) {
-    throw new NexusError('WORKSPACE_NOT_FOUND', `There is nothing of ${JSON.stringify(given)} in the trash.`, {
-      hint: 'To see what there is, run `nexus trash list`',
-    })
-  }
-  if (others.length === 0) return first
-  throw new NexusError('NAME_AMBIGUOUS', `${JSON.stringify(given)} is ${matching.length} times in the trash.`, {
-    hint: `To restore the newest of them, run \`nexus trash restore ${first.key}\``,
-    details: { candidates: matching.map(({ key, deletedAt, record }) => ({ key, deletedAt, repo: record.repo })) },
-    output: matching.map(({ key, record }) => `${key}  ${record.repo}`).join('\n'),
-  })
+/** The workspace where a restore was cut off when all but the entry was done. */
+async function findRestored(app: App, { record, files, restoring }: TrashEntry): Promise<WorkspaceRecord | undefined> {
+  if (restoring === undefined || (files !== null && existsSync(files))) return undefined
+  const there = await app.records.load(record.id)
+  return there?.worktree === restoring.worktree ? there : undefined
 }
 
 async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: RestoreRequest): Promise<Place> {
   const { record } = entry
   const repo = given ?? requireRepository(record.repo)
+  await refuseOtherRepository(app, entry, repo)
   const name = as === undefined ? record.name : parseName(as)
   const twin = (await app.records.list()).find((one) => one.repo === repo.root && one.name === name)
   if (twin !== undefined) throw alreadyExists(twin)
@@ -149,7 +150,7 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   if (record.adopted === true) return markWorktree(record)
   const waiting = files !== null && existsSync(files)
   if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
-    if (existsSync(worktree)) await removeHalfMade(app, repo, worktree)
+    await removeHalfMade(app, repo, worktree)
     if (branch !== null && makeAt !== undefined) await app.git.makeBranch(repo.root, branch, makeAt)
     if (branch !== null) await app.git.addWorktree(repo.root, worktree, existingBranch(branch), 'other')
     else if (head !== null) await app.git.addDetached(repo.root, worktree, head)
@@ -176,9 +177,10 @@ function lostHead({ key }: TrashEntry): NexusError {
   })
 }
 
-/** A worktree that was registered and never got its files. */
+/** A worktree that was registered and never got its files, or had its folder taken away to make room for them. */
 async function removeHalfMade(app: App, repo: Repository, worktree: string): Promise<void> {
-  const there = await readdir(worktree)
+  if (!existsSync(worktree) && findAdminDir(repo.gitDir, worktree) === undefined) return
+  const there = existsSync(worktree) ? await readdir(worktree) : []
   if (there.some((name) => name !== '.git')) {
     throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${worktree} is already there and not empty.`, {
       hint: 'To restore under another name, add `--as <name>`',
@@ -187,9 +189,10 @@ async function removeHalfMade(app: App, repo: Repository, worktree: string): Pro
   await app.git.removeWorktree(repo.root, worktree)
 }
 
-/** The files come with the link that they had: git's new one is put back. */
+/** They are given git's new link first, so that the worktree is whole from the moment it is there. */
 async function putFiles(app: App, entry: TrashEntry, worktree: string, files: string): Promise<void> {
   const link = (await readIfPresent(join(worktree, '.git'))) ?? ''
+  await writeFileAtomic(join(files, '.git'), link, 0o644)
   await removeTree(join(worktree, '.git'))
   await removeIfEmpty(worktree)
   if (!(await moveFolder(app, entry.record, files, worktree))) {
@@ -198,7 +201,6 @@ async function putFiles(app: App, entry: TrashEntry, worktree: string, files: st
     })
   }
   if (basename(dirname(files)) === '.trash') await removeIfEmpty(dirname(files))
-  await writeFileAtomic(join(worktree, '.git'), link, 0o644)
 }
 
 /** What git wrote itself stays: the links, and what HEAD says. */

@@ -5,16 +5,16 @@
  * they are, and the note names them. `keeping.ts` decides what is kept; `trash-restore.ts` brings entries back.
  */
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { copyTree, listFolder, moveTree, readJson, removeTree, writeJson } from '../../system/store.ts'
+import { copyTree, listFolder, moveTree, removeTree, writeJson } from '../../system/store.ts'
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
+import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../look/restoring.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
 import { findOverfull, formatData, type Keeping, type KeptData } from './kept-data.ts'
@@ -23,14 +23,10 @@ import { findOverfull, formatData, type Keeping, type KeptData } from './kept-da
 const CLOCK_STEP_MS = 60_000
 export const TRASH_REFS = 'refs/nexus/trash/'
 
-export interface TrashEntry {
-  readonly schema: 1
-  /** `<workspace id>-<time>`, its folder's name. */
-  readonly key: string
+/** Its `key` is `<workspace id>-<time>`, its folder's name; its `record` the workspace as it was. */
+export interface TrashEntry extends TrashNote {
   /** RFC 3339 UTC. */
   readonly deletedAt: string
-  /** The workspace as it was. */
-  readonly record: WorkspaceRecord
   /** Where the files lie; null when none are kept: a restore has them from the commit. */
   readonly files: string | null
   /** The branch that was checked out; null for none. */
@@ -43,23 +39,16 @@ export interface TrashEntry {
   readonly data?: readonly KeptData[]
   /** A clock that jumped may be why its time is up: no delete drops it, `nexus gc` does. */
   readonly doubtful?: true
-  /** A restore that began: where to. */
-  readonly restoring?: { readonly worktree: string; readonly name: string }
 }
 
 export const folderOf = (app: App, { key }: Pick<TrashEntry, 'key'>) => join(app.home.trash, key)
 /** The worktree's own part of the git dir. */
 export const adminOf = (app: App, entry: Pick<TrashEntry, 'key'>) => join(folderOf(app, entry), 'git')
-const noteOf = (app: App, entry: Pick<TrashEntry, 'key'>) => join(folderOf(app, entry), 'entry.json')
 
 /** All entries, newest first. */
 export async function listTrash(app: App): Promise<readonly TrashEntry[]> {
-  const keys = existsSync(app.home.trash) ? await readdir(app.home.trash) : []
-  const warn = (kept: string) => app.emit({ type: 'warning', text: `a note in the trash was damaged: see ${kept}` })
-  const entries = await Promise.all(keys.map((key) => readJson<TrashEntry>(noteOf(app, { key }), 1, warn)))
-  return entries
-    .filter((entry) => entry !== undefined)
-    .sort((a, b) => b.deletedAt.localeCompare(a.deletedAt) || a.key.localeCompare(b.key))
+  const entries = await readNotes<TrashEntry>(app)
+  return entries.toSorted((a, b) => b.deletedAt.localeCompare(a.deletedAt) || a.key.localeCompare(b.key))
 }
 
 /** Ids of the workspaces that entries are of, those too whose note cannot be read. */
@@ -86,10 +75,8 @@ export async function describeEntry(app: App, entry: TrashEntry) {
   return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length, data: describeData(data) }
 }
 
-/** What leads to an entry: the name of its workspace, or its key where that name is there more than once. */
-export async function nameInTrash(app: App, { key, record }: TrashEntry): Promise<string> {
-  const named = (await listTrash(app)).filter((entry) => entry.record.name === record.name)
-  return named.length === 1 ? record.name : key
+export async function nameInTrash(app: App, entry: TrashEntry): Promise<string> {
+  return leadTo(app, await listTrash(app), entry)
 }
 
 export function describeData(data: readonly KeptData[] = []) {
@@ -220,7 +207,7 @@ export async function expireAfterDelete(app: App, made: TrashEntry | null): Prom
   app.emit({
     type: 'warning',
     text: `the trash keeps ${doubtful.length === 1 ? 'an entry' : `${doubtful.length} entries`} ${which}: the clock may have jumped`,
-    hint: 'To remove what is too old, run `nexus gc`',
+    hint: 'To remove what is too old, run `nexus gc`; to remove all, `nexus trash empty`',
   })
   if (due.length < before.length) await dropAll(app, due)
 }
@@ -244,13 +231,21 @@ export interface Emptied {
   readonly kept: readonly TrashEntry[]
 }
 
-/** Drops entries older than `olderThanMs`, or all. */
+/** Drops entries older than `olderThanMs`, or all, those too that a clock of another time put there. */
 export async function emptyTrash(
   app: App,
   request: { readonly olderThanMs: number; readonly dryRun: boolean },
 ): Promise<Emptied> {
-  const chosen = (await listTrash(app)).filter((entry) => isOlder(entry, request.olderThanMs))
-  return request.dryRun ? { removed: chosen, kept: [] } : dropAll(app, chosen)
+  const [entries, records] = await Promise.all([listTrash(app), app.records.list()])
+  const chosen = entries.filter((entry) => request.olderThanMs === 0 || isOlder(entry, request.olderThanMs))
+  const unfinished = chosen.filter((entry) => isUnderWay(records, entry))
+  for (const { key } of unfinished) {
+    const text = `${key} stays in the trash: its restore was interrupted`
+    app.emit({ type: 'warning', text, hint: `To finish it, run \`nexus trash restore ${key}\`` })
+  }
+  const doomed = chosen.filter((entry) => !unfinished.includes(entry))
+  const { removed, kept } = request.dryRun ? { removed: doomed, kept: [] } : await dropAll(app, doomed)
+  return { removed, kept: [...unfinished, ...kept] }
 }
 
 function isOlder({ deletedAt }: TrashEntry, ms: number): boolean {
