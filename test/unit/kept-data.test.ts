@@ -73,6 +73,7 @@ suite('volumes with data', (test) => {
       [
         ['p_data', 48e6],
         ['p_empty', 0],
+        ['p_light', 0],
         ['p_old', -1],
         [nameless('a'), 12],
         [nameless('b'), 12, '2020-01-01T00:00:00Z'],
@@ -86,16 +87,25 @@ suite('volumes with data', (test) => {
         },
       ]),
     )
-    const named = [volume('p_data', 'data'), volume('p_empty', 'empty'), volume('p_old', 'old')]
+    const named = [
+      volume('p_data', 'data'),
+      volume('p_empty', 'empty'),
+      volume('p_light', 'light'),
+      volume('p_old', 'old'),
+    ]
     const containers = [
       container('db', 'p_data', 'p_empty', nameless('a')),
       container('backup', 'p_data', nameless('b')),
     ]
-    assert.equal(describeVolumes({ createdAt: CREATED }, named, [nameless('a'), nameless('b')], containers, measured), [
-      { name: 'p_data', of: 'backup and db', bytes: 48e6, nameless: false },
-      { name: 'p_old', of: 'old', bytes: null, nameless: false },
-      { name: nameless('a'), of: 'db', bytes: 12, nameless: true },
-    ])
+    assert.equal(
+      describeVolumes({ createdAt: CREATED }, named, [nameless('a'), nameless('b')], containers, measured, ['p_light']),
+      [
+        { name: 'p_data', of: 'backup and db', bytes: 48e6, nameless: false },
+        { name: 'p_light', of: 'light', bytes: 0, nameless: false },
+        { name: 'p_old', of: 'old', bytes: null, nameless: false },
+        { name: nameless('a'), of: 'db', bytes: 12, nameless: true },
+      ],
+    )
   })
 })
 

@@ -209,7 +209,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     pause,
     resume: async (record) => start(record, { state: 'paused', reason: '' }),
     remove: async (record, kept) => (await removal()).remove(record, kept),
-    listData: async (record) => (await import('./data-volumes.ts')).listDataVolumes(context, record),
+    listData: async (record) => (await import('./data-volumes.ts')).listDataVolumes(context, record, helpers),
     removeData: (volumes) => docker.removeResources('volume', volumes),
     listGuests: async (record) => (await import('./guests.ts')).listGuests(context, record),
     dismantle: async (record) => (await removal()).dismantle(record),

@@ -8,6 +8,7 @@ import { type ContainerSummary, createDockerApi, type VolumeSummary } from '../.
 import type { BackendContext } from '../context.ts'
 import type { DataVolume } from '../making.ts'
 import { EDITORS_VOLUME, HELD_LABEL } from './labels.ts'
+import type { Helpers } from './own-container.ts'
 import { hasServices } from './target.ts'
 
 const KEY_LABEL = 'com.docker.compose.volume'
@@ -15,10 +16,14 @@ const SERVICE_LABEL = 'com.docker.compose.service'
 /** As the engine names a volume that got no name. */
 const NAMELESS = /^[0-9a-f]{64}$/
 
+/** Prints the numbers of the folders in which there is anything. */
+const FILLED = 'cd /volumes; for n in *; do [ -z "$(/bin/ls -A "$n")" ] || echo "$n"; done'
+
 /** Those that are not empty. Nothing is measured for a workspace that has none. */
 export async function listDataVolumes(
   { env, instance }: Pick<BackendContext, 'env' | 'instance'>,
   record: WorkspaceRecord,
+  helpers: () => Promise<Helpers>,
 ): Promise<readonly DataVolume[]> {
   const api = createDockerApi(env)
   const labels = [`dev.nexus.workspace=${record.id}`, `dev.nexus.instance=${instance}`]
@@ -34,7 +39,33 @@ export async function listDataVolumes(
   )
   const folders = describeFolders(record, containers)
   if (named.length + nameless.length === 0) return folders
-  return [...describeVolumes(record, named, nameless, containers, await measure(api)), ...folders]
+  const measured = await measure(api)
+  const names = [...named.map(({ Name }) => Name), ...nameless]
+  const light = names.filter((name) => measured.get(name)?.UsageData?.Size === 0)
+  const filled = light.length === 0 ? [] : await findFilled(light)
+  return [...describeVolumes(record, named, nameless, containers, measured, filled), ...folders]
+
+  /** Files without a byte, links and folders have no size. In doubt all of them count. */
+  async function findFilled(volumes: readonly string[]): Promise<readonly string[]> {
+    const mounts = volumes.map(
+      (source, i) => ({ type: 'volume', source, target: `/volumes/${i}`, readOnly: true }) as const,
+    )
+    const labels = { 'dev.nexus.instance': instance, 'dev.nexus.helper': 'files' }
+    const argv = ['/bin/sh', '-c', FILLED]
+    try {
+      const said = await (await helpers()).run(record, {
+        user: '0:0',
+        capabilities: ['DAC_OVERRIDE'],
+        mounts,
+        labels,
+        argv,
+      })
+      return said.split('\n').flatMap((n) => (n === '' ? [] : (volumes[Number(n)] ?? [])))
+    } catch (error) {
+      if (error instanceof NexusError) return volumes
+      throw error
+    }
+  }
 }
 
 /** Folders of the worktree that services mount; how much is in them is not the engine's to know. */
@@ -57,6 +88,7 @@ export function describeVolumes(
   nameless: readonly string[],
   containers: readonly ContainerSummary[],
   measured: ReadonlyMap<string, VolumeSummary>,
+  filled: readonly string[],
 ): readonly DataVolume[] {
   const sizeOf = (name: string) => {
     const size = measured.get(name)?.UsageData?.Size ?? -1
@@ -75,7 +107,7 @@ export function describeVolumes(
     (name) => Date.parse(measured.get(name)?.CreatedAt ?? '') >= Date.parse(createdAt),
   )
   const all = [...own, ...others.map((name) => ({ name, of: usersOf(name), bytes: sizeOf(name), nameless: true }))]
-  return all.filter(({ bytes }) => bytes !== 0)
+  return all.filter(({ name, bytes }) => bytes !== 0 || filled.includes(name))
 }
 
 /** Sizes are a nicety: without them the volumes count as volumes of unknown size. */
