@@ -166,7 +166,7 @@ suite('texts that are refused', (test) => {
       assert.ok(error.message.includes(why), error.message)
       const suggestion = String(error.details?.suggestion)
       assert.is(parseName(suggestion), suggestion)
-      assert.ok(error.hint?.includes(`\`nexus up ${suggestion}\``), error.hint)
+      assert.ok(error.hint?.includes(`repeat with \`${suggestion}\``), error.hint)
     })
   }
 
