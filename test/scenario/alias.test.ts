@@ -169,7 +169,7 @@ async function starts(scene: Scene, door: Door): Promise<void> {
   assert.is((await record()).stopped?.by, 'user')
   const refused = await ssh(['demo.nexus', 'echo in'])
   assert.equal([refused.code, refused.stdout], [255, ''])
-  assert.match(refused.stderr, /stopped by hand \d+ s ago.*\nnexus: {3}To start it, run `nexus start demo`/)
+  assert.match(refused.stderr, /stopped by hand \d+ s ago.*\nnexus: {3}To start it, run `nexus start repo\/demo`/)
   const off = await door.run(['script', '-qec', `ssh -F ${quoteWord(door.config)} demo.nexus true`, '/dev/null'], {
     env: { NEXUS_SSH_WAKE: 'false' },
   })
@@ -223,7 +223,7 @@ async function backsOff(scene: Scene, door: Door): Promise<void> {
   assert.is(await readFile(door.starts, 'utf8'), '3\n', 'being cut off is no use')
   const refused = await door.ssh(['demo.nexus', 'true'])
   assert.is(refused.code, 255)
-  assert.match(refused.stderr, /was started 3 times .* did not use it.*\nnexus: {3}To start it, run `nexus start demo`/)
+  assert.match(refused.stderr, /was started 3 times .* did not use it.*\nnexus: {3}To start it, run `nexus start repo\/demo`/)
   await scene.ok(['start', 'demo'])
   assert.not(existsSync(door.starts))
 }

@@ -60,9 +60,9 @@ suite('names and ports', (test) => {
       await scene.up('q')
 
       for (const verb of ['delete', 'stop', 'restart', 'pause', 'merge', 'push', 'exec']) {
-        const words = verb === 'exec' ? [verb, 'q', '--', 'true'] : [verb, 'q']
-        const { hint } = await scene.refused(words, 3, 'WORKSPACE_NOT_FOUND', there)
-        assert.is(hint, `To mean it, run \`nexus ${verb} repo/q\``)
+        const rest = verb === 'exec' ? ['--', 'true'] : []
+        const { hint } = await scene.refused([verb, 'q', ...rest], 3, 'WORKSPACE_NOT_FOUND', there)
+        assert.is(hint, `To mean it, run \`${['nexus', verb, 'repo/q', ...rest].join(' ')}\``)
       }
       await scene.ok(['status', 'q'], there)
       await scene.ok(['exec', 'shop/q', '--', 'true'], there)
