@@ -31,6 +31,7 @@ export interface LinkedWorktree {
 /** The repository that contains `folder`, undefined when there is none. */
 export function findRepository(folder: string): Repository | undefined {
   let dir = realOrResolved(folder)
+  while (!existsSync(`${dir}/.`) && dir !== dirname(dir)) dir = dirname(dir)
   for (;;) {
     const found = repositoryAt(dir)
     if (found !== undefined) return found
@@ -290,7 +291,7 @@ function realOrResolved(path: string): string {
   try {
     return realpathSync(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return resolve(path)
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return resolve(path)
     throw error
   }
 }

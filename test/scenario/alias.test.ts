@@ -223,7 +223,10 @@ async function backsOff(scene: Scene, door: Door): Promise<void> {
   assert.is(await readFile(door.starts, 'utf8'), '3\n', 'being cut off is no use')
   const refused = await door.ssh(['demo.nexus', 'true'])
   assert.is(refused.code, 255)
-  assert.match(refused.stderr, /was started 3 times .* did not use it.*\nnexus: {3}To start it, run `nexus start repo\/demo`/)
+  assert.match(
+    refused.stderr,
+    /was started 3 times .* did not use it.*\nnexus: {3}To start it, run `nexus start repo\/demo`/,
+  )
   await scene.ok(['start', 'demo'])
   assert.not(existsSync(door.starts))
 }

@@ -66,6 +66,14 @@ suite('findRepository', (test) => {
     assert.equal(requireRepository(join(repo.path, 'a')), expected)
   })
 
+  test('of a file by the folder that it lies in', async () => {
+    await using repo = await tempRepo({ files: { 'c.txt': 'x' } })
+    await using dir = await tempDir()
+    await writeFile(join(dir.path, 'file'), '')
+    for (const path of ['file', 'file/below']) assert.is(findRepository(join(dir.path, path)), undefined)
+    assert.is(findRepository(join(repo.path, 'c.txt'))?.root, repo.path)
+  })
+
   test('through a symbolic link, by its real path', async () => {
     await using repo = await tempRepo()
     await using dir = await tempDir()
