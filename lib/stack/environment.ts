@@ -2,6 +2,7 @@
  * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
  * by name (`env.pass`). A project's files could read all others. Pure.
  */
+import { joinWords } from '../core/word-list.ts'
 import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
 import { withDigest } from './findings.ts'
 import type { ComposeModel, ComposeService } from './model.ts'
@@ -60,9 +61,7 @@ function tellOf(all: readonly string[], say: (what: string, are: string, them: s
   const names = [...new Set(all)]
   if (names.length === 0) return []
   const [what, are, them] =
-    names.length === 1
-      ? [`variable ${names[0]}`, 'is', 'it']
-      : [`variables ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`, 'are', 'them']
+    names.length === 1 ? [`variable ${names[0]}`, 'is', 'it'] : [`variables ${joinWords(names, 'and')}`, 'are', 'them']
   return [`the compose files use the ${say(what, are, them)}`]
 }
 

@@ -6,6 +6,7 @@ import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias, nameOfBranch, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
+import { joinWords } from '../../core/word-list.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 /** Candidates that a refusal names at most. */
@@ -136,10 +137,6 @@ function retyped(given: string, word: string, { command = 'status', line = '' }:
   const count = own.match(name)?.length ?? 0
   if (count === 0 || (count > 1 && command !== 'cp')) return `${verb} ${word}`
   return `${verb}${[own.replace(name, word), ...inside].join(' -- ')}`
-}
-
-function joinWords(words: readonly string[], last: 'and' | 'or'): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${last} ${words.at(-1)}`
 }
 
 function nameOrUndefined(given: string): WorkspaceName | undefined {
