@@ -6,12 +6,11 @@ import { lstatSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { BackendContext } from '../context.ts'
 import type { Helpers } from './own-container.ts'
 
 const PLACE = '/nexus-folder'
 
-export function createRootHelper(helpers: Helpers, context: BackendContext) {
+export function createRootHelper(helpers: Helpers) {
   /** Removes all that is in a folder, following no link and leaving what is mounted in it. The folder itself stays. */
   const emptyFolder = (record: WorkspaceRecord, path: string) =>
     act(record, path, ['DAC_OVERRIDE', 'FOWNER'], ['/usr/bin/find', PLACE, '-xdev', '-mindepth', '1', '-delete'])
@@ -28,7 +27,7 @@ export function createRootHelper(helpers: Helpers, context: BackendContext) {
   ): Promise<void> {
     // Docker would mount what a link leads to
     if (!lstatSync(path).isDirectory()) throw new Error(`${path} is no folder`)
-    const labels = { 'dev.nexus.instance': context.instance, 'dev.nexus.helper': 'files' }
+    const labels = { 'dev.nexus.helper': 'files' }
     const mounts = [{ type: 'bind', source: path, target: PLACE } as const]
     try {
       await helpers.run(record, { user: '0:0', capabilities, mounts, labels, argv })

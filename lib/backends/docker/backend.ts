@@ -54,7 +54,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
   const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
-  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers(), context)
+  const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers())
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
       docker,

@@ -32,7 +32,7 @@ export async function requireClosed(
   helpers: () => Promise<Helpers>,
 ): Promise<void> {
   const running = await listRunning(context, record)
-  const networks = await networksOf(context, record, running, helpers)
+  const networks = await networksOf(record, running, helpers)
   for (const [i, { name, service }] of running.entries()) {
     const [way] = service === GATE_SERVICE ? [] : openWays(networks[i] ?? '')
     if (way === undefined) continue
@@ -64,7 +64,6 @@ async function listRunning({ env }: BackendContext, record: WorkspaceRecord): Pr
  * seen from here, and a container of Nexus's own looks.
  */
 async function networksOf(
-  { instance }: BackendContext,
   record: WorkspaceRecord,
   running: readonly Running[],
   helpers: () => Promise<Helpers>,
@@ -76,7 +75,7 @@ async function networksOf(
   const text = await (await helpers()).run(record, {
     user: '0:0',
     mounts: [],
-    labels: { 'dev.nexus.instance': instance, 'dev.nexus.helper': 'network' },
+    labels: { 'dev.nexus.helper': 'network' },
     seesProcesses: true,
     argv: ['/bin/bash', '-c', script, 'bash', ...pids],
   })

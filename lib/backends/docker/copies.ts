@@ -59,7 +59,7 @@ async function makeCopy(
       { type: 'volume', source: from, target: '/from', readOnly: true },
       { type: 'volume', source: name, target: '/to' },
     ],
-    labels: { 'dev.nexus.instance': instance },
+    labels: {},
     argv: ['/bin/sh', '-c', SCRIPT],
   })
   if (copied.trim() === '') return

@@ -42,29 +42,31 @@ export async function listDataVolumes(
   const measured = await measure(api)
   const names = [...named.map(({ Name }) => Name), ...nameless]
   const light = names.filter((name) => measured.get(name)?.UsageData?.Size === 0)
-  const filled = light.length === 0 ? [] : await findFilled(light)
+  const filled = light.length === 0 ? [] : await findFilled(await helpers(), record, light)
   return [...describeVolumes(record, named, nameless, containers, measured, filled), ...folders]
+}
 
-  /** Files without a byte, links and folders have no size. In doubt all of them count. */
-  async function findFilled(volumes: readonly string[]): Promise<readonly string[]> {
-    const mounts = volumes.map(
-      (source, i) => ({ type: 'volume', source, target: `/volumes/${i}`, readOnly: true }) as const,
-    )
-    const labels = { 'dev.nexus.instance': instance, 'dev.nexus.helper': 'files' }
-    const argv = ['/bin/sh', '-c', FILLED]
-    try {
-      const said = await (await helpers()).run(record, {
-        user: '0:0',
-        capabilities: ['DAC_OVERRIDE'],
-        mounts,
-        labels,
-        argv,
-      })
-      return said.split('\n').flatMap((n) => (n === '' ? [] : (volumes[Number(n)] ?? [])))
-    } catch (error) {
-      if (error instanceof NexusError) return volumes
-      throw error
-    }
+/** Files without a byte, links and folders have no size. In doubt all of them count. */
+async function findFilled(
+  helpers: Helpers,
+  record: WorkspaceRecord,
+  volumes: readonly string[],
+): Promise<readonly string[]> {
+  const mounts = volumes.map(
+    (source, i) => ({ type: 'volume', source, target: `/volumes/${i}`, readOnly: true }) as const,
+  )
+  try {
+    const said = await helpers.run(record, {
+      user: '0:0',
+      capabilities: ['DAC_OVERRIDE'],
+      mounts,
+      labels: { 'dev.nexus.helper': 'files' },
+      argv: ['/bin/sh', '-c', FILLED],
+    })
+    return said.split('\n').flatMap((n) => (n === '' ? [] : (volumes[Number(n)] ?? [])))
+  } catch (error) {
+    if (error instanceof NexusError) return volumes
+    throw error
   }
 }
 

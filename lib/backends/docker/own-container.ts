@@ -20,6 +20,7 @@ export interface HelperTask {
   /** Numeric, as an image may call anybody anything. */
   readonly user: string
   readonly mounts: readonly HelperMount[]
+  /** Beside the instance's. */
   readonly labels: Readonly<Record<string, string>>
   /** Begins with an absolute path. */
   readonly argv: readonly string[]
@@ -43,12 +44,17 @@ export type Helpers = ReturnType<typeof createHelpers>
 export function createHelpers(docker: Docker, context: BackendContext, door: () => Promise<ImageDoor>) {
   /** Runs a helper that needs no more than the programs of the base image, and returns what it printed. */
   async function run(record: WorkspaceRecord, task: HelperTask): Promise<string> {
-    return docker.runOnce(helperArgs(await imageFor(record, true), task))
+    return docker.runOnce(await argsOf(record, true, task))
   }
 
   /** The command line of a helper that has git. */
   async function command(record: WorkspaceRecord, task: HelperTask): Promise<readonly string[]> {
-    return ['docker', ...helperArgs(await imageFor(record, false), task)]
+    return ['docker', ...(await argsOf(record, false, task))]
+  }
+
+  async function argsOf(record: WorkspaceRecord, gateToo: boolean, task: HelperTask): Promise<readonly string[]> {
+    const labels = { 'dev.nexus.instance': context.instance, ...task.labels }
+    return helperArgs(await imageFor(record, gateToo), { ...task, labels })
   }
 
   /** Any image of ours that is there already; the plain one is built where none is. */

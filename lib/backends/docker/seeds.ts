@@ -66,7 +66,7 @@ export function createSeeds(docker: Docker, context: BackendContext, helpers: He
         { type: 'volume', source: from, target: '/from', readOnly: true },
         { type: 'volume', source: to, target: '/to' },
       ],
-      labels: { 'dev.nexus.instance': context.instance },
+      labels: {},
       argv: ['/bin/sh', '-c', script],
     })
   }
