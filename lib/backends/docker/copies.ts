@@ -10,7 +10,6 @@ import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import { workspaceLabels } from './labels.ts'
 import type { Helpers } from './own-container.ts'
-import { COPYING } from './seeds.ts'
 import { readStarted } from './started.ts'
 
 /** Prints how many bytes it copied; nothing where the volume is filled already. */
@@ -52,16 +51,7 @@ async function makeCopy(
     return emit({ type: 'warning', text, hint: `To make it, run \`docker volume create ${from}\`` })
   }
   const writers = await docker.listUsers(from)
-  const copied = await helpers.run(record, {
-    user: '0:0',
-    capabilities: COPYING,
-    mounts: [
-      { type: 'volume', source: from, target: '/from', readOnly: true },
-      { type: 'volume', source: name, target: '/to' },
-    ],
-    labels: {},
-    argv: ['/bin/sh', '-c', SCRIPT],
-  })
+  const copied = await helpers.copy(record, from, name, SCRIPT)
   if (copied.trim() === '') return
   const text = `${key} is a copy of the external volume ${from}: ${formatSize(Number(copied))}`
   emit({ type: 'notice', text })

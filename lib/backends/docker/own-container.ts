@@ -9,6 +9,9 @@ import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import type { createImages, describeGateImage, describeImage, ImageOwner, OwnImage } from './image.ts'
 
+/** To read and write what belongs to others, and to give the copies the same owners and modes. */
+const COPYING = ['DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']
+
 export interface HelperMount {
   readonly type: 'bind' | 'volume'
   readonly source: string
@@ -47,6 +50,20 @@ export function createHelpers(docker: Docker, context: BackendContext, door: () 
     return docker.runOnce(await argsOf(record, true, task))
   }
 
+  /** Runs shell text that copies what is in one volume, `/from`, into another, `/to`. */
+  async function copy(record: WorkspaceRecord, from: string, to: string, script: string): Promise<string> {
+    return run(record, {
+      user: '0:0',
+      capabilities: COPYING,
+      mounts: [
+        { type: 'volume', source: from, target: '/from', readOnly: true },
+        { type: 'volume', source: to, target: '/to' },
+      ],
+      labels: {},
+      argv: ['/bin/sh', '-c', script],
+    })
+  }
+
   /** The command line of a helper that has git. */
   async function command(record: WorkspaceRecord, task: HelperTask): Promise<readonly string[]> {
     return ['docker', ...(await argsOf(record, false, task))]
@@ -63,7 +80,7 @@ export function createHelpers(docker: Docker, context: BackendContext, door: () 
     return images.requireOwn(ownImages(context, record, gateToo, { describeImage, describeGateImage }))
   }
 
-  return { run, command }
+  return { run, copy, command }
 }
 
 /** Those that stand on Nexus's own base; what stands on an image of the project's is none of them. */

@@ -11,8 +11,7 @@ import type { BackendContext } from '../context.ts'
 import type { Helpers } from './own-container.ts'
 
 const KEPT = 2
-/** To read and write what belongs to others, and to give the copies the same owners and modes. */
-export const COPYING = ['DAC_OVERRIDE', 'CHOWN', 'FOWNER', 'FSETID']
+const SCRIPT = '/usr/bin/find /to -mindepth 1 -delete && /bin/cp -a --reflink=auto /from/. /to/'
 
 export interface SeedPlaces {
   readonly target: Target
@@ -31,7 +30,7 @@ export function createSeeds(docker: Docker, context: BackendContext, helpers: He
 
   /** The volumes must be there and in no use. */
   async function clone(record: WorkspaceRecord, seed: Seed, { volume }: SeedPlaces): Promise<void> {
-    await Promise.all(seed.volumes.map((key) => copy(record, nameOf(seed, key), volume(key))))
+    await Promise.all(seed.volumes.map((key) => helpers.copy(record, nameOf(seed, key), volume(key), SCRIPT)))
   }
 
   async function save(record: WorkspaceRecord, seed: Seed, { target, volume }: SeedPlaces): Promise<void> {
@@ -47,27 +46,13 @@ export function createSeeds(docker: Docker, context: BackendContext, helpers: He
       try {
         for (const key of seed.volumes) {
           await docker.makeVolume(nameOf(seed, key), labels)
-          await copy(record, volume(key), nameOf(seed, key))
+          await helpers.copy(record, volume(key), nameOf(seed, key), SCRIPT)
         }
         await docker.makeVolume(markerOf(seed.hash), { ...labels, 'dev.nexus.seed.done': seed.hash })
       } finally {
         await docker.startServices(target, [seed.service])
       }
       await removeOld(record, seed)
-    })
-  }
-
-  async function copy(record: WorkspaceRecord, from: string, to: string): Promise<void> {
-    const script = '/usr/bin/find /to -mindepth 1 -delete && /bin/cp -a --reflink=auto /from/. /to/'
-    await helpers.run(record, {
-      user: '0:0',
-      capabilities: COPYING,
-      mounts: [
-        { type: 'volume', source: from, target: '/from', readOnly: true },
-        { type: 'volume', source: to, target: '/to' },
-      ],
-      labels: {},
-      argv: ['/bin/sh', '-c', script],
     })
   }
 
