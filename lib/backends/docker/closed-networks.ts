@@ -10,6 +10,7 @@ import { networkOfProcess } from '../../system/net.ts'
 import type { Docker } from '../../tools/docker.ts'
 import { createDockerApi } from '../../tools/docker-api.ts'
 import type { BackendContext } from '../context.ts'
+import { PROJECT_LABEL, SERVICE_LABEL } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { targetOf } from './target.ts'
 
@@ -50,12 +51,12 @@ export async function requireClosed(
 
 async function listRunning({ env }: BackendContext, record: WorkspaceRecord): Promise<readonly Running[]> {
   const api = createDockerApi(env)
-  const listed = await api.list(`com.docker.compose.project=${composeProject(record)}`)
+  const listed = await api.list(`${PROJECT_LABEL}=${composeProject(record)}`)
   const details = await Promise.all(listed.map(({ Id }) => api.inspect(Id)))
   return listed.flatMap(({ Id, Names, Labels }, i) => {
     const pid = details[i]?.State.Pid ?? 0
     const name = (Names[0] ?? Id).replace(/^\//, '')
-    return pid === 0 ? [] : [{ id: Id, name, service: Labels['com.docker.compose.service'] ?? '', pid }]
+    return pid === 0 ? [] : [{ id: Id, name, service: Labels[SERVICE_LABEL] ?? '', pid }]
   })
 }
 

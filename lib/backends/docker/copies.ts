@@ -8,7 +8,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type CopiedVolume, copiedVolumes } from '../../stack/outside.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
-import { workspaceLabels } from './labels.ts'
+import { PROJECT_LABEL, VOLUME_LABEL, workspaceLabels } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { readStarted } from './started.ts'
 
@@ -43,7 +43,7 @@ async function makeCopy(
   const project = composeProject(record)
   const name = `${project}_${key}`
   // compose takes one with these labels for its own
-  const composes = { 'com.docker.compose.project': project, 'com.docker.compose.volume': key }
+  const composes = { [PROJECT_LABEL]: project, [VOLUME_LABEL]: key }
   await docker.makeVolume(name, { ...workspaceLabels(record, instance), ...composes })
   // the engine would make one of that name
   if (!(await docker.hasVolume(from))) {

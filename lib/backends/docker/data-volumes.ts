@@ -7,12 +7,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type ContainerSummary, createDockerApi, type VolumeSummary } from '../../tools/docker-api.ts'
 import type { BackendContext } from '../context.ts'
 import type { DataVolume } from '../making.ts'
-import { EDITORS_VOLUME, HELD_LABEL } from './labels.ts'
+import { EDITORS_VOLUME, HELD_LABEL, SERVICE_LABEL, VOLUME_LABEL } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { hasServices } from './target.ts'
 
-const KEY_LABEL = 'com.docker.compose.volume'
-const SERVICE_LABEL = 'com.docker.compose.service'
 /** As the engine names a volume that got no name. */
 const NAMELESS = /^[0-9a-f]{64}$/
 
@@ -32,7 +30,7 @@ export async function listDataVolumes(
     hasServices(record) ? api.list(...labels) : [],
   ])
   const named = volumes.filter(
-    ({ Labels }) => Labels?.[HELD_LABEL] === undefined && Labels?.[KEY_LABEL] !== EDITORS_VOLUME,
+    ({ Labels }) => Labels?.[HELD_LABEL] === undefined && Labels?.[VOLUME_LABEL] !== EDITORS_VOLUME,
   )
   const nameless = containers.flatMap(({ Mounts = [] }) =>
     Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && NAMELESS.test(Name) ? [Name] : [])),
@@ -101,7 +99,7 @@ export function describeVolumes(
     return [...new Set(mounting.map(({ Labels }) => Labels[SERVICE_LABEL] ?? ''))].sort().join(' and ')
   }
   const own = named.map(({ Name, Labels }) => {
-    const of = usersOf(Name) || (Labels?.[KEY_LABEL] ?? Name)
+    const of = usersOf(Name) || (Labels?.[VOLUME_LABEL] ?? Name)
     return { name: Name, of, bytes: sizeOf(Name), nameless: false }
   })
   // one that is older came from elsewhere, and stays

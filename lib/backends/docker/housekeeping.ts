@@ -11,9 +11,9 @@ import type { BackendContext } from '../context.ts'
 import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import { createDockerChecks } from './diagnosis.ts'
 import { describeGateImage, describeImage, type ImageWish } from './image.ts'
-import { HELD_LABEL, isProjectOf } from './labels.ts'
+import { HELD_LABEL } from './labels.ts'
 import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
-import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
+import { isPart } from './observation.ts'
 import { sshConfigCheck } from './ssh-check.ts'
 
 /** In the order in which they can be removed. */
@@ -98,8 +98,7 @@ export function createHousekeeping(docker: Docker, context: BackendContext, chec
     const ports = new Map<WorkspaceId, readonly number[]>()
     for (const { labels, ports: own } of all) {
       const id = labels['dev.nexus.workspace'] ?? ''
-      if (!isWorkspaceId(id) || labels[ROLE_LABEL] === HELPER_ROLE) continue
-      if (!isProjectOf(labels['com.docker.compose.project'] ?? '', id)) continue
+      if (!isWorkspaceId(id) || !isPart(labels)) continue
       ports.set(id, [...(ports.get(id) ?? []), ...own.map(({ host }) => host)])
     }
     return ports

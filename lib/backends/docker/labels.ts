@@ -20,6 +20,12 @@ export function isProjectOf(project: string, workspace: string): boolean {
   return project.startsWith('nexus-') && project.endsWith(`-${workspace.slice('ws-'.length)}`)
 }
 
+/** Compose's own, on all that it makes. */
+export const PROJECT_LABEL = 'com.docker.compose.project'
+export const SERVICE_LABEL = 'com.docker.compose.service'
+/** With a volume's key in the compose files. */
+export const VOLUME_LABEL = 'com.docker.compose.volume'
+
 /** Of a volume that is a folder of this machine, whose size is nothing of the engine's. */
 export const HELD_LABEL = 'dev.nexus.holds'
 

@@ -10,10 +10,9 @@ import type { Docker } from '../../tools/docker.ts'
 import type { ContainerFacts } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
 import type { LostWorkspace } from '../making.ts'
+import { PROJECT_LABEL, SERVICE_LABEL } from './labels.ts'
 import { EDITORS_FOLDER } from './main-service.ts'
 import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
-
-const SERVICE = 'com.docker.compose.service'
 
 export function createLost(docker: Docker, context: BackendContext) {
   /** By a workspace's id, or the name or id of one of its containers. */
@@ -38,14 +37,14 @@ export function createLost(docker: Docker, context: BackendContext) {
     return {
       id,
       name: labels['dev.nexus.name'] ?? '',
-      project: labels['com.docker.compose.project'] ?? '',
+      project: labels[PROJECT_LABEL] ?? '',
       repo: labels['dev.nexus.repo'] ?? '',
       branch: env.NEXUS_WS_BRANCH ?? '',
       worktree: env.NEXUS_WS_WORKTREE ?? '',
       image: main.image,
       running: main.running,
       agent: main.dropped.includes('ALL'),
-      gate: all.some((one) => one.labels[SERVICE] === GATE_SERVICE),
+      gate: all.some((one) => one.labels[SERVICE_LABEL] === GATE_SERVICE),
       ours: labels['dev.nexus.instance'] === context.instance,
       heldBy: door === undefined ? null : recordBeside(door),
       ports: all.flatMap((facts) => portsOf(facts, main)),
@@ -59,7 +58,7 @@ export function createLost(docker: Docker, context: BackendContext) {
 
 function isMain({ labels }: ContainerFacts): boolean {
   const role = labels[ROLE_LABEL] ?? ''
-  return role === MAIN_SERVICE || (role === '' && labels[SERVICE] === MAIN_SERVICE)
+  return role === MAIN_SERVICE || (role === '' && labels[SERVICE_LABEL] === MAIN_SERVICE)
 }
 
 /** The record of the home that the container is mounted from; one that may not be looked at counts as there. */
@@ -75,7 +74,7 @@ function recordBeside(door: string): string | null {
 
 /** The environment names each leased port: `NEXUS_WS_PORT_WEB=32801`. */
 function portsOf(facts: ContainerFacts, main: ContainerFacts): LostWorkspace['ports'] {
-  const own = main.labels[SERVICE]
+  const own = main.labels[SERVICE_LABEL]
   return Object.entries(main.env).flatMap(([key, value]) => {
     const word = /^NEXUS_WS_PORT_(.+)$/.exec(key)?.[1]
     const published = facts.ports.find(({ host }) => String(host) === value)
@@ -91,6 +90,6 @@ function leadsTo({ labels, env }: ContainerFacts, port: { readonly host: number;
   const relays = (env.NEXUS_GATE_RELAYS ?? '').split(' ').map((text) => /^(\d+)=(.+):(\d+)$/.exec(text) ?? [])
   const [, , service, container] = relays.find(([, host]) => host === String(port.host)) ?? []
   return service === undefined
-    ? { service: labels[SERVICE], container: port.container }
+    ? { service: labels[SERVICE_LABEL], container: port.container }
     : { service, container: Number(container) }
 }

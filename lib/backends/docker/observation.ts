@@ -6,7 +6,7 @@ import { joinWords } from '../../core/word-list.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
-import { isProjectOf } from './labels.ts'
+import { isProjectOf, PROJECT_LABEL } from './labels.ts'
 
 /** The service of the workspace's own container; under another name it carries the role as a label. */
 export const MAIN_SERVICE = 'workspace'
@@ -22,14 +22,23 @@ const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
 ])
 
 export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<WorkspaceId, Observation> {
-  // what a user runs by hand from an image of the workspace has its labels, and is no part of it
-  const parts = rows.filter(({ role, project, workspace }) => role !== HELPER_ROLE && isProjectOf(project, workspace))
-  const groups = groupByWorkspace(parts)
+  const groups = groupByWorkspace(rows.filter(isPartRow))
   const observed = new Map<WorkspaceId, Observation>()
   for (const [id, group] of groups) {
     if (isWorkspaceId(id)) observed.set(id, observeOne(group))
   }
   return observed
+}
+
+/** What a user runs by hand from an image of the workspace has its labels, and is no part of it. */
+function isPartRow({ role, project, workspace }: Pick<ContainerRow, 'role' | 'project' | 'workspace'>): boolean {
+  return role !== HELPER_ROLE && isProjectOf(project, workspace)
+}
+
+/** The same of a container by its labels. */
+export function isPart(labels: Readonly<Record<string, string>>): boolean {
+  const { [ROLE_LABEL]: role = '', [PROJECT_LABEL]: project = '', 'dev.nexus.workspace': workspace = '' } = labels
+  return isPartRow({ role, project, workspace })
 }
 
 function groupByWorkspace(rows: readonly ContainerRow[]): Map<string, ContainerRow[]> {

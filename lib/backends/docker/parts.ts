@@ -11,11 +11,9 @@ import {
   type UsageSample,
 } from '../../tools/docker-api.ts'
 import type { BackendContext } from '../context.ts'
-import { isProjectOf } from './labels.ts'
-import { HELPER_ROLE, MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { SERVICE_LABEL } from './labels.ts'
+import { isPart, MAIN_SERVICE } from './observation.ts'
 
-const SERVICE_LABEL = 'com.docker.compose.service'
-const PROJECT_LABEL = 'com.docker.compose.project'
 /** Long enough for a share of the processor that means something, and short for who waits. */
 const BETWEEN_SAMPLES_MS = 500
 const PS_OPTIONS = '-eo pid,user:32,pcpu,rss,etime,args'
@@ -35,7 +33,7 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
   async function list(record: WorkspaceRecord): Promise<readonly Part[]> {
     const found = await api.list(`dev.nexus.workspace=${record.id}`, `dev.nexus.instance=${instance}`)
     return found
-      .filter(isPart)
+      .filter(({ Labels }) => isPart(Labels))
       .map(toPart)
       .sort((a, b) => byPlace(record)({ ...a, name: a.service }, { ...b, name: b.service }))
   }
@@ -53,7 +51,7 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
     const all = await api.list(`dev.nexus.instance=${instance}`)
     const wanted = new Map(records.map((record) => [record.id as string, record]))
     const running = all.filter(
-      (one) => one.State === 'running' && isPart(one) && wanted.has(one.Labels['dev.nexus.workspace'] ?? ''),
+      (one) => one.State === 'running' && isPart(one.Labels) && wanted.has(one.Labels['dev.nexus.workspace'] ?? ''),
     )
     const look = () => Promise.all(running.map(({ Id }) => api.sample(Id)))
     const [first, details] = await Promise.all([look(), Promise.all(running.map(({ Id }) => api.inspect(Id)))])
@@ -87,11 +85,6 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
   }
 
   return { api, list, services, loads, processes }
-}
-
-function isPart({ Labels }: ContainerSummary): boolean {
-  const { [ROLE_LABEL]: role, [PROJECT_LABEL]: project = '', 'dev.nexus.workspace': workspace = '' } = Labels
-  return role !== HELPER_ROLE && isProjectOf(project, workspace)
 }
 
 function toPart({ Id, Names, Labels, State }: ContainerSummary): Part {

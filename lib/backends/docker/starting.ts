@@ -13,7 +13,7 @@ import type { BackendContext } from '../context.ts'
 import type { StartOptions } from '../making.ts'
 import { type createDoors, hasDoor } from './door.ts'
 import type { createImageCache } from './image-cache.ts'
-import { HELD_LABEL, workspaceLabels } from './labels.ts'
+import { HELD_LABEL, SERVICE_LABEL, workspaceLabels } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { createSeeds, SeedPlaces } from './seeds.ts'
@@ -125,7 +125,7 @@ export function createStarter(
 
   /** A service that has run has its data, prepared or its user's: an earlier attempt went so far. */
   async function isUntouched({ id }: WorkspaceRecord, service: string): Promise<boolean> {
-    const labels = [`dev.nexus.workspace=${id}`, `com.docker.compose.service=${service}`]
+    const labels = [`dev.nexus.workspace=${id}`, `${SERVICE_LABEL}=${service}`]
     return (await docker.listContainers(...labels)).every(({ state }) => state === 'created')
   }
 
