@@ -7,7 +7,7 @@ import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
 /** As the engine names a volume that got no name; not every one has its label. */
-const ANONYMOUS = /^[0-9a-f]{64}$/
+export const ANONYMOUS = /^[0-9a-f]{64}$/
 const RUN_TIMEOUT_MS = 30 * 60_000
 /** Of what a container says; its failure is told by the end. */
 const OUTPUT_KEPT_BYTES = 64 * 1024

@@ -5,14 +5,12 @@
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type ContainerSummary, createDockerApi, type VolumeSummary } from '../../tools/docker-api.ts'
+import { ANONYMOUS } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
 import type { DataVolume } from '../making.ts'
 import { EDITORS_VOLUME, HELD_LABEL, SERVICE_LABEL, VOLUME_LABEL } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { hasServices } from './target.ts'
-
-/** As the engine names a volume that got no name. */
-const NAMELESS = /^[0-9a-f]{64}$/
 
 /** Prints the numbers of the folders in which there is anything. */
 const FILLED = 'cd /volumes; for n in *; do [ -z "$(/bin/ls -A "$n")" ] || echo "$n"; done'
@@ -33,7 +31,7 @@ export async function listDataVolumes(
     ({ Labels }) => Labels?.[HELD_LABEL] === undefined && Labels?.[VOLUME_LABEL] !== EDITORS_VOLUME,
   )
   const nameless = containers.flatMap(({ Mounts = [] }) =>
-    Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && NAMELESS.test(Name) ? [Name] : [])),
+    Mounts.flatMap(({ Type, Name = '' }) => (Type === 'volume' && ANONYMOUS.test(Name) ? [Name] : [])),
   )
   const folders = describeFolders(record, containers)
   if (named.length + nameless.length === 0) return folders
