@@ -2,7 +2,6 @@
  * Who is in a running workspace: what was started over SSH and runs still, and sessions of tmux, as the engine lists the processes of
  * its containers. An open connection in which nothing runs (Nexus keeps one for its next command) is nobody.
  */
-
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { BackendContext } from '../context.ts'
@@ -21,10 +20,8 @@ export async function listGuests(
   context: Pick<BackendContext, 'env' | 'instance'>,
   record: WorkspaceRecord,
 ): Promise<readonly string[]> {
-  const { api, list } = createParts(context)
-  const running = (await list(record)).filter((part) => part.running)
-  const tables = await Promise.all(running.map(({ id }) => api.processes(id, PS_OPTIONS)))
-  return findGuests(tables.flatMap((table) => table?.Processes ?? []))
+  const tables = await createParts(context).processTables(record, PS_OPTIONS)
+  return findGuests(tables.flatMap(({ rows }) => rows))
 }
 
 /**

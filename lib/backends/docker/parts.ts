@@ -68,11 +68,16 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
     return loads
   }
 
-  async function processes(record: WorkspaceRecord): Promise<readonly ProcessResource[]> {
+  /** What runs in each part that runs: the words of a line that these options of `ps` make. */
+  async function processTables(record: WorkspaceRecord, psOptions: string) {
     const running = (await list(record)).filter((part) => part.running)
-    const tables = await Promise.all(running.map(({ id }) => api.processes(id, PS_OPTIONS)))
-    return running.flatMap(({ service }, i) =>
-      (tables[i]?.Processes ?? []).map(([pid, user = '', cpu, memory, elapsed = '', ...command]) => ({
+    const tables = await Promise.all(running.map(({ id }) => api.processes(id, psOptions)))
+    return running.map(({ service }, i) => ({ service, rows: tables[i]?.Processes ?? [] }))
+  }
+
+  async function processes(record: WorkspaceRecord): Promise<readonly ProcessResource[]> {
+    return (await processTables(record, PS_OPTIONS)).flatMap(({ service, rows }) =>
+      rows.map(([pid, user = '', cpu, memory, elapsed = '', ...command]) => ({
         service,
         pid: Number(pid),
         user,
@@ -84,7 +89,7 @@ export function createParts({ env, instance }: Pick<BackendContext, 'env' | 'ins
     )
   }
 
-  return { api, list, services, loads, processes }
+  return { api, list, services, loads, processTables, processes }
 }
 
 function toPart({ Id, Names, Labels, State }: ContainerSummary): Part {
