@@ -116,7 +116,7 @@ function takeOver({ name }: WorkspaceRecord): string {
 export interface RemoteOptions {
   readonly token: string
   /** Said when the command is over; not for a terminal, whose end is the end of all that hold it. */
-  readonly endWord?: EndWord | undefined
+  readonly endWord?: EndWord
   /** Shell text before all else. */
   readonly first?: string
 }
@@ -133,7 +133,7 @@ export function remoteCommand(
   const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
   const variables = Object.keys(request.env).length === 0 ? '' : takeOver(record)
   const enter = `cd "$1" || exit 125; shift; ${variables}`
-  const end = endWord === undefined || request.tty ? 'exit $?' : sayEnd(endWord.word, '3')
+  const end = endWord === undefined ? 'exit $?' : sayEnd(endWord.word, '3')
   const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; ${end}`
   const line = byBash(script, [cwd, ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
