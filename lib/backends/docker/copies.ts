@@ -27,7 +27,6 @@ export async function makeCopies(
   helpers: () => Promise<Helpers>,
   record: WorkspaceRecord,
 ): Promise<void> {
-  if (record.stack?.external !== 'private') return
   const model = await readStarted(context.home, record)
   if (model === undefined) return
   for (const volume of copiedVolumes(record, model)) await makeCopy(docker, context, await helpers(), record, volume)
