@@ -5,6 +5,7 @@ import { shellWord } from '../../lib/core/shell.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import { findHere } from '../../lib/tools/repository.ts'
+import type { App } from '../../lib/workspace/app.ts'
 import * as down from '../../lib/workspace/change/down.ts'
 import { rebuild as rebuildWorkspace } from '../../lib/workspace/change/rebuild.ts'
 import { splitRepository } from '../../lib/workspace/create/meant.ts'
@@ -15,6 +16,7 @@ import { findRepo, findWorkspace, noteNamed, requireWorkspace } from '../../lib/
 import { resourceOf } from '../../lib/workspace/look/list.ts'
 import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import type { TrashEntry } from '../../lib/workspace/remove/trash.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { wayOut } from './current.ts'
 import { byAlias, describeDoor } from './door-text.ts'
@@ -139,27 +141,24 @@ export const remove: Run = async (call) => {
       ? ''
       : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
   const { trash } = result
-  const care = trash === null ? undefined : await import('../../lib/workspace/remove/trash.ts')
-  const until = trash === null ? undefined : await care?.expiryOf(call.app, trash)
-  const back =
-    trash === null
-      ? ''
-      : `\n${inTrash(trash, result.data)} in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${await care?.nameInTrash(call.app, trash)}\` brings it back`
+  const told = trash && (await tellTrash(call.app, trash, result.data))
   return {
-    data: {
-      deleted: { id: record.id, name: record.name },
-      keptBranch,
-      trash:
-        trash === null
-          ? null
-          : { key: trash.key, files: trash.files, until: until ?? null, data: care?.describeData(trash.data) ?? [] },
-    },
-    text: `${record.name} is deleted${kept}${back}${wayOut(call, [record])}`,
+    data: { deleted: { id: record.id, name: record.name }, keptBranch, trash: told?.data ?? null },
+    text: `${record.name} is deleted${kept}${told === null ? '' : `\n${told.text}`}${wayOut(call, [record])}`,
   }
 }
 
+/** Loaded only by a delete that kept something. */
+async function tellTrash(app: App, trash: TrashEntry, words: string) {
+  const { describeKept, nameInTrash } = await import('../../lib/workspace/remove/trash.ts')
+  const data = await describeKept(app, trash)
+  const until = data.until === null ? '' : ` until ${data.until}`
+  const back = `\`nexus trash restore ${await nameInTrash(app, trash)}\` brings it back`
+  return { data, text: `${inTrash(trash, words)} in the trash${until}; ${back}` }
+}
+
 /** What the trash has of a workspace, with its verb. */
-function inTrash({ lost, data = [] }: { lost: readonly string[]; data?: readonly unknown[] }, words: string): string {
+function inTrash({ lost, data = [] }: TrashEntry, words: string): string {
   if (lost.length > 0) return `what it held${words === '' ? '' : `, with ${words},`} is`
   return `${words} ${data.length === 1 ? 'is' : 'are'}`
 }

@@ -14,7 +14,7 @@ import { findWorkspace, requireWorkspace } from '../../workspace/look/find.ts'
 import { resourceOf } from '../../workspace/look/list.ts'
 import { isUnfinished } from '../../workspace/operation/repaired.ts'
 import { deleteWorkspace } from '../../workspace/remove/delete.ts'
-import { describeData, expiryOf } from '../../workspace/remove/trash.ts'
+import { describeKept } from '../../workspace/remove/trash.ts'
 import { checkedRepo, chooseRepository } from '../context.ts'
 import { type Asked, type Endpoint, endpoint } from '../endpoint.ts'
 import { CREATE_BODY, settingsOf } from './create-body.ts'
@@ -179,8 +179,7 @@ const remove = endpoint({
     })
     if (query.dryRun === true) return planAnswer(result.plan, record)
     const { keptBranch, trash } = result
-    const until = trash === null ? null : ((await expiryOf(app, trash)) ?? null)
-    const kept = trash && { key: trash.key, files: trash.files, until, data: describeData(trash.data) }
+    const kept = trash && (await describeKept(app, trash))
     return { deleted: { id: record.id, name: record.name }, keptBranch, trash: kept }
   },
 })

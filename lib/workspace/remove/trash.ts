@@ -61,7 +61,7 @@ export async function saveEntry(app: App, entry: TrashEntry): Promise<void> {
 }
 
 /** When a delete drops an entry; undefined for never. */
-export async function expiryOf(app: App, { deletedAt, doubtful }: TrashEntry): Promise<string | undefined> {
+async function expiryOf(app: App, { deletedAt, doubtful }: TrashEntry): Promise<string | undefined> {
   if (doubtful) return undefined
   const keepMs = parseDuration((await app.config()).settings.trash.keep)
   return keepMs === undefined ? undefined : timestamp(new Date(Date.parse(deletedAt) + keepMs))
@@ -69,18 +69,21 @@ export async function expiryOf(app: App, { deletedAt, doubtful }: TrashEntry): P
 
 /** An entry as answers show it. */
 export async function describeEntry(app: App, entry: TrashEntry) {
-  const { key, deletedAt, record, files, branch, head, lost, data = [] } = entry
-  const until = (await expiryOf(app, entry)) ?? null
+  const { deletedAt, record, branch, head, lost } = entry
   const { id, name, repo } = record
-  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length, data: describeData(data) }
+  const { key, until, files, data } = await describeKept(app, entry)
+  return { key, id, name, repo, branch, head, deletedAt, until, files, changes: lost.length, data }
+}
+
+/** The same in the answer of the delete that made it. */
+export async function describeKept(app: App, entry: TrashEntry) {
+  const { key, files, data = [] } = entry
+  const until = (await expiryOf(app, entry)) ?? null
+  return { key, files, until, data: data.map(({ what, bytes, volume = null }) => ({ what, bytes, volume })) }
 }
 
 export async function nameInTrash(app: App, entry: TrashEntry): Promise<string> {
   return leadTo(app, await listTrash(app), entry)
-}
-
-export function describeData(data: readonly KeptData[] = []) {
-  return data.map(({ what, bytes, volume = null }) => ({ what, bytes, volume }))
 }
 
 /** An entry that a delete of this workspace began and did not finish. */
