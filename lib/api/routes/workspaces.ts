@@ -69,8 +69,10 @@ const create = endpoint({
   operationId: 'createWorkspace',
   tag: 'workspaces',
   summary: 'Create a workspace and start it',
-  description:
-    'With `existing: start` it is what `nexus up` does: a workspace that is there is started. Without `repo` the only known repository is meant.',
+  description: [
+    'With `existing: start` it is what `nexus up` does: a workspace that is there is started.',
+    'Without `repo` the only known repository is meant.',
+  ].join(' '),
   verbs: ['create', 'up'],
   status: 201,
   idempotent: true,

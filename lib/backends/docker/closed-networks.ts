@@ -38,11 +38,12 @@ export async function requireClosed(
     const [way] = service === GATE_SERVICE ? [] : openWays(networks[i] ?? '')
     if (way === undefined) continue
     await docker.stop(targetOf(context.home, record))
+    const withoutGate = `run \`nexus up ${record.name} --network open\` under a new name`
     throw new NexusError(
       'WORKSPACE_START_FAILED',
       `The container ${name} has ${way}, which leads past the gate, so ${record.name} was stopped.`,
       {
-        hint: `To see how it was made, run \`docker inspect ${name}\`; to work without a gate, run \`nexus up ${record.name} --network open\` under a new name`,
+        hint: `To see how it was made, run \`docker inspect ${name}\`; to work without a gate, ${withoutGate}`,
         details: { container: name, service, way },
       },
     )

@@ -55,9 +55,10 @@ async function makeCopy(
   const text = `${key} is a copy of the external volume ${from}: ${formatSize(Number(copied))}`
   emit({ type: 'notice', text })
   if (writers.length === 0) return
+  const anew = `\`nexus delete ${record.name}\` and \`nexus up ${record.name}\``
   emit({
     type: 'warning',
     text: `${from} was in use by ${writers.join(', ')} while it was copied: a database in the copy may have to recover`,
-    hint: `For a clean copy, run \`docker stop ${writers.join(' ')}\`, then \`nexus delete ${record.name}\` and \`nexus up ${record.name}\``,
+    hint: `For a clean copy, run \`docker stop ${writers.join(' ')}\`, then ${anew}`,
   })
 }

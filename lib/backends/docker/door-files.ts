@@ -1,6 +1,6 @@
 /**
- * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever enter a container; Nexus's own key is always among them, so that readiness and exec never
- * depend on the user's agent or a passphrase.
+ * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever
+ * enter a container; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -182,7 +182,10 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     return { pass, end }
   }
 
-  /** ssh carries no signals without a terminal: a second session finds the command by its token and signals it. False when it is not there. */
+  /**
+   * ssh carries no signals without a terminal: a second session finds the command by its token and signals it. False when it is not
+   * there.
+   */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<boolean> {
     const script = byBash(`${listWithToken(token)} | grep -q . || exit 1\n${signalScript(token, signal)}`)
     const door = doors.doorOf(record)
