@@ -3,7 +3,7 @@
  * programs' writes under it as soon as another branch runs the same services. Pure: what is on the disk is asked of what is given.
  */
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { ComposeModel, ServiceVolume } from './model.ts'
+import { type ComposeModel, plainText, type ServiceVolume } from './model.ts'
 import { createPlaces, isWithin, type Where } from './places.ts'
 import { activeServices } from './ports.ts'
 
@@ -51,19 +51,19 @@ function ofMount(
   if (volume === undefined || volume === null) return []
   const path = `volumes.${source}`
   if (volume.external === true) {
-    const id = plain(volume.name ?? source)
+    const id = plainText(volume.name ?? source)
     const isShared = record.stack?.external !== 'private'
     return isShared ? [{ path, kind: 'external volume', id, text: `external volume ${id}` }] : []
   }
   const { device, type: kind, o = '' } = (volume.driver_opts ?? {}) as Readonly<Record<string, string | undefined>>
   if (device === undefined || kind === 'tmpfs') return []
   if (/(^|,)r?bind(,|$)/.test(o)) return ofFolder(path, device, facts)
-  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plain(device)}` }]
+  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plainText(device)}` }]
 }
 
 function ofFolder(path: string, source: string, facts: OutsideFacts): readonly Found[] {
   const { name, outside } = createPlaces(facts)
-  const given = plain(source)
+  const given = plainText(source)
   const id = facts.realpath?.(given) ?? given
   const isData = outside(given) !== undefined && !MACHINE.some((one) => isWithin(id, one))
   return isData && facts.isFolder(id) ? [{ path, kind: 'folder', id, text: `folder ${name(given)}` }] : []
@@ -99,7 +99,7 @@ export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): rea
   const own = Object.entries(model.services).filter(([name]) => !shared.includes(name))
   const used = new Set(own.flatMap(([, { volumes = [] }]) => volumes.map(({ source }) => source)))
   return Object.entries(model.volumes ?? {}).flatMap(([key, volume]) =>
-    volume?.external === true && used.has(key) ? [{ key, from: plain(volume.name ?? key) }] : [],
+    volume?.external === true && used.has(key) ? [{ key, from: plainText(volume.name ?? key) }] : [],
   )
 }
 
@@ -117,9 +117,4 @@ export function leftCopies(
 function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
   const active = activeServices(model, stack?.profiles ?? [])
   return [...active].filter(([name]) => stack?.shared?.services.includes(name) !== true)
-}
-
-/** Compose doubles every `$` of what it has resolved. */
-function plain(text: string): string {
-  return text.replaceAll('$$', '$')
 }
