@@ -2,6 +2,7 @@
  * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
  * by name (`env.pass`). A project's files could read all others. Pure.
  */
+import { escapePattern, joinWords } from '../core/words.ts'
 import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
 import { withDigest } from './findings.ts'
 import type { ComposeModel, ComposeService } from './model.ts'
@@ -59,11 +60,8 @@ export function tellMissing(names: readonly string[]): readonly string[] {
 function tellOf(all: readonly string[], say: (what: string, are: string, them: string) => string): readonly string[] {
   const names = [...new Set(all)]
   if (names.length === 0) return []
-  const [what, are, them] =
-    names.length === 1
-      ? [`variable ${names[0]}`, 'is', 'it']
-      : [`variables ${names.slice(0, -1).join(', ')} and ${names.at(-1)}`, 'are', 'them']
-  return [`the compose files use the ${say(what, are, them)}`]
+  const [what, are, them] = names.length === 1 ? ['variable', 'is', 'it'] : ['variables', 'are', 'them']
+  return [`the compose files use the ${say(`${what} ${joinWords(names, 'and')}`, are, them)}`]
 }
 
 export function isHidden(name: string, env: Variables, pass: readonly string[]): boolean {
@@ -141,7 +139,7 @@ export function hideValues(text: string, variables: ReadonlyMap<string, string>)
   const names = new Map([...variables].flatMap(([name, value]) => (value.length < VALUE_MIN ? [] : [[value, name]])))
   if (names.size === 0) return text
   const longest = [...names.keys()].sort((a, b) => b.length - a.length)
-  const literals = longest.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const literals = longest.map(escapePattern)
   return text.replace(new RegExp(`(?<!\\w)(${literals.join('|')})(?!\\w)`, 'g'), (value) => `\${${names.get(value)}}`)
 }
 

@@ -2,6 +2,7 @@
  * From rows of `docker ps` to a workspace's state, by the contract's rules. Pure.
  */
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
+import { joinWords } from '../../core/words.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
@@ -81,8 +82,8 @@ function tellDown(down: readonly ContainerRow[]): string {
   const states = [...new Set(down.map(({ state }) => state))]
   const parts = states.map((state) => {
     const names = [...new Set(down.filter((row) => row.state === state).map(({ service }) => service))].sort()
-    if (names.length === 1) return `service ${names[0]} is ${state}`
-    return `services ${names.slice(0, -1).join(', ')} and ${names.at(-1)} are ${state}`
+    const all = joinWords(names, 'and')
+    return names.length === 1 ? `service ${all} is ${state}` : `services ${all} are ${state}`
   })
   return parts.join('; ')
 }

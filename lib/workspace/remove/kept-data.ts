@@ -3,6 +3,7 @@
  * the trash. Pure.
  */
 import { formatSize, sumSizes } from '../../core/sizes.ts'
+import { joinWords } from '../../core/words.ts'
 import type { IgnoredWork } from '../../project/ignored-work.ts'
 
 /** A path in the worktree with what is in it, or a volume. */
@@ -43,8 +44,7 @@ export function formatData(data: readonly KeptData[]): string {
   const told = data.slice(0, data.length > TOLD_MAX ? TOLD_MAX - 1 : TOLD_MAX).map(formatOne)
   const more = data.slice(told.length)
   const all = more.length === 0 ? told : [...told, `${more.length} more (${sizeOf(sumSizes(more.map(bytesOf)))})`]
-  const last = all.pop() ?? ''
-  return all.length === 0 ? last : `${all.join(', ')} and ${last}`
+  return joinWords(all, 'and')
 }
 
 function formatOne({ what, bytes, files, of, volume }: KeptData): string {
