@@ -5,7 +5,7 @@
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { type ComposeModel, plainText, type ServiceVolume } from './model.ts'
 import { createPlaces, isWithin, type Where } from './places.ts'
-import { activeServices } from './ports.ts'
+import { ownServices } from './ports.ts'
 
 export interface OutsideData {
   /** Where in the model, such as `volumes.data`. */
@@ -27,7 +27,7 @@ export interface OutsideFacts extends Where {
 const MACHINE = ['/dev', '/proc', '/sys', '/run', '/var/run', '/tmp/.X11-unix']
 
 export function outsideData(record: WorkspaceRecord, model: ComposeModel, facts: OutsideFacts): readonly OutsideData[] {
-  return servicesOf(record, model).flatMap(([service, { volumes = [], volumes_from: from }]) => {
+  return [...ownServices(model, record.stack)].flatMap(([service, { volumes = [], volumes_from: from }]) => {
     const mounted = volumes.filter(({ read_only: readOnly }) => readOnly !== true)
     const found = [
       ...mounted.flatMap((one) => ofMount(service, one, record, model, facts)),
@@ -111,10 +111,4 @@ export function leftCopies(
 ): readonly CopiedVolume[] {
   const kept = new Set(copiedVolumes(after, model).map(({ key }) => key))
   return copiedVolumes(before, model).filter(({ key }) => !kept.has(key))
-}
-
-/** Those that run for this workspace alone. */
-function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
-  const active = activeServices(model, stack?.profiles ?? [])
-  return [...active].filter(([name]) => stack?.shared?.services.includes(name) !== true)
 }
