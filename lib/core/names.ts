@@ -84,11 +84,15 @@ function oddnessOf(given: string): string | undefined {
 
 /** What a new branch for a text is called, below `nexus/`: its name, or the text where the name has lost letters of it. */
 export function branchWord(given: string, name: WorkspaceName): string {
-  const letters = given.normalize('NFKD').replace(/\p{M}/gu, '')
-  const isWhole = !/[^\0-\x7f]/.test(letters)
-  // git takes no such name
-  const isRefused = /(^|\/)\.|\/\/|^\/|\/$|\.$|\.lock(\/|$)/.test(given)
-  return isWhole || isRefused || oddnessOf(given) !== undefined ? name : given
+  const isWhole = !/[^\0-\x7f]/.test(plainLetters(given))
+  return isWhole || !isBranchName(given) || oddnessOf(given) !== undefined ? name : given
+}
+
+/** By git's rules for refs (git-check-ref-format(1)), and not one that could pass for an option. */
+export function isBranchName(text: string): boolean {
+  if (text === '' || text.length > 250 || text.startsWith('-') || text === '@' || text === 'HEAD') return false
+  if (/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$|^\//u.test(text)) return false
+  return text.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'))
 }
 
 function slugOf(given: string): WorkspaceName {
@@ -103,12 +107,15 @@ function withHash(slug: string, given: string): WorkspaceName {
 }
 
 function asciiSlug(text: string): string {
-  return text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
+  return plainLetters(text)
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
+}
+
+/** Without what stands above and below letters: `e` for `é`. */
+function plainLetters(text: string): string {
+  return text.normalize('NFKD').replace(/\p{M}/gu, '')
 }
 
 /** The best name that can be made of a refused text; itself always acceptable. */

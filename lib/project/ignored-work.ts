@@ -140,7 +140,7 @@ function isCopy(path: string, stats: Stats, twin: string | undefined): boolean {
     const [mine, theirs] = [readPlain(path, limits), readPlain(twin, limits)]
     return mine !== undefined && theirs !== undefined && mine.equals(theirs)
   } catch {
-    return false
+    return false // it went while it was looked at: in doubt it counts
   }
 }
 

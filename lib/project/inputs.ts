@@ -7,7 +7,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import type { MainBase, WorkspaceRecord } from '../core/workspace.ts'
 import { COMPOSE_CANDIDATES } from '../stack/detect.ts'
-import type { ComposeModel, Fields } from '../stack/model.ts'
+import { type ComposeModel, type Fields, plainText } from '../stack/model.ts'
 import { readWithin } from '../system/within.ts'
 
 /** Path from the top of the worktree -> hash of its content, '' for a file that is not there. */
@@ -34,8 +34,7 @@ export function readInputs(
     ...(record.stack?.files ?? []),
     ...[...new Set(found)].slice(0, FOUND_MAX),
     base?.kind === 'dockerfile' ? base.file : 'Dockerfile',
-    // compose has doubled every `$` of what it resolved
-    ...(model === undefined ? [] : filesOf(model).map((file) => file.replaceAll('$$', '$'))),
+    ...(model === undefined ? [] : filesOf(model).map(plainText)),
   ]
   const paths = files.map((file) => (isAbsolute(file) ? relative(worktree, file) : file))
   const inside = paths.filter((path) => path !== '' && !path.startsWith('..'))
@@ -59,7 +58,7 @@ function hashFile(worktree: string, path: string): string {
 /** Dockerfiles that builds of the model and of the workspace's own image read, from the top of the worktree. */
 export function dockerfilesOf(worktree: string, model: ComposeModel | undefined, base: MainBase): readonly string[] {
   const builds = Object.values(model?.services ?? {}).flatMap(({ build }) => (build === undefined ? [] : [build]))
-  const named = builds.map((build) => relative(worktree, dockerfileOf(build).replaceAll('$$', '$')))
+  const named = builds.map((build) => relative(worktree, plainText(dockerfileOf(build))))
   return [...new Set([...named, ...(base.kind === 'dockerfile' ? [base.file] : [])])].sort()
 }
 

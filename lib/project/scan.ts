@@ -8,10 +8,9 @@
 import { posix } from 'node:path'
 import { readComposeYaml } from '../config/compose-yaml.ts'
 import { readDotenv } from '../config/read.ts'
-import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import { build as buildRule } from '../stack/build-rules.ts'
-import { makeModelFinding, sortFindings } from '../stack/findings.ts'
+import { makeModelFinding, sortFindings, withDigest } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { createPlaces, isRemote, type Places } from '../stack/places.ts'
 import { directsHost } from '../stack/variables.ts'
@@ -271,8 +270,7 @@ async function scanEnvFile(file: string, scan: Scan): Promise<void> {
 async function scanFetchingEnv(file: string, scan: Scan): Promise<void> {
   const text = scan.places.outside(file) === undefined ? (readDotenv(file) ?? '') : ''
   if (text === '') return
-  const value = `all variables (sha256 ${sha256(text).slice(0, 32)})`
-  scan.report('.env', value, 'directs the git of this machine that fetches compose files')
+  scan.report('.env', withDigest('all variables', text), 'directs the git of this machine that fetches compose files')
 }
 
 function enqueue(source: Source, at: string, scan: Scan): void {

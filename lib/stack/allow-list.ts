@@ -3,7 +3,7 @@
  * do not know is a finding. The order is the same whatever the order of the files. Pure.
  */
 import { makeModelFinding, sortFindings } from './findings.ts'
-import type { ComposeModel, Finding } from './model.ts'
+import { type ComposeModel, type Finding, plainText } from './model.ts'
 import { createPlaces, type Places, type Where } from './places.ts'
 import { config, network, secret, volume } from './resource-rules.ts'
 import { deny, keys, mapOf, scalar } from './rules.ts'
@@ -27,11 +27,9 @@ const MODEL = keys({
 export function findUnapproved(model: ComposeModel, where: Where, copies = false): readonly Finding[] {
   const findings: Finding[] = []
   const { name, outside } = createPlaces(where)
-  // compose has doubled every `$` of what it resolved
-  const plain = (path: string) => path.replaceAll('$$', '$')
   const places: Places = {
-    name: (path) => name(plain(path)),
-    outside: (given, base) => outside(plain(given), base === undefined ? undefined : plain(base)),
+    name: (path) => name(plainText(path)),
+    outside: (given, base) => outside(plainText(given), base === undefined ? undefined : plainText(base)),
   }
   MODEL(model, '', { places, copies, report: (at, value, why) => findings.push(makeModelFinding(at, value, why)) })
   return sortFindings(findings)

@@ -4,7 +4,7 @@
  * have, is taken unasked. Everything else is a finding for the user. Pure.
  */
 import { makeFinding } from './findings.ts'
-import type { ComposeModel, Fields, Finding } from './model.ts'
+import { type ComposeModel, type Fields, type Finding, plainText } from './model.ts'
 
 /** What was asked for when the user chose, or what is asked for now. */
 export interface Choice {
@@ -274,15 +274,12 @@ function sorted(value: unknown): unknown {
   return ['fields', ...namesOf(value, {}).map((key) => [key, sorted(value[key])])]
 }
 
-const DOUBLED = /\$\$/g
-
 /**
  * A model as it is compared: only what runs, with words in place of what is this machine's or Nexus's own, such as leased ports and
  * the values of variables that the user passes: those may be others the next time, and no file changed.
  */
 export function comparable(model: ComposeModel, active: readonly string[], words: ReadonlyMap<string, string>): Fields {
-  const replaced = (text: string) =>
-    [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), text.replace(DOUBLED, '$'))
+  const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), plainText(text))
   const plain = (value: unknown): unknown => {
     if (typeof value === 'string') return replaced(value)
     if (Array.isArray(value)) return value.map(plain)

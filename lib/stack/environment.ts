@@ -2,7 +2,7 @@
  * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
  * by name (`env.pass`). A project's files could read all others. Pure.
  */
-import { joinWords } from '../core/word-list.ts'
+import { escapePattern, joinWords } from '../core/words.ts'
 import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
 import { withDigest } from './findings.ts'
 import type { ComposeModel, ComposeService } from './model.ts'
@@ -133,14 +133,14 @@ export function parsePlainLine(line: string): readonly [name: string, value: str
 }
 
 /** Shorter values would take ordinary words apart. */
-const VALUE_MIN = 4
+export const VALUE_MIN = 4
 
 /** A text that is shown to people, with the names of variables in place of their values. */
 export function hideValues(text: string, variables: ReadonlyMap<string, string>): string {
   const names = new Map([...variables].flatMap(([name, value]) => (value.length < VALUE_MIN ? [] : [[value, name]])))
   if (names.size === 0) return text
   const longest = [...names.keys()].sort((a, b) => b.length - a.length)
-  const literals = longest.map((value) => value.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const literals = longest.map(escapePattern)
   return text.replace(new RegExp(`(?<!\\w)(${literals.join('|')})(?!\\w)`, 'g'), (value) => `\${${names.get(value)}}`)
 }
 

@@ -10,7 +10,7 @@ import { NexusError } from '../core/errors.ts'
 import { composeProject } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import type { ComposeModel, ComposeService, Fields, ServiceVolume } from './model.ts'
+import { type ComposeModel, type ComposeService, type Fields, plainText, type ServiceVolume } from './model.ts'
 import { isWithin } from './places.ts'
 
 /** The key of the volume in the generated file. */
@@ -25,7 +25,7 @@ export function heldVolumeName(record: WorkspaceRecord): string {
 
 /** The model with the paths in it that its mounts lead to now, so that what they lead to later can be told from it. */
 export function settleMounts(model: ComposeModel, worktree: string, realpath: Realpath): ComposeModel {
-  const settle = (path: string) => double(settled(plain(path), worktree, realpath))
+  const settle = (path: string) => double(settled(plainText(path), worktree, realpath))
   const volumes = (service: ComposeService) =>
     service.volumes?.map((mount) => (isBind(mount) ? { ...mount, source: settle(mount.source) } : mount))
   const files = (objects: ComposeModel['secrets']) =>
@@ -58,7 +58,7 @@ export function heldPaths(model: ComposeModel, worktree: string): readonly HeldP
   return Object.values(model.services).flatMap((service) => [
     ...((service.volumes ?? []) as readonly Mount[]).filter(isBind).flatMap(({ source, bind }) => {
       const made = (bind as Fields | undefined)?.create_host_path !== false
-      return isBelow(plain(source), worktree) ? [{ path: plain(source), made }] : []
+      return isBelow(plainText(source), worktree) ? [{ path: plainText(source), made }] : []
     }),
     ...fileMounts(service, model, worktree).map(({ source }) => ({ path: source, made: false })),
   ])
@@ -130,7 +130,7 @@ function fileMounts(service: ComposeService, model: ComposeModel, worktree: stri
     usesOf(service, kind).flatMap((use) => {
       const path = fileOf(use, kind, model)
       if (path === undefined || !isBelow(path, worktree)) return []
-      const target = plain(String(use.target ?? use.source))
+      const target = plainText(String(use.target ?? use.source))
       return [{ type: 'bind', source: path, target: posix.resolve(FOLDERS[kind], target), read_only: true }]
     }),
   )
@@ -152,7 +152,7 @@ function usesOf(service: ComposeService, kind: FileKind): readonly Fields[] {
 
 function fileOf({ source }: Fields, kind: FileKind, model: ComposeModel): string | undefined {
   const file = model[kind]?.[String(source)]?.file
-  return typeof file === 'string' ? plain(file) : undefined
+  return typeof file === 'string' ? plainText(file) : undefined
 }
 
 function isBind<T extends ServiceVolume>(mount: T): mount is T & { readonly source: string } {
@@ -163,17 +163,12 @@ function isBelow(path: string, folder: string): boolean {
   return isWithin(path, folder) && posix.relative(folder, path) !== ''
 }
 
-/** Compose doubles every `$` of what it has resolved. */
-function plain(text: string): string {
-  return text.replaceAll('$$', '$')
-}
-
 function double(text: string): string {
   return text.replaceAll('$', '$$$$')
 }
 
 function plainTexts(value: unknown): Yaml {
-  if (typeof value === 'string') return plain(value)
+  if (typeof value === 'string') return plainText(value)
   if (Array.isArray(value)) return value.map(plainTexts)
   if (value !== null && typeof value === 'object') return mapValues(value as Fields, plainTexts)
   return value as Yaml

@@ -68,6 +68,11 @@ export interface Finding {
   readonly why: string
 }
 
+/** A text of the resolved model as it is meant: compose doubles every `$` of what it has resolved. */
+export function plainText(text: string): string {
+  return text.replaceAll('$$', '$')
+}
+
 /** How many containers of a service run. */
 export function replicas(service: ComposeService): number {
   const count = (service.scale ?? (service.deploy as Fields | undefined)?.replicas ?? 1) as unknown

@@ -3,9 +3,9 @@
  * programs' writes under it as soon as another branch runs the same services. Pure: what is on the disk is asked of what is given.
  */
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { ComposeModel, ServiceVolume } from './model.ts'
+import { type ComposeModel, plainText, type ServiceVolume } from './model.ts'
 import { createPlaces, isWithin, type Where } from './places.ts'
-import { activeServices } from './ports.ts'
+import { ownServices } from './ports.ts'
 
 export interface OutsideData {
   /** Where in the model, such as `volumes.data`. */
@@ -27,7 +27,7 @@ export interface OutsideFacts extends Where {
 const MACHINE = ['/dev', '/proc', '/sys', '/run', '/var/run', '/tmp/.X11-unix']
 
 export function outsideData(record: WorkspaceRecord, model: ComposeModel, facts: OutsideFacts): readonly OutsideData[] {
-  return servicesOf(record, model).flatMap(([service, { volumes = [], volumes_from: from }]) => {
+  return [...ownServices(model, record.stack)].flatMap(([service, { volumes = [], volumes_from: from }]) => {
     const mounted = volumes.filter(({ read_only: readOnly }) => readOnly !== true)
     const found = [
       ...mounted.flatMap((one) => ofMount(service, one, record, model, facts)),
@@ -51,19 +51,19 @@ function ofMount(
   if (volume === undefined || volume === null) return []
   const path = `volumes.${source}`
   if (volume.external === true) {
-    const id = plain(volume.name ?? source)
+    const id = plainText(volume.name ?? source)
     const isShared = record.stack?.external !== 'private'
     return isShared ? [{ path, kind: 'external volume', id, text: `external volume ${id}` }] : []
   }
   const { device, type: kind, o = '' } = (volume.driver_opts ?? {}) as Readonly<Record<string, string | undefined>>
   if (device === undefined || kind === 'tmpfs') return []
   if (/(^|,)r?bind(,|$)/.test(o)) return ofFolder(path, device, facts)
-  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plain(device)}` }]
+  return [{ path, kind: 'device', id: `${kind} ${o} ${device}`, text: `device ${plainText(device)}` }]
 }
 
 function ofFolder(path: string, source: string, facts: OutsideFacts): readonly Found[] {
   const { name, outside } = createPlaces(facts)
-  const given = plain(source)
+  const given = plainText(source)
   const id = facts.realpath?.(given) ?? given
   const isData = outside(given) !== undefined && !MACHINE.some((one) => isWithin(id, one))
   return isData && facts.isFolder(id) ? [{ path, kind: 'folder', id, text: `folder ${name(given)}` }] : []
@@ -99,7 +99,7 @@ export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): rea
   const own = Object.entries(model.services).filter(([name]) => !shared.includes(name))
   const used = new Set(own.flatMap(([, { volumes = [] }]) => volumes.map(({ source }) => source)))
   return Object.entries(model.volumes ?? {}).flatMap(([key, volume]) =>
-    volume?.external === true && used.has(key) ? [{ key, from: plain(volume.name ?? key) }] : [],
+    volume?.external === true && used.has(key) ? [{ key, from: plainText(volume.name ?? key) }] : [],
   )
 }
 
@@ -111,15 +111,4 @@ export function leftCopies(
 ): readonly CopiedVolume[] {
   const kept = new Set(copiedVolumes(after, model).map(({ key }) => key))
   return copiedVolumes(before, model).filter(({ key }) => !kept.has(key))
-}
-
-/** Those that run for this workspace alone. */
-function servicesOf({ stack }: WorkspaceRecord, model: ComposeModel) {
-  const active = activeServices(model, stack?.profiles ?? [])
-  return [...active].filter(([name]) => stack?.shared?.services.includes(name) !== true)
-}
-
-/** Compose doubles every `$` of what it has resolved. */
-function plain(text: string): string {
-  return text.replaceAll('$$', '$')
 }

@@ -7,7 +7,7 @@
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type Fields, own, ownNetworks, replicas } from './model.ts'
+import { type ComposeModel, type ComposeService, type Fields, own, ownNetworks, plainText, replicas } from './model.ts'
 
 /** By service: images whose layers its build may begin with; a service in it keeps its layers' cache in its image. */
 export type BuildLayers = ReadonlyMap<string, readonly string[]>
@@ -165,10 +165,8 @@ function overrideBinds({ volumes = [] }: ComposeService): YamlMap {
     ({ type, source, bind }) => type === 'bind' && source?.includes(':') && bind?.create_host_path !== false,
   )
   if (split.length === 0) return {}
-  // compose doubles every `$` of what it has resolved
-  const plain = (text = '') => text.replaceAll('$$', '$')
   const whole = split.map(({ source, target, bind, ...volume }): Yaml => {
-    const fields = { ...volume, source: plain(source), target: plain(target) } as YamlMap
+    const fields = { ...volume, source: plainText(source ?? ''), target: plainText(target) } as YamlMap
     return { ...fields, bind: { ...(bind as YamlMap), create_host_path: false } }
   })
   return { volumes: whole }

@@ -3,6 +3,7 @@
  * sort, so that they get the offsets of these names, then the services' own names in the order of the file. What the
  * configuration says under `ports` stands above the guess. Pure.
  */
+import type { StackRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import { type ComposeModel, type ComposeService, type PublishedPort, replicas } from './model.ts'
 
@@ -37,6 +38,12 @@ export function activeServices(model: ComposeModel, profiles: readonly string[])
       ([, { profiles: own = [] }]) => own.length === 0 || all || own.some((profile) => profiles.includes(profile)),
     ),
   )
+}
+
+/** Those of them that run for this workspace alone: what all share is not its to publish or to write. */
+export function ownServices(model: ComposeModel, stack: StackRecord | undefined): ReadonlyMap<string, ComposeService> {
+  const active = activeServices(model, stack?.profiles ?? [])
+  return new Map([...active].filter(([name]) => stack?.shared?.services.includes(name) !== true))
 }
 
 /**

@@ -7,7 +7,7 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import type { ComposeModel, ComposeService, Fields } from './model.ts'
+import { type ComposeModel, type ComposeService, type Fields, plainText } from './model.ts'
 
 /** The profile that takes a shared service out of a workspace's stack. */
 const SHARED_PROFILE = 'nexus-shared'
@@ -122,7 +122,7 @@ function moved(text: string, from: string, to: string): string {
 
 /** `docker compose config` doubles every `$`, and so does our own writer. */
 function plain(value: unknown, change: (text: string) => string): Yaml {
-  if (typeof value === 'string') return change(value.replaceAll('$$', '$'))
+  if (typeof value === 'string') return change(plainText(value))
   if (Array.isArray(value)) return value.map((item) => plain(item, change))
   if (value === null || typeof value !== 'object') return value as Yaml
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, change)]))

@@ -21,15 +21,22 @@ export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string,
   return database === undefined ? env : { ...env, NEXUS_WS_DB: database.name }
 }
 
-/** After `LD_` and `DYLD_`, what the loaders themselves read: an application's own settings may begin so too. */
-const LOADER =
-  /^(LD_(AUDIT|PRELOAD|LIBRARY_PATH|BIND_NOW|BIND_NOT|DEBUG|DEBUG_OUTPUT|DYNAMIC_WEAK|HWCAP_MASK|ORIGIN_PATH|POINTER_GUARD|PROFILE|PROFILE_OUTPUT|SHOW_AUXV|TRACE_LOADED_OBJECTS|USE_LOAD_BIAS|VERBOSE|WARN|ASSUME_KERNEL|PREFER_MAP_32BIT_EXEC)|DYLD_(INSERT_LIBRARIES|ROOT_PATH|IMAGE_SUFFIX|SHARED_REGION|FORCE_FLAT_NAMESPACE|((FALLBACK|VERSIONED)_)?(LIBRARY|FRAMEWORK)_PATH))$/
+/** After `LD_`, what the loader of Linux itself reads: an application's own settings may begin so too. */
+const LOADER: readonly string[] = [
+  ...['AUDIT', 'PRELOAD', 'LIBRARY_PATH', 'BIND_NOW', 'BIND_NOT', 'DEBUG', 'DEBUG_OUTPUT', 'DYNAMIC_WEAK'],
+  ...['HWCAP_MASK', 'ORIGIN_PATH', 'POINTER_GUARD', 'PROFILE', 'PROFILE_OUTPUT', 'SHOW_AUXV', 'TRACE_LOADED_OBJECTS'],
+  ...['USE_LOAD_BIAS', 'VERBOSE', 'WARN', 'ASSUME_KERNEL', 'PREFER_MAP_32BIT_EXEC'],
+]
+const LD: ReadonlySet<string> = new Set(LOADER.map((word) => `LD_${word}`))
+/** The same of macOS. */
+const DYLD =
+  /^DYLD_(INSERT_LIBRARIES|ROOT_PATH|IMAGE_SUFFIX|SHARED_REGION|FORCE_FLAT_NAMESPACE|((FALLBACK|VERSIONED)_)?(LIBRARY|FRAMEWORK)_PATH)$/
 const DOCKERS =
   /^(DOCKER_(HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY|CUSTOM_HEADERS)|BUILDKIT_HOST|BUILDX_(BUILDER|CONFIG)|COMPOSE_ENV_FILES)$/
-const GITS =
-  /^(GIT_(SSH|SSH_COMMAND|SSH_VARIANT|CONFIG|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|PARAMETERS|COUNT|KEY_\d+|VALUE_\d+)|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
+const GITS = /^(GIT_(SSH|SSH_COMMAND|SSH_VARIANT|CONFIG|EXEC_PATH|ASKPASS|PROXY_COMMAND)|SSH_(ASKPASS|AUTH_SOCK))$/
+const GIT_CONFIGS = /^GIT_CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|PARAMETERS|COUNT|KEY_\d+|VALUE_\d+)$/
 
 /** Variables of a `.env` by which plain compose would go elsewhere. Nexus gives them to the project's files alone. */
 export function directsHost(name: string): boolean {
-  return [LOADER, DOCKERS, GITS].some((names) => names.test(name))
+  return LD.has(name) || [DYLD, DOCKERS, GITS, GIT_CONFIGS].some((names) => names.test(name))
 }

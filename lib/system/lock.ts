@@ -16,7 +16,7 @@ import lockfile from 'proper-lockfile'
 import { NexusError } from '../core/errors.ts'
 import { spendFor } from './reserve.ts'
 import { makeFolder } from './store.ts'
-import { explainWriteError } from './temporary.ts'
+import { explainWriteError, isOutOfSpace } from './temporary.ts'
 
 /** How old proper-lockfile's folder must be to count as abandoned. */
 const STALE_MS = process.platform === 'linux' ? 2_000 : 10_000
@@ -145,11 +145,9 @@ async function holdFolder(file: string): Promise<Held | undefined> {
       release: () => (isHeld() ? release() : Promise.race([noticed, expire(2 * UPDATE_MS)])),
     }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ELOCKED' || spendFor(error)) return undefined
+    if ((error as NodeJS.ErrnoException).code === 'ELOCKED' || spendFor(error)) return undefined
     // on a full disk, the kernel's lock has to do
-    if (process.platform === 'linux' && (code === 'ENOSPC' || code === 'EDQUOT'))
-      return { requireHeld: () => {}, release: async () => {} }
+    if (process.platform === 'linux' && isOutOfSpace(error)) return { requireHeld: () => {}, release: async () => {} }
     throw explainWriteError(error, file)
   }
 }

@@ -33,9 +33,12 @@ export function sharesLocks({ network }: ProcessIdentity): boolean {
   return network !== undefined && network === networkNamespace()
 }
 
-function networkNamespace(): string | undefined {
+const networkNamespace = () => ownLink('ns/net')
+
+/** A link below /proc that is about this process. */
+function ownLink(name: string): string | undefined {
   try {
-    return readlinkSync('/proc/self/ns/net')
+    return readlinkSync(`/proc/self/${name}`)
   } catch {
     return undefined // not Linux
   }
@@ -75,21 +78,13 @@ function bootId(): string {
 
 /** Leaves a folder that was removed, in which libraries fail. Returns where it was; undefined where the kernel does not tell. */
 export function leaveFolder(): string | undefined {
-  const where = folderLink()
+  const where = ownLink('cwd')
   try {
     process.cwd()
   } catch {
     process.chdir('/')
   }
   return /^(\/.*) \(deleted\)$/.exec(where ?? '')?.[1]
-}
-
-function folderLink(): string | undefined {
-  try {
-    return readlinkSync('/proc/self/cwd')
-  } catch {
-    return undefined // not Linux
-  }
 }
 
 /** True while any process has this number. */

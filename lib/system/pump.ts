@@ -87,7 +87,7 @@ function createWriter(fd: number) {
     write: (chunk: Buffer): Promise<void> => {
       waiting++
       const mine = last.then(() => writeWhole(fd, chunk)).finally(() => waiting--)
-      last = mine.catch(() => undefined)
+      last = mine.catch(() => undefined) // told to who wrote that piece
       return mine
     },
   }

@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync, statfsSync, statSync, truncateSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isOutOfSpace } from './temporary.ts'
 
 const RESERVE_BYTES = 512 * 1024
 /** For a command or two: records are some kilobytes, and each is written beside the old one. */
@@ -37,8 +38,7 @@ export function keepReserve(reserve: string): void {
 
 /** True when the write that found no room is worth another try. */
 export function spendFor(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException
-  if (spendable === undefined || (code !== 'ENOSPC' && code !== 'EDQUOT')) return false
+  if (spendable === undefined || !isOutOfSpace(error)) return false
   const size = sizeOf(spendable)
   if (size === 0) return false
   truncateSync(spendable, Math.max(0, size - PART_BYTES))

@@ -38,8 +38,7 @@ export function createRunner(
       interruption.signal.throwIfAborted()
       requireFolder(options.cwd)
       const { runCaptured } = await import('./capture.ts')
-      const relieved = () => relieve(options.endWord, emit, environment)
-      return runCaptured(argv, options, emit, environment, interruption.signal, relieved)
+      return runCaptured(argv, options, emit, environment, interruption.signal)
     },
     attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
     begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),

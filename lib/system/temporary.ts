@@ -46,14 +46,19 @@ export function explainReadError(error: unknown, path: string): unknown {
   })
 }
 
+/** True for what a write fails with on a full disk, or beyond the user's share of it. */
+export function isOutOfSpace(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
 export function explainWriteError(error: unknown, path: string): unknown {
+  if (isOutOfSpace(error)) {
+    return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
+      hint: 'To see what uses the disk, run `df -h` and `docker system df`',
+      cause: error,
+    })
+  }
   switch ((error as NodeJS.ErrnoException).code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new NexusError('DISK_FULL', `There is no space left to write ${path}.`, {
-        hint: 'To see what uses the disk, run `df -h` and `docker system df`',
-        cause: error,
-      })
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

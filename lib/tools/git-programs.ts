@@ -9,6 +9,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { relativeWords } from '../core/relative-words.ts'
 import { shellWord } from '../core/shell.ts'
+import { escapePattern } from '../core/words.ts'
 import { findRepository, isOnItsOwn, listLinkedWorktrees, type Repository } from './repository.ts'
 
 /** Whose the content of a branch is: of somebody else's nothing runs here, neither its own hooks nor the user's. */
@@ -186,7 +187,7 @@ function absoluteWords(value: string): readonly string[] {
 
 /** As a word alone, with the quotes around it. */
 function wordPattern(word: string): RegExp {
-  const text = word.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+  const text = escapePattern(word)
   return new RegExp(`(?<![\\w./-])(?:"${text}"|'${text}'|${text})(?![\\w./-])`, 'g')
 }
 

@@ -4,6 +4,7 @@
  */
 import { type Dirent, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isBranchName } from '../core/names.ts'
 import { copyWithin, readWithin } from '../system/within.ts'
 
 const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
@@ -102,11 +103,4 @@ function entriesOf(folder: string): readonly Dirent[] {
   } catch {
     return [] // not a folder, or gone in the meantime
   }
-}
-
-/** By git's rules for refs (git-check-ref-format(1)), and not one that could pass for an option. */
-export function isBranchName(text: string): boolean {
-  if (text === '' || text.length > 250 || text.startsWith('-') || text === '@' || text === 'HEAD') return false
-  if (/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$|^\//u.test(text)) return false
-  return text.split('/').every((part) => !part.startsWith('.') && !part.endsWith('.lock'))
 }

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { renderComposeFiles } from '../../lib/backends/docker/compose-file.ts'
+import { isBranchName } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { visible } from '../../lib/report/visible.ts'
 import { copyWithin, readWithin } from '../../lib/system/within.ts'
@@ -14,7 +15,6 @@ import { parsePointer } from '../../lib/tools/lfs-pointer.ts'
 import {
   bringLargeFiles,
   countPrivateStashes,
-  isBranchName,
   readPrivateBranches,
   readPrivateHead,
   readPrivateTags,

@@ -2,7 +2,7 @@
  * From rows of `docker ps` to a workspace's state, by the contract's rules. Pure.
  */
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
-import { joinWords } from '../../core/word-list.ts'
+import { joinWords } from '../../core/words.ts'
 import type { Observation } from '../../core/workspace.ts'
 import { GATE_SERVICE } from '../../stack/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'

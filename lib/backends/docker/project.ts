@@ -20,7 +20,7 @@ import {
   visibleVariables,
   withOwnNames,
 } from '../../stack/environment.ts'
-import type { ComposeModel, ComposeService } from '../../stack/model.ts'
+import { type ComposeModel, type ComposeService, plainText } from '../../stack/model.ts'
 import { buildCache, imageOf } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { readyOf } from '../../stack/ready.ts'
@@ -173,7 +173,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
 
 /** What a container of the image would run, by Docker's rules: a service's entry point drops the image's command. */
 function appOf(image: ImageFacts, service: ComposeService): AppCommand {
-  const plain = (words: readonly string[] | null | undefined) => words?.map((word) => word.replaceAll('$$', '$'))
+  const plain = (words: readonly string[] | null | undefined) => words?.map(plainText)
   const entrypoint = plain(service.entrypoint) ?? image.entrypoint
   const inherited = service.entrypoint ? [] : image.command
   return {

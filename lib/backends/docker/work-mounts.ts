@@ -7,7 +7,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { ComposeModel, ServiceVolume } from '../../stack/model.ts'
+import { type ComposeModel, plainText, type ServiceVolume } from '../../stack/model.ts'
 import type { YamlMap } from '../../system/render.ts'
 import { BORROWED_LFS, BORROWED_OBJECTS } from '../../tools/private-git.ts'
 
@@ -52,22 +52,17 @@ export function gitFileMounts(record: WorkspaceRecord, name: string, model: Comp
     const source = folderOf(mount, model)
     const below = source === undefined ? '..' : relative(realOf(source), realOf(worktree))
     if (below === '..' || below.startsWith('../')) return []
-    return [{ path: join(worktree, '.git'), target: join(plain(target), below, '.git'), readOnly: true }]
+    return [{ path: join(worktree, '.git'), target: join(plainText(target), below, '.git'), readOnly: true }]
   })
 }
 
 /** The folder of this machine that a mount brings in: of a bind mount, and of a volume whose options say so. */
 function folderOf({ type, source, volume }: Omit<ServiceVolume, 'target'>, model: ComposeModel | undefined) {
   if (source === undefined) return undefined
-  if (type === 'bind') return plain(source)
+  if (type === 'bind') return plainText(source)
   const { device } = (model?.volumes?.[source]?.driver_opts ?? {}) as { readonly device?: unknown }
   const { subpath = '' } = (volume ?? {}) as { readonly subpath?: string }
-  return typeof device === 'string' && device.startsWith('/') ? join(plain(device), plain(subpath)) : undefined
-}
-
-/** Compose doubles every `$` of what it has resolved. */
-function plain(text: string): string {
-  return text.replaceAll('$$', '$')
+  return typeof device === 'string' && device.startsWith('/') ? join(plainText(device), plainText(subpath)) : undefined
 }
 
 function realOf(path: string): string {

@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias, nameOfBranch, nearest, parseName, repoLabel, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
-import { joinWords } from '../../core/word-list.ts'
+import { escapePattern, joinWords } from '../../core/words.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 /** Candidates that a refusal names at most. */
@@ -132,7 +132,7 @@ function retyped(given: string, word: string, { command = 'status', line = '' }:
   const rest = line.startsWith(`${verb} `) ? line.slice(verb.length) : ''
   // of `cp`, the name stands before a colon, perhaps twice
   const after = command === 'cp' ? '(?=:)' : '(?= |$)'
-  const name = new RegExp(`(?<= )${shellWord(given).replace(/[.*+?^$()|[\]{}\\]/g, '\\$&')}${after}`, 'g')
+  const name = new RegExp(`(?<= )${escapePattern(shellWord(given))}${after}`, 'g')
   const [own = '', ...inside] = rest.split(' -- ')
   const count = own.match(name)?.length ?? 0
   if (count === 0 || (count > 1 && command !== 'cp')) return `${verb} ${word}`

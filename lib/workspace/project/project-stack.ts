@@ -23,7 +23,7 @@ import { hasFixedImages, hasGate, withFixedBase } from '../../stack/network.ts'
 import { overrideNotes } from '../../stack/override.ts'
 import { requireFreePlaces } from '../../stack/own-mounts.ts'
 import { isWithin } from '../../stack/places.ts'
-import { activeServices, stackPorts } from '../../stack/ports.ts'
+import { ownServices, stackPorts } from '../../stack/ports.ts'
 import { requireShared, sharedDatabase } from '../../stack/shared.ts'
 import type { App } from '../app.ts'
 import { SSH_PORT } from '../port-plan.ts'
@@ -192,9 +192,7 @@ function wantedPorts(
   exposed: readonly WantedPort[],
 ): readonly WantedPort[] {
   const configured = [...settings.ports].map(([name, port]) => ({ name, ...port }))
-  const active = model === undefined ? new Map() : activeServices(model, stack.profiles)
-  // what is shared is not this workspace's to publish
-  const services = new Map([...active].filter(([name]) => stack.shared?.services.includes(name) !== true))
+  const services = model === undefined ? new Map() : ownServices(model, stack)
   const published = stackPorts(services, stack.main, configured, record.ports)
   const wanted = new Map<string, WantedPort>([[SSH_PORT.name, SSH_PORT]])
   const own = record.ports.filter((port) => port.service === undefined).map(({ host: _, ...port }) => port)

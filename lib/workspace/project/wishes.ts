@@ -10,7 +10,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../stack/changes.ts'
-import { hiding, plainVariables } from '../../stack/environment.ts'
+import { hiding, plainVariables, VALUE_MIN } from '../../stack/environment.ts'
 import { makeFinding } from '../../stack/findings.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
@@ -19,8 +19,6 @@ import type { App } from '../app.ts'
 import { type ChoiceFile, projectInFiles, readChoice, writeChoice } from './choice.ts'
 import { askingOf } from './gate.ts'
 
-/** Shorter values would take ordinary words apart. */
-const VALUE_MIN = 4
 const TAKEN_MAX = 5
 
 export interface Wish {

@@ -3,7 +3,7 @@
  * the trash. Pure.
  */
 import { formatSize, sumSizes } from '../../core/sizes.ts'
-import { joinWords } from '../../core/word-list.ts'
+import { joinWords } from '../../core/words.ts'
 import type { IgnoredWork } from '../../project/ignored-work.ts'
 
 /** A path in the worktree with what is in it, or a volume. */
