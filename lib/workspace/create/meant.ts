@@ -80,8 +80,7 @@ async function branchesOf(app: App, here: Repository, text: string, left: string
 
 /** A workspace of this repository that was made from the same text. */
 function isThere(records: readonly WorkspaceRecord[], here: Repository, text: string): boolean {
-  const ours = records.filter(({ repo }) => repo === here.root)
-  return ours.length > 0 && ours.some(({ name }) => name === nameOfBranch(text))
+  return records.some(({ repo, name }) => repo === here.root && name === nameOfBranch(text))
 }
 
 interface Words {
@@ -94,13 +93,15 @@ function unknownWord({ asking }: App, { text, left, rest, near }: Words & { read
   const command = asking?.command
   const asBranch =
     command === undefined ? 'give the field repo' : `run \`nexus ${command} ${shellWord(text)} --repo .\``
-  const asRepository =
-    near === undefined ? '' : `To mean ${near}, run \`nexus ${command ?? 'up'} ${shellWord(`${near}/${rest}`)}\`; for`
+  const begin =
+    near === undefined
+      ? 'For'
+      : `To mean ${near}, run \`nexus ${command ?? 'up'} ${shellWord(`${near}/${rest}`)}\`; for`
   return new NexusError(
     'REPOSITORY_NOT_FOUND',
     `${JSON.stringify(left)} is neither a repository that has workspaces nor an alias, and there is no branch ${JSON.stringify(text)}.`,
     {
-      hint: `${asRepository === '' ? 'For' : asRepository} a new branch of that name, ${asBranch}`,
+      hint: `${begin} a new branch of that name, ${asBranch}`,
       details: { given: text, ...(near === undefined ? {} : { nearest: near }) },
     },
   )
