@@ -30,7 +30,10 @@ export interface Meant {
   readonly given: string | undefined
 }
 
-/** @throws {NexusError} REPOSITORY_NOT_FOUND for a word that is neither repository nor branch folder; NAME_AMBIGUOUS for one that is both */
+/**
+ * @throws {NexusError} REPOSITORY_NOT_FOUND for a word that is neither repository nor branch folder; NAME_AMBIGUOUS for one that
+ * is both
+ */
 export async function splitRepository(app: App, text: string | undefined, repo: string | undefined): Promise<Meant> {
   const slash = text?.indexOf('/') ?? -1
   if (text === undefined || repo !== undefined || slash < 1) return { repo, given: text }
@@ -109,12 +112,13 @@ function unknownWord({ asking }: App, { text, left, rest, near }: Words & { read
 
 function ambiguous({ asking }: App, { text, left, rest }: Words, roots: readonly string[]): NexusError {
   const command = asking?.command ?? 'up'
+  const asBranch = `nexus ${command} ${shellWord(text)} --repo .`
   const repositories = roots.map((root) => `\`nexus ${command} ${shellWord(rest)} --repo ${shellWord(root)}\``)
   return new NexusError(
     'NAME_AMBIGUOUS',
     `${JSON.stringify(left)} is a repository (${roots.join(', ')}), and branches here can begin so too.`,
     {
-      hint: `For a workspace there, run ${repositories.join(' or ')}; for a new branch here, \`nexus ${command} ${shellWord(text)} --repo .\``,
+      hint: `For a workspace there, run ${repositories.join(' or ')}; for a new branch here, \`${asBranch}\``,
       details: { given: text, repositories: roots },
     },
   )
