@@ -7,14 +7,13 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { GENERATED, isDropped, isMadeAgain } from '../core/made-again.ts'
 import { readPlain } from '../system/read.ts'
+import { UNREADABLE } from '../tools/git-marked.ts'
 import { realPathOf } from './real-path.ts'
 
 /** So many files are looked at; of more, what is in them is not told. */
 const ENTRIES_MAX = 100_000
 /** Larger files are the same only where size and time are. */
 const COMPARED_MAX_BYTES = 16 * 1024 * 1024
-
-const UNREADABLE = '\ufffd'
 
 /** An entry of git's list in which there is something to lose. */
 export interface IgnoredWork {

@@ -10,6 +10,16 @@ interface FailureRow {
   readonly error: (match: RegExpExecArray, stderr: string) => NexusError
 }
 
+/** One after the other, in letters of any case. */
+function inOrder(...parts: readonly RegExp[]): RegExp {
+  return new RegExp(parts.map(({ source }) => source).join(''), 'i')
+}
+
+/** Each alone, in letters of any case. */
+function anyOf(...parts: readonly RegExp[]): RegExp {
+  return new RegExp(`(?:${parts.map(({ source }) => source).join('|')})`, 'i')
+}
+
 const FAILURES: readonly FailureRow[] = [
   {
     pattern: /no space left on device|disk quota exceeded/i,
@@ -21,8 +31,15 @@ const FAILURES: readonly FailureRow[] = [
   },
   {
     // compose prints the image's service before it; the registry's own words differ
-    pattern:
-      /(?:^|\n)\s*(?:(\S+) Error )?[^\n]*(?:pull access denied for ([^\s,]+)|manifest for (\S+) not found|failed to resolve reference "([^"]+)"|Get "https?:\/\/[^"\n]*\/v2\/[^\n]*)/i,
+    pattern: inOrder(
+      /(?:^|\n)\s*(?:(\S+) Error )?[^\n]*/,
+      anyOf(
+        /pull access denied for ([^\s,]+)/,
+        /manifest for (\S+) not found/,
+        /failed to resolve reference "([^"]+)"/,
+        /Get "https?:\/\/[^"\n]*\/v2\/[^\n]*/,
+      ),
+    ),
     error: ([, service, ...images], stderr) => {
       const image = images.find((one) => one !== undefined)
       const what =
@@ -89,8 +106,14 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
-    pattern:
-      /Cannot connect to the Docker daemon|Is the docker daemon running|error during connect|connection refused|no such host|failed to connect to the docker API/i,
+    pattern: anyOf(
+      /Cannot connect to the Docker daemon/,
+      /Is the docker daemon running/,
+      /error during connect/,
+      /connection refused/,
+      /no such host/,
+      /failed to connect to the docker API/,
+    ),
     error: () =>
       new NexusError('BACKEND_UNAVAILABLE', 'The Docker engine does not answer.', {
         hint: 'To start it, run `make setup` (or `sudo systemctl start docker`)',
@@ -104,9 +127,12 @@ const FAILURES: readonly FailureRow[] = [
       }),
   },
   {
-    // an IPv6 address stands in brackets or, in older texts, bare: the digits in it are no port
-    pattern:
-      /(?:Bind for|failed to bind (?:host )?port(?: for)?|listen (?:tcp|udp)\d?|exposing port \w+) (?:\[[^\]\s]*\]|[\d.]+|[\da-f:]*::[\da-f:]*?)?:(\d+)(?=[:/\s]|$)[^\n]*?(?:port is already allocated|address already in use|are not available|forbidden)/i,
+    pattern: inOrder(
+      anyOf(/Bind for/, /failed to bind (?:host )?port(?: for)?/, /listen (?:tcp|udp)\d?/, /exposing port \w+/),
+      // an IPv6 address stands in brackets or, in older texts, bare: the digits in it are no port
+      / (?:\[[^\]\s]*\]|[\d.]+|[\da-f:]*::[\da-f:]*?)?:(\d+)(?=[:/\s]|$)[^\n]*?/,
+      anyOf(/port is already allocated/, /address already in use/, /are not available/, /forbidden/),
+    ),
     error: (match, stderr) =>
       new NexusError('PORT_CONFLICT', `Port ${match[1]} is taken by another program.`, {
         hint: `To see by which, run \`ss -ltnp 'sport = :${match[1]}'\``,
@@ -242,15 +268,18 @@ export function unsetVariables(stderr: string): readonly string[] {
 
 /** The project's own `.env` counts, and of this machine's variables those that the user names. */
 function setVariableHint(name: string): string {
-  return `Put it into .env; where git ignores that, every worktree needs it: \`echo .env >> .worktreeinclude\`. To pass your own on, name it in env.pass, beside those that are there: \`nexus config set env.pass ${name}\``
+  const inFile = 'Put it into .env; where git ignores that, every worktree needs it: `echo .env >> .worktreeinclude`'
+  const own = `name it in env.pass, beside those that are there: \`nexus config set env.pass ${name}\``
+  return `${inFile}. To pass your own on, ${own}`
 }
 
 export function explainBuildFailure(error: CommandFailed): NexusError {
   if (
     /nexus: no apt-get in this image\s*$|exec: "\/bin\/sh": stat \/bin\/sh: no such file/m.test(error.result.stderr)
   ) {
+    const keys = 'workspace.service, image and dockerfile'
     return new NexusError('UNSUPPORTED', 'The image to work in is neither Debian nor Ubuntu: it has no apt-get.', {
-      hint: "To work in a container beside the project's services instead, leave out workspace.service, image and dockerfile: `nexus config show --origin`",
+      hint: `To work in a container beside the project's services instead, leave out ${keys}: \`nexus config show --origin\``,
     })
   }
   const known = explainDockerFailure(error)

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { CommandFailed, type RunOptions, type RunResult } from '../system/exec.ts'
 import { makeLink, touch } from '../system/store.ts'
 import { explainGitFailure } from './git-failures.ts'
-import { mainCopies, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
+import { mainCopies, type Setting, type Whose } from './git-programs.ts'
 import { findAdminDir, findRepository, type Repository } from './repository.ts'
 
 const CHECKOUT_TIMEOUT_MS = 30 * 60_000
@@ -18,7 +18,6 @@ const HOOK = 'post-checkout'
 const FILTERS_MAX = 8
 /** A file system's clock may be behind by a tick. */
 const CLOCK_MS = 20
-const WITHOUT_HOOKS = ['-c', `core.hooksPath=${NO_HOOKS}`]
 const FILTER = /^filter\..*\.(smudge|process|clean)$/
 
 export interface CheckedOut {
@@ -36,14 +35,18 @@ export interface Unfiltered {
   readonly said: string
 }
 
+type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
+
 interface Parts {
-  readonly call: (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
-  readonly hooksOf: (repo: string, whose: Whose) => Promise<readonly string[]>
+  /** Without hooks. */
+  readonly git: GitCall
+  readonly call: GitCall
+  readonly hooksFolderOf: (repo: string, whose: Whose) => Promise<string>
   readonly settingsIn: (repo: string, worktree: string) => Promise<readonly Setting[]>
   readonly leadsLfsElsewhere: (repo: string, path: string) => Promise<boolean>
 }
 
-export function createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }: Parts) {
+export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsElsewhere }: Parts) {
   /** Submodules stay as they are. @throws {NexusError} GIT_ERROR, DISK_FULL, TOOL_MISSING */
   return async function checkOut(
     path: string,
@@ -55,13 +58,13 @@ export function createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }:
     const settings = await settingsIn(repo, path)
     const left: Unfiltered[] = []
     if (repository !== undefined && hasFilters(settings)) await shareState(repository.gitDir, path)
-    const hooks = await hooksOf(repo, whose)
+    const hooks = await hooksFolderOf(repo, whose)
     const env = whose === 'other' && (await leadsLfsElsewhere(repo, path)) ? { GIT_LFS_SKIP_SMUDGE: '1' } : {}
     const attempt = async () => {
       const off = left.flatMap(({ filter }) => without(filter))
-      const args = [...WITHOUT_HOOKS, ...mainCopies(settings, repo), ...off, '-c', 'submodule.recurse=false']
+      const args = [...mainCopies(settings, repo), ...off, '-c', 'submodule.recurse=false']
       const options = { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine, env, anyEnd: true }
-      return call(path, [...args, 'checkout', '--force', '--quiet'], options)
+      return git(path, [...args, 'checkout', '--force', '--quiet'], options)
     }
     let result = await attempt()
     for (let failed = failedFilter(result); failed !== undefined; failed = failedFilter(result)) {
@@ -76,12 +79,13 @@ export function createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }:
   }
 
   /** As `git worktree add` runs it, but apart from the checkout, whose exit code would not tell the hook's from git's own. */
-  async function runHook(path: string, hooks: readonly string[], onLine: (line: string) => void) {
-    const hook = hookIn(hooks)
-    if (hook === undefined) return undefined
+  async function runHook(path: string, folder: string, onLine: (line: string) => void) {
+    const hook = join(folder, HOOK)
+    if (!existsSync(hook)) return undefined
     const options = { timeoutMs: CHECKOUT_TIMEOUT_MS, onLine, anyEnd: true }
-    const head = (await call(path, [...WITHOUT_HOOKS, 'rev-parse', 'HEAD'])).stdout.trim()
+    const head = (await git(path, ['rev-parse', 'HEAD'])).stdout.trim()
     const args = ['--ignore-missing', HOOK, '--', '0'.repeat(head.length), head, '1']
+    const hooks = ['-c', `core.hooksPath=${folder}`]
     let result = await call(path, [...hooks, 'hook', 'run', ...args], options)
     // before git 2.36
     if (/'hook' is not a git command/.test(result.stderr))
@@ -95,7 +99,7 @@ export function createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }:
     if (existsSync(join(gitDir, 'info', 'attributes'))) return true
     const files = [':(glob).gitattributes', ':(glob)**/.gitattributes']
     const args = ['grep', '--quiet', '-e', 'filter=', 'HEAD', '--', ...files]
-    return (await call(path, [...WITHOUT_HOOKS, ...args], { anyEnd: true })).code === 0
+    return (await git(path, args, { anyEnd: true })).code === 0
   }
 }
 
@@ -157,10 +161,4 @@ function failedFilter({ code, stderr }: RunResult): Unfiltered | undefined {
   if (path === undefined || filter === undefined || filter === 'lfs') return undefined
   const lines = stderr.split('\n').filter((line) => line !== '' && !/^(fatal|error: external filter)/.test(line))
   return { filter, path, said: lines.slice(-3).join('; ') }
-}
-
-function hookIn(args: readonly string[]): string | undefined {
-  const folder = args.find((arg) => arg.startsWith('core.hooksPath='))?.slice('core.hooksPath='.length)
-  const path = folder === undefined || folder === NO_HOOKS ? undefined : join(folder, HOOK)
-  return path !== undefined && existsSync(path) ? path : undefined
 }

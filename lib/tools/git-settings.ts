@@ -7,8 +7,11 @@ import type { Runner } from '../system/exec.ts'
 export type Entry = readonly [key: string, value: string]
 
 /** How the files of a worktree are to be read, and the format of the repository. */
-const TREE =
-  /^(core\.(autocrlf|eol|filemode|symlinks|ignorecase|precomposeunicode|trustctime|checkstat|sparsecheckout|sparsecheckoutcone|bigfilethreshold|protecthfs|protectntfs)|index\.sparse)$/
+const TREE = [
+  /^core\.(autocrlf|eol|filemode|symlinks|ignorecase|precomposeunicode|trustctime|checkstat)$/,
+  /^core\.(sparsecheckout|sparsecheckoutcone|bigfilethreshold|protecthfs|protectntfs)$/,
+  /^index\.sparse$/,
+]
 const FORMAT = /^extensions\.(objectformat|refstorage)$/
 /** Files of the user's own, taken from the user's own configuration alone. */
 const OWN = /^core\.(excludesfile|attributesfile)$/
@@ -36,9 +39,9 @@ export const COMFORT_KEYS = [
   'column\\.ui',
 ].join('|')
 
-export const isTreeKey = (key: string): boolean => TREE.test(key)
+export const isTreeKey = (key: string): boolean => TREE.some((pattern) => pattern.test(key))
 export const isFormatKey = (key: string): boolean => FORMAT.test(key)
-export const isOwnKey = (key: string): boolean => OWN.test(key) || TREE.test(key)
+export const isOwnKey = (key: string): boolean => OWN.test(key) || isTreeKey(key)
 export const isWorkKey = (key: string): boolean => WORK.some((pattern) => pattern.test(key))
 
 /** The entries of one file; none when there is none. Includes are not followed. */

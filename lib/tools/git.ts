@@ -84,9 +84,14 @@ export function createGit(runner: Runner) {
     return main.some(({ key }) => key.startsWith('includeif.')) ? settings(worktree) : main
   }
 
-  /** The `-c` option for the hooks of the user's main worktree, by the configuration as it was when the command began. */
+  /** The folder of hooks of the user's main worktree, by the configuration as it was when the command began. */
+  async function hooksFolderOf(repo: string, whose: Whose): Promise<string> {
+    return whose === 'other' ? NO_HOOKS : hooksFolder(await settings(repo), repo)
+  }
+
+  /** The same as a `-c` option. */
   async function hooksOf(repo: string, whose: Whose): Promise<readonly string[]> {
-    return whose === 'other' ? withoutHooks : ['-c', `core.hooksPath=${hooksFolder(await settings(repo), repo)}`]
+    return ['-c', `core.hooksPath=${await hooksFolderOf(repo, whose)}`]
   }
 
   /** The commit that a revision names, undefined when there is none. */
@@ -238,7 +243,7 @@ export function createGit(runner: Runner) {
     isBranchName,
     isIgnored,
     addWorktree,
-    checkOut: createCheckout({ call, hooksOf, settingsIn, leadsLfsElsewhere }),
+    checkOut: createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsElsewhere }),
     leadsLfsElsewhere,
     removeWorktree,
     deleteBranch,

@@ -35,8 +35,9 @@ export const readPrivateBranches = (path: string) => readRefs(path, 'heads')
 
 /** What else holds commits of the user's, such as `tags/v1` -> what it names. */
 export function readPrivateTags(path: string): ReadonlyMap<string, string> {
+  const packed = packedOf(path)
   const all = ['tags', 'notes'].map((kind) =>
-    [...readRefs(path, kind)].map(([name, id]) => [`${kind}/${name}`, id] as const),
+    [...readRefs(path, kind, packed)].map(([name, id]) => [`${kind}/${name}`, id] as const),
   )
   return new Map(all.flat())
 }

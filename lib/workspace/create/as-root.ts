@@ -11,9 +11,11 @@ export function tellRoot(
 ): void {
   if (uid !== 0 || owner === 0) return
   const user = env.SUDO_UID === String(owner) ? (env.SUDO_USER ?? '') : ''
+  const [shown, word] = user === '' ? [`user ${owner}`, `#${owner}`] : [user, user]
+  const command = `sudo -u ${shellWord(word)} nexus up <name>`
   emit({
     type: 'warning',
-    text: `this runs as root: the files that it makes in ${repo} belong to root, and the repository to ${user === '' ? `user ${owner}` : user}`,
-    hint: `To work as its owner, who may need to be let into Docker's group first, run \`sudo -u ${shellWord(user === '' ? `#${owner}` : user)} nexus up <name>\``,
+    text: `this runs as root: the files that it makes in ${repo} belong to root, and the repository to ${shown}`,
+    hint: `To work as its owner, who may need to be let into Docker's group first, run \`${command}\``,
   })
 }

@@ -27,10 +27,11 @@ export async function tellMissingPrograms(app: App, record: WorkspaceRecord): Pr
   })
   if (lacking.length === 0) return
   const { name } = record
+  const command = `nexus exec ${name} -- git commit --no-verify`
   app.emit({
     type: 'warning',
     text: `git's hooks name programs that are not in ${name}, and may stop commits made there: ${lacking.join('; ')}`,
-    hint: `To install them for good, use a Dockerfile or a post-create hook; to commit without, run \`nexus exec ${name} -- git commit --no-verify\``,
+    hint: `To install them for good, use a Dockerfile or a post-create hook; to commit without, run \`${command}\``,
   })
 }
 

@@ -30,7 +30,10 @@ export interface Meant {
   readonly given: string | undefined
 }
 
-/** @throws {NexusError} REPOSITORY_NOT_FOUND for a word that is neither repository nor branch folder; NAME_AMBIGUOUS for one that is both */
+/**
+ * @throws {NexusError} REPOSITORY_NOT_FOUND for a word that is neither repository nor branch folder; NAME_AMBIGUOUS for one that
+ * is both
+ */
 export async function splitRepository(app: App, text: string | undefined, repo: string | undefined): Promise<Meant> {
   const slash = text?.indexOf('/') ?? -1
   if (text === undefined || repo !== undefined || slash < 1) return { repo, given: text }
@@ -80,8 +83,7 @@ async function branchesOf(app: App, here: Repository, text: string, left: string
 
 /** A workspace of this repository that was made from the same text. */
 function isThere(records: readonly WorkspaceRecord[], here: Repository, text: string): boolean {
-  const ours = records.filter(({ repo }) => repo === here.root)
-  return ours.length > 0 && ours.some(({ name }) => name === nameOfBranch(text))
+  return records.some(({ repo, name }) => repo === here.root && name === nameOfBranch(text))
 }
 
 interface Words {
@@ -94,13 +96,15 @@ function unknownWord({ asking }: App, { text, left, rest, near }: Words & { read
   const command = asking?.command
   const asBranch =
     command === undefined ? 'give the field repo' : `run \`nexus ${command} ${shellWord(text)} --repo .\``
-  const asRepository =
-    near === undefined ? '' : `To mean ${near}, run \`nexus ${command ?? 'up'} ${shellWord(`${near}/${rest}`)}\`; for`
+  const begin =
+    near === undefined
+      ? 'For'
+      : `To mean ${near}, run \`nexus ${command ?? 'up'} ${shellWord(`${near}/${rest}`)}\`; for`
   return new NexusError(
     'REPOSITORY_NOT_FOUND',
     `${JSON.stringify(left)} is neither a repository that has workspaces nor an alias, and there is no branch ${JSON.stringify(text)}.`,
     {
-      hint: `${asRepository === '' ? 'For' : asRepository} a new branch of that name, ${asBranch}`,
+      hint: `${begin} a new branch of that name, ${asBranch}`,
       details: { given: text, ...(near === undefined ? {} : { nearest: near }) },
     },
   )
@@ -108,12 +112,13 @@ function unknownWord({ asking }: App, { text, left, rest, near }: Words & { read
 
 function ambiguous({ asking }: App, { text, left, rest }: Words, roots: readonly string[]): NexusError {
   const command = asking?.command ?? 'up'
+  const asBranch = `nexus ${command} ${shellWord(text)} --repo .`
   const repositories = roots.map((root) => `\`nexus ${command} ${shellWord(rest)} --repo ${shellWord(root)}\``)
   return new NexusError(
     'NAME_AMBIGUOUS',
     `${JSON.stringify(left)} is a repository (${roots.join(', ')}), and branches here can begin so too.`,
     {
-      hint: `For a workspace there, run ${repositories.join(' or ')}; for a new branch here, \`nexus ${command} ${shellWord(text)} --repo .\``,
+      hint: `For a workspace there, run ${repositories.join(' or ')}; for a new branch here, \`${asBranch}\``,
       details: { given: text, repositories: roots },
     },
   )

@@ -51,7 +51,8 @@ function tellUnsigned(app: App, why: string, hint: string): void {
 function tellProgram(app: App, { gitMode }: Guards, { name, local }: NonNullable<AuthorIdentity['program']>): void {
   const why = `git signs with ${name} here, and the key stays on this machine`
   const set = local ? 'git config' : 'git config --global'
-  const hint = `To sign with an SSH key on both sides, run \`${set} gpg.format ssh && ${set} user.signingkey "key::$(ssh-add -L | head -n 1)"\` before \`nexus up\``
+  const sign = `${set} gpg.format ssh && ${set} user.signingkey "key::$(ssh-add -L | head -n 1)"`
+  const hint = `To sign with an SSH key on both sides, run \`${sign}\` before \`nexus up\``
   if (local && gitMode === 'shared') {
     const text = `commits inside fail without --no-gpg-sign: as the repository's configuration says, ${why}`
     app.emit({ type: 'warning', text, hint })

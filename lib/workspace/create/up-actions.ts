@@ -32,14 +32,12 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
   }
   /** After ports moved: of the project's files counts what the containers were made from, where this start has not looked at them. */
   const configureAgain = async () => {
-    const { settings } = await app.config(project)
     if (resolution === undefined && (working.record.stack?.files.length ?? 0) > 0) {
       const model = await backend.startedModel?.(working.record)
       if (model === undefined) await resolve()
       else resolution = { model, warnings: [], under: undefined }
     }
-    if (settings.worktree.templates.length > 0)
-      await makeTemplates(app, working.record, draft, { isNew: false, early: false })
+    await makeTemplates(app, working.record, draft, { isNew: false, early: false })
     await configure()
   }
   const resolve = async () => {
