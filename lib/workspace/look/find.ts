@@ -78,14 +78,14 @@ export async function requireWorkspace(app: App, given: string, repo?: string): 
   return found
 }
 
-/** How the workspaces of this one's repository are named from the current folder. */
+/** How the workspaces of this one's repository are named from the current folder; what is noted of them first holds. */
 export async function noteNamed(
   app: App,
   found: WorkspaceRecord,
   given: string,
   records?: readonly WorkspaceRecord[],
 ): Promise<void> {
-  if (app.named === undefined) return
+  if (app.named === undefined || app.named.some(({ repo }) => repo === found.repo)) return
   const all = records ?? (await app.records.list())
   const places = placesOf(all, findHere(app.cwd))
   const isHere = found.repo === places.root || found.repo === places.movedFrom
