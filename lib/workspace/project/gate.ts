@@ -93,9 +93,11 @@ export async function admitModel(
 ): Promise<void> {
   const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
   refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
-  // who approved that a volume is shared approved its copy
-  const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
-  if (record.stack?.external === 'private' && (await isAdmitted(app, record, settings, shared))) return
+  if (record.stack?.external === 'private') {
+    // who approved that a volume is shared approved its copy
+    const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
+    if (await isAdmitted(app, record, settings, shared)) return
+  }
   await admit(app, record, settings, findings)
 }
 
