@@ -44,7 +44,7 @@ export async function findKeeping(
   const looks = facts.force && hasTrash && owns
   const { refused: all, ignored: listed } = looks
     ? await lossesByForce(app, record)
-    : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
+    : { refused: [], ignored: facts.ignored ?? NO_LOSSES.ignored }
   const [refused, gone] = [all.filter(isKeptByTrash), all.filter((line) => !isKeptByTrash(line))]
   if (gone.length > 0) app.emit({ type: 'warning', text: `not kept: ${gone.join('; ')}` })
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
@@ -69,10 +69,6 @@ export async function findKeeping(
   const keepsFiles = lost.length > 0 || kept.flatMap(pathOf).length > 0
   const dropped = lost.length > 0 ? [] : [...ignored.dropped, ...left.flatMap(pathOf)]
   return { lost, data: kept, files: keepsFiles, dropped, branchCommit }
-}
-
-function ignoredOf({ ignored }: KeepingFacts, owns: boolean): Pick<Losses, 'ignored'> {
-  return ignored === undefined || !owns ? { ignored: NO_LOSSES.ignored } : { ignored }
 }
 
 function pathOf({ volume, what }: KeptData): readonly string[] {
