@@ -134,7 +134,7 @@ export function parsePlainLine(line: string): readonly [name: string, value: str
 }
 
 /** Shorter values would take ordinary words apart. */
-const VALUE_MIN = 4
+export const VALUE_MIN = 4
 
 /** A text that is shown to people, with the names of variables in place of their values. */
 export function hideValues(text: string, variables: ReadonlyMap<string, string>): string {
