@@ -54,10 +54,11 @@ export function findHere(folder: string): Repository | undefined {
 function workspaceAround({ gitDir, worktree }: Repository): Repository | undefined {
   for (let dir = worktree; ; dir = dirname(dir)) {
     const outer = repositoryAt(dir)
-    const own = outer === undefined ? undefined : listAdminDirs(outer.gitDir).filter((one) => isOurs(outer, one))
-    const around = own?.find((one) => worktree === one.worktree || worktree.startsWith(`${one.worktree}/`))
-    if (outer !== undefined && around !== undefined && realOrResolved(outer.gitDir) !== realOrResolved(gitDir))
-      return { ...outer, worktree: around.worktree }
+    if (outer !== undefined && realOrResolved(outer.gitDir) !== realOrResolved(gitDir)) {
+      const own = listAdminDirs(outer.gitDir).filter((one) => isOurs(outer, one))
+      const around = own.find((one) => worktree === one.worktree || worktree.startsWith(`${one.worktree}/`))
+      if (around !== undefined) return { ...outer, worktree: around.worktree }
+    }
     if (dir === dirname(dir)) return undefined
   }
 }

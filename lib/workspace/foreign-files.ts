@@ -58,6 +58,7 @@ export async function removeBelow(
     try {
       await removeFolder(app, record, join(folder, path))
     } catch (error) {
+      // it takes room until its entry goes, and nothing else
       if (!(error instanceof NexusError)) throw error
     }
   }

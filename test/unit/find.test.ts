@@ -7,7 +7,7 @@ import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { splitRepository } from '../../lib/workspace/create/meant.ts'
 import { withAliases } from '../../lib/workspace/create/naming.ts'
-import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { noteNamed, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { fullNameOf, pickWorkspace } from '../../lib/workspace/look/pick.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
@@ -159,6 +159,19 @@ suite('requireWorkspace', (test) => {
   test('an unknown repository is not found', async () => {
     const error = await rejects(() => requireWorkspace(app(), 'auth', 'nope'), 'REPOSITORY_NOT_FOUND')
     assert.is(error.exitCode, 3)
+  })
+})
+
+suite('noteNamed', (test) => {
+  test('the word that was typed stays the one for its workspace', async () => {
+    const noting: App = { ...app({ s: { path: '/site' } }), named: [] }
+    const found = await requireWorkspace(noting, 's/auth')
+    await noteNamed(noting, found, '')
+    const words = noting.named?.map(({ name, word }) => [name, word])
+    assert.equal(words, [
+      ['auth', 's/auth'],
+      ['billing', 'site/billing'],
+    ])
   })
 })
 

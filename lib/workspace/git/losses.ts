@@ -176,8 +176,9 @@ export function refuseLock(record: WorkspaceRecord): void {
   const lock = findLock(record)
   if (lock === undefined) return
   const { name, worktree, repo } = record
+  const unlock = `git -C ${shellWord(repo)} worktree unlock ${shellWord(worktree ?? '')}`
   throw new NexusError('WORKSPACE_DIRTY', `Workspace ${name} is kept by a lock of git.`, {
-    hint: `To delete it all the same, add \`--locked\`; to take the lock away, run \`git -C ${shellWord(repo)} worktree unlock ${shellWord(worktree ?? '')}\``,
+    hint: `To delete it all the same, add \`--locked\`; to take the lock away, run \`${unlock}\``,
     details: { lost: [lock] },
     output: printable(lock),
   })
@@ -190,6 +191,7 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, locked: bool
   const lost = [...(lock === undefined ? [] : [lock]), ...refused]
   if (lost.length === 0) return ignored
   const force = `nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}`
+  const branch = `nexus exec ${record.name} -- git branch kept stash@{0}`
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
     'WORKSPACE_DIRTY',
@@ -197,7 +199,7 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, locked: bool
     {
       hint: lost.every(isKeptByTrash)
         ? `To delete it and keep them in the trash for a while, run \`${force}\``
-        : `To keep a stash, make it a branch: \`nexus exec ${record.name} -- git branch kept stash@{0}\`; to delete it without what the trash does not keep, run \`${force}\``,
+        : `To keep a stash, make it a branch: \`${branch}\`; to delete it without what the trash does not keep, run \`${force}\``,
       details: { lost: lost.slice(0, 1000) },
       output: `${lost.slice(0, 20).map(printable).join('\n')}${more}`,
     },

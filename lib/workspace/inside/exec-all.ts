@@ -130,7 +130,7 @@ function createCrew() {
       sessions.add(session)
       try {
         const result = await body()
-        // what it has left in the background too
+        // what it has left in the background too, where that can still be reached
         if (interrupted !== undefined) await session.signal('SIGTERM').catch(() => undefined)
         return result
       } finally {

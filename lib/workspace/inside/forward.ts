@@ -1,6 +1,7 @@
 /**
  * `forward`: ports of this machine's loopback that lead to ports as they are reached from inside a workspace, until it is
- * interrupted. A port has the number that it has inside where that is free here, else one of a block that is leased for as long as this process lives.
+ * interrupted. A port has the number that it has inside where that is free here, else one of a block that is leased for as long as
+ * this process lives.
  */
 import type { Backend, Forward, Forwarding } from '../../backends/backend.ts'
 import { requireCapability } from '../../backends/backend.ts'
@@ -98,8 +99,9 @@ async function enter(app: App, found: WorkspaceRecord, wanted: readonly WantedFo
   requireCapability(await app.backend(found.backend), 'ssh', 'forwarding')
   const twice = wanted.find(({ local }, i) => local !== null && wanted.findIndex((one) => one.local === local) !== i)
   if (twice !== undefined) {
+    const host = twice.host === 'localhost' ? '' : `${twice.host}:`
     throw new NexusError('INVALID_ARGUMENT', `Port ${twice.local} of this machine is asked for twice.`, {
-      hint: `To have another one chosen, use \`nexus forward ${found.name} ${twice.host === 'localhost' ? '' : `${twice.host}:`}${twice.port}\``,
+      hint: `To have another one chosen, use \`nexus forward ${found.name} ${host}${twice.port}\``,
     })
   }
   return goInside(app, found)

@@ -72,24 +72,40 @@ export async function findWorkspace(app: App, given: string, repo: Repository): 
  * @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS with the candidates, INVALID_ARGUMENT for an impossible name
  */
 export async function requireWorkspace(app: App, given: string, repo?: string): Promise<WorkspaceRecord> {
-  const found = await chooseWorkspace(app, given, repo)
-  await noteNamed(app, found, given)
+  const records = await app.records.list()
+  const found = await chooseWorkspace(app, records, given, repo)
+  await noteNamed(app, found, given, records)
   return found
 }
 
-/** How the workspaces of this one's repository are named from the current folder. */
-export async function noteNamed(app: App, found: WorkspaceRecord, given: string): Promise<void> {
-  if (app.named === undefined) return
-  const here = findHere(app.cwd)
-  const all = await app.records.list()
-  const movedFrom = here === undefined ? undefined : listMoved(all, here)[0]?.repo
-  const isHere = found.repo === here?.root || found.repo === movedFrom
-  const picking = { root: here?.root, movedFrom, aliases: isHere ? undefined : await aliasRoots(app) }
+/** How the workspaces of this one's repository are named from the current folder; what is noted of them first holds. */
+export async function noteNamed(
+  app: App,
+  found: WorkspaceRecord,
+  given: string,
+  records?: readonly WorkspaceRecord[],
+): Promise<void> {
+  if (app.named === undefined || app.named.some(({ repo }) => repo === found.repo)) return
+  const all = records ?? (await app.records.list())
+  const places = placesOf(all, findHere(app.cwd))
+  const isHere = found.repo === places.root || found.repo === places.movedFrom
+  const picking = { ...places, aliases: isHere ? undefined : await aliasRoots(app) }
+  const wordOf = (record: WorkspaceRecord) => {
+    const words = [...(record.id === found.id ? [given] : []), fullNameOf(all, record)]
+    return words.find((text) => means(all, text, picking, record)) ?? record.id
+  }
   for (const record of all.filter(({ repo }) => repo === found.repo)) {
-    const words = [record.name, ...(record.id === found.id ? [given] : []), fullNameOf(all, record)]
-    const word = isHere ? record.name : (words.find((text) => means(all, text, picking, record)) ?? record.id)
+    const word = isHere ? record.name : wordOf(record)
     app.named.push({ name: record.name, repo: record.repo, word: shellWord(word) })
   }
+}
+
+/** What a bare name means: the repository of the current folder, and where its records have it when it was moved. */
+export function placesOf(
+  records: readonly WorkspaceRecord[],
+  here: Repository | undefined,
+): Pick<Picking, 'root' | 'movedFrom'> {
+  return { root: here?.root, movedFrom: here === undefined ? undefined : listMoved(records, here)[0]?.repo }
 }
 
 function means(records: readonly WorkspaceRecord[], text: string, picking: Picking, record: WorkspaceRecord): boolean {
@@ -101,16 +117,18 @@ function means(records: readonly WorkspaceRecord[], text: string, picking: Picki
   }
 }
 
-async function chooseWorkspace(app: App, given: string, repo: string | undefined): Promise<WorkspaceRecord> {
+async function chooseWorkspace(
+  app: App,
+  records: readonly WorkspaceRecord[],
+  given: string,
+  repo: string | undefined,
+): Promise<WorkspaceRecord> {
   if (given === CURRENT) return requireCurrent(app)
-  const records = await app.records.list()
   if (isWorkspaceId(given))
     return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
   const { command, effect, line } = app.asking ?? {}
   if (repo !== undefined) return pickWorkspace(records, given, { root: (await findRepo(app, repo)).root, only: true })
-  const here = findHere(app.cwd)
-  const root = here?.root
-  const movedFrom = here === undefined ? undefined : listMoved(records, here)[0]?.repo
+  const { root, movedFrom } = placesOf(records, findHere(app.cwd))
   const fallsBack = effect === 'looks' || (command === undefined && root === undefined)
   const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()
   const found = pickWorkspace(records, given, { root, movedFrom, aliases, fallsBack, command, line })

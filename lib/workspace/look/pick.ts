@@ -80,10 +80,11 @@ function theOnly(
 
 /** `<repo>/<name>`; the name may have slashes, and so may the project's word for itself. */
 function qualifiedBy(records: readonly WorkspaceRecord[], given: string): readonly WorkspaceRecord[] {
+  const readings = [...given.matchAll(/\//g)].map(
+    ({ index }) => [given.slice(0, index), nameOrUndefined(given.slice(index + 1))] as const,
+  )
   return records.filter((record) =>
-    wordsOf(record).some(
-      (word) => given.startsWith(`${word}/`) && nameOrUndefined(given.slice(word.length + 1)) === record.name,
-    ),
+    readings.some(([word, name]) => name === record.name && wordsOf(record).includes(word)),
   )
 }
 

@@ -3,13 +3,11 @@
  * and the trash still has the id and the volumes. Until one is finished nobody else takes the worktree or the name, and nothing of its
  * entry is dropped.
  */
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { readJson } from '../../system/store.ts'
+import { listFolder, readJson } from '../../system/store.ts'
 import { findHere } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 
@@ -34,7 +32,7 @@ export const noteOf = (app: App, { key }: Pick<TrashNote, 'key'>) => join(app.ho
 
 /** All notes that can be read, in no order. */
 export async function readNotes<T extends TrashNote>(app: App): Promise<readonly T[]> {
-  const keys = existsSync(app.home.trash) ? await readdir(app.home.trash) : []
+  const keys = await listFolder(app.home.trash)
   const warn = (kept: string) => app.emit({ type: 'warning', text: `a note in the trash was damaged: see ${kept}` })
   const notes = await Promise.all(keys.map((key) => readJson<T>(noteOf(app, { key }), 1, warn)))
   return notes.filter((note) => note !== undefined)

@@ -93,9 +93,11 @@ export async function admitModel(
 ): Promise<void> {
   const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
   refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
-  // who approved that a volume is shared approved its copy
-  const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
-  if (record.stack?.external === 'private' && (await isAdmitted(app, record, settings, shared))) return
+  if (record.stack?.external === 'private') {
+    // who approved that a volume is shared approved its copy
+    const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
+    if (await isAdmitted(app, record, settings, shared)) return
+  }
   await admit(app, record, settings, findings)
 }
 
@@ -111,10 +113,15 @@ function refuseMistaken(app: App, record: WorkspaceRecord, findings: readonly Fi
   throw mistaken(found.finding, found.names, hintToSet(app, record, found.names[0] ?? ''))
 }
 
+/** Variables of a folder's `.env`, by its plain lines; none where there is no such file. */
+export function dotenvOf(folder: string): ReadonlyMap<string, string> {
+  return plainVariables(readDotenv(join(folder, '.env')) ?? '')
+}
+
 /** By where the variable has a value that does not reach this worktree. */
 function hintToSet({ env }: App, { repo, worktree, stack }: WorkspaceRecord, name: string): string {
   const isThere = readDotenv(join(worktree ?? repo, '.env')) !== undefined
-  if (!isThere && plainVariables(readDotenv(join(repo, '.env')) ?? '').has(name))
+  if (!isThere && dotenvOf(repo).has(name))
     return 'To copy the .env that has it into worktrees, run `echo .env >> .worktreeinclude`'
   if (env[name] !== undefined) {
     const all = [...(stack?.pass ?? []), name].join(',')
@@ -171,9 +178,8 @@ async function withoutValues(
   { repo, gitDir }: WorkspaceRecord,
   findings: readonly Finding[],
 ): Promise<readonly Finding[]> {
-  const own = findings.length === 0 ? undefined : readDotenv(join(repo, '.env'))
-  if (own === undefined || gitDir === null) return findings
-  const hide = hiding(plainVariables(own))
+  if (findings.length === 0 || gitDir === null) return findings
+  const hide = hiding(dotenvOf(repo))
   const hidden = findings.map((finding) => ({ ...finding, value: hide(finding.value) }))
   if (hidden.every(({ value }, i) => value === findings[i]?.value)) return findings
   const tracked = await app.inertGit.listContents({ root: repo, gitDir, worktree: repo }, ['.env'])

@@ -8,7 +8,6 @@ import type { Backend } from '../../backends/backend.ts'
 import type { Resolution } from '../../backends/making.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { locate } from '../../config/locate.ts'
-import { readDotenv } from '../../config/read.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nearest } from '../../core/names.ts'
 import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
@@ -16,7 +15,7 @@ import type { WantedPort } from '../../ports/blocks.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { databaseName } from '../../stack/database.ts'
 import { sideCarName } from '../../stack/detect.ts'
-import { hideValues, plainVariables } from '../../stack/environment.ts'
+import { hideValues } from '../../stack/environment.ts'
 import { requireGuardable } from '../../stack/gate.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasFixedImages, hasGate, withFixedBase } from '../../stack/network.ts'
@@ -27,7 +26,7 @@ import { ownServices, stackPorts } from '../../stack/ports.ts'
 import { requireShared, sharedDatabase } from '../../stack/shared.ts'
 import type { App } from '../app.ts'
 import { SSH_PORT } from '../port-plan.ts'
-import { admitFiles, admitModel, findingsOf } from './gate.ts'
+import { admitFiles, admitModel, dotenvOf, findingsOf } from './gate.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 
 export interface ResolvedStack {
@@ -145,10 +144,10 @@ async function readModel(backend: Backend, record: WorkspaceRecord, files: reado
     return await placed(files, async () => (await backend.resolve?.(record)) ?? NOTHING_RESOLVED)
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
-    const variables = plainVariables(readDotenv(join(dirname(files[0] ?? ''), '.env')) ?? '')
-    const hidden = (text: string | undefined) => (text === undefined ? text : hideValues(text, variables))
-    const { message, hint, details, output } = error
-    throw new NexusError('CONFIG_INVALID', hidden(message) ?? '', { hint, details, output: hidden(output) })
+    const variables = dotenvOf(dirname(files[0] ?? ''))
+    const { message, hint, details, output = '' } = error
+    const fields = { hint, details, output: hideValues(output, variables) }
+    throw new NexusError('CONFIG_INVALID', hideValues(message, variables), fields)
   }
 }
 

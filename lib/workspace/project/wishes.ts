@@ -2,22 +2,20 @@
  * Before an agent's workspace takes what its files say now: what is not as the user chose it needs the user's approval, for this
  * workspace alone. What is approved is the new choice. Loaded for isolation `agent` only.
  */
-import { join } from 'node:path'
 import type { Config, ConfigSources } from '../../config/load.ts'
-import { readDotenv } from '../../config/read.ts'
 import type { HookName } from '../../config/settings.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../stack/changes.ts'
-import { hiding, plainVariables, VALUE_MIN } from '../../stack/environment.ts'
+import { hiding, VALUE_MIN } from '../../stack/environment.ts'
 import { makeFinding } from '../../stack/findings.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { activeServices } from '../../stack/ports.ts'
 import type { App } from '../app.ts'
 import { type ChoiceFile, projectInFiles, readChoice, writeChoice } from './choice.ts'
-import { askingOf } from './gate.ts'
+import { askingOf, dotenvOf } from './gate.ts'
 
 const TAKEN_MAX = 5
 
@@ -43,7 +41,7 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
     ...(wish.unread === true ? known(present ?? NOTHING_CHOSEN) : {}),
   }
   // the user's own, which nobody inside can have changed to hide something behind it
-  const own = plainVariables(readDotenv(join(record.repo, '.env')) ?? '')
+  const own = dotenvOf(record.repo)
   const { asked, taken } = changesSince(present, now, {
     passes: (record.stack?.pass.length ?? 0) > 0,
     hide: hiding(own),

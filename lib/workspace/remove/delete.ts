@@ -74,7 +74,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   if (record.gitMode === 'private') await looked
   const [branch, ignored, volumes] = await Promise.all([
     judgeBranch(app, record, request),
-    looked.then((found) => found ?? undefined),
+    looked,
     // what a create that was cut off began to fill is nobody's data yet
     record.operation?.kind === 'create' ? [] : listData(backend, record),
     told,
@@ -254,7 +254,7 @@ function deleteActions(
 }
 
 /** Forced or not, commits that can come back do. */
-async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<void> {
+async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: DeleteRequest): Promise<undefined> {
   if (record.gitMode !== 'private' || dryRun) return
   const running = (await observeOne(app, record)).state === 'running'
   await (await import('../git/bring-back.ts')).bringBackIfMoved(app, record, running)

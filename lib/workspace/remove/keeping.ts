@@ -3,7 +3,6 @@
  * ignored files that are found nowhere else and the data of services, as far as `trash.budget` has room: the worktree is renamed, the
  * volumes stay, nothing is copied. What is not kept is said.
  */
-import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import type { DataVolume } from '../../backends/making.ts'
 import { NexusError } from '../../core/errors.ts'
@@ -12,6 +11,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withData } from '../../project/ignored-work.ts'
 import type { App } from '../app.ts'
 import { findLosses, isKeptByTrash, isUntouched, type Losses, NO_LOSSES } from '../git/losses.ts'
+import { readNotes } from '../look/restoring.ts'
 import { chooseData, formatData, type Keeping, type KeptData, keptFile } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
 
@@ -44,7 +44,7 @@ export async function findKeeping(
   const looks = facts.force && hasTrash && owns
   const { refused: all, ignored: listed } = looks
     ? await lossesByForce(app, record)
-    : { ...NO_LOSSES, ...ignoredOf(facts, owns) }
+    : { refused: [], ignored: facts.ignored ?? NO_LOSSES.ignored }
   const [refused, gone] = [all.filter(isKeptByTrash), all.filter((line) => !isKeptByTrash(line))]
   if (gone.length > 0) app.emit({ type: 'warning', text: `not kept: ${gone.join('; ')}` })
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
@@ -62,17 +62,12 @@ export async function findKeeping(
     if (facts.trash) tellLeft(app, data, 'trash.keep is off')
     return undefined
   }
-  const trash = existsSync(app.home.trash) ? await (await import('./trash.ts')).listTrash(app) : []
-  const { kept, left } = chooseData(data, budget, trash)
+  const { kept, left } = chooseData(data, budget, await readNotes<TrashEntry>(app))
   if (left.length > 0) tellLeft(app, left, `it does not fit into trash.budget (${formatSize(budget)})`)
   if (lost.length + kept.length === 0) return undefined
   const keepsFiles = lost.length > 0 || kept.flatMap(pathOf).length > 0
   const dropped = lost.length > 0 ? [] : [...ignored.dropped, ...left.flatMap(pathOf)]
   return { lost, data: kept, files: keepsFiles, dropped, branchCommit }
-}
-
-function ignoredOf({ ignored }: KeepingFacts, owns: boolean): Pick<Losses, 'ignored'> {
-  return ignored === undefined || !owns ? { ignored: NO_LOSSES.ignored } : { ignored }
 }
 
 function pathOf({ volume, what }: KeptData): readonly string[] {

@@ -1,6 +1,7 @@
 /**
  * Deletes the workspaces whose branch has arrived in the default branch. Each goes by the ordinary delete without force, so
- * that one that holds changes is kept and named. What runs, was made or used in the last 24 hours or is locked stays too, and in doubt all do.
+ * that one that holds changes is kept and named. What runs, was made or used in the last 24 hours or is locked stays too, and in
+ * doubt all do.
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'

@@ -6,8 +6,7 @@ import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId } from '../../core/names.ts'
 import { findHere, findRepository, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { listMoved } from '../drift.ts'
-import { aliasRoots } from '../look/find.ts'
+import { aliasRoots, placesOf } from '../look/find.ts'
 import { pickWorkspace } from '../look/pick.ts'
 import { listTrash, TRASH_REFS, type TrashEntry } from './trash.ts'
 
@@ -55,14 +54,12 @@ async function pick(
 ): Promise<Named | NexusError> {
   const records = entries.map(({ record }) => record)
   const distinct = records.filter((record, i) => records.findIndex((one) => isSame(one, record)) === i)
-  const here = repo ?? findHere(app.cwd)
-  const root = here?.root
-  const movedFrom = here === undefined ? undefined : listMoved(await app.records.list(), here)[0]?.repo
-  const fallsBack = anywhere || (app.asking?.command === undefined && root === undefined)
+  const places = placesOf(await app.records.list(), repo ?? findHere(app.cwd))
+  const fallsBack = anywhere || (app.asking?.command === undefined && places.root === undefined)
   const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()
   const only = repo !== undefined
   try {
-    return pickWorkspace(distinct, given, { root, movedFrom, only, aliases, fallsBack, command: 'trash restore' })
+    return pickWorkspace(distinct, given, { ...places, only, aliases, fallsBack, command: 'trash restore' })
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     if (error.code !== 'WORKSPACE_NOT_FOUND') return error

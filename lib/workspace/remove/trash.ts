@@ -83,7 +83,7 @@ export async function describeKept(app: App, entry: TrashEntry) {
 }
 
 export async function nameInTrash(app: App, entry: TrashEntry): Promise<string> {
-  return leadTo(app, await listTrash(app), entry)
+  return leadTo(app, await readNotes(app), entry)
 }
 
 /** An entry that a delete of this workspace began and did not finish. */
@@ -216,11 +216,10 @@ export async function expireAfterDelete(app: App, made: TrashEntry | null): Prom
 }
 
 /** Entries of data alone for which `trash.budget` has no room go, the oldest first, and it is said. */
-export async function makeRoom(app: App, made: TrashEntry | null): Promise<void> {
-  if (!existsSync(app.home.trash)) return
+export async function makeRoom(app: App, made: TrashEntry): Promise<void> {
   const { budget } = (await app.config()).settings.trash
   const all = (await listTrash(app)).filter(({ restoring }) => restoring === undefined)
-  const { removed } = await dropAll(app, findOverfull(all, budget, made?.key))
+  const { removed } = await dropAll(app, findOverfull(all, budget, made.key))
   for (const { record, deletedAt, data = [] } of removed) {
     const text = `trash.budget (${formatSize(budget)}) is full: ${formatData(data)} of ${record.name}, deleted ${deletedAt}, went`
     app.emit({ type: 'warning', text, hint: 'To keep more, run `nexus config set trash.budget 50g`' })
