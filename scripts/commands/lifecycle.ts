@@ -14,7 +14,8 @@ import { CURRENT, requireCurrent } from '../../lib/workspace/look/current.ts'
 import { findRepo, findWorkspace, noteNamed, requireWorkspace } from '../../lib/workspace/look/find.ts'
 import { resourceOf } from '../../lib/workspace/look/list.ts'
 import { isUnfinished } from '../../lib/workspace/operation/repaired.ts'
-import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import { type DeleteResult, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import type { TrashEntry } from '../../lib/workspace/remove/trash.ts'
 import type { Answer, Call, Run } from './command.ts'
 import { wayOut } from './current.ts'
 import { byAlias, describeDoor } from './door-text.ts'
@@ -132,34 +133,34 @@ export const remove: Run = async (call) => {
     trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),
   })
-  const { keptBranch } = result
+  const { keptBranch, trash } = result
   if (call.flag('dry-run')) return answerPlan(result.plan, record)
-  const kept =
-    keptBranch === null
-      ? ''
-      : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
-  const { trash } = result
-  const care = trash === null ? undefined : await import('../../lib/workspace/remove/trash.ts')
-  const until = trash === null ? undefined : await care?.expiryOf(call.app, trash)
-  const back =
-    trash === null
-      ? ''
-      : `\n${inTrash(trash, result.data)} in the trash${until === undefined ? '' : ` until ${until}`}; \`nexus trash restore ${await care?.nameInTrash(call.app, trash)}\` brings it back`
+  const held = trash === null ? { data: null, text: '' } : await describeTrash(call.app, trash, result.data)
   return {
-    data: {
-      deleted: { id: record.id, name: record.name },
-      keptBranch,
-      trash:
-        trash === null
-          ? null
-          : { key: trash.key, files: trash.files, until: until ?? null, data: care?.describeData(trash.data) ?? [] },
-    },
-    text: `${record.name} is deleted${kept}${back}${wayOut(call, [record])}`,
+    data: { deleted: { id: record.id, name: record.name }, keptBranch, trash: held.data },
+    text: `${record.name} is deleted${branchWords(keptBranch)}${held.text}${wayOut(call, [record])}`,
+  }
+}
+
+function branchWords(kept: DeleteResult['keptBranch']): string {
+  if (kept === null) return ''
+  const more = kept.uniqueCommits === 0 ? '' : `: it has ${count(kept.uniqueCommits, 'commit')} found nowhere else`
+  return `; branch ${kept.name} is kept${more}`
+}
+
+/** @param words for what the trash has besides work */
+async function describeTrash(app: Call['app'], entry: TrashEntry, words: string) {
+  const { describeData, expiryOf, nameInTrash } = await import('../../lib/workspace/remove/trash.ts')
+  const until = await expiryOf(app, entry)
+  const back = `\`nexus trash restore ${await nameInTrash(app, entry)}\` brings it back`
+  return {
+    data: { key: entry.key, files: entry.files, until: until ?? null, data: describeData(entry.data) },
+    text: `\n${inTrash(entry, words)} in the trash${until === undefined ? '' : ` until ${until}`}; ${back}`,
   }
 }
 
 /** What the trash has of a workspace, with its verb. */
-function inTrash({ lost, data = [] }: { lost: readonly string[]; data?: readonly unknown[] }, words: string): string {
+function inTrash({ lost, data = [] }: TrashEntry, words: string): string {
   if (lost.length > 0) return `what it held${words === '' ? '' : `, with ${words},`} is`
   return `${words} ${data.length === 1 ? 'is' : 'are'}`
 }
