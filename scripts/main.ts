@@ -3,7 +3,7 @@
  * is what the tests call, with a process of their own making.
  */
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
-import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
+import { Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import type { Named } from '../lib/core/named.ts'
 import { homePaths } from '../lib/core/paths.ts'
@@ -225,7 +225,7 @@ function isAsked(argv: readonly string[], ...words: readonly string[]): boolean 
 function fail(process: CliProcess, error: unknown, command: Command | undefined, reporter: Reporter): number {
   if (error instanceof Interrupted) return error.exitCode
   const known = error instanceof NexusError ? error : internalError(process, error)
-  reporter.fail(known, errorBody(known))
+  reporter.fail(known)
   return codeOf(known, command)
 }
 

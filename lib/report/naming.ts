@@ -1,5 +1,5 @@
 /** What passes every text of a command on its way out, so that commands in it name workspaces from the current folder (`core/named.ts`). */
-import { errorBody, NexusError } from '../core/errors.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import { type Named, nameFromHere } from '../core/named.ts'
 import type { Reporter } from './reporter.ts'
@@ -19,8 +19,7 @@ export function namingReporter(reporter: Reporter, named: readonly Named[], verb
     fail: (error) => {
       const { code, message, hint, details, output, cause } = error
       const fields = { hint: hint === undefined ? undefined : told(hint), details, output, cause }
-      const exact = new NexusError(code, told(message), fields)
-      reporter.fail(exact, errorBody(exact))
+      reporter.fail(new NexusError(code, told(message), fields))
     },
   }
 }
