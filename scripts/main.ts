@@ -5,11 +5,10 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
-import type { Named } from '../lib/core/named.ts'
 import { homePaths } from '../lib/core/paths.ts'
 import { shellWord } from '../lib/core/shell.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
-import { namingReporter } from '../lib/report/naming.ts'
+import { type NamingReporter, namingReporter } from '../lib/report/naming.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
 import { createTextReporter } from '../lib/report/text.ts'
 import { leaveFolder } from '../lib/system/process.ts'
@@ -51,8 +50,7 @@ export async function run(process: CliProcess, version: string): Promise<number>
   const argv = process.argv.slice(2)
   const json = isAsked(argv, '--json')
   let parsed: Parsed | undefined
-  const named: Named[] = []
-  const reporter = namingReporter(createReporter(process, argv, json), named, NAMING_VERBS)
+  const reporter = namingReporter(createReporter(process, argv, json), NAMING_VERBS)
   const flush = watchStdout(process)
   // whoever asked for a start by connecting may be gone before it is done
   process.stderr.on('error', () => undefined)
@@ -61,7 +59,7 @@ export async function run(process: CliProcess, version: string): Promise<number>
     parsed = parse(argv)
     if (parsed.command === undefined || parsed.options.help !== undefined) {
       code = reporter.answer({ data: {}, text: helpFor(parsed.command) })
-    } else code = await call(process, parsed, parsed.command, { ...reporter, named }, version)
+    } else code = await call(process, parsed, parsed.command, reporter, version)
   } catch (error) {
     code = fail(process, error, parsed?.command, reporter)
   } finally {
@@ -100,7 +98,7 @@ async function call(
   process: CliProcess,
   parsed: Parsed,
   command: Command,
-  { named, ...reporter }: Reporter & { readonly named: Named[] },
+  reporter: NamingReporter,
   version: string,
 ): Promise<number> {
   const cwd = folderOf(process)
@@ -111,7 +109,7 @@ async function call(
       cwd,
       env: process.env,
       emit: reporter.emit,
-      named,
+      named: reporter.named,
       interruption,
       asking: { effect: command.effect, command: command.name, line: lineOf(process.argv.slice(2), parsed, command) },
       noHooks: parsed.options['no-hooks'] !== undefined,

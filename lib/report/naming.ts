@@ -4,8 +4,14 @@ import type { Event } from '../core/events.ts'
 import { type Named, nameFromHere } from '../core/named.ts'
 import type { Reporter } from './reporter.ts'
 
+export interface NamingReporter extends Reporter {
+  /** The workspaces that the command is about, noted as it finds them. */
+  readonly named: Named[]
+}
+
 /** The reporter that tells all commands so. */
-export function namingReporter(reporter: Reporter, named: readonly Named[], verbs: readonly string[]): Reporter {
+export function namingReporter(reporter: Reporter, verbs: readonly string[]): NamingReporter {
+  const named: Named[] = []
   const told = (text: string) => nameFromHere(text, named, verbs)
   const toldEvent = (event: Event): Event => {
     if (event.type === 'notice') return { ...event, text: told(event.text) }
@@ -14,6 +20,7 @@ export function namingReporter(reporter: Reporter, named: readonly Named[], verb
   }
   return {
     ...reporter,
+    named,
     emit: (event) => reporter.emit(toldEvent(event)),
     answer: (answer) => reporter.answer(answer.verbatim === true ? answer : { ...answer, text: told(answer.text) }),
     fail: (error) => {
