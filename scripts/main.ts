@@ -2,7 +2,7 @@
  * The whole CLI as a function: `run(process)` parses, calls one command, prints its answer and returns the exit code. It
  * is what the tests call, with a process of their own making.
  */
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import { homePaths } from '../lib/core/paths.ts'
@@ -38,7 +38,6 @@ export interface CliProcess {
   off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
 }
 
-const FLUSH_POLL_MS = 5
 const SHAPING = ['--json', '-q', '--quiet', '-V', '--verbose']
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
@@ -82,13 +81,11 @@ export function tellUnwritten(process: CliProcess, error: Error): number {
 /** When all is written that can be: what failed. */
 function watchStdout({ stdout }: CliProcess): () => Promise<NexusError | undefined> {
   let failure: NexusError | undefined
-  let hasFailed = false
   stdout.on('error', (error) => {
-    hasFailed = true
     failure ??= unwritable(error)
   })
   return async () => {
-    while (!hasFailed && (stdout.writableLength ?? 0) > 0) await pause(FLUSH_POLL_MS)
+    if ((stdout.writableLength ?? 0) > 0) await print(stdout, '') // it comes behind all that waits
     await turn() // an error is told after the write that failed
     return failure
   }
