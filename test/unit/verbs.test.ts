@@ -4,37 +4,12 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { nameFromHere } from '../../lib/core/named.ts'
 import type { Command } from '../../scripts/commands/command.ts'
 import { COMMANDS, NAMING_VERBS } from '../../scripts/commands/table.ts'
-import { type CliProcess, run } from '../../scripts/main.ts'
+import { nexus } from '../support/called.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
-
-async function nexus(cwd: string, home: string, args: readonly string[]) {
-  const out: string[] = []
-  const err: string[] = []
-  const into = (chunks: string[]) =>
-    new Writable({
-      write: (chunk, _encoding, done) => {
-        chunks.push(String(chunk))
-        done()
-      },
-    })
-  const fake: CliProcess = {
-    argv: ['node', 'nexus', ...args],
-    env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: join(home, '.nexus'), NEXUS_BACKEND: 'mock' },
-    cwd: () => cwd,
-    stdin: { isTTY: false },
-    stdout: into(out),
-    stderr: into(err),
-    on: () => undefined,
-    off: () => undefined,
-  }
-  const code = await run(fake, '0')
-  return { code, stdout: out.join(''), stderr: err.join('') }
-}
 
 /** The words that a row takes beside the name. */
 const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
