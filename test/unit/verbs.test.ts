@@ -8,6 +8,7 @@ import { nameFromHere } from '../../lib/core/named.ts'
 import type { Command } from '../../scripts/commands/command.ts'
 import { COMMANDS, NAMING_VERBS } from '../../scripts/commands/table.ts'
 import { nexus } from '../support/called.ts'
+import { listSourceFiles } from '../support/source.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
 
@@ -108,12 +109,10 @@ suite('commands that are told', (test) => {
   })
 
   const LATE = new RegExp(`nexus (${NAMING_VERBS.join('|')}) -[a-z-]+ ([^\`$]* )?\\$\\{(\\w+\\.)?name\\}`, 'g')
-  test('stand with the name right behind the verb, where it is found', () => {
-    for (const path of [...listFiles('lib'), ...listFiles('scripts')]) {
-      const text = readFileSync(path, 'utf8')
-      const late = text.match(LATE) ?? []
-      assert.equal(late, [], path)
-    }
+  test('stand with the name right behind the verb, where it is found', async () => {
+    const product = (await listSourceFiles(process.cwd())).filter(({ path }) => /^(lib|scripts)\/.*\.ts$/.test(path))
+    assert.ok(product.length > 100)
+    for (const { path, text } of product) assert.equal(text.match(LATE) ?? [], [], path)
   })
 
   test('never mean the workspace of that name in the current repository', async () => {
@@ -138,8 +137,3 @@ suite('commands that are told', (test) => {
     assert.match(withRepo.stderr, /`nexus start \S+\/same`/)
   }, 60_000)
 })
-
-function listFiles(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return entries.filter((path) => path.endsWith('.ts')).map((path) => join(folder, path))
-}
