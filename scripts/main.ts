@@ -2,14 +2,13 @@
  * The whole CLI as a function: `run(process)` parses, calls one command, prints its answer and returns the exit code. It
  * is what the tests call, with a process of their own making.
  */
-import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
-import { errorBody, Interrupted, NexusError } from '../lib/core/errors.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import { Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
-import type { Named } from '../lib/core/named.ts'
 import { homePaths } from '../lib/core/paths.ts'
 import { shellWord } from '../lib/core/shell.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
-import { namingReporter } from '../lib/report/naming.ts'
+import { type NamingReporter, namingReporter } from '../lib/report/naming.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
 import { createTextReporter } from '../lib/report/text.ts'
 import { leaveFolder } from '../lib/system/process.ts'
@@ -39,7 +38,6 @@ export interface CliProcess {
   off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
 }
 
-const FLUSH_POLL_MS = 5
 const SHAPING = ['--json', '-q', '--quiet', '-V', '--verbose']
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** `exec` and `ssh` pass the command's own code through, so that our own failure needs one that commands rarely use. */
@@ -51,8 +49,7 @@ export async function run(process: CliProcess, version: string): Promise<number>
   const argv = process.argv.slice(2)
   const json = isAsked(argv, '--json')
   let parsed: Parsed | undefined
-  const named: Named[] = []
-  const reporter = namingReporter(createReporter(process, argv, json), named, NAMING_VERBS)
+  const reporter = namingReporter(createReporter(process, argv, json), NAMING_VERBS)
   const flush = watchStdout(process)
   // whoever asked for a start by connecting may be gone before it is done
   process.stderr.on('error', () => undefined)
@@ -61,7 +58,7 @@ export async function run(process: CliProcess, version: string): Promise<number>
     parsed = parse(argv)
     if (parsed.command === undefined || parsed.options.help !== undefined) {
       code = reporter.answer({ data: {}, text: helpFor(parsed.command) })
-    } else code = await call(process, parsed, parsed.command, { ...reporter, named }, version)
+    } else code = await call(process, parsed, parsed.command, reporter, version)
   } catch (error) {
     code = fail(process, error, parsed?.command, reporter)
   } finally {
@@ -84,13 +81,11 @@ export function tellUnwritten(process: CliProcess, error: Error): number {
 /** When all is written that can be: what failed. */
 function watchStdout({ stdout }: CliProcess): () => Promise<NexusError | undefined> {
   let failure: NexusError | undefined
-  let hasFailed = false
   stdout.on('error', (error) => {
-    hasFailed = true
     failure ??= unwritable(error)
   })
   return async () => {
-    while (!hasFailed && (stdout.writableLength ?? 0) > 0) await pause(FLUSH_POLL_MS)
+    if ((stdout.writableLength ?? 0) > 0) await print(stdout, '') // it comes behind all that waits
     await turn() // an error is told after the write that failed
     return failure
   }
@@ -100,7 +95,7 @@ async function call(
   process: CliProcess,
   parsed: Parsed,
   command: Command,
-  { named, ...reporter }: Reporter & { readonly named: Named[] },
+  reporter: NamingReporter,
   version: string,
 ): Promise<number> {
   const cwd = folderOf(process)
@@ -111,7 +106,7 @@ async function call(
       cwd,
       env: process.env,
       emit: reporter.emit,
-      named,
+      named: reporter.named,
       interruption,
       asking: { effect: command.effect, command: command.name, line: lineOf(process.argv.slice(2), parsed, command) },
       noHooks: parsed.options['no-hooks'] !== undefined,
@@ -225,7 +220,7 @@ function isAsked(argv: readonly string[], ...words: readonly string[]): boolean 
 function fail(process: CliProcess, error: unknown, command: Command | undefined, reporter: Reporter): number {
   if (error instanceof Interrupted) return error.exitCode
   const known = error instanceof NexusError ? error : internalError(process, error)
-  reporter.fail(known, errorBody(known))
+  reporter.fail(known)
   return codeOf(known, command)
 }
 

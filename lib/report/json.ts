@@ -1,4 +1,5 @@
 /** Answers and errors as JSON on stdout; warnings and notices, and with --verbose all events, as JSON lines on stderr. */
+import { errorBody } from '../core/errors.ts'
 import type { Reporter, ReporterOptions } from './reporter.ts'
 
 export function createJsonReporter({ stdout, stderr, quiet, verbose }: ReporterOptions): Reporter {
@@ -11,8 +12,8 @@ export function createJsonReporter({ stdout, stderr, quiet, verbose }: ReporterO
       if (data !== null) stdout.write(`${JSON.stringify(data, null, 2)}\n`)
       return exitCode ?? 0
     },
-    fail: (_error, body) => {
-      stdout.write(`${JSON.stringify(body, null, 2)}\n`)
+    fail: (error) => {
+      stdout.write(`${JSON.stringify(errorBody(error), null, 2)}\n`)
     },
     close: () => {},
   }

@@ -1,11 +1,17 @@
 /** What passes every text of a command on its way out, so that commands in it name workspaces from the current folder (`core/named.ts`). */
-import { errorBody, NexusError } from '../core/errors.ts'
+import { NexusError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import { type Named, nameFromHere } from '../core/named.ts'
 import type { Reporter } from './reporter.ts'
 
+export interface NamingReporter extends Reporter {
+  /** The workspaces that the command is about, noted as it finds them. */
+  readonly named: Named[]
+}
+
 /** The reporter that tells all commands so. */
-export function namingReporter(reporter: Reporter, named: readonly Named[], verbs: readonly string[]): Reporter {
+export function namingReporter(reporter: Reporter, verbs: readonly string[]): NamingReporter {
+  const named: Named[] = []
   const told = (text: string) => nameFromHere(text, named, verbs)
   const toldEvent = (event: Event): Event => {
     if (event.type === 'notice') return { ...event, text: told(event.text) }
@@ -14,13 +20,13 @@ export function namingReporter(reporter: Reporter, named: readonly Named[], verb
   }
   return {
     ...reporter,
+    named,
     emit: (event) => reporter.emit(toldEvent(event)),
     answer: (answer) => reporter.answer(answer.verbatim === true ? answer : { ...answer, text: told(answer.text) }),
     fail: (error) => {
       const { code, message, hint, details, output, cause } = error
       const fields = { hint: hint === undefined ? undefined : told(hint), details, output, cause }
-      const exact = new NexusError(code, told(message), fields)
-      reporter.fail(exact, errorBody(exact))
+      reporter.fail(new NexusError(code, told(message), fields))
     },
   }
 }

@@ -2,7 +2,7 @@
  * What a reporter is: it turns events into narration on stderr, and an answer or an error into text on stdout or stderr.
  * It is the only thing that prints, on the streams it is given.
  */
-import type { ErrorBody, NexusError } from '../core/errors.ts'
+import type { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 
 export interface ReporterOptions {
@@ -24,7 +24,7 @@ export interface Reporter {
   readonly emit: Emit
   /** Prints the answer; returns the exit code. */
   answer(answer: PrintedAnswer): number
-  fail(error: NexusError, body: ErrorBody): void
+  fail(error: NexusError): void
   /** Ends what still ticks. */
   close(): void
 }

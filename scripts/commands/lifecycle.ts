@@ -37,13 +37,14 @@ async function bring(call: Call, verb: 'up' | 'create'): Promise<Answer> {
   }
   if (given !== undefined && !isWorkspaceId(given)) nameOfBranch(given)
   const record = given !== undefined && isWorkspaceId(given) ? await app.records.load(given) : undefined
-  const repo = await findRepo(app, meant ?? (findHere(app.cwd) === undefined ? record?.repo : undefined))
+  const here = findHere(app.cwd)
+  const repo = await findRepo(app, meant ?? (here === undefined ? record?.repo : undefined))
   const existing = await findWorkspace(app, given ?? `pr-${pr}`, repo)
   if (existing !== undefined && verb === 'create' && !isUnfinished(existing)) throw alreadyExists(existing)
   if (existing !== undefined) {
     await noteNamed(app, existing, call.args[0] ?? '')
     tellIgnored(call, existing.name)
-  } else if (repo.root !== findHere(app.cwd)?.root) {
+  } else if (repo.root !== here?.root) {
     const name = nameOfBranch(given ?? `pr-${pr}`)
     const word =
       meant === call.value('repo') ? `${name} --repo ${shellWord(repo.root)}` : shellWord(call.args[0] ?? name)
@@ -134,13 +135,12 @@ export const remove: Run = async (call) => {
     trash: !call.flag('no-trash'),
     dryRun: call.flag('dry-run'),
   })
-  const { keptBranch } = result
   if (call.flag('dry-run')) return answerPlan(result.plan, record)
-  const kept =
-    keptBranch === null
-      ? ''
-      : `; branch ${keptBranch.name} is kept${keptBranch.uniqueCommits === 0 ? '' : `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`}`
-  const { trash } = result
+  const { keptBranch, trash } = result
+  const only = keptBranch?.uniqueCommits
+    ? `: it has ${count(keptBranch.uniqueCommits, 'commit')} found nowhere else`
+    : ''
+  const kept = keptBranch === null ? '' : `; branch ${keptBranch.name} is kept${only}`
   const told = trash && (await tellTrash(call.app, trash, result.data))
   return {
     data: { deleted: { id: record.id, name: record.name }, keptBranch, trash: told?.data ?? null },

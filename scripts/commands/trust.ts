@@ -40,13 +40,14 @@ export const approve: Run = async (call) => {
   const here = repo === undefined ? [] : (await createApprovals(call.app).list(repo)).pending
   const isOpen = call.args.includes('all') && here.length > 1
   const asks = isOpen && !call.flag('dry-run') && !call.json && call.stdinIsTerminal && call.stderrIsTerminal
-  if (asks) return change(call, 'approve', await answered(call, here, repo), 'nothing is approved')
-  const { data, text } = await change(call, 'approve', call.args, nothing)
+  if (asks) return change(call, 'approve', repo, await answered(call, here, repo), 'nothing is approved')
+  const { data, text } = await change(call, 'approve', repo, call.args, nothing)
   const others = here.length === 2 ? 'one more request is' : `${here.length - 1} more requests are`
   return { data, text: isOpen ? `${text}\n${others} left as before: \`nexus trust\` shows what is asked for` : text }
 }
 
-export const revoke: Run = (call) => change(call, 'revoke', call.args, 'nothing is approved')
+export const revoke: Run = async (call) =>
+  change(call, 'revoke', await repositoryOf(call), call.args, 'nothing is approved')
 
 /** The words that were given, with the requests in place of `all` that the person at the terminal said yes to; the newest comes first. */
 async function answered(call: Call, pending: readonly Approval[], repo: string | undefined) {
@@ -62,13 +63,14 @@ async function answered(call: Call, pending: readonly Approval[], repo: string |
 async function change(
   call: Call,
   verb: 'approve' | 'revoke',
+  repo: string | undefined,
   words: readonly string[],
   nothing: string,
 ): Promise<Answer> {
   const chosen = await changeTrust(call.app, {
     verb,
     words,
-    repo: await repositoryOf(call),
+    repo,
     named: call.value('repo') !== undefined,
     dryRun: call.flag('dry-run'),
   })

@@ -5,66 +5,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { Writable } from 'node:stream'
 import { ERROR_TABLE } from '../../lib/core/errors.ts'
 import { portWords } from '../../scripts/commands/look.ts'
 import { parse } from '../../scripts/commands/parse.ts'
 import { COMMANDS } from '../../scripts/commands/table.ts'
-import { type CliProcess, run } from '../../scripts/main.ts'
+import { nexus, type Outcome, VERSION } from '../support/called.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 import { type TempRepo, tempDir, tempRepo, writeFiles } from '../support/temp.ts'
-
-const VERSION = '9.8.7'
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-  /** stdout as JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: the shapes are what is asserted
-  readonly json: any
-}
-
-function capture() {
-  const chunks: string[] = []
-  const stream = new Writable({
-    write: (chunk, _encoding, done) => {
-      chunks.push(String(chunk))
-      done()
-    },
-  })
-  return { stream, text: () => chunks.join('') }
-}
-
-async function nexus(
-  cwd: string | (() => string),
-  home: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-): Promise<Outcome> {
-  const [out, err] = [capture(), capture()]
-  const fake: CliProcess = {
-    argv: ['node', 'nexus', ...args],
-    env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: join(home, '.nexus'), NEXUS_BACKEND: 'mock', ...env },
-    cwd: typeof cwd === 'function' ? cwd : () => cwd,
-    stdin: { isTTY: false },
-    stdout: out.stream,
-    stderr: err.stream,
-    on: () => undefined,
-    off: () => undefined,
-  }
-  const code = await run(fake, VERSION)
-  const stdout = out.text()
-  return {
-    code,
-    stdout,
-    stderr: err.text(),
-    get json() {
-      return JSON.parse(stdout)
-    },
-  }
-}
 
 interface Scene extends AsyncDisposable {
   readonly repo: TempRepo

@@ -1,26 +1,16 @@
 /** `nexus trust`: what it shows, approves and revokes, as text and as JSON, here and from elsewhere. */
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { parseName } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { createApprovals, hashFindings } from '../../lib/project/approvals.ts'
 import { makeFinding } from '../../lib/stack/findings.ts'
-import { run } from '../../scripts/main.ts'
+import { nexus } from '../support/called.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
 
 const ONE = [makeFinding('services.a.privileged', true, 'full access to this machine')]
 const TWO = [makeFinding('services.b.pid', 'host', 'sees all processes of this machine')]
 const [FIRST, SECOND] = [hashFindings(ONE), hashFindings(TWO)]
-
-function capture() {
-  const chunks: string[] = []
-  const write = (chunk: unknown, _: unknown, done: () => void) => {
-    chunks.push(String(chunk))
-    done()
-  }
-  return { stream: new Writable({ write }), text: () => chunks.join('') }
-}
 
 async function scene() {
   const dir = await tempDir()
@@ -30,23 +20,7 @@ async function scene() {
     home: homePaths(home),
     emit: (event) => assert.unreachable(JSON.stringify(event)),
   })
-  const call = async (cwd: string, ...args: readonly string[]) => {
-    const [out, err] = [capture(), capture()]
-    const code = await run(
-      {
-        argv: ['node', 'nexus', 'trust', ...args],
-        env: { HOME: dir.path, NEXUS_HOME: home },
-        cwd: () => cwd,
-        stdin: { isTTY: false },
-        stdout: out.stream,
-        stderr: err.stream,
-        on: () => undefined,
-        off: () => undefined,
-      },
-      '0',
-    )
-    return { code, stdout: out.text(), stderr: err.text(), json: () => JSON.parse(out.text()) }
-  }
+  const call = (cwd: string, ...args: readonly string[]) => nexus(cwd, dir.path, ['trust', ...args])
   return {
     repo: repo.path,
     elsewhere: dir.path,
@@ -66,7 +40,7 @@ suite('nexus trust', (test) => {
     const { code, stdout } = await s.nexus()
     assert.is(code, 0)
     assert.match(stdout, /nothing is asked for/)
-    assert.equal((await s.nexus('--json')).json(), { pending: [], approved: [] })
+    assert.equal((await s.nexus('--json')).json, { pending: [], approved: [] })
     for (const verb of ['approve', 'revoke']) assert.is((await s.nexus(verb, 'all')).code, 0, verb)
   })
 
@@ -84,7 +58,7 @@ suite('nexus trust', (test) => {
     assert.not.match(stdout, /another/)
     assert.match((await s.nexus('--all')).stdout, /in \/another/)
     assert.match((await s.call(s.elsewhere)).stdout, /in \/another/)
-    const { pending, approved } = (await s.nexus('--json')).json()
+    const { pending, approved } = (await s.nexus('--json')).json
     assert.equal([pending[0].hash, approved[0].hash], [FIRST, SECOND])
     assert.equal(pending[0].findings, ONE)
   })
@@ -98,7 +72,7 @@ suite('nexus trust', (test) => {
     assert.is(await s.approvals.isApproved(s.repo, FIRST, []), false)
     const both = await s.nexus('approve', FIRST, SECOND, '--json')
     assert.equal(
-      both.json().approved.map(({ hash }: { hash: string }) => hash),
+      both.json.approved.map(({ hash }: { hash: string }) => hash),
       [FIRST, SECOND],
     )
     assert.is(await s.approvals.isApproved(s.repo, SECOND, []), true)
@@ -137,8 +111,8 @@ suite('nexus trust', (test) => {
     assert.is((await s.nexus('approve', 'mine')).code, 0, 'once more is no error')
     const elsewhere = await s.nexus('approve', 'else', '--json')
     assert.is(elsewhere.code, 2)
-    assert.match(elsewhere.json().error.message, /No workspace "else" asks for anything in /)
-    assert.match(elsewhere.json().error.hint, '`nexus trust approve shop/else`')
+    assert.match(elsewhere.json.error.message, /No workspace "else" asks for anything in /)
+    assert.match(elsewhere.json.error.hint, '`nexus trust approve shop/else`')
     assert.is((await s.nexus('approve', 'shop/else')).code, 0)
     assert.is(await s.approvals.isApproved('/some/shop', 'nx-else', []), true)
     assert.is((await s.nexus('revoke', 'evil', 'mine')).code, 0)
@@ -154,7 +128,7 @@ suite('nexus trust', (test) => {
     assert.is(await s.approvals.isApproved('/another', FIRST, []), false)
     const outside = await s.call(s.elsewhere, 'approve', 'all', '--json')
     assert.is(outside.code, 2)
-    assert.is(outside.json().error.code, 'INVALID_ARGUMENT')
+    assert.is(outside.json.error.code, 'INVALID_ARGUMENT')
   })
 
   test('a hash is found from anywhere, unless several repositories ask for the same', async () => {
@@ -166,9 +140,9 @@ suite('nexus trust', (test) => {
     await s.approvals.request('/two', SECOND, TWO)
     const ambiguous = await s.call(s.elsewhere, 'approve', SECOND, '--json')
     assert.is(ambiguous.code, 4)
-    assert.equal(ambiguous.json().error.details.candidates, ['/one', '/two'])
+    assert.equal(ambiguous.json.error.details.candidates, ['/one', '/two'])
     const named = await s.call(s.elsewhere, 'approve', SECOND, '--repo', s.repo, '--json')
-    assert.is(named.json().error.code, 'INVALID_ARGUMENT')
+    assert.is(named.json.error.code, 'INVALID_ARGUMENT')
   })
 
   test('an unknown hash and a missing one are errors', async () => {
@@ -176,7 +150,7 @@ suite('nexus trust', (test) => {
     for (const args of [['approve', 'nx-1'], ['revoke', 'nx-1'], ['approve'], ['frobnicate']]) {
       const { code, json } = await s.nexus(...args, '--json')
       assert.is(code, 2, args.join(' '))
-      assert.is(json().error.code, 'INVALID_ARGUMENT')
+      assert.is(json.error.code, 'INVALID_ARGUMENT')
     }
   })
 

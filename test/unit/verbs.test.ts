@@ -4,37 +4,13 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { nameFromHere } from '../../lib/core/named.ts'
 import type { Command } from '../../scripts/commands/command.ts'
 import { COMMANDS, NAMING_VERBS } from '../../scripts/commands/table.ts'
-import { type CliProcess, run } from '../../scripts/main.ts'
+import { nexus } from '../support/called.ts'
+import { listSourceFiles } from '../support/source.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
-
-async function nexus(cwd: string, home: string, args: readonly string[]) {
-  const out: string[] = []
-  const err: string[] = []
-  const into = (chunks: string[]) =>
-    new Writable({
-      write: (chunk, _encoding, done) => {
-        chunks.push(String(chunk))
-        done()
-      },
-    })
-  const fake: CliProcess = {
-    argv: ['node', 'nexus', ...args],
-    env: { PATH: process.env.PATH, HOME: home, NEXUS_HOME: join(home, '.nexus'), NEXUS_BACKEND: 'mock' },
-    cwd: () => cwd,
-    stdin: { isTTY: false },
-    stdout: into(out),
-    stderr: into(err),
-    on: () => undefined,
-    off: () => undefined,
-  }
-  const code = await run(fake, '0')
-  return { code, stdout: out.join(''), stderr: err.join('') }
-}
 
 /** The words that a row takes beside the name. */
 const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
@@ -133,12 +109,10 @@ suite('commands that are told', (test) => {
   })
 
   const LATE = new RegExp(`nexus (${NAMING_VERBS.join('|')}) -[a-z-]+ ([^\`$]* )?\\$\\{(\\w+\\.)?name\\}`, 'g')
-  test('stand with the name right behind the verb, where it is found', () => {
-    for (const path of [...listFiles('lib'), ...listFiles('scripts')]) {
-      const text = readFileSync(path, 'utf8')
-      const late = text.match(LATE) ?? []
-      assert.equal(late, [], path)
-    }
+  test('stand with the name right behind the verb, where it is found', async () => {
+    const product = (await listSourceFiles(process.cwd())).filter(({ path }) => /^(lib|scripts)\/.*\.ts$/.test(path))
+    assert.ok(product.length > 100)
+    for (const { path, text } of product) assert.equal(text.match(LATE) ?? [], [], path)
   })
 
   test('never mean the workspace of that name in the current repository', async () => {
@@ -163,8 +137,3 @@ suite('commands that are told', (test) => {
     assert.match(withRepo.stderr, /`nexus start \S+\/same`/)
   }, 60_000)
 })
-
-function listFiles(folder: string): readonly string[] {
-  const entries = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  return entries.filter((path) => path.endsWith('.ts')).map((path) => join(folder, path))
-}
