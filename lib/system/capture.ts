@@ -12,7 +12,6 @@ import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
-import { relieve } from './begin.ts'
 import { endSoon, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
@@ -76,6 +75,7 @@ export async function runCaptured(
   emit: Emit,
   environment: NodeJS.ProcessEnv,
   aborted: AbortSignal | undefined,
+  relieve: () => Promise<void>,
 ): Promise<RunResult> {
   const began = performance.now()
   // zx would decode each piece alone, and a letter that is cut in two would be lost
@@ -112,11 +112,7 @@ export async function runCaptured(
     told = code
     letGo()
     const isAlive = () => child.pid !== undefined && liveGroups.has(child.pid)
-    void endSoon(
-      isAlive,
-      () => relieve(options.endWord, emit, environment),
-      () => ending.stop('over'),
-    )
+    void endSoon(isAlive, relieve, () => ending.stop('over'))
   })
   const kept = options.endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said[name]))
   const output = await child.finally(whole?.release)

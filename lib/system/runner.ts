@@ -38,7 +38,8 @@ export function createRunner(
       interruption.signal.throwIfAborted()
       requireFolder(options.cwd)
       const { runCaptured } = await import('./capture.ts')
-      return runCaptured(argv, options, emit, environment, interruption.signal)
+      const relieved = () => relieve(options.endWord, emit, environment)
+      return runCaptured(argv, options, emit, environment, interruption.signal, relieved)
     },
     attach: attach ?? ((argv, options = {}) => runAttached(argv, options, emit, environment)),
     begin: (argv, options = {}) => beginStreams(argv, options, emit, environment),
