@@ -1,6 +1,6 @@
 /**
- * Which words of a command line name files by a path that hangs on the folder that the command runs in. git runs the programs of
- * its configuration at the top of a worktree, so such a word means a file of the branch that is checked out there. Pure.
+ * Which words of a command line name files by a relative path. git runs the programs of its configuration at the top of
+ * a worktree, so such a word means a file of the branch that is checked out there. Pure.
  */
 
 /** They run what the files of their folder say, without naming these. */
@@ -9,7 +9,7 @@ const RUNNERS =
 const PYTHON = /^python[\d.]*$/
 
 export interface Word {
-  /** As it stands there, without quotes. */
+  /** The word without its quotes. */
   readonly text: string
   /** From the folder that the command runs in; undefined for a program that finds its files there by itself. */
   readonly path: string | undefined

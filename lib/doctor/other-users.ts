@@ -1,6 +1,6 @@
 /**
- * What other users of this machine could make of a workspace's files: whether they may enter the folders of worktrees, and files
- * there that run as their owner for everybody who starts them.
+ * Checks of what other users of this machine can do: enter the folders of worktrees, or run set-user-ID and
+ * set-group-ID files in them.
  */
 import { type Dirent, existsSync, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'

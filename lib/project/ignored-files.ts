@@ -1,7 +1,8 @@
 /**
- * Copies files that git ignores (`.env`, `node_modules`) from the main worktree into a new one: those that `.worktreeinclude` or
- * the configuration names, in the syntax of `.gitignore`, and git itself decides what matches. Tracked and merely untracked files
- * are never copied, files that are there never replaced, symbolic links never followed.
+ * Copies files that git ignores (`.env`, `node_modules`) from the main worktree into a new one: those that
+ * `.worktreeinclude` or the configuration names, in the syntax of `.gitignore`, and git itself decides what matches.
+ * Tracked and merely untracked files are never copied, files that are there never replaced, symbolic links never
+ * followed.
  *
  * Whole folders are handed to `cp` (`tree-copy.ts`): no loop over files.
  */

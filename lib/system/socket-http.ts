@@ -1,6 +1,6 @@
 /**
- * HTTP over a unix socket of this machine, which is how the engine's own API is spoken to: no process is started for a look, and
- * what is followed ends with us. Answers are JSON or a stream of bytes; nothing here knows what they mean.
+ * HTTP over a unix socket of this machine, for the engine's API: a look starts no process, and a followed stream ends
+ * when Nexus ends. Answers are JSON or a stream of bytes; nothing here knows what they mean.
  */
 import { type IncomingMessage, request } from 'node:http'
 
@@ -41,7 +41,10 @@ export async function getJson(asked: SocketRequest): Promise<unknown> {
   }
 }
 
-/** An answer that goes on; it ends when the other side ends it or `signal` is aborted. @throws {SocketSilent | SocketRefused} */
+/**
+ * An answer that goes on; it ends when the other side ends it or `signal` is aborted. @throws {SocketSilent |
+ * SocketRefused}
+ */
 export async function getStream(asked: SocketRequest): Promise<IncomingMessage> {
   return begin(asked)
 }

@@ -1,6 +1,6 @@
 /**
- * Where a branch comes from, by git's own log of it (git-reflog(1)), read as a file. Without a log (`core.logAllRefUpdates=false`, or
- * after it has expired) nothing is known of that.
+ * Tells where a branch comes from, by its reflog (git-reflog(1)), read as a file: one read and no process. Without a
+ * reflog (`core.logAllRefUpdates=false`, or expired) the branch counts as the user's.
  */
 import { join } from 'node:path'
 import { readWithin } from '../system/within.ts'

@@ -1,6 +1,7 @@
 /**
- * Repositories and linked worktrees below a worktree, in folders that git ignores too: git's status says nothing of what is in them.
- * Found by their names alone; nothing of them is run, and no link is followed. Submodules are looked at elsewhere (`git-inert.ts`).
+ * Repositories and linked worktrees below a worktree, in folders that git ignores too: `git status` says nothing of
+ * them. They are found by the names of their files; nothing of them is run, and no link is followed. Submodules are
+ * looked at elsewhere (`git-inert.ts`).
  */
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
