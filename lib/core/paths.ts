@@ -73,7 +73,7 @@ export interface WorkspacePaths {
   readonly resolvedFile: string
   /** The seccomp profile of isolation `agent`, which the compose file names. */
   readonly seccompFile: string
-  /** Configuration of the gate of a guarded workspace. */
+  /** Configuration of the network gate of a guarded workspace. */
   readonly networkDir: string
   readonly sshDir: string
   readonly sshdConfig: string

@@ -1,5 +1,5 @@
 /**
- * The one door through which processes start, together with `begin.ts` and with `capture.ts`, which is loaded only when
+ * The only way to start a process, together with `begin.ts` and with `capture.ts`, which is loaded only when
  * something is captured.
  *
  * argv arrays only, never shell text. `environment.ts` says which variables each program gets, so that the caller's
