@@ -24,7 +24,7 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
-  /** Worktrees that were deleted with --force, each in a folder of its own. */
+  /** The trash: one folder for each delete. */
   readonly trash: string
   /** One folder for each repository's shared services. */
   readonly shared: string

@@ -40,7 +40,7 @@ function wordsOf(part: string, composed: boolean, isThere: (name: string) => boo
 function isRelative(word: string, first: boolean, composed: boolean, isThere: (name: string) => boolean): boolean {
   if (/^[-~%]/.test(word) || word.includes('://')) return false
   const names = plain(word).split('/')
-  // a worktree's own `.git` is no file of the branch
+  // the worktree's `.git` belongs to git, not to the branch
   if (names[0] === '.git') return false
   if (composed && word.includes('/') && names.some(isThere)) return true
   if (/^[/$]/.test(word)) return false

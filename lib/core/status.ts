@@ -16,7 +16,7 @@ export interface ServiceResource {
   readonly since: string | null
   /** Null while it runs. */
   readonly exitCode: number | null
-  /** How often the engine has started it anew by itself. */
+  /** How often the engine restarted it. */
   readonly restarts: number
   readonly outOfMemory: boolean
   readonly ports: readonly PortResource[]

@@ -30,7 +30,7 @@ function judge(repo: string, workspace: string, { name, before, now }: PartChang
   })
 }
 
-/** A hook is never named in a command: its name is as foreign as what is in it. */
+/** No command names a hook: a stranger may have chosen its name. */
 function remedy(repo: string, name: string, now: string | undefined): string {
   const at = shellWord(repo)
   if (/^(hooks|info)\//.test(name)) return `look into it: \`ls -lb ${at}/.git/${name.split('/')[0]}\``

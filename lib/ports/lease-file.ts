@@ -69,7 +69,7 @@ export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSou
   return { load, update }
 }
 
-/** What is still in quarantine. */
+/** Entries that are still in quarantine. */
 export function stillResting<Refused>(file: LeaseFile<unknown, Refused>): readonly (Refused & Resting)[] {
   return file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
 }

@@ -27,7 +27,7 @@ export interface TemplateRequest {
   readonly values: Values
   /** In a new worktree a template wins over a file that was copied; later it replaces only what it made itself. */
   readonly isNew: boolean
-  /** Before ports are leased: what is not known yet stands as 0. */
+  /** True before ports are leased: unknown ports are written as 0. */
   readonly early: boolean
 }
 

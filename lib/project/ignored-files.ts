@@ -26,7 +26,7 @@ export interface IgnoredRequest {
   readonly worktree: string
   /** Patterns beside those of `.worktreeinclude`. */
   readonly copy: readonly string[]
-  /** Patterns of what is shared by hard links instead. */
+  /** Patterns of files that are shared by hard links instead. */
   readonly link: readonly string[]
   /** False: the patterns of `.worktreeinclude` do not count. */
   readonly include?: boolean

@@ -10,7 +10,7 @@ import { readPlain } from '../system/read.ts'
 import { UNREADABLE } from '../tools/git-marked.ts'
 import { realPathOf } from './real-path.ts'
 
-/** So many files are looked at; of more, what is in them is not told. */
+/** At most so many files are compared; more are reported without a count. */
 const ENTRIES_MAX = 100_000
 /** Larger files are the same only where size and time are. */
 const COMPARED_MAX_BYTES = 16 * 1024 * 1024

@@ -47,7 +47,7 @@ export async function copyPaths(runner: Runner, emit: Emit, copy: TreeCopy): Pro
     }
   }
   await Promise.all(Array.from({ length: PROCESSES }, work))
-  // what is put into a folder changes its time
+  // new entries change a folder's time
   for (const folder of made) await copyAttributes(join(from, folder), join(to, folder))
 }
 
@@ -111,7 +111,7 @@ function portionsOf(paths: readonly string[]): (readonly string[])[] {
   return portions
 }
 
-/** What vanished meanwhile or was there already is no failure; what could not be read is named. */
+/** A file that vanished or exists already is no failure; unreadable ones are named. */
 function tell(stderr: string, emit: Emit): void {
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     throw new NexusError('DISK_FULL', 'There is no space left to copy ignored files into the worktree.', {

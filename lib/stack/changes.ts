@@ -170,7 +170,7 @@ const FREE_SETTINGS: ReadonlySet<string> = new Set([
 const SHORTER: ReadonlySet<string> = new Set([
   ...['services', 'caches', 'compose.profiles', 'worktree.copy', 'worktree.templates'],
 ])
-/** Entries that may go as a whole: what is left of half an entry may mean more. */
+/** Entries that may be removed whole only: half an entry may allow more. */
 const ENTRIES = /^((?:hooks|secrets|ports)\.[^.]+)\./
 
 function reasonForSetting({ at, after }: Difference, now: Fields): string | undefined {
@@ -239,13 +239,13 @@ function pathOf({ at }: Difference): string {
   return at.join('.')
 }
 
-/** Two differences at one path never read alike, as what is approved is these words. */
+/** Two differences at one path never read alike, because the user approves the hash of these words. */
 function told({ before, after }: Difference): string {
   if (before === undefined) return `(new) ${wordOf(after)}`
   return after === undefined ? `(gone) ${wordOf(before)}` : `${wordOf(before)} -> ${wordOf(after)}`
 }
 
-/** A text as it stands, unless it could be taken for something else. */
+/** A text without quotes, unless it could be taken for another value. */
 function wordOf(value: unknown): string {
   const isPlain = typeof value === 'string' && /^[\w./<@~][^"]*$/.test(value) && !value.includes(' -> ')
   return isPlain && !/^(null|true|false|[\d.]+)$/.test(value) ? value : JSON.stringify(value)
@@ -275,9 +275,8 @@ function sorted(value: unknown): unknown {
 }
 
 /**
- * A model as it is compared: only what runs, with words in place of what is this machine's or Nexus's own, such as
- * leased ports and the values of variables that the user passes: those may be others the next time, and no file
- * changed.
+ * The model for the comparison: only services that run, with words in place of leased ports, paths and the values of
+ * passed variables, which may differ the next time though no file changed.
  */
 export function comparable(model: ComposeModel, active: readonly string[], words: ReadonlyMap<string, string>): Fields {
   const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), plainText(text))

@@ -3,7 +3,7 @@
  * the rest is kept unchanged. Types and small questions about them; pure.
  */
 
-/** A JSON object of the resolved model whose keys nobody here knows. */
+/** A JSON object of the resolved model with keys that Nexus does not read. */
 export type Fields = Readonly<Record<string, unknown>>
 
 export interface PublishedPort {

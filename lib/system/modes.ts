@@ -15,9 +15,8 @@ const NOT_A_FOLDER = ['ELOOP', 'ENOTDIR']
 const NO_MODES = ['EPERM', 'ENOTSUP', 'EROFS']
 
 /**
- * Makes a folder of mode 0700, or takes from one that is there what others may do in it. A link is left alone, and so
- * is the folder of another user.
- * @param owner whom root gives a folder of its own to
+ * Makes a folder of mode 0700, or closes an existing one to others. It leaves a link, and another user's folder, alone.
+ * @param owner the user to whom root gives the folder
  */
 export async function closeFolder(path: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) await makeFolder(path, CLOSED)
@@ -46,7 +45,7 @@ export function reopenFolder(path: string): void {
   chmodSync(path, (stat.mode & 0o7777) | CLOSED)
 }
 
-/** What others may do in a folder that is no link; undefined where they may do nothing, or where there is none. */
+/** The rights of others in a folder; undefined without any, for a link, and for a missing folder. */
 export function openTo(path: string): number | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat?.isDirectory() === true && (stat.mode & 0o077) !== 0 ? stat.mode & 0o7777 : undefined

@@ -157,7 +157,7 @@ function liesIn(file: number, path: string, folder: string): boolean {
   return real.startsWith(`${realpathSync(folder)}/`)
 }
 
-/** What it is, when it is no plain file. */
+/** The kind of thing, for anything but a plain file. */
 function kindOf(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined
   if (stats.isDirectory()) return 'is a folder, not a file'

@@ -32,7 +32,7 @@ export function keepReserve(reserve: string): void {
     // what a file system could leave out or press together would be no room
     if (bavail * bsize > ROOM * RESERVE_BYTES) appendFileSync(reserve, randomBytes(missing), { mode: 0o600 })
   } catch {
-    // whatever is wrong with the folder is told by what is done in it
+    // a trouble with the folder is reported by the writes into it
   }
 }
 

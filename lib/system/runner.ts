@@ -121,7 +121,7 @@ async function spawnAttached(
   const { endsWithUs, endWord } = options
   const env = childEnvironment(argv, environment, { LC_ALL: environment.LC_ALL, ...options.env })
   const child = spawn(program, args, {
-    // a terminal is the child's; of another stdout it has to be known whether it takes what is written
+    // a terminal belongs to the child; writes to any other stdout are checked
     stdio: [
       'inherit',
       endWord !== undefined || !isatty(1) ? 'pipe' : 'inherit',
@@ -133,7 +133,7 @@ async function spawnAttached(
   const { stdout, stderr } = child
   const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord?.word) : { stdout, stderr }
   const pumping = pumpOut(heard.stdout, heard.stderr)
-  // beside it, as a life line needs a session of its own, and the terminal is not there
+  // the guard runs beside the command, as a life line needs a session without the terminal
   const guard =
     endsWithUs === undefined || child.pid === undefined
       ? undefined

@@ -4,10 +4,10 @@
  */
 import { type IncomingMessage, request } from 'node:http'
 
-/** More than this is no answer to a look. */
+/** A larger answer is refused. */
 const ANSWER_MAX_BYTES = 64 * 1024 * 1024
 
-/** The socket answered with a status that is no success. */
+/** The socket answered with an error status. */
 export class SocketRefused extends Error {
   override readonly name = 'SocketRefused'
   readonly status: number
@@ -17,7 +17,7 @@ export class SocketRefused extends Error {
   }
 }
 
-/** Nobody answers at the socket, or not in time. */
+/** The socket gave no answer, or not in time. */
 export class SocketSilent extends Error {
   override readonly name = 'SocketSilent'
 }

@@ -146,7 +146,7 @@ export async function writeJson(path: string, data: unknown, check?: () => void)
   await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
-/** Also while somebody else removes the folders above it because they are empty. */
+/** Tried again while another process removes the empty folders above. */
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -210,7 +210,7 @@ export async function makeLink(target: string, path: string): Promise<void> {
   await symlink(target, path)
 }
 
-/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+/** Gives a file or a folder of root to another user; does nothing for other users. */
 export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
   if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
 }

@@ -145,7 +145,7 @@ async function* contentOf(fd: number, size: number, path: string, tell: Tell): A
   }
 }
 
-/** What the kernel makes up as it is read, such as most of /proc, has no size; some of it cannot even be read. */
+/** Files that the kernel generates, such as most of /proc, have no size; some cannot be read at all. */
 function hasContent(fd: number): boolean {
   try {
     return readSync(fd, Buffer.allocUnsafe(1), 0, 1, null) > 0

@@ -107,8 +107,8 @@ export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsE
 }
 
 /**
- * Of a file that is as old as the index git compares the content, which a look without filters finds to be another one
- * than is stored. Nobody but git has written here yet, so the index may be younger.
+ * Sets the index's time after that of the files. git compares the content of a file that is as old as the index, and a
+ * look without filters would find a filtered file changed. Only git has written here yet, so the index may be younger.
  */
 async function settleIndex({ gitDir }: Repository, path: string): Promise<void> {
   const admin = findAdminDir(gitDir, path)?.path
@@ -157,7 +157,7 @@ function without(filter: string): readonly string[] {
   return ['smudge=', 'process=', 'required=false'].flatMap((value) => ['-c', `filter.${filter}.${value}`])
 }
 
-/** The filter that git could not go on without; one of Git LFS has an error of its own. */
+/** The filter that made git stop; Git LFS has a separate error. */
 function failedFilter({ code, stderr }: RunResult): Unfiltered | undefined {
   if (code === 0) return undefined
   const [, path, filter] = /^fatal: (.*): smudge filter (.+) failed$/m.exec(stderr) ?? []

@@ -10,7 +10,9 @@ import { COMFORT_KEYS, type Entry } from './git-settings.ts'
 export interface SigningSettings {
   /** A path, a public key or `key::` and one; '' for none. */
   readonly key: string
-  /** What tells the key where none is named; only from the user's own configuration, as it is run. */
+  /**
+   * The command that names the key (`gpg.ssh.defaultKeyCommand`); only from the user's own configuration, as it runs.
+   */
   readonly command: string
   readonly commits: boolean
   readonly tags: boolean

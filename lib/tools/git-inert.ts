@@ -235,7 +235,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     })
   }
 
-  /** Makes a worktree's index that of a commit and touches no file; what is known of unchanged files stays known. */
+  /** Sets a worktree's index to a commit and touches no file; the cached state of unchanged files stays. */
   async function setIndex(repository: Repository, commit: string): Promise<void> {
     const { admin } = placeOf(repository)
     const env = { GIT_INDEX_FILE: join(admin, 'index'), GIT_OPTIONAL_LOCKS: '1' }
@@ -274,7 +274,7 @@ function ownPlaceOf(repository: Repository, own: SeenAs | undefined): Place {
   return { ...place, commit: own.commit, ...(own.inStep ? {} : { index: 'copy' as const }) }
 }
 
-/** By the mode of a submodule, as it stands in the index: to list all files would cost more than all the rest. */
+/** Finds submodules by their mode in the index: listing all files would cost more than the rest of the look. */
 function mayHaveSubmodules({ admin }: Place): boolean {
   const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
   return files.some((name) => readWithin(admin, name, INDEX_MAX_BYTES)?.includes(SUBMODULE_MODE) !== false)
@@ -286,7 +286,7 @@ function listSubmodules(listed: string): readonly { readonly path: string; reado
   return links.map((line) => ({ path: line.slice(line.indexOf('\t') + 1), commit: line.split(' ')[1] ?? '' }))
 }
 
-/** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */
+/** A submodule's git dir lies in the repository's git dir or in the worktree; others are not read. */
 function submoduleAt(parent: Place, path: string, own?: OwnDirs): Place | undefined {
   const worktree = join(parent.worktree, path)
   const dotGit = join(worktree, '.git')

@@ -3,10 +3,10 @@ import type { RunOptions, RunResult } from '../system/exec.ts'
 import { shown } from '../system/tree.ts'
 import type { Whose } from './git-programs.ts'
 
-/** Hooks of the user's and signatures that want a finger on a key take their time. */
+/** Hooks of the user and signatures by a hardware key take time. */
 const MERGE_TIMEOUT_MS = 10 * 60_000
 
-/** What is merged is what was looked at: no commit stands for another. */
+/** Merges exactly the commit that was shown: replaced objects (git-replace(1)) are off. */
 const PLAIN_OBJECTS = { GIT_NO_REPLACE_OBJECTS: '1' }
 
 export const SUBMODULE_MODE = '160000'

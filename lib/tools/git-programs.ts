@@ -259,7 +259,7 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** Also of what is not there, and of a link that leads to nothing yet: a merge may bring it. */
+/** Also for a missing file, or a link to nothing: a merge may bring the file. */
 function realPath(path: string, links = 0): string {
   if (!isAbsolute(path)) return path
   try {

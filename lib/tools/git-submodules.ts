@@ -53,7 +53,7 @@ export function createSubmoduleCommands({ git, call, settings, findCommit }: Cal
 
   /**
    * Fills the submodules of a worktree, and those in them.
-   * @returns those that somebody else's branch names alone, which are left out
+   * @returns those that only another person's branch names, which are left out
    * @throws {NexusError} UNSUPPORTED where the branch would decide what git reaches another machine with
    */
   async function initSubmodules(

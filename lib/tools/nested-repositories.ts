@@ -46,7 +46,7 @@ function describe(path: string, worktree: string, modules: readonly string[]): s
   const stat = lstatSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false })
   if (stat?.isFile() !== true) return isRepository(path) ? `the repository ${name}` : undefined
   const gitDir = linkOf(shown(folder))
-  // a name that is no UTF-8 cannot be followed: it may be one
+  // a name that is no UTF-8 cannot be opened: it may be a repository
   if (gitDir === undefined) return name.includes(UNREADABLE) ? `the linked worktree ${name}` : undefined
   const isModule = modules.some((one) => gitDir.startsWith(`${one}/`)) && !existsSync(join(gitDir, 'commondir'))
   return isModule ? undefined : `the linked worktree ${name}`
