@@ -155,7 +155,8 @@ suite('a git dir of its own', (test) => {
       await repo.git('-c', 'gc.reflogExpire=now', 'gc', '--quiet', '--prune=now')
       await scene.ok(['trash', 'restore', 'p'])
       await scene.up('p')
-      const now = 'git branch --show-current && git status --porcelain && git fsck --no-dangling && git stash list --format=%gs'
+      const now =
+        'git branch --show-current && git status --porcelain && git fsck --no-dangling && git stash list --format=%gs'
       const words = 'WIP on nexus/p: '
       assert.match(await inside(scene, now), new RegExp(`^nexus/p-restored\nUU README.md\n(${words}.*\n){2}$`))
       await inside(scene, 'echo both > README.md && git commit -qam both && git stash pop -q stash@{1} || true')
