@@ -9,6 +9,8 @@ import { assert, suite } from '../support/suite.ts'
 const COLUMNS_MAX = 140
 const DECISION_LINES_MAX = 40
 const GENERATED = 'docs/cli.md'
+/** Words that the glossary (docs/concepts.md) has another word for. */
+const SYNONYMS = { door: 'SSH access', 'prepared data': 'seed' }
 
 const withoutFences = (text: string) => text.replace(/^ *```[\s\S]*?^ *```$/gm, '')
 /** As GitHub makes them from headings. */
@@ -100,6 +102,18 @@ suite('pages', (test) => {
       )
       .filter(({ line }) => line.length > COLUMNS_MAX && !line.startsWith('|'))
     assert.equal(long, [])
+  })
+
+  test("pages use the glossary's words", async () => {
+    const prose = (text: string) => withoutFences(text).replace(/`[^`]*`/g, '')
+    const found = [...(await pages())]
+      .filter(([path]) => path !== GENERATED)
+      .flatMap(([path, text]) =>
+        Object.entries(SYNONYMS)
+          .filter(([word]) => new RegExp(`\\b${word}s?\\b`, 'i').test(prose(text)))
+          .map(([word, better]) => `${path}: ${word} is ${better}`),
+      )
+    assert.equal(found, [])
   })
 
   test('decisions are numbered and short', async () => {
