@@ -12,6 +12,7 @@ import type { HomePaths } from '../core/paths.ts'
 import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { ownIdentity } from '../system/process.ts'
+import { requireOwnFolder } from '../system/run-place.ts'
 import { renameInto, restrict, writeCrashLog } from '../system/store.ts'
 import { createApi } from './api.ts'
 import type { Live } from './changes/live.ts'
@@ -23,15 +24,7 @@ import { createThrottle } from './entrance/throttle.ts'
 import { createTokenCheck } from './entrance/token.ts'
 import { createUpgrade } from './entrance/upgrade.ts'
 import { failureOf } from './failure.ts'
-import {
-  findServer,
-  type OwnSocket,
-  ownSocket,
-  removeNote,
-  requirePrivateFolder,
-  socketPath,
-  writeNote,
-} from './places.ts'
+import { findServer, type OwnSocket, ownSocket, removeNote, socketPath, writeNote } from './places.ts'
 import { createRequestLog } from './request-log.ts'
 import { namedWorkspace } from './routes/workspaces.ts'
 
@@ -77,9 +70,9 @@ export function serve(options: ServeOptions): Promise<Serving> {
 }
 
 async function start(options: ServeOptions): Promise<Serving> {
-  const { home, env } = options
-  const socket = socketPath(home, env)
-  await requirePrivateFolder(socket)
+  const { home } = options
+  const socket = socketPath(home)
+  requireOwnFolder(dirname(socket))
   await requireAlone(home, socket)
   const context = createContext(options)
   const log = createRequestLog(join(home.logs, 'serve.log'))
@@ -138,10 +131,10 @@ function closing(name: string, stop: () => Promise<void>): Service {
   return { name, start: async () => {}, stop }
 }
 
-/** What is left of a server that was killed is taken away. */
+/** What is left of a server that was killed is taken away. One that listens elsewhere, as its home had another name then, is asked too. */
 async function requireAlone(home: HomePaths, socket: string): Promise<void> {
-  if (await isAnswering(socket)) {
-    const other = await findServer(home)
+  const other = await findServer(home)
+  if ((await isAnswering(socket)) || (other !== undefined && (await isAnswering(other.socket)))) {
     throw new NexusError(
       'WORKSPACE_BUSY',
       `This home is served already${other === undefined ? '' : ` by process ${other.pid}`}.`,
