@@ -18,7 +18,7 @@ const GONE_POLL_MS = 250
 type Parts = ReturnType<typeof createParts>
 
 /** Whoever stops reading ends what is still being followed, also while nothing is said: a generator alone would wait for the next line. */
-export function readLogs(
+export function streamLogs(
   parts: Parts,
   emit: Emit,
   record: WorkspaceRecord,

@@ -234,7 +234,7 @@ function planStart(
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
-    state: stateOf(seen),
+    state: plannedState(seen),
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
@@ -242,18 +242,18 @@ function planStart(
     distrusted: record.isolation === 'agent',
     portsMoved: record.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
-    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
+    unseeded: options.start && settings.seed !== undefined && neverStarted(record),
   })
 }
 
 /** As plans know it. */
-export function stateOf({ observation }: Seen): UpFacts['state'] {
+export function plannedState({ observation }: Seen): UpFacts['state'] {
   const state = observation?.state ?? 'absent'
   return state === 'unknown' ? 'error' : state
 }
 
 /** Its create was cut off, and not after the last step. */
-export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+function neverStarted({ operation }: WorkspaceRecord): boolean {
   return operation?.kind === 'create' && !operation.done.includes('start')
 }
 

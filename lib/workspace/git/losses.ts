@@ -15,7 +15,7 @@ import type { OwnTree } from '../../tools/git-inert.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listUnfinished, type Repository, readBranch } from '../../tools/repository.ts'
+import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
@@ -67,7 +67,7 @@ export const LOSSES = {
   files: listFiles,
   unfinished: async ({ repository, inside }) =>
     inside === undefined
-      ? listUnfinished(repository.worktree).map((word) => `an unfinished ${word}`)
+      ? listGitOperations(repository.worktree).map((word) => `an unfinished ${word}`)
       : inside.unfinished.map((word) => `an unfinished ${word}${NOT_KEPT}`),
   submodules: async ({ app, repository, inside }) =>
     (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
