@@ -101,7 +101,7 @@ export function requireComposeVersion(version: string): void {
   if (isFrom(version, PLUGIN_MINIMUM)) return
   const wanted = PLUGIN_MINIMUM.join('.')
   throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
-    hint: 'To install a newer one, run `make setup`',
+    hint: 'To see what else is too old, run `nexus doctor`',
     details: { version, wanted },
   })
 }

@@ -289,6 +289,14 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', 'export const a = 1 // one')],
   },
   {
+    rule: 'no hint names a target of make',
+    why: 'users have no Makefile of ours where they stand; `nexus doctor` says what is missing',
+    where: LIB,
+    find: (source) => linesWith(source, /`make \w+`(?! in a clone of Nexus)/),
+    bad: [file('lib/core/a.ts', "hint: 'To start the engine, run `make setup`'")],
+    good: [file('lib/core/a.ts', "hint: 'To install it, run `make setup` in a clone of Nexus'")],
+  },
+  {
     rule: 'no registry and no mirror is named',
     why: 'each machine has its own; a name in a file would override it and fail behind a proxy',
     where: /./,
