@@ -3,8 +3,8 @@
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import type { Isolation } from '../core/modes.ts'
 import { nearest } from '../core/names.ts'
-import type { Isolation } from '../core/workspace.ts'
 import type { ComposeService } from './model.ts'
 import { engineOf } from './shared.ts'
 

@@ -271,9 +271,9 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', `export ${'default'} 1`), file('lib/core/a.ts', `export { a as ${'default'} }`)],
   },
   {
-    rule: `no file over ${LINES_MAX} lines`,
-    why: 'it holds more than one topic by then',
-    where: /^(lib|scripts)\//,
+    rule: `no file over ${LINES_MAX} lines but the table of the configuration's keys`,
+    why: 'it holds more than one topic by then; a table is one topic, however many rows it has',
+    where: /^(lib|scripts)\/(?!config\/key-table\.ts$)/,
     find: ({ text }) => {
       const lines = text.split('\n').length - 1
       return lines > LINES_MAX ? [`${lines} lines`] : []
