@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'record', 'door', 'backends'],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
+  daemon: ['core', 'system', 'api'],
   report: ['core'],
 }
 

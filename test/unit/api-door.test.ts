@@ -13,9 +13,9 @@ import { createThrottle } from '../../lib/api/entrance/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/entrance/token.ts'
 import { Refusal } from '../../lib/api/failure.ts'
 import { findServer, servedSocket, socketPath } from '../../lib/api/places.ts'
-import { type Serving, serve } from '../../lib/api/server.ts'
 import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
+import { type MakeService, type Serving, serve } from '../../lib/daemon/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
@@ -356,6 +356,43 @@ suite('the server', (test) => {
     assert.is(await servedSocket(linked), one.serving.socket)
     await rejects(() => serve({ ...cron, home: linked }), 'WORKSPACE_BUSY')
     await rm(dirname(socketPath(linked)), { recursive: true })
+  })
+
+  test('a service beside the API works with its context, is stopped with it, and has log lines of its own', async () => {
+    await using dir = await tempDir()
+    const home = homePaths(join(dir.path, '.nexus'))
+    const seen: string[] = []
+    const idle: MakeService = {
+      name: 'idle',
+      make: ({ version }, log) => ({
+        name: 'idle',
+        required: false,
+        start: async () => {
+          seen.push(version)
+          log({ event: 'looked' })
+        },
+        stop: async () => seen.push('stopped') - seen.length,
+        health: () => undefined,
+      }),
+    }
+    const serving = await serve({ home, env: {}, cwd: '/', version: '7', program: [], services: [idle] })
+    assert.equal(
+      serving.health().map(({ name, state, problem }) => `${name} ${state} ${problem}`),
+      ['api running null', 'idle running null'],
+    )
+    assert.is(await serving.stop(), 0)
+    assert.equal(seen, ['7', 'stopped'])
+    const log = (await readFile(join(home.logs, 'serve.log'), 'utf8')).trim().split('\n')
+    const told = log.map((line) => JSON.parse(line)).map(({ service = '', event }) => `${service} ${event}`)
+    assert.equal(told, [
+      'api service-started',
+      'idle looked',
+      'idle service-started',
+      ' started',
+      'idle service-stopped',
+      'api service-stopped',
+      ' stopped',
+    ])
   })
 
   test('a folder of sockets that others can enter is refused', async () => {
