@@ -22,7 +22,7 @@ import { SSH_PORT } from '../port-plan.ts'
 import { projectOf, readChoice } from '../project/choice.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from '../project/hooks.ts'
 import { makeWorktreePlace, removeEmptyFolders } from '../worktree-place.ts'
-import type { BranchChoice } from './branch.ts'
+import { type BranchChoice, lostBranch } from './branch.ts'
 import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { claimName } from './naming.ts'
@@ -213,6 +213,7 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
   const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  if (gone && !(await app.git.findCommit(record.repo, base))) throw lostBranch(record)
   const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
   // the log of a branch that is gone tells no more whose it was
   return gone ? { ...choice, taken: 'its first commit' } : choice
