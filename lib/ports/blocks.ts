@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { NexusError } from '../core/errors.ts'
-import type { Protocol } from '../core/workspace.ts'
+import type { Protocol } from '../core/modes.ts'
 
 export const BLOCK_SIZE = 10
 

@@ -3,6 +3,7 @@
  * of each sort, so that they get the offsets of these names, then the services' own names in the order of the file. The
  * configuration's `ports` win over the guess. Pure.
  */
+import type { Protocol } from '../core/modes.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import { type ComposeModel, type ComposeService, type PublishedPort, replicas } from './model.ts'
@@ -25,7 +26,7 @@ const API_PORTS = new Set([4000, 5000, 8000])
 export interface ConfiguredPort {
   readonly name: string
   readonly container: number
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: Protocol
   readonly host?: number
   readonly service?: string
 }

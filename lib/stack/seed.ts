@@ -1,8 +1,8 @@
 /** Which volumes a seed prepares, and the name of the result: a hash of command, inputs, image and variables. Pure. */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import type { Isolation } from '../core/modes.ts'
 import { nearest } from '../core/names.ts'
-import type { Isolation } from '../core/workspace.ts'
 import type { ComposeService } from './model.ts'
 import { engineOf } from './shared.ts'
 

@@ -2,7 +2,7 @@
  * The docker CLI's words for containers, networks and volumes by label, and for containers that run one command; by
  * argv. Part of `docker.ts`.
  */
-import type { Protocol } from '../core/workspace.ts'
+import type { Protocol } from '../core/modes.ts'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
