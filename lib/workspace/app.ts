@@ -11,8 +11,10 @@ import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import type { Named } from '../core/named.ts'
+import type { OperationKind } from '../core/operations.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { Subnets } from '../ports/subnets.ts'
 import type { Attach, Runner } from '../system/exec.ts'
@@ -66,7 +68,20 @@ export interface App extends AppOptions {
   config(project?: ConfigSources['project']): Promise<Config>
   /** The backend by name, made once. */
   backend(name: string): Promise<Backend>
+  readonly recover: Recover
 }
+
+/**
+ * Finishes, or takes back, an operation that was cut off, under the workspace's lock. It goes on with the verbs themselves, which all
+ * stand above whoever finds such an operation: so it is handed in.
+ * @param next the operation that is about to begin; what its own plan covers is left to it
+ * @returns the workspace as it is now; undefined when it was removed
+ */
+export type Recover = (
+  app: App,
+  record: WorkspaceRecord,
+  next: OperationKind | undefined,
+) => Promise<WorkspaceRecord | undefined>
 
 /**
  * Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`.
@@ -83,7 +98,7 @@ export function homeFolder(env: NodeJS.ProcessEnv): string {
   })
 }
 
-export function createApp(options: AppOptions): App {
+export function createApp(options: AppOptions, recover: Recover): App {
   const { env, emit, interruption } = options
   const home = homePaths(homeFolder(env))
   const runner = createRunner(emit, env, interruption, options.attach)
@@ -124,6 +139,7 @@ export function createApp(options: AppOptions): App {
     git: createGit(runner),
     inertGit: createInertGit(runner, home.inertGit),
     records,
+    recover,
     leases: async () => {
       const { createLeases } = await import('../ports/leases.ts')
       return createLeases({ file: home.leases, rebuild, warn })

@@ -5,8 +5,9 @@
 import { Interrupted, NexusError } from '../../lib/core/errors.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import type { StepId } from '../../lib/core/operations.ts'
 import { type Action, type Actions, apply } from '../../lib/workspace/operation/apply.ts'
-import type { Plan, StepId } from '../../lib/workspace/operation/steps.ts'
+import type { Plan } from '../../lib/workspace/operation/steps.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 

@@ -2,10 +2,9 @@
  * The tables behind failpoints: every step that a plan can have stands in them, so that a new step without a case fails here, and every
  * case can be asked for.
  */
+import { GIT_STEPS, KINDS, type OperationKind, STEP_LIMITS_MS } from '../../lib/core/operations.ts'
 import { FAILURES, parseFailpoint } from '../../lib/workspace/operation/failpoint.ts'
 import {
-  GIT_STEPS,
-  PLAN_STEPS,
   type Plan,
   planDelete,
   planPause,
@@ -13,7 +12,6 @@ import {
   planResume,
   planStop,
   planUp,
-  STEP_LIMITS_MS,
   type UpFacts,
 } from '../../lib/workspace/operation/steps.ts'
 import { listCases, nameOf } from '../support/failpoints.ts'
@@ -50,7 +48,7 @@ const rebuild = {
   state: 'running' as const,
   distrusted: true,
 }
-const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
+const PLANS: Readonly<Record<OperationKind, readonly Plan[]>> = {
   create: [...upPlans(true)],
   start: [...upPlans(false)],
   stop: [planStop('x', 'running', hooks)],
@@ -63,7 +61,7 @@ const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
 suite('failpoints', (test) => {
   for (const [operation, plans] of Object.entries(PLANS)) {
     test(`the table has the steps of ${operation}, and no others`, () => {
-      const listed: readonly string[] = PLAN_STEPS[operation as keyof typeof PLAN_STEPS]
+      const listed: readonly string[] = KINDS[operation as OperationKind].steps
       const planned = new Set<string>(plans.flatMap((plan) => plan.map(({ id }) => id)))
       assert.equal(
         [...planned].filter((id) => !listed.includes(id)),
@@ -79,7 +77,7 @@ suite('failpoints', (test) => {
   }
 
   test('each step belongs to an operation, or to git alone, and has a limit', () => {
-    const operations: readonly string[] = Object.values(PLAN_STEPS).flat()
+    const operations: readonly string[] = Object.values(KINDS).flatMap(({ steps }) => steps)
     assert.equal(
       GIT_STEPS.filter((step) => operations.includes(step)),
       [],
@@ -99,6 +97,6 @@ suite('failpoints', (test) => {
       const error = await rejects(() => parseFailpoint(text), 'INVALID_ARGUMENT')
       assert.match(error.hint ?? '', 'unset NEXUS_FAILPOINT')
     }
-    assert.is(listCases().length, Object.values(PLAN_STEPS).flat().length * FAILURES.length * 2)
+    assert.is(listCases().length, Object.values(KINDS).flatMap(({ steps }) => [...steps]).length * FAILURES.length * 2)
   })
 })

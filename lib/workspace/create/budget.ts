@@ -8,6 +8,7 @@
  * without a limit of its own counts as `UNLIMITED_BYTES`.
  */
 import { NexusError } from '../../core/errors.ts'
+import { KINDS } from '../../core/operations.ts'
 import { formatAge } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
@@ -93,7 +94,7 @@ async function refuseTooMany(app: App, record: WorkspaceRecord, limits: Limits):
 
 /** Another process is bringing it up, and the engine may not show it yet. */
 function isStarting({ operation }: WorkspaceRecord): boolean {
-  return operation !== null && operation.kind !== 'delete' && operation.kind !== 'stop' && isAlive(operation)
+  return operation !== null && KINDS[operation.kind].takesPlace && isAlive(operation)
 }
 
 /** Why one more does not fit, undefined when it does. Exported for tests. */

@@ -3,6 +3,7 @@
  */
 import type { Resolution } from '../../backends/making.ts'
 import type { Settings } from '../../config/load.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { hasSameImage, keepsImage } from '../../stack/network.ts'
@@ -122,7 +123,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         // while nobody is inside
         const runs = observed?.state === 'running' || observed?.state === 'paused'
         if (seen !== undefined && !runs) await giveToInside(app, working.record)
-        const isNew = seen === undefined || draft.record.operation?.kind === 'create'
+        const isNew = seen === undefined || kindOf(draft.record.operation)?.makes === true
         const seeding = isNew && settings.seed !== undefined ? await import('../project/seeding.ts') : undefined
         const seed = await seeding?.findSeed(app, working, project)
         const compare = areOutdated(draft.record.secrets ?? [], secretRecords(settings))

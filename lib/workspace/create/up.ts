@@ -5,6 +5,7 @@
 import type { Backend } from '../../backends/backend.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
+import { KINDS, kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteUse } from '../../door/activity.ts'
 import { readInputs } from '../../project/inputs.ts'
@@ -190,7 +191,7 @@ async function admitChoice(app: App, record: WorkspaceRecord, project: Draft['pr
 }
 
 function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Operation {
-  return operation?.kind === 'create'
+  return operation !== null && KINDS[operation.kind].makes
     ? beginOperation('create', [], operation)
     : beginOperation('start', options.start ? [] : ['no-start'])
 }
@@ -254,7 +255,7 @@ export function stateOf({ observation }: Seen): UpFacts['state'] {
 
 /** Its create was cut off, and not after the last step. */
 export function isUnfinished({ operation }: WorkspaceRecord): boolean {
-  return operation?.kind === 'create' && !operation.done.includes('start')
+  return kindOf(operation)?.makes === true && !operation?.done.includes('start')
 }
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {

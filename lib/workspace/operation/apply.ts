@@ -5,8 +5,9 @@
 import { Interrupted, NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { Interruption } from '../../core/interruption.ts'
+import type { StepId } from '../../core/operations.ts'
 import type { Fire } from './failpoint.ts'
-import type { Plan, Step, StepId } from './steps.ts'
+import type { Plan, Step } from './steps.ts'
 
 /** Milliseconds at most that a step has to end once it was told to: its commands have 5 s of them before they are killed. */
 const END_GRACE_MS = 8_000

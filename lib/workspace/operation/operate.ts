@@ -1,11 +1,12 @@
 /**
  * One operation on one workspace: the lock that serialises operations across processes, the record of the operation in
  * progress, and the walk of the plan. Whoever comes second waits a little and is then told who works, since when, on what.
- * Whoever finds an operation whose process is dead has it repaired first (`recover.ts`).
+ * Whoever finds an operation whose process is dead has it repaired first (`app.recover`).
  */
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
+import { KINDS, type OperationKind, STEP_LIMITS_MS, type StepId } from '../../core/operations.ts'
 import { timestamp } from '../../core/time.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { type Inputs, readInputs } from '../../project/inputs.ts'
@@ -18,7 +19,7 @@ import type { App } from '../app.ts'
 import { describe } from '../observe.ts'
 import { type Actions, type ApplyContext, apply } from './apply.ts'
 import type { Fire } from './failpoint.ts'
-import { type Plan, STEP_LIMITS_MS, type StepId } from './steps.ts'
+import type { Plan } from './steps.ts'
 
 /** How long a second operation waits for the first before it answers WORKSPACE_BUSY. */
 const BUSY_WAIT_MS = 10_000
@@ -28,7 +29,7 @@ const REPOSITORY_WAIT_MS = 5 * 60_000
 /** What a command is about to do with a workspace that an operation may have been cut off on. */
 export interface Claim {
   /** Takes the place of what was cut off, where its plan covers that; else that is finished first. */
-  readonly as?: Operation['kind']
+  readonly as?: OperationKind
   /** Changes nothing, so it repairs nothing. */
   readonly dryRun?: boolean
   /** How long it waits for another operation. */
@@ -46,14 +47,13 @@ export async function exclusively<T>(
   body: (record: WorkspaceRecord | undefined) => Promise<T>,
   claim: Claim = {},
 ): Promise<T> {
-  if (claim.as === 'stop' || claim.as === 'delete') maySpend(app.home.reserve)
+  if (claim.as !== undefined && KINDS[claim.as].freesRoom) maySpend(app.home.reserve)
   const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
   const repaired = async () => {
     const record = await app.records.load(id)
     if (record?.worktree != null) reopenFolder(record.worktree)
     if (record === undefined || record.operation === null || claim.dryRun === true) return body(record)
-    const { recover } = await import('../change/recover.ts')
-    return body(await recover(app, record, claim.as))
+    return body(await app.recover(app, record, claim.as))
   }
   try {
     return await withLock(join(app.home.locks, id), repaired, {
@@ -110,7 +110,7 @@ export function noteInputs(working: Working, files: readonly string[]): void {
 }
 
 export function beginOperation(
-  kind: Operation['kind'],
+  kind: OperationKind,
   options: readonly string[] = [],
   { done, begun }: Pick<Operation, 'done' | 'begun'> = { done: [] },
 ): Operation {
@@ -164,7 +164,7 @@ export async function walk(
 /** Walks steps that nothing is noted of. */
 export async function perform(
   app: App,
-  kind: Operation['kind'],
+  kind: OperationKind,
   plan: Plan,
   actions: Actions,
   journal: ApplyContext['journal'] = () => {},
@@ -181,7 +181,7 @@ function limitsOf(env: NodeJS.ProcessEnv): (step: StepId) => number {
 }
 
 /** Failures on purpose around the steps of an operation; nothing is loaded when none was asked for. */
-async function fireOf(app: App, kind: Operation['kind']): Promise<Fire | undefined> {
+async function fireOf(app: App, kind: OperationKind): Promise<Fire | undefined> {
   const text = app.env.NEXUS_FAILPOINT
   if (text === undefined || text === '') return undefined
   return (await import('./failpoint.ts')).armFailpoint(text, kind, app)
@@ -194,7 +194,8 @@ async function fireOf(app: App, kind: Operation['kind']): Promise<Fire | undefin
 async function closeFailed(app: App, { record }: Working): Promise<void> {
   const { operation } = record
   if (operation === null) return
-  const stays = operation.kind === 'create' || (operation.kind === 'delete' && operation.done.length > 0)
+  const outlives = KINDS[operation.kind].outlivesFailure
+  const stays = outlives === 'always' || (outlives === 'once begun' && operation.done.length > 0)
   try {
     // of nobody, as the process may be a server that lives on
     await app.records.save({ ...record, operation: stays ? { ...operation, ...nobody() } : null })

@@ -8,9 +8,10 @@ import type { ConfigSources } from '../../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../../config/settings.ts'
 import { boundedPieces, wholeLines } from '../../core/bounded.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
+import type { OperationKind, StepId } from '../../core/operations.ts'
 import { inLoginShell } from '../../core/shell.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
-import type { Operation, SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import type { SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { hookFindings, requireHook } from '../../project/hooks.ts'
 import { createMask, resolveSecrets, type SecretValues, secretFindings } from '../../project/secrets.ts'
 import { projectEnvironment } from '../../stack/environment.ts'
@@ -18,7 +19,7 @@ import { nexusVariables } from '../../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../../system/store.ts'
 import type { App } from '../app.ts'
 import { perform } from '../operation/operate.ts'
-import type { Step, StepId } from '../operation/steps.ts'
+import type { Step } from '../operation/steps.ts'
 import { projectOf } from './choice.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
 
@@ -110,7 +111,7 @@ function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId,
  */
 export async function runStartHooks(
   app: App,
-  kind: Operation['kind'],
+  kind: OperationKind,
   record: WorkspaceRecord,
   project: Project,
 ): Promise<WorkspaceRecord> {

@@ -4,6 +4,7 @@
  */
 import type { Config, ConfigSources } from '../../config/load.ts'
 import type { HookName } from '../../config/settings.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
@@ -62,8 +63,8 @@ async function keepChoice(app: App, record: WorkspaceRecord, present: ChoiceFile
 
 /** Nobody was inside yet. */
 function isUsers({ operation, adopted, image }: WorkspaceRecord): boolean {
-  const creating = operation?.kind === 'create' && !(operation.begun ?? operation.done).includes('start')
-  return creating || (adopted === true && image === null)
+  const isNew = kindOf(operation)?.makes === true && !(operation?.begun ?? operation?.done)?.includes('start')
+  return isNew || (adopted === true && image === null)
 }
 
 /** As the files are in the worktree: a create may have had the configuration from the commit, or from the main worktree. */

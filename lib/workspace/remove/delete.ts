@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 import { releaseAll } from '../create/up.ts'
@@ -57,7 +58,8 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 /** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
 export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
   const record = isForeign(found) ? { ...found, worktree: null } : found
-  const cut = record.operation?.kind === 'delete' ? record.operation : undefined
+  const { makes = false, removes = false } = kindOf(record.operation) ?? {}
+  const cut = removes ? (record.operation ?? undefined) : undefined
   const begun = cut === undefined ? undefined : await findBegun(app, record)
   const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const request = cut === undefined ? given : withOptions(given, cut, touched)
@@ -76,7 +78,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     judgeBranch(app, record, request),
     looked,
     // what a create that was cut off began to fill is nobody's data yet
-    record.operation?.kind === 'create' ? [] : listData(backend, record),
+    makes ? [] : listData(backend, record),
     told,
   ])
   const { force, trash } = request
