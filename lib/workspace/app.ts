@@ -164,6 +164,12 @@ function partsOf(home: HomePaths): readonly string[] {
   return [workspaces, trash, run, sshDir, logs, cache, shared, dirname(instance)]
 }
 
+/** Gives back what a workspace has leased. */
+export async function releaseAll(app: Pick<App, 'leases' | 'subnets'>, id: WorkspaceRecord['id']): Promise<void> {
+  const [ports, subnets] = await Promise.all([app.leases(), app.subnets()])
+  await Promise.all([ports.release(id), subnets.release(id)])
+}
+
 function withoutHooks(settings: Settings): Settings {
   return {
     ...settings,

@@ -17,7 +17,7 @@ import { adopt } from '../../lib/workspace/create/adopt.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
 import { forgetRefs } from '../../lib/workspace/git/private-git.ts'
 import { openApp } from '../../lib/workspace/open-app.ts'
-import { beginOperation } from '../../lib/workspace/operation/operate.ts'
+import { beginOperation } from '../../lib/workspace/operation/walk.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import {
   dropEntry,

@@ -6,8 +6,16 @@ import { Interrupted, NexusError } from '../../lib/core/errors.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { StepId } from '../../lib/core/operations.ts'
-import { type Action, type Actions, apply } from '../../lib/workspace/operation/apply.ts'
+import {
+  type Action,
+  type Actions,
+  apply,
+  type Carried,
+  merge,
+  type Progress,
+} from '../../lib/workspace/operation/apply.ts'
 import type { Plan } from '../../lib/workspace/operation/steps.ts'
+import { makeRecord } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -25,6 +33,21 @@ function gate() {
   return { open, fail, passed }
 }
 
+/** Of a plan whose steps hand nothing on, unless they say so. */
+function progressOf(): Progress<Carried> {
+  let carried: Carried = { record: makeRecord('x', '/r') }
+  const add: Progress<Carried>['add'] = (added) => {
+    carried = merge(carried, added)
+    return carried
+  }
+  return {
+    carried: () => carried,
+    add,
+    note: async (added) => void add(added),
+    setRecorded: async () => {},
+  }
+}
+
 /** A walk whose log says what happened in order: `worktree`, `undo worktree`, `event failed worktree`. */
 function scene() {
   const log: string[] = []
@@ -35,6 +58,7 @@ function scene() {
     emit: (event: Event) => events.push(event),
     interruption,
     limitOf: () => 60_000,
+    progress: progressOf(),
     journal: async (begun: readonly StepId[], done: readonly StepId[]) => {
       journal.push(`${begun.at(-1)} after ${done.join('+')}`)
     },

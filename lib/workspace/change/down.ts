@@ -10,9 +10,10 @@ import { startThere, type UpResult } from '../create/up.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine, type Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
-import { beginOperation, exclusively, settle, type Working, walk } from '../operation/operate.ts'
+import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
 import { type Plan, planPause, planResume, planStop } from '../operation/steps.ts'
+import { beginOperation, walk } from '../operation/walk.ts'
 import { findSettings, heldSecrets, tryHook } from '../project/hooks.ts'
 
 type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
@@ -80,15 +81,18 @@ export async function changeLocked(
   const noted = kind !== 'stop' || record.stopped?.by === by
   const settled = plan.length === 0 && record.desired === what.desired && record.operation === null && noted
   if (dryRun || settled) return { record, plan, changed: false, created: false }
-  const working: Working = { record: { ...record, operation: beginOperation(kind) } }
-  await walk(app, working, plan, await what.actions(seen), () => true)
+  const begun = { ...record, operation: beginOperation(kind) }
   const stopped = kind === 'stop' ? { stopped: { at: timestamp(), by } } : {}
-  return {
-    record: await settle(app, { ...working.record, ...stopped }, what.desired),
-    plan,
-    changed: plan.length > 0,
-    created: false,
-  }
+  const done = await walk(
+    app,
+    { record: begun },
+    {
+      plan,
+      actions: await what.actions(seen),
+      settled: (carried) => ({ record: { ...carried.record, ...stopped }, desired: what.desired }),
+    },
+  )
+  return { record: done.record, plan, changed: plan.length > 0, created: false }
 }
 
 async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {

@@ -32,18 +32,18 @@ const WAIT_MS = 60_000
  * Takes a place for a workspace that is about to start: `reserve` writes the record that other processes count by.
  * @throws {NexusError} RESOURCE_EXHAUSTED
  */
-export async function withinBudget(
+export async function withinBudget<T>(
   app: App,
   record: WorkspaceRecord,
   limits: Limits,
-  reserve: () => Promise<void>,
-): Promise<void> {
+  reserve: () => Promise<T>,
+): Promise<T> {
   if (isUnlimited(limits)) return reserve()
-  await withLock(
+  return withLock(
     `${app.home.locks}/budget`,
     async () => {
       await refuseTooMany(app, record, limits)
-      await reserve()
+      return reserve()
     },
     { waitMs: WAIT_MS, signal: app.interruption.signal },
   )
