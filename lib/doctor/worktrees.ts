@@ -37,7 +37,7 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
 
 const WHY: Readonly<Record<Drift['kind'], string>> = {
   'repository-gone': 'It was moved or removed; without it the worktree is no worktree.',
-  'worktree-gone': 'What was not committed in it is lost; the branch is there.',
+  'worktree-gone': 'What was not committed in it is lost.',
   'worktree-moved': 'The workspace has the old place mounted, and no start can go on from there.',
   'worktree-unlinked': 'git works neither in it nor inside the workspace.',
   branch: 'A delete asks for commits on its own branch; those on others stay where they are.',

@@ -8,11 +8,12 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { Runner } from '../system/exec.ts'
-import { copyTree, makeFolder, removeTree, writeGenerated } from '../system/store.ts'
+import { copyTree, makeFolder, moveTree, removeTree, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
 import type { AnyRef } from './git-refs.ts'
 import { type Entry, formatSettings, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
+import { readPrivateBranches, readPrivateHead } from './private-refs.ts'
 import { alternateLines, findAdminDir, listAlternates } from './repository.ts'
 
 /** Where the repository's objects and large files are found inside. */
@@ -133,7 +134,35 @@ export function createPrivateGit(runner: Runner, git: Git) {
     await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
   }
 
-  return { requireBorrowable, make, adopt, follow }
+  /** Gives one that comes back its worktree, whose part of it had the name `admin`, and its branch, which may have another name now. */
+  async function takeBack(
+    local: Local,
+    path: string,
+    worktree: string,
+    { admin, branches }: { admin: string; branches: { from: string; to: string } },
+  ): Promise<void> {
+    const name = basename(findAdminDir(local.gitDir, worktree)?.path ?? '')
+    const all = join(path, 'worktrees')
+    const isFolder = (one: string) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory() === true
+    if (name !== admin && isFolder(all) && isFolder(join(all, admin))) {
+      await removeTree(join(all, name))
+      await moveTree(join(all, admin), join(all, name))
+    }
+    await follow(local, path, worktree)
+    const { from, to } = branches
+    const commit = readPrivateBranches(path).get(from)
+    if (from === to || commit === undefined || readPrivateHead(path, name)?.branch !== from) return
+    const branch = ['refs', 'heads', ...to.split('/')]
+    await requireFolders(path, branch.slice(0, -1))
+    const write = async (file: string, text: string) => {
+      await removeTree(join(path, file))
+      await writeGenerated(join(path, file), text, 0o644)
+    }
+    await write(join(...branch), `${commit}\n`)
+    await write(join('worktrees', name, 'HEAD'), `ref: refs/heads/${to}\n`)
+  }
+
+  return { requireBorrowable, make, adopt, follow, takeBack }
 }
 
 /**
@@ -141,12 +170,19 @@ export function createPrivateGit(runner: Runner, git: Git) {
  * place, through which we would write elsewhere; nobody is inside now.
  */
 async function ownFolder(path: string, name: string): Promise<string> {
-  const folder = join(path, 'worktrees', name)
-  for (const one of [dirname(folder), folder]) {
+  const folder = await requireFolders(path, ['worktrees', name])
+  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
+  return folder
+}
+
+/** Makes folders, one in the other, and puts them in place of whatever else lies there. */
+async function requireFolders(path: string, names: readonly string[]): Promise<string> {
+  const folder = join(path, ...names)
+  for (const [i] of names.entries()) {
+    const one = join(path, ...names.slice(0, i + 1))
     if (lstatSync(one, { throwIfNoEntry: false })?.isDirectory() !== true) await removeTree(one)
     await makeFolder(one, 0o755)
   }
-  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
   return folder
 }
 

@@ -21,7 +21,7 @@ import { beginOperation, walk } from '../operation/walk.ts'
 import { SSH_PORT } from '../port-plan.ts'
 import { type Chosen, projectOf, readChoice, readChosen } from '../project/choice.ts'
 import { admitHooks, hookActions, owedAfter, planHooks, secretRecords, secretsFor } from '../project/hooks.ts'
-import type { BranchChoice } from './branch.ts'
+import { type BranchChoice, lostBranch } from './branch.ts'
 import { requireRoom, takePlace } from './budget.ts'
 import { createActions } from './create-actions.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
@@ -207,6 +207,7 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
   const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  if (gone && !(await app.git.findCommit(record.repo, base))) throw lostBranch(record)
   const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
   // the log of a branch that is gone tells no more whose it was
   return gone ? { ...choice, taken: 'its first commit' } : choice

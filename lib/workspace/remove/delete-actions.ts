@@ -100,12 +100,14 @@ async function inRepository(app: App, { gitDir }: WorkspaceRecord, body: () => P
 
 async function forget(
   { app, forgetAll }: Doomed,
-  { record }: DeleteCarried,
+  { record, trash }: DeleteCarried,
   progress: Progress<DeleteCarried>,
 ): Promise<void> {
   await progress.setRecorded(false)
-  if (record.gitMode === 'private')
-    await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, forgetAll)
+  if (record.gitMode === 'private') {
+    const isKept = trash?.ownGit !== undefined
+    await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, { all: forgetAll, isKept })
+  }
   await unmarkWorktree(record)
   await app.records.remove(record.id)
 }
