@@ -55,7 +55,6 @@ export const STEPS_BEFORE: readonly StepId[] = ['pre-delete']
 export const STEPS_AFTER: readonly StepId[] = ['dotfiles', 'post-create', 'post-start']
 
 const BRING_UP = ['resolve', 'lease', 'templates', 'provision', 'configure', 'pre-start', 'start'] as const
-const AFTER_START = ['dotfiles', 'post-create', 'post-start'] as const
 
 export interface KindOfOperation {
   /** Steps that it may consist of. Failpoints are made from it: a step that is missing here is tried by no test. */
@@ -100,7 +99,7 @@ const ORDINARY = {
 export const KINDS = {
   create: {
     ...ORDINARY,
-    steps: ['record', 'worktree', ...BRING_UP, ...AFTER_START],
+    steps: ['record', 'worktree', ...BRING_UP, ...STEPS_AFTER],
     participle: 'created',
     state: 'creating',
     finishedBy: 'up',
@@ -108,7 +107,7 @@ export const KINDS = {
     covers: [],
     outlivesFailure: 'always',
   },
-  start: { ...ORDINARY, steps: ['stop', 'worktree', ...BRING_UP, ...AFTER_START], participle: 'started' },
+  start: { ...ORDINARY, steps: ['stop', 'worktree', ...BRING_UP, ...STEPS_AFTER], participle: 'started' },
   stop: {
     ...ORDINARY,
     steps: ['pre-stop', 'bring-back', 'stop', 'post-stop'],
@@ -120,7 +119,7 @@ export const KINDS = {
   resume: { ...ORDINARY, steps: ['resume'], participle: 'resumed' },
   rebuild: {
     ...ORDINARY,
-    steps: ['stop', 'resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
+    steps: ['stop', 'resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...STEPS_AFTER],
     participle: 'rebuilt',
     state: 'creating',
     covers: [...STATES, 'rebuild'],

@@ -140,6 +140,30 @@ suite('apply', (test) => {
     assert.equal(s.log, ['start'])
   })
 
+  test('hands on what a step yields: of the record single fields, also from steps side by side', async () => {
+    const s = scene()
+    const side = gate()
+    const seen: unknown[] = []
+    const actions: Actions = {
+      lease: { run: async () => ({ record: { subnets: ['10.0.0.0/28'] } }) },
+      provision: {
+        run: async (_, progress) => {
+          progress.add({ record: { image: 'early' } })
+          await side.passed
+          return { record: { hostKeyFingerprint: 'SHA256:x', pids: undefined } }
+        },
+      },
+      start: { run: async ({ record }) => void seen.push(record.subnets, record.image, record.hostKeyFingerprint) },
+    }
+    const walk = apply(plan(['lease'], ['provision'], ['start', 'lease', 'provision']), actions, s.context)
+    await eventually(() => phases(s.events).includes('done lease'))
+    assert.is(s.context.progress.carried().record.image, 'early')
+    side.open()
+    await walk
+    assert.equal(seen, [['10.0.0.0/28'], 'early', 'SHA256:x'])
+    assert.not('pids' in s.context.progress.carried().record)
+  })
+
   test('an empty plan does nothing', async () => {
     const s = scene()
     await apply([], {}, s.context)

@@ -2,7 +2,7 @@
  * The tables behind failpoints: every step that a plan can have stands in them, so that a new step without a case fails here, and every
  * case can be asked for.
  */
-import { GIT_STEPS, KINDS, type OperationKind, STEP_LIMITS_MS } from '../../lib/core/operations.ts'
+import { GIT_STEPS, KINDS, type OperationKind, STEP_LIMITS_MS, STEPS_AFTER } from '../../lib/core/operations.ts'
 import { FAILURES, parseFailpoint } from '../../lib/workspace/operation/failpoint.ts'
 import {
   type Plan,
@@ -18,8 +18,6 @@ import { listCases, nameOf } from '../support/failpoints.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const CAPABILITIES = new Set(['worktree', 'local-ports', 'pause', 'compose-file'])
-/** They run after the plan, as one of their own (`planHooks`). */
-const AFTER_START = ['dotfiles', 'post-create', 'post-start']
 
 const both = [false, true]
 const states = ['absent', 'running', 'paused', 'stopped', 'error'] as const
@@ -61,6 +59,7 @@ const PLANS: Readonly<Record<OperationKind, readonly Plan[]>> = {
 suite('failpoints', (test) => {
   for (const [operation, plans] of Object.entries(PLANS)) {
     test(`the table has the steps of ${operation}, and no others`, () => {
+      const after: readonly string[] = STEPS_AFTER
       const listed: readonly string[] = KINDS[operation as OperationKind].steps
       const planned = new Set<string>(plans.flatMap((plan) => plan.map(({ id }) => id)))
       assert.equal(
@@ -69,7 +68,7 @@ suite('failpoints', (test) => {
         'steps without a case',
       )
       assert.equal(
-        listed.filter((id) => !planned.has(id) && !AFTER_START.includes(id)),
+        listed.filter((id) => !planned.has(id) && !after.includes(id)),
         [],
         'steps of no plan',
       )
