@@ -32,6 +32,12 @@ suite('what a command said', (test) => {
     for (const line of stdout.split('\n')) assert.match(line, /^(line \d+|\[what .*\]|)$/)
   })
 
+  test('bytes of which some are left out can be joined, as exec --all does', () => {
+    const pieces = boundedPieces<Buffer>(8)
+    for (let i = 0; i < 10; i++) pieces.push(Buffer.from(`line ${i}\n`))
+    assert.match(wholeLines(Buffer.concat(pieces).toString()), /^line 0\n.*left out.*line 9\n$/s)
+  })
+
   test('a command that says too much is ended, whatever it does then', async () => {
     const began = performance.now()
     const flood = say(
