@@ -3,6 +3,7 @@
  * The state of a workspace is decided here, and only here, by the contract's rules.
  */
 import { existsSync } from 'node:fs'
+import { sshInfo } from '../backends/facets.ts'
 import { NexusError } from '../core/errors.ts'
 import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
@@ -79,7 +80,7 @@ type View = ReadonlyMap<WorkspaceId, Observation> | Observation
 
 async function viewOf(app: App, name: string): Promise<View> {
   try {
-    return await (await app.backend(name)).observe()
+    return await (await app.backend(name)).lifecycle.observe()
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     return { state: 'unknown', reason: error.message }
@@ -172,7 +173,7 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     ports: record.ports.map(({ canonical: _, offset: __, ...port }) =>
       hasUrl(port) && port.host !== null ? { ...port, url: `http://localhost:${port.host}` } : port,
     ),
-    ssh: backend.sshInfo(record),
+    ssh: sshInfo(backend, record),
     isolation: record.isolation,
     gitMode: record.gitMode ?? 'shared',
     network: record.network ?? 'open',

@@ -11,7 +11,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
 import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
-import type { ExecRequest } from '../backend.ts'
+import type { Command } from '../session.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
@@ -124,7 +124,7 @@ export interface RemoteOptions {
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(
   record: WorkspaceRecord,
-  request: ExecRequest,
+  request: Command & { readonly tty: boolean },
   { token, endWord, first = '' }: RemoteOptions,
 ): string {
   const cwd = request.cwd ?? record.worktree ?? '/'

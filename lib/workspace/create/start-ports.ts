@@ -41,13 +41,13 @@ export async function startWithPorts(
   seen: Observation | undefined,
 ): Promise<void> {
   const { backend } = making.draft
-  if (seen?.state === 'paused') return backend.start(working.record, seen, making.options)
+  if (seen?.state === 'paused') return backend.lifecycle.start(working.record, seen, making.options)
   if (!making.isNew) await moveAhead(app, working, making, seen)
   let observed = working.record.portsMoved === true ? undefined : seen
   if (working.record.portsMoved === true) await making.configure()
   for (let attempt = 1; ; attempt++) {
     try {
-      await backend.start(working.record, observed, making.options)
+      await backend.lifecycle.start(working.record, observed, making.options)
       const { portsMoved: _, ...settled } = working.record
       working.record = settled
       return
@@ -137,7 +137,7 @@ export function leaseRequest(record: WorkspaceRecord, wanted: readonly WantedPor
 
 export async function requirePortRange(app: App, { backend, project }: Draft) {
   const { settings } = await app.config(project)
-  const range = backend.portRange?.(settings.ssh.portRange)
+  const range = backend.endpoints.leased?.(settings.ssh.portRange)
   if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
   return range
 }

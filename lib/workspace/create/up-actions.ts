@@ -28,12 +28,12 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
   let resolution: Resolution | undefined
   const configure = async () => {
     const { settings } = await app.config(project)
-    await backend.configure(working.record, settings.ssh.injection, resolution)
+    await backend.lifecycle.configure(working.record, settings.ssh.injection, resolution)
   }
   /** After ports moved: of the project's files counts what the containers were made from, where this start has not looked at them. */
   const configureAgain = async () => {
     if (resolution === undefined && (working.record.stack?.files.length ?? 0) > 0) {
-      const model = await backend.startedModel?.(working.record)
+      const model = await backend.stack?.startedModel(working.record)
       if (model === undefined) await resolve()
       else resolution = { model, warnings: [], under: undefined }
     }
@@ -82,7 +82,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
     worktree: worktreeAction(app, working, draft, seen !== undefined),
     stop: {
       run: async () => {
-        await backend.stop(working.record, observed)
+        await backend.lifecycle.stop(working.record, observed)
         // what is missing is missing still
         observed = { state: observed?.state === 'error' ? 'error' : 'stopped', reason: '' }
       },
@@ -93,7 +93,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
         const isOther = !hasSameImage(draft.record.stack, working.record.stack)
         const anew = (rebuild || isOther) && !keepsImage(working.record)
         const record = anew ? { ...working.record, image: null } : working.record
-        const provision = await backend.provision(record, resolution?.under)
+        const provision = await backend.lifecycle.provision(record, resolution?.under)
         working.record = { ...working.record, ...provision }
       },
     },
@@ -135,7 +135,7 @@ export function createSteps(app: App, working: Working, draft: Draft, seen: Seen
           await startAlone(app, { record: working.record, backend, settings, model }, startNow)
         }
         const settled =
-          isNew || observed?.state !== 'stopped' ? undefined : await backend.settleHostKey?.(working.record)
+          isNew || observed?.state !== 'stopped' ? undefined : await backend.ssh?.settleHostKey(working.record)
         if (settled !== undefined) working.record = { ...working.record, hostKeyFingerprint: settled }
         if (observed?.state !== 'paused' || rebuild) await awaitHealth(app, working.record, project)
         if (seed?.present === false) await seeding?.prepareSeed(app, working.record, project, seed.plan)

@@ -3,6 +3,7 @@
  * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
 import type { Backend } from '../../backends/backend.ts'
+import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
@@ -73,7 +74,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     portsLeased: false,
     state: 'absent',
     start: request.start,
-    capabilities: backend.capabilities,
+    capabilities: facetsOf(backend),
     stack: describeStack(record),
     privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
@@ -106,7 +107,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
       },
       lease: { ...steps.lease, undo: () => releaseAll(app, record.id) },
       // before its first start it has parts as well: what a backend keeps beside the record
-      configure: { ...steps.configure, undo: () => backend.remove(working.record) },
+      configure: { ...steps.configure, undo: () => backend.lifecycle.remove(working.record) },
     }
     await walk(app, working, plan, actions, () => saved)
     const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
@@ -236,7 +237,7 @@ function planStart(
     portsLeased: record.ports.some((port) => port.host !== null),
     state: stateOf(seen),
     start: options.start,
-    capabilities: backend.capabilities,
+    capabilities: facetsOf(backend),
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     distrusted: record.isolation === 'agent',
