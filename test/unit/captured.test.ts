@@ -33,7 +33,7 @@ suite('what a command said', (test) => {
   })
 
   test('bytes of which some are left out can be joined, as exec --all does', () => {
-    const pieces = boundedPieces<Buffer>(8)
+    const pieces = boundedPieces<Buffer>(16)
     for (let i = 0; i < 10; i++) pieces.push(Buffer.from(`line ${i}\n`))
     assert.match(wholeLines(Buffer.concat(pieces).toString()), /^line 0\n.*left out.*line 9\n$/s)
   })
