@@ -1,5 +1,8 @@
 /** How this machine reaches a port of a workspace. Pure. */
-import type { PortMapping } from './workspace.ts'
+import type { PortMapping, WorkspaceRecord } from './workspace.ts'
+
+/** What a user types for this machine. */
+export const HERE = 'localhost'
 
 export interface Reach {
   /** What a user types. */
@@ -11,9 +14,15 @@ export interface Reach {
   readonly via?: readonly string[]
 }
 
-/** A port that is published on this machine's loopback; undefined for one that is not. */
+/** A port that is published on this machine's loopback; undefined for one that is not. A record on the disk may hold anything. */
 export function reachHere({ host }: Pick<PortMapping, 'host'>): Reach | undefined {
-  return host === null ? undefined : { name: 'localhost', host: '127.0.0.1', port: host }
+  return typeof host !== 'number' ? undefined : { name: HERE, host: '127.0.0.1', port: host }
+}
+
+/** Its SSH server, where that is published on this machine. */
+export function sshHere({ ports }: Pick<WorkspaceRecord, 'ports'>): Reach | undefined {
+  const port = ports.find(({ name }) => name === 'ssh')
+  return port === undefined ? undefined : reachHere(port)
 }
 
 /** Undefined where no browser gets there by the address alone. */

@@ -1,5 +1,5 @@
 /**
- * The sockets of the client's side of SSH: one connection to a server on this machine's loopback that has said who it is, and its
+ * The sockets of the client's side of SSH: one connection to a server that has said who it is, and its
  * splicing with two pipes of ours. Bytes are passed on as they come and never looked at; whoever is slower sets the pace.
  * Loads nothing but `node:net`: it is most of what a connection through an alias costs.
  */
@@ -7,6 +7,11 @@ import { connect, Socket } from 'node:net'
 
 /** How long a server may stay silent once its client is gone. */
 const LINGER_MS = 10_000
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
 
 export interface Opened {
   /** Paused; what was read of it already comes first. */
@@ -24,12 +29,12 @@ export interface Patience {
 }
 
 /**
- * Connects to an SSH server on loopback and waits for its banner. `refused`: nobody listens, or somebody who is no SSH server, or a
+ * Connects to an SSH server and waits for its banner. `refused`: nobody listens, or somebody who is no SSH server, or a
  * proxy of Docker's with nothing behind it; `silent`: it was accepted and that was all.
  */
-export function openSsh(port: number, { patienceMs, quiet, signal }: Patience): Promise<Attempt> {
+export function openSsh(at: Address, { patienceMs, quiet, signal }: Patience): Promise<Attempt> {
   return new Promise((done) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+    const socket = connect({ port: at.port, host: at.host, noDelay: true, allowHalfOpen: true })
     const timers = [setTimeout(() => finish('silent'), patienceMs)]
     if (quiet !== undefined) timers.push(setTimeout(quiet.begin, quiet.afterMs))
     const onAbort = () => finish('silent')

@@ -7,6 +7,7 @@ import { sshInfo } from '../backends/facets.ts'
 import { NexusError } from '../core/errors.ts'
 import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
+import { urlOf } from '../core/reach.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { Observation, Operation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
@@ -170,9 +171,10 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     state: seen.state,
     reason: seen.reason,
     createdAt: record.createdAt,
-    ports: record.ports.map(({ canonical: _, offset: __, ...port }) =>
-      hasUrl(port) && port.host !== null ? { ...port, url: `http://localhost:${port.host}` } : port,
-    ),
+    ports: record.ports.map(({ canonical: _, offset: __, ...port }) => {
+      const url = hasUrl(port) ? urlOf(backend.endpoints.reach(record, port)) : undefined
+      return url === undefined ? port : { ...port, url }
+    }),
     ssh: sshInfo(backend, record),
     isolation: record.isolation,
     gitMode: record.gitMode ?? 'shared',

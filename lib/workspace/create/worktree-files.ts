@@ -215,7 +215,7 @@ async function ofTheUser(app: App, asked: IgnoredRequest): Promise<IgnoredReques
 export async function makeTemplates(
   app: App,
   record: WorkspaceRecord,
-  { project }: Draft,
+  { project, backend }: Draft,
   when: { readonly isNew: boolean; readonly early: boolean },
 ): Promise<void> {
   const { templates } = (await app.config(project)).settings.worktree
@@ -223,7 +223,7 @@ export async function makeTemplates(
   await renderTemplates(app.git, {
     worktree: record.worktree,
     templates,
-    values: await templateValues(record),
+    values: await templateValues(backend, record),
     ...when,
   })
 }

@@ -209,7 +209,11 @@ interface HostPerformance extends Omit<Performance, 'mask'> {
 }
 
 async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...limits }: HostPerformance) {
-  const env = { ...projectEnvironment(app.env, pass), ...nexusVariables(record) }
+  const { endpoints } = await app.backend(record.backend)
+  const env = {
+    ...projectEnvironment(app.env, pass),
+    ...nexusVariables(record, (port) => endpoints.reach(record, port)),
+  }
   const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
     // also when somebody has removed the worktree
     cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,
