@@ -195,7 +195,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     },
     logs: {
       read: async (record, request) =>
-        (await import('./log-stream.ts')).readLogs(await parts(), context.emit, record, request),
+        (await import('./log-stream.ts')).streamLogs(await parts(), context.emit, record, request),
     },
     stack: {
       resolve: async (record) => (await projects()).resolveModel(record),

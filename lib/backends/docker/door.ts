@@ -9,8 +9,8 @@ import { workspacePaths } from '../../core/paths.ts'
 import { HERE, sshHere } from '../../core/reach.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteDoorThere } from '../../door/activity.ts'
 import { CONTROL_PATH_MAX } from '../../door/control-path.ts'
+import { noteDoorThere } from '../../record/use.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'
 import type { Address } from '../../system/splice.ts'
@@ -29,7 +29,7 @@ const HOPELESS = /command-line|Bad configuration option|Host key verification fa
 const USER = 'nexus'
 
 export function createDoors(context: BackendContext) {
-  const { home, env } = context
+  const { home } = context
   const ssh = createSsh(context.runner)
   let warned = false
 
@@ -48,7 +48,7 @@ export function createDoors(context: BackendContext) {
   /** None where its folder is not ours alone: what listens there may be anybody, so each connection is made anew. */
   function controlPath(record: WorkspaceRecord): string | undefined {
     try {
-      return runPlace(home, { name: `${record.id}.ssh`, maxBytes: CONTROL_PATH_MAX, base: env.XDG_RUNTIME_DIR })
+      return runPlace(home, { name: `${record.id}.ssh`, maxBytes: CONTROL_PATH_MAX })
     } catch (error) {
       if (!(error instanceof NexusError)) throw error
       if (!warned) context.emit({ type: 'warning', text: error.message, hint: error.hint })

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
-import { quoteForAnyShell } from '../../core/shell.ts'
+import { quoteForFishToo } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
@@ -129,7 +129,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const { argv, login, tty } = request
     const door = doors.doorOf(record)
     // one word is for the shell inside to read, as with ssh
-    const words = argv.length === 1 ? argv.join() : argv.map(quoteForAnyShell).join(' ')
+    const words = argv.length === 1 ? argv.join() : argv.map(quoteForFishToo).join(' ')
     const command = login.isOurs === true ? byBash('exec "$@"', argv) : words
     const way = login.isOurs === true ? ownArgs(door) : doorArgs(door)
     const attach = async () => {
