@@ -39,7 +39,7 @@ install: build ## link nexus into ~/.local/bin
 check: node_modules/.installed ## types, lint, format, shell scripts
 	@npx --no-install tsc --noEmit
 	@npx --no-install biome check .
-	@for file in scripts/*.sh compose/*.sh bench/floors/*.sh; do bash -n "$$file" || exit 1; done
+	@for file in $$(git ls-files '*.sh'); do bash -n "$$file" || exit 1; done
 
 test: check setup build ## run all tests
 	@node scripts/test.mjs

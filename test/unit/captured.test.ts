@@ -2,7 +2,8 @@
 import { boundedPieces, isCut, wholeLines } from '../../lib/core/bounded.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { isTooMuch } from '../../lib/system/exec.ts'
+import { isTooMuch, WORKER_VARIABLE } from '../../lib/system/exec.ts'
+import lifeLine from '../../lib/system/life-line.sh'
 import { createRunner } from '../../lib/system/runner.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
@@ -36,6 +37,10 @@ suite('what a command said', (test) => {
     const pieces = boundedPieces<Buffer>(16)
     for (let i = 0; i < 10; i++) pieces.push(Buffer.from(`line ${i}\n`))
     assert.match(wholeLines(Buffer.concat(pieces).toString()), /^line 0\n.*left out.*line 9\n$/s)
+  })
+
+  test('the last command of a life line runs without our mark', () => {
+    assert.ok(lifeLine.includes(`env -u ${WORKER_VARIABLE} `))
   })
 
   test('a command that says too much is ended, whatever it does then', async () => {

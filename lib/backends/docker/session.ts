@@ -29,12 +29,12 @@ import {
   carried,
   endWordOf,
   lastWord,
-  listWithToken,
   optionWords,
   remoteCommand,
-  signalScript,
+  resizing,
+  signalling,
 } from './remote-command.ts'
-import { lastOnly, openTerminal, resizeScript } from './terminal.ts'
+import { lastOnly, openTerminal } from './terminal.ts'
 
 const SSH_FAILURE = 255
 const SESSION_TIMEOUT_MS = 10_000
@@ -101,8 +101,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const { stdout, seen } = terminal?.read(begun.stdout) ?? { stdout: begun.stdout, seen: Promise.resolve() }
     const ended = codeOf(begun.ended)
     ended.catch(() => undefined) // told to whoever waits for it
-    const resize = (to: TerminalSize) =>
-      inside(['ssh', ...masterArgs(door), '-T', '--', door.host, byBash(resizeScript(token, to))])
+    const resize = (to: TerminalSize) => inside(resizing(door, token, to))
     return {
       stdin: begun.stdin,
       stdout,
@@ -153,9 +152,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
    * A second session finds the command by its token and signals it. False when it is not there.
    */
   async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<boolean> {
-    const script = byBash(`${listWithToken(token)} | grep -q . || exit 1\n${signalScript(token, signal)}`)
-    const door = doors.doorOf(record)
-    const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, script]
+    const argv = signalling(doors.doorOf(record), token, signal)
     return (await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })).code === 0
   }
 

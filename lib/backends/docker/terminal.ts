@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import type { TerminalSize } from '../session.ts'
-import { eachWithToken } from './remote-command.ts'
 
 /** What may be printed before it. */
 const MARKER_WITHIN_BYTES = 64 * 1024
@@ -72,11 +71,4 @@ const SANE = 'sane iutf8'
 
 function sizeOf({ columns, rows }: TerminalSize): string {
   return `cols ${columns} rows ${rows}`
-}
-
-/** The terminal is the fifth field behind the program's name in `stat`, as a device number; a redirected stdin does not hide it. */
-export function resizeScript(token: string, size: TerminalSize): string {
-  const number = '$(( ($5 & 255) | (($5 >> 12) & 1048320) ))'
-  const found = `s=$(cat "$p/stat"); set -- \${s##*) }; stty ${sizeOf(size)} < /dev/pts/${number} && break`
-  return eachWithToken(token, found)
 }
