@@ -40,7 +40,7 @@ check: node_modules/.installed ## types, lint, format, import circles, shell scr
 	@npx --no-install tsc --noEmit
 	@npx --no-install biome check .
 	@node scripts/circles.mjs
-	@for file in scripts/*.sh compose/*.sh bench/floors/*.sh; do bash -n "$$file" || exit 1; done
+	@for file in $$(git ls-files '*.sh'); do bash -n "$$file" || exit 1; done
 
 test: check setup build ## run all tests
 	@node scripts/test.mjs

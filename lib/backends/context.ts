@@ -4,6 +4,9 @@ import type { Interruption } from '../core/interruption.ts'
 import type { HomePaths } from '../core/paths.ts'
 import type { Runner } from '../system/exec.ts'
 
+/** What is needed to ask for the versions of its tools; nothing is made. */
+export type VersionsContext = Pick<BackendContext, 'runner' | 'env'>
+
 /** What a backend is made from. */
 export interface BackendContext {
   readonly runner: Runner

@@ -43,7 +43,7 @@ export interface Housekeeping {
   /** Removes them; what could not be is told as a warning, and seen by the next look. */
   remove(leftovers: readonly Leftover[]): Promise<void>
   /** The ports of this machine that the parts of each workspace were made to publish, running or not. */
-  published?(): Promise<ReadonlyMap<WorkspaceId, readonly number[]>>
+  published(): Promise<ReadonlyMap<WorkspaceId, readonly number[]>>
   /** Of all workspaces that have parts, in one look of at most ten seconds. */
   usage(): Promise<ReadonlyMap<WorkspaceId, Usage>>
 }

@@ -108,13 +108,3 @@ export interface DataVolume {
   /** It has no name by which a later container would find it again. */
   readonly nameless: boolean
 }
-
-/** What a delete asks before it takes anything away, and what becomes of the data that it kept. Absent where there is no such thing. */
-export interface LastLooks {
-  /** What goes with the workspace unless it is kept. */
-  listData(record: WorkspaceRecord): Promise<readonly DataVolume[]>
-  /** Removes volumes that were kept, by name; missing is fine. */
-  removeData(volumes: readonly string[]): Promise<void>
-  /** What somebody runs in it at this moment, as commands. */
-  listGuests(record: WorkspaceRecord): Promise<readonly string[]>
-}

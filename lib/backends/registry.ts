@@ -4,20 +4,31 @@
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { Backend } from './backend.ts'
-import type { BackendContext } from './context.ts'
+import type { BackendContext, VersionsContext } from './context.ts'
 
-const FACTORIES: Readonly<Record<string, (context: BackendContext) => Promise<Backend>>> = {
-  docker: async (context) => (await import('./docker/backend.ts')).createDockerBackend(context),
-  mock: async (context) => (await import('./mock/backend.ts')).createMockBackend(context),
+interface Row {
+  create(context: BackendContext): Promise<Backend>
+  /** Of the tools that it works with, by name; null for one that does not answer. */
+  versions?(context: VersionsContext): Promise<Versions>
+}
+
+type Versions = Readonly<Record<string, string | null>>
+
+const ROWS: Readonly<Record<string, Row>> = {
+  docker: {
+    create: async (context) => (await import('./docker/backend.ts')).createDockerBackend(context),
+    versions: async (context) => (await import('./docker/engine.ts')).dockerVersions(context),
+  },
+  mock: { create: async (context) => (await import('./mock/backend.ts')).createMockBackend(context) },
 }
 
 export function backendNames(): readonly string[] {
-  return Object.keys(FACTORIES)
+  return Object.keys(ROWS)
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT for a name that is not registered */
 export function requireBackendName(name: string): string {
-  if (Object.hasOwn(FACTORIES, name)) return name
+  if (Object.hasOwn(ROWS, name)) return name
   const near = nearest(name, backendNames())
   throw new NexusError(
     'INVALID_ARGUMENT',
@@ -30,7 +41,13 @@ export function requireBackendName(name: string): string {
 }
 
 export async function createBackend(name: string, context: BackendContext): Promise<Backend> {
-  const factory = FACTORIES[requireBackendName(name)]
-  if (factory === undefined) throw new Error(`no factory for ${name}`)
-  return factory(context)
+  const row = ROWS[requireBackendName(name)]
+  if (row === undefined) throw new Error(`no factory for ${name}`)
+  return row.create(context)
+}
+
+/** Of the tools that backends work with; asked without a home, which need not be there. */
+export async function toolVersions(context: VersionsContext): Promise<Versions> {
+  const asked = Object.values(ROWS).map(({ versions }) => versions?.(context))
+  return Object.assign({}, ...(await Promise.all(asked)))
 }

@@ -20,7 +20,7 @@ export function boundedPieces<T extends Piece>(bytes: number): T[] {
       room -= piece.length
       return add(piece)
     }
-    if (first === -1) first = add(GAP as T)
+    if (first === -1) first = add((typeof piece === 'string' ? GAP : Buffer.from(GAP)) as T)
     tail += piece.length
     add(piece)
     // a single piece is kept, however long

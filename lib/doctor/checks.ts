@@ -44,7 +44,7 @@ const CHECKS: readonly (readonly [string, (scan: Scan) => Promise<readonly Diagn
 export async function listChecks(scan: Scan): Promise<readonly Check[]> {
   const ours = CHECKS.map(([name, run]) => ({ name, run: () => run(scan) }))
   const theirs = await Promise.all(
-    scan.backends.map(async (backend) => (await backend.housekeeping?.())?.checks(scan.records) ?? []),
+    scan.backends.map(async (backend) => (await backend.upkeep?.())?.checks(scan.records) ?? []),
   )
   return [...ours, ...theirs.flat()]
 }

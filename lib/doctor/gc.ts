@@ -52,7 +52,7 @@ export async function collectGarbage(app: App, { all, dryRun }: GcRequest): Prom
 
 async function cleanBackend(app: App, backend: Backend, all: boolean, dryRun: boolean): Promise<GcResult> {
   try {
-    const keeping = await backend.housekeeping?.()
+    const keeping = await backend.upkeep?.()
     if (keeping === undefined) return { items: [], kept: [] }
     const look = (sizes: boolean) => keeping.leftovers(() => findNeeded(app, all), sizes)
     const found = await look(true)

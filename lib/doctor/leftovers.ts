@@ -27,7 +27,7 @@ export async function checkLeftovers({ app, backends }: Scan): Promise<readonly 
 
 /** Undefined when the backend does not answer. */
 async function lookAt(app: App, backend: Backend): Promise<readonly Diagnosis[] | undefined> {
-  const keeping = await backend.housekeeping?.()
+  const keeping = await backend.upkeep?.()
   if (keeping === undefined) return []
   try {
     const all = await keeping.leftovers(() => findNeeded(app, false), false)

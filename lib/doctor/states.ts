@@ -46,7 +46,7 @@ export async function checkPublished({ app, backends, seen }: Scan): Promise<rea
 /** That an engine does not answer is told by the checks of its own. */
 async function publishedBy(backend: Backend): Promise<ReadonlyMap<string, readonly number[]>> {
   try {
-    return (await (await backend.housekeeping?.())?.published?.()) ?? new Map()
+    return (await (await backend.upkeep?.())?.published()) ?? new Map()
   } catch (error) {
     if (error instanceof NexusError) return new Map()
     throw error

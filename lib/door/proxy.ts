@@ -76,11 +76,11 @@ async function reach(options: ProxyOptions): Promise<Opened | undefined> {
   for (;;) {
     const target = readTarget(home, id)
     if (target === undefined) return gone(id, waker, say)
-    const { port, answers } = target
+    const { reach: at, answers } = target
     if (answers === 'later') waker.start()
     const waits = waker.state === 'idle' || answers === 'later'
-    if (port !== null && mayKnock(options, answers)) {
-      const attempt = await openSsh(port, {
+    if (at !== undefined && mayKnock(options, answers)) {
+      const attempt = await openSsh(at, {
         patienceMs: waits ? LONG_PATIENCE_MS : patienceMs,
         quiet: { afterMs: QUIET_MS, begin: waker.start },
         signal: waker.failed,

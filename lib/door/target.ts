@@ -5,13 +5,14 @@
 
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
+import { type Reach, sshHere } from '../core/reach.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { requirePlain } from '../system/read.ts'
 
 export interface DoorTarget {
   readonly name: string
-  /** Null while it has none. */
-  readonly port: number | null
+  /** Undefined while it has none. */
+  readonly reach: Reach | undefined
   /**
    * `now`: it should run. `later`: it is paused, and a connection is answered when it goes on. `no`: it does not run, and
    * whoever listens on its port may be somebody else.
@@ -31,9 +32,8 @@ export function readTarget(home: HomePaths, id: WorkspaceId): DoorTarget | undef
 export function parseTarget(text: string, id: WorkspaceId): DoorTarget {
   try {
     const record = JSON.parse(text) as WorkspaceRecord
-    const port = record.ports.find(({ name }) => name === 'ssh')?.host
-    return { name: record.name, port: typeof port === 'number' ? port : null, answers: ANSWERS[record.desired] ?? 'no' }
+    return { name: record.name, reach: sshHere(record), answers: ANSWERS[record.desired] ?? 'no' }
   } catch {
-    return { name: id, port: null, answers: 'no' }
+    return { name: id, reach: undefined, answers: 'no' }
   }
 }

@@ -2,11 +2,15 @@
  * The variables that every service of a workspace gets, and those in a project's `.env` that would direct programs of
  * this machine. Pure.
  */
+import { type Reach, urlOf } from '../core/reach.ts'
 import { hasUrl } from '../core/urls.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 
 /** The variables of every service of the workspace; `NEXUS_WS_*` is never configuration. */
-export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string, string>> {
+export function nexusVariables(
+  record: WorkspaceRecord,
+  reach: (port: PortMapping) => Reach | undefined,
+): Readonly<Record<string, string>> {
   const env: Record<string, string> = {
     NEXUS_WS_ID: record.id,
     NEXUS_WS_NAME: record.name,
@@ -15,10 +19,12 @@ export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string,
     NEXUS_WS_WORKTREE: record.worktree ?? '',
   }
   for (const port of record.ports) {
-    if (port.host === null) continue
+    const there = reach(port)
+    if (there === undefined || there.via !== undefined) continue
     const word = port.name.toUpperCase().replaceAll('-', '_')
-    env[`NEXUS_WS_PORT_${word}`] = String(port.host)
-    if (hasUrl(port)) env[`NEXUS_WS_URL_${word}`] = `http://localhost:${port.host}`
+    env[`NEXUS_WS_PORT_${word}`] = String(there.port)
+    const url = hasUrl(port) ? urlOf(there) : undefined
+    if (url !== undefined) env[`NEXUS_WS_URL_${word}`] = url
   }
   const database = record.stack?.shared?.database
   return database === undefined ? env : { ...env, NEXUS_WS_DB: database.name }

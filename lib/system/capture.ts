@@ -7,7 +7,6 @@
  */
 import { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { StringDecoder } from 'node:string_decoder'
 import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
@@ -26,6 +25,7 @@ import {
   WORKER_VARIABLE,
 } from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
+import { limitLines, onLines } from './lines.ts'
 import { markOf } from './process.ts'
 
 /** Milliseconds between TERM and KILL. */
@@ -33,8 +33,6 @@ const KILL_GRACE_MS = 5_000
 /** Milliseconds after KILL until the pipes are closed: a process that left the group may hold them for ever. */
 const PIPE_GRACE_MS = 500
 const DEFAULT_TIMEOUT_MS = 60_000
-/** Characters; what is longer is told as several lines. */
-const LINE_MAX = 64 * 1024
 /** Of stdout; what a workspace says is not to fill this process. */
 const STDOUT_MAX = 64 * 1024 * 1024
 /** Of stderr, from the beginning and as much from the end. */
@@ -43,8 +41,6 @@ const STDERR_KEPT = 32 * 1024
 const ALL_MAX = 256 * 1024 * 1024
 /** What a piece takes beside its bytes: many small ones are as large as a few. */
 const PIECE_BYTES = 256
-/** Characters that one command may have shown line by line. */
-const SHOWN_MAX = 16 * 1024 * 1024
 
 const STREAMS = ['stdout', 'stderr'] as const
 
@@ -159,16 +155,6 @@ function limitedPieces(maxBytes: number, onFlood: () => void) {
   return { pieces, release }
 }
 
-/** Passes lines on until they are too many to be read by anybody, and says so. */
-function limitLines(onLine: (line: string) => void): (line: string) => void {
-  let left = SHOWN_MAX
-  return (line) => {
-    if (left < 0) return
-    left -= line.length + 1
-    onLine(left < 0 ? '[what is said from here on is not shown]' : line)
-  }
-}
-
 function textOf(pieces: readonly (Buffer | string)[], encoding?: 'latin1'): string {
   const bytes = pieces.map((piece) => (typeof piece === 'string' ? Buffer.from(piece) : piece))
   return Buffer.concat(bytes).toString(encoding)
@@ -235,19 +221,4 @@ function floodError(argv: readonly string[], maxBytes: number): NexusError {
     maxBytes,
     'To see every command and its time, repeat with `-V`',
   )
-}
-
-function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
-  const decoder = new StringDecoder('utf8')
-  let rest = ''
-  stream.on('data', (chunk: Buffer) => {
-    const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
-    rest = lines.pop() ?? ''
-    if (rest.length > LINE_MAX) {
-      lines.push(rest)
-      rest = ''
-    }
-    for (const line of lines) onLine(line)
-  })
-  stream.on('end', () => rest !== '' && onLine(rest))
 }

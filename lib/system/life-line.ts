@@ -9,29 +9,15 @@
  */
 import type { ChildProcess, StdioPipe } from 'node:child_process'
 import type { Writable } from 'node:stream'
-import { type EndsWithUs, WORKER_VARIABLE } from './exec.ts'
-
-/**
- * bash, as the command itself: `$1` is the length of the last command, then its words, then the words of the command.
- * The guard reads descriptor 3. The last command runs without the worker variable, by which a repair finds what a
- * killed Nexus left and ends it.
- */
-const SCRIPT = `n=$1; last=("\${@:2:n}"); shift $((n + 1)); set -m
-{
-  trap '' HUP INT TERM
-  read -r word <&3
-  [ "$word" = done ] && exit
-  kill $$
-  [ $n = 0 ] || exec env -u ${WORKER_VARIABLE} "\${last[@]}" 3<&-
-} </dev/null >/dev/null 2>&1 &
-exec "$@" 3<&-`
+import type { EndsWithUs } from './exec.ts'
+import script from './life-line.sh'
 
 /** The fourth stream of a command under a life line. */
 export const LIFE_LINE: StdioPipe = 'pipe'
 
 /** The command under a life line; to be started with `LIFE_LINE` behind its three streams, and held. */
 export function underLifeLine(argv: readonly string[], { last = [] }: EndsWithUs): readonly string[] {
-  return ['/bin/bash', '-c', SCRIPT, 'bash', String(last.length), ...last, ...argv]
+  return ['/bin/bash', '-c', script, 'bash', String(last.length), ...last, ...argv]
 }
 
 /** Lets go of the line when the command has ended, or when it is told to. */

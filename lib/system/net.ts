@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { BlockList, connect, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import tcpPortUsed from 'tcp-port-used'
+import type { Address } from './splice.ts'
 
 const LOOPBACK = ['127.0.0.1', '::1'] as const
 
@@ -56,9 +57,9 @@ export function hasIpv6Loopback(): Promise<boolean> {
  * True once an SSH server sends its banner on the port. Only a trigger for a real login, never proof of readiness:
  * Docker's proxy accepts connections before anything listens inside.
  */
-export function sendsSshBanner(port: number, timeoutMs: number): Promise<boolean> {
+export function sendsSshBanner(at: Address, timeoutMs: number): Promise<boolean> {
   return new Promise((done) => {
-    const socket = connect({ port, host: '127.0.0.1' })
+    const socket = connect({ port: at.port, host: at.host })
     const finish = (seen: boolean) => {
       socket.destroy()
       done(seen)

@@ -1,12 +1,17 @@
 /**
- * The sockets of the client's side of SSH: one connection to a server on this machine's loopback that has said who it
- * is, and its splicing with two pipes of ours. Bytes are passed on unread; the slower side sets the pace. Loads nothing
- * but `node:net`: it is most of what a connection through an alias costs.
+ * The sockets of the client's side of SSH: one connection to a server that has said who it is, and its splicing with
+ * two pipes of ours. Bytes are passed on unread; the slower side sets the pace. Loads nothing but `node:net`: it is
+ * most of what a connection through an alias costs.
  */
 import { connect, Socket } from 'node:net'
 
 /** How long a server may stay silent once its client is gone. */
 const LINGER_MS = 10_000
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
 
 export interface Opened {
   /** Paused; what was read of it already comes first. */
@@ -24,12 +29,12 @@ export interface Patience {
 }
 
 /**
- * Connects to an SSH server on loopback and waits for its banner. `refused`: nothing listens, or no SSH server, or
+ * Connects to an SSH server and waits for its banner. `refused`: nothing listens, or no SSH server, or
  * Docker's proxy with nothing behind it; `silent`: accepted, and no banner came.
  */
-export function openSsh(port: number, { patienceMs, quiet, signal }: Patience): Promise<Attempt> {
+export function openSsh(at: Address, { patienceMs, quiet, signal }: Patience): Promise<Attempt> {
   return new Promise((done) => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
+    const socket = connect({ port: at.port, host: at.host, noDelay: true, allowHalfOpen: true })
     const timers = [setTimeout(() => finish('silent'), patienceMs)]
     if (quiet !== undefined) timers.push(setTimeout(quiet.begin, quiet.afterMs))
     const onAbort = () => finish('silent')

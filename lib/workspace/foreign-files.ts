@@ -3,6 +3,7 @@
  * through the workspace's backend.
  */
 import { dirname, join } from 'node:path'
+import type { AsRootFacet } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { realPathOf } from '../project/real-path.ts'
@@ -16,7 +17,7 @@ export async function removeFolder(app: App, record: WorkspaceRecord, path: stri
   try {
     await removeTree(path)
   } catch (error) {
-    await elseByBackend(app, record, error, 'emptyFolder', path)
+    await elseByBackend(app, record, error, 'empty', path)
     await removeTree(path)
   }
 }
@@ -27,7 +28,7 @@ export async function moveFolder(app: App, record: WorkspaceRecord, from: string
     return await moveTree(from, to)
   } catch (error) {
     // what is in it needs no right of its own, but the folder's `..` changes with it
-    await elseByBackend(app, record, error, 'ownFolder', from)
+    await elseByBackend(app, record, error, 'own', from)
     return moveTree(from, to)
   }
 }
@@ -36,11 +37,12 @@ async function elseByBackend(
   app: App,
   record: WorkspaceRecord,
   error: unknown,
-  verb: 'emptyFolder' | 'ownFolder',
+  verb: keyof AsRootFacet,
   path: string,
 ): Promise<void> {
   const cause = (error as Error).cause ?? error
-  const act = (await app.backend(record.backend))[verb]
+  const { code } = await app.backend(record.backend)
+  const act = code.kind === 'mounted' ? code.asRoot?.[verb] : undefined
   if (!REFUSED.has((cause as NodeJS.ErrnoException).code ?? '') || act === undefined) throw error
   await act(record, path)
 }

@@ -3,10 +3,12 @@
  * The state of a workspace is decided here, and only here, by the contract's rules.
  */
 import { existsSync } from 'node:fs'
+import { sshInfo } from '../backends/facets.ts'
 import { NexusError } from '../core/errors.ts'
 import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { KINDS, kindOf } from '../core/operations.ts'
+import { urlOf } from '../core/reach.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
@@ -82,7 +84,7 @@ type View = ReadonlyMap<WorkspaceId, Observation> | Observation
 
 async function viewOf(app: App, name: string): Promise<View> {
   try {
-    return await (await app.backend(name)).observe()
+    return await (await app.backend(name)).lifecycle.observe()
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     return { state: 'unknown', reason: error.message }
@@ -159,10 +161,11 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     state: seen.state,
     reason: seen.reason,
     createdAt: record.createdAt,
-    ports: record.ports.map(({ canonical: _, offset: __, ...port }) =>
-      hasUrl(port) && port.host !== null ? { ...port, url: `http://localhost:${port.host}` } : port,
-    ),
-    ssh: backend.sshInfo(record),
+    ports: record.ports.map(({ canonical: _, offset: __, ...port }) => {
+      const url = hasUrl(port) ? urlOf(backend.endpoints.reach(record, port)) : undefined
+      return url === undefined ? port : { ...port, url }
+    }),
+    ssh: sshInfo(backend, record),
     isolation: record.isolation,
     gitMode: record.gitMode ?? 'shared',
     network: record.network ?? 'open',

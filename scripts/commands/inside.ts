@@ -34,6 +34,6 @@ export const exec: Run = async (call) => {
 
 export const ssh: Run = async (call) => {
   const record = await requireWorkspace(call.app, call.args[0] ?? '', call.value('repo'))
-  const request = { argv: call.rest, forwardAgent: record.forwardAgent }
+  const request = { argv: call.rest, login: { forwardAgent: record.forwardAgent } }
   return passThrough(await inside.shell(call.app, record, request, !call.flag('no-wake')))
 }

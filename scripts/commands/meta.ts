@@ -1,7 +1,7 @@
 /** version, help, completion: what Nexus says about itself. */
+import { toolVersions } from '../../lib/backends/registry.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { formatFields } from '../../lib/report/tables.ts'
-import { createDocker } from '../../lib/tools/docker.ts'
 import { findHere } from '../../lib/tools/repository.ts'
 import { type Call, type Command, optionName, type Run } from './command.ts'
 import { completionScript, SHELLS } from './completion.ts'
@@ -10,14 +10,7 @@ import { findCommand, unknownCommand } from './parse.ts'
 import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
 
 export const version: Run = async (call) => {
-  const docker = createDocker(call.app.runner, call.app.env)
-  const ask = (what: Promise<string>) =>
-    what.catch((error: unknown) => (error instanceof NexusError ? null : Promise.reject(error)))
-  const [engine, compose] = await Promise.all([
-    ask(docker.info().then((info) => info.version)),
-    ask(docker.composeVersion()),
-  ])
-  const data = { version: call.version, node: process.versions.node, docker: engine, compose }
+  const data = { version: call.version, node: process.versions.node, ...(await toolVersions(call.app)) }
   const fields = Object.entries(data)
     .slice(1)
     .map(([name, value]) => [name, value ?? 'does not answer'] as const)

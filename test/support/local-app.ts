@@ -2,8 +2,8 @@
  * The use cases on real git and a backend that is only a list of what runs: worktrees, records and trash without an engine.
  */
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import type { Backend } from '../../lib/backends/backend.ts'
+import { withoutStreams } from '../../lib/backends/session.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
@@ -76,58 +76,42 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
 function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes']): Backend {
   const set = async ({ id }: WorkspaceRecord, state: Observation['state']) =>
     void running.set(id, { state, reason: '' })
-  const unused = async (): Promise<never> => {
-    throw new Error('this backend has no inside')
-  }
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set(['worktree'] as const),
     check: async () => {},
-    observe: async () => running,
-    provision: async () => ({ image: null, hostKeyFingerprint: null }),
-    configure: async () => {},
-    start: (record) => set(record, 'running'),
-    stop: (record) => set(record, 'stopped'),
-    pause: (record) => set(record, 'paused'),
-    resume: (record) => set(record, 'running'),
-    remove: async ({ id }, kept = []) => {
-      running.delete(id)
-      for (const [name, volume] of volumes) if (volume.id === id && !kept.includes(name)) volumes.delete(name)
+    lifecycle: {
+      observe: async () => running,
+      watch: async () => {},
+      provision: async () => ({ image: null, hostKeyFingerprint: null }),
+      configure: async () => {},
+      start: (record) => set(record, 'running'),
+      stop: (record) => set(record, 'stopped'),
+      remove: async ({ id }, kept = []) => {
+        running.delete(id)
+        for (const [name, volume] of volumes) if (volume.id === id && !kept.includes(name)) volumes.delete(name)
+      },
+      dismantle: async ({ id }) => {
+        running.delete(id)
+        return true
+      },
+      findLost: async () => undefined,
     },
-    listData: async ({ id }) =>
-      [...volumes].flatMap(([name, { id: of, ...volume }]) =>
-        of === id ? [{ name, of: 'db', nameless: false, ...volume }] : [],
-      ),
-    removeData: async (names) => {
-      for (const name of names) volumes.delete(name)
-    },
-    dismantle: async ({ id }) => void running.delete(id),
+    code: { kind: 'mounted' },
+    endpoints: { reach: () => undefined },
     isReachable: async () => false,
-    exec: unused,
-    stream: () => {
-      throw new Error('this backend has no inside')
-    },
-    capture: unused,
     // an inside in which nothing can be found out
-    begin: () => {
-      const [stdout, stderr] = [Readable.from([]), Readable.from([])]
-      return { stdin: null, stdout, stderr, ended: Promise.resolve(null), signal: async () => {}, cut: () => {} }
+    open: () => withoutStreams(Promise.resolve(null)),
+    pause: { pause: (record) => set(record, 'paused'), resume: (record) => set(record, 'running') },
+    data: {
+      list: async ({ id }) =>
+        [...volumes].flatMap(([name, { id: of, ...volume }]) =>
+          of === id ? [{ name, of: 'db', nameless: false, ...volume }] : [],
+        ),
+      remove: async (names) => {
+        for (const name of names) volumes.delete(name)
+      },
+      guests: async () => [],
     },
-    shell: unused,
-    logs: unused,
-    sshInfo: (record) => ({
-      workspaceId: record.id,
-      enabled: false,
-      host: null,
-      port: null,
-      user: 'nexus',
-      forwardAgent: false,
-      agentMode: 'off',
-      connectionCommand: null,
-      verifiedCommand: null,
-      alias: null,
-      hostKeyFingerprint: null,
-    }),
   }
 }

@@ -2,7 +2,8 @@
 import { boundedPieces, isCut, wholeLines } from '../../lib/core/bounded.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { isTooMuch } from '../../lib/system/exec.ts'
+import { isTooMuch, WORKER_VARIABLE } from '../../lib/system/exec.ts'
+import lifeLine from '../../lib/system/life-line.sh'
 import { createRunner } from '../../lib/system/runner.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
@@ -30,6 +31,16 @@ suite('what a command said', (test) => {
     assert.match(stdout, /\nline 199999\n$/)
     assert.match(stdout, /\nline \d+\n\[what was said here is left out\]\nline \d+\n/)
     for (const line of stdout.split('\n')) assert.match(line, /^(line \d+|\[what .*\]|)$/)
+  })
+
+  test('bytes of which some are left out can be joined, as exec --all does', () => {
+    const pieces = boundedPieces<Buffer>(16)
+    for (let i = 0; i < 10; i++) pieces.push(Buffer.from(`line ${i}\n`))
+    assert.match(wholeLines(Buffer.concat(pieces).toString()), /^line 0\n.*left out.*line 9\n$/s)
+  })
+
+  test('the last command of a life line runs without our mark', () => {
+    assert.ok(lifeLine.includes(`env -u ${WORKER_VARIABLE} `))
   })
 
   test('a command that says too much is ended, whatever it does then', async () => {

@@ -78,7 +78,7 @@ suite('gc', (test) => {
       files.map(([path]) => existsSync(path)),
       [false, true, false, true, false, true],
     )
-    assert.equal([...(await (await world.app.backend('mock')).observe()).keys()], [kept.id])
+    assert.equal([...(await (await world.app.backend('mock')).lifecycle.observe()).keys()], [kept.id])
   })
 })
 
@@ -265,13 +265,13 @@ suite('the budget', (test) => {
 
     const backend = await world.app.backend('mock')
     if (first === undefined) throw new Error('it is up')
-    await backend.pause(first)
+    await backend.pause?.pause(first)
     await rejects(() => up(world, 'third'), 'RESOURCE_EXHAUSTED')
-    await backend.stop(first, undefined)
+    await backend.lifecycle.stop(first, undefined)
     const third = await up(world, 'third')
     await rejects(() => up(world, 'first'), 'RESOURCE_EXHAUSTED')
     assert.is((await world.app.records.load(first.id))?.operation, null)
-    await backend.stop(third, undefined)
+    await backend.lifecycle.stop(third, undefined)
     await up(world, 'first')
   })
 

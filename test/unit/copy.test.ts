@@ -7,7 +7,7 @@ import { chmod, mkdir, readdir, rename, symlink, utimes } from 'node:fs/promises
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
-import type { Session } from '../../lib/backends/backend.ts'
+import type { Session } from '../../lib/backends/session.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import {
   BadArchive,
@@ -193,8 +193,11 @@ suite('archives', (test) => {
       stdin: null,
       stdout,
       stderr,
+      ready: Promise.resolve(),
       ended: Promise.resolve(137),
       signal: async () => {},
+      resize: async () => {},
+      end: async () => {},
       cut: () => {},
     }
     const streams = { begin: () => session } as unknown as Streams

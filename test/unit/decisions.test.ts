@@ -94,10 +94,10 @@ async function openStage(config = ''): Promise<Stage> {
     there: async (state, change = {}) => {
       const record = await world.record('x', { desired: state === 'stopped' ? 'stopped' : 'running', ...change })
       const backend = await world.app.backend('mock')
-      await backend.configure(record, { enabled: false, includeAgentKeys: false, sources: [] }, undefined)
-      await backend.start(record, undefined, { rebuild: false })
-      if (state === 'paused') await backend.pause(record)
-      if (state === 'stopped') await backend.stop(record, undefined)
+      await backend.lifecycle.configure(record, { enabled: false, includeAgentKeys: false, sources: [] }, undefined)
+      await backend.lifecycle.start(record, undefined, { rebuild: false })
+      if (state === 'paused') await backend.pause?.pause(record)
+      if (state === 'stopped') await backend.lifecycle.stop(record, undefined)
       return record
     },
     load: async () => (await app.records.list())[0],

@@ -233,7 +233,7 @@ suite('doctor', (test) => {
     await world.record('other', { operation: { ...cut, ...ownIdentity() } })
     assert.match((await fixed(world, 'operations')).message, /^Workspace demo: start since .* was cut short\.$/)
     assert.is((await world.app.records.load(id))?.operation, null)
-    assert.is((await (await world.app.backend('mock')).observe()).get(id)?.state, 'running')
+    assert.is((await (await world.app.backend('mock')).lifecycle.observe()).get(id)?.state, 'running')
   })
 
   test('folders: one without a record is removed, unless work may lie in it', async () => {
@@ -401,15 +401,15 @@ suite('doctor', (test) => {
     const gone = await world.record('gone')
     const backend = await world.app.backend('mock')
     for (const record of [kept, gone]) {
-      await backend.configure(record, { enabled: false, includeAgentKeys: false, sources: [] })
-      await backend.start(record, undefined)
+      await backend.lifecycle.configure(record, { enabled: false, includeAgentKeys: false, sources: [] })
+      await backend.lifecycle.start(record, undefined)
     }
     await world.app.records.remove(gone.id)
     assert.match((await fixed(world, 'leftovers')).message, new RegExp(`^Left over, as workspace ${gone.id} is gone`))
-    assert.equal([...(await backend.observe()).keys()], [kept.id])
+    assert.equal([...(await backend.lifecycle.observe()).keys()], [kept.id])
     await writeFile(workspacePaths(world.app.home, kept.id).record, 'torn')
     await look(world, true)
-    assert.equal([...(await backend.observe()).keys()], [kept.id])
+    assert.equal([...(await backend.lifecycle.observe()).keys()], [kept.id])
   })
 
   test('ssh: files of the user that others can write are named and left alone', async () => {

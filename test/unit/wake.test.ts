@@ -135,13 +135,17 @@ suite('the ProxyCommand', (test) => {
 
   test('whatever a record holds, the way in reads it or leaves it to the start', () => {
     const id = newWorkspaceId()
-    const nothing = { name: id, port: null, answers: 'no' }
+    const nothing = { name: id, reach: undefined, answers: 'no' }
     for (const text of ['', '{', 'null', '[]', '{"ports":3}', '{"ports":[null]}'])
       assert.equal(parseTarget(text, id), nothing)
     const record = { name: 'x', desired: 'running', ports: [{ name: 'ssh', host: 32_800 }] }
-    assert.equal(parseTarget(JSON.stringify(record), id), { name: 'x', port: 32_800, answers: 'now' })
+    assert.equal(parseTarget(JSON.stringify(record), id), {
+      name: 'x',
+      reach: { name: 'localhost', host: '127.0.0.1', port: 32_800 },
+      answers: 'now',
+    })
     const other = { ...record, desired: 'frozen', ports: [{ name: 'ssh', host: 'x' }] }
-    assert.equal(parseTarget(JSON.stringify(other), id), { name: 'x', port: null, answers: 'no' })
+    assert.equal(parseTarget(JSON.stringify(other), id), { name: 'x', reach: undefined, answers: 'no' })
   })
 })
 

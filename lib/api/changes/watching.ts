@@ -166,7 +166,7 @@ function createBackendWatch(app: App, signal: AbortSignal, told: BackendTold) {
       told.onReach(name, trouble, first)
       first = false
     }
-    await backend.watch?.({ onChange: told.onChange, onReach }, signal)
+    await backend.lifecycle.watch({ onChange: told.onChange, onReach }, signal)
   }
   return {
     follow: async (resources: readonly WorkspaceResource[]) => {

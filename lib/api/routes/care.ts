@@ -1,11 +1,11 @@
 /** Endpoints that look after the whole: doctor, gc, prune, the trash, the version. */
 import { z } from '@hono/zod-openapi'
+import { toolVersions } from '../../backends/registry.ts'
 import { NexusError } from '../../core/errors.ts'
 import { parseDuration } from '../../core/time.ts'
 import { examine } from '../../doctor/doctor.ts'
 import { collectGarbage } from '../../doctor/gc.ts'
 import { acceptGitConfig } from '../../doctor/git-config.ts'
-import { createDocker } from '../../tools/docker.ts'
 import type { App } from '../../workspace/app.ts'
 import { findRepo } from '../../workspace/look/find.ts'
 import { pruneMerged } from '../../workspace/remove/prune.ts'
@@ -222,14 +222,8 @@ const version = endpoint({
     .object({ version: z.string(), node: z.string(), docker: z.string().nullable(), compose: z.string().nullable() })
     .openapi('Version'),
   run: async ({ app, api }) => {
-    const docker = createDocker(app.runner, app.env)
-    const ask = (what: Promise<string>) =>
-      what.catch((error: unknown) => (error instanceof NexusError ? null : Promise.reject(error)))
-    const [engine, compose] = await Promise.all([
-      ask(docker.info().then((info) => info.version)),
-      ask(docker.composeVersion()),
-    ])
-    return { version: api.version, node: process.versions.node, docker: engine, compose }
+    const { docker = null, compose = null } = await toolVersions(app)
+    return { version: api.version, node: process.versions.node, docker, compose }
   },
 })
 

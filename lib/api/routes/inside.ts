@@ -160,7 +160,7 @@ const services = endpoint({
   answer: z.object({ services: z.array(serviceSchema) }).openapi('Services'),
   run: async (asked) => {
     const record = await workspaceOf(asked)
-    return { services: (await (await asked.app.backend(record.backend)).listServices?.(record)) ?? [] }
+    return { services: (await (await asked.app.backend(record.backend)).services?.list(record)) ?? [] }
   },
 })
 

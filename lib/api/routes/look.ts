@@ -1,5 +1,6 @@
 /** Endpoints that look at workspaces and change nothing. */
 import { z } from '@hono/zod-openapi'
+import { sshInfo } from '../../backends/facets.ts'
 import { requireCurrent } from '../../workspace/look/current.ts'
 import { findRepo } from '../../workspace/look/find.ts'
 import { describeWorkspace } from '../../workspace/look/list.ts'
@@ -57,7 +58,7 @@ const ssh = endpoint({
   answer: sshSchema,
   run: async (asked) => {
     const record = await workspaceOf(asked)
-    return (await asked.app.backend(record.backend)).sshInfo(record)
+    return sshInfo(await asked.app.backend(record.backend), record)
   },
 })
 

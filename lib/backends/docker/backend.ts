@@ -3,30 +3,24 @@
  * port. The generated compose file is the whole truth about its shape; this file decides when to call compose on it.
  */
 
-import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { reachHere } from '../../core/reach.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { requireTellable } from '../../door/proxy-script.ts'
 import { withOwnNames } from '../../stack/environment.ts'
 import { hasGate, keepsImage } from '../../stack/network.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { readIfPresent, writeJson } from '../../system/store.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
-import {
-  engineEndpoint,
-  requireComposeVersion,
-  requireSubpaths,
-  type ToolVersions,
-  toolsFingerprint,
-} from '../../tools/docker-endpoint.ts'
+import { requireSubpaths, type ToolVersions } from '../../tools/docker-endpoint.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
 import { createDoors, hasDoor } from './door.ts'
+import { checkVersions, requireLocal, versionsOf } from './engine.ts'
 import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
@@ -34,7 +28,6 @@ import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { readStarted, writeComposeFiles, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
-import { createStreams } from './stream.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
@@ -69,34 +62,13 @@ export function createDockerBackend(context: BackendContext): Backend {
   const { start, seedPlaces } = createStarter(docker, context, doors, imageCache, seeds, helpers)
 
   async function check(wish?: Ahead): Promise<void> {
-    const endpoint = engineEndpoint(context.env)
-    if (endpoint !== '' && !endpoint.startsWith('unix://')) {
-      throw new NexusError('UNSUPPORTED', `The Docker engine at ${endpoint} is on another machine.`, {
-        hint: 'To use the engine of this machine, run `unset DOCKER_HOST` or `docker context use default`',
-        details: { endpoint },
-      })
-    }
+    requireLocal(context)
     requireTellable(context.home)
     const looking = wish === undefined ? undefined : lookForImages(wish)
     const ahead = Promise.all([looking, loadRendering()])
     ahead.catch(() => undefined) // told below, where it is awaited
-    // versions are asked again only when the engine or the plugin has changed
-    const cache = join(context.home.cache, 'docker.json')
-    const fingerprint = toolsFingerprint(context.env)
-    if (isCurrent(await readIfPresent(cache), fingerprint)) return void (await ahead)
-    const [engine, plugin] = await Promise.all([docker.info(), docker.composeVersion()])
-    requireComposeVersion(plugin)
-    if (engine.rootless) {
-      throw new NexusError(
-        'UNSUPPORTED',
-        'The Docker engine runs rootless, so files made inside would belong to another user.',
-        {
-          hint: 'To use an ordinary engine, run `docker context use default`',
-        },
-      )
-    }
+    await checkVersions(docker, context)
     await ahead
-    await writeJson(cache, { schema: 1, fingerprint, engine: engine.version, compose: plugin })
   }
 
   /** Asked for early, while git is asked too; it also tells before anything is made whether the engine answers. */
@@ -179,69 +151,78 @@ export function createDockerBackend(context: BackendContext): Backend {
   return {
     name: 'docker',
     host: 'local',
-    capabilities: new Set([
-      'worktree',
-      'local-ports',
-      'ssh',
-      'pause',
-      'logs',
-      'services',
-      'compose-file',
-      'git',
-      'guards',
-      'housekeeping',
-    ] as const),
-    portRange: (configured) => configured,
     check,
-    observe,
-    resolve: async (record) => (await projects()).resolveModel(record),
-    startedModel: (record) => readStarted(context.home, record),
-    prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
-    requireImages: async (record, model) => (await projects()).requireImages(record, model),
-    seeds: async () => {
-      const { has, save } = await seeds()
-      return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }
+    lifecycle: {
+      observe,
+      watch: async (watcher, signal) => {
+        const { watchEngine } = await import('../../tools/docker-events.ts')
+        return watchEngine(context.runner, docker, `dev.nexus.instance=${context.instance}`, watcher, signal)
+      },
+      provision,
+      configure,
+      start,
+      stop,
+      remove: async (record, kept) => (await removal()).remove(record, kept),
+      dismantle: async (record) => {
+        await (await removal()).dismantle(record)
+        return true
+      },
+      findLost: async (reference) => (await import('./lost.ts')).createLost(docker, context).find(reference),
     },
-    provision,
-    configure,
-    start,
-    stop,
-    pause,
-    resume: async (record) => start(record, { state: 'paused', reason: '' }),
-    remove: async (record, kept) => (await removal()).remove(record, kept),
-    listData: async (record) => (await import('./data-volumes.ts')).listDataVolumes(context, record, helpers),
-    removeData: (volumes) => docker.removeResources('volume', volumes),
-    listGuests: async (record) => (await import('./guests.ts')).listGuests(context, record),
-    dismantle: async (record) => (await removal()).dismantle(record),
-    findLost: async (reference) => (await import('./lost.ts')).createLost(docker, context).find(reference),
-    emptyFolder: async (record, path) => (await asRoot()).emptyFolder(record, path),
-    ownFolder: async (record, path) => (await asRoot()).ownFolder(record, path),
+    code: {
+      kind: 'mounted',
+      git: {
+        command: async (record, args, running) =>
+          (await import('./git-command.ts')).createGitCommand(context, doors, helpers)(record, args, running),
+      },
+      asRoot: {
+        empty: async (record, path) => (await asRoot()).emptyFolder(record, path),
+        own: async (record, path) => (await asRoot()).ownFolder(record, path),
+      },
+    },
+    endpoints: { reach: (_, port) => reachHere(port), leased: (configured) => configured },
     isReachable: async (record) => hasDoor(record) && (await doors.isOpen(record)),
-    exec: sessions.exec,
-    stream: createStreams(context, doors).stream,
-    watch: async (watcher, signal) => {
-      const { watchEngine } = await import('../../tools/docker-events.ts')
-      return watchEngine(context.runner, docker, `dev.nexus.instance=${context.instance}`, watcher, signal)
+    open: sessions.open,
+    pause: { pause, resume: async (record) => start(record, { state: 'paused', reason: '' }) },
+    ssh: {
+      info: doors.sshInfo,
+      forward: sessions.forward,
+      keys: keyCare,
+      settleHostKey: async (record) =>
+        isSettled(workspacePaths(context.home, record.id).hostKey)
+          ? undefined
+          : (await keyCare()).settleHostKey(record),
     },
-    capture: sessions.capture,
-    begin: sessions.begin,
-    forward: sessions.forward,
-    applyNetwork: async (record, cut) => (await gates()).applyNetwork(record, cut),
-    listRefusals: async (record) => (await gates()).listRefusals(record),
-    readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
-    shell: sessions.shell,
-    logs: async (record, request) =>
-      (await import('./log-stream.ts')).streamLogs(await parts(), context.emit, record, request),
-    listServices: async (record) => (await parts()).services(record),
-    measureLoads: async (records) => (await parts()).loads(records),
-    listProcesses: async (record) => (await parts()).processes(record),
-    gitCommand: async (record, args, running) =>
-      (await import('./git-command.ts')).createGitCommand(context, doors, helpers)(record, args, running),
-    sshInfo: doors.sshInfo,
-    keyCare,
-    settleHostKey: async (record) =>
-      isSettled(workspacePaths(context.home, record.id).hostKey) ? undefined : (await keyCare()).settleHostKey(record),
-    housekeeping: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
+    logs: {
+      read: async (record, request) =>
+        (await import('./log-stream.ts')).streamLogs(await parts(), context.emit, record, request),
+    },
+    stack: {
+      resolve: async (record) => (await projects()).resolveModel(record),
+      startedModel: (record) => readStarted(context.home, record),
+      prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
+      requireImages: async (record, model) => (await projects()).requireImages(record, model),
+      seeds: async () => {
+        const { has, save } = await seeds()
+        return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }
+      },
+    },
+    services: {
+      list: async (record) => (await parts()).services(record),
+      measure: async (records) => (await parts()).loads(records),
+      processes: async (record) => (await parts()).processes(record),
+    },
+    data: {
+      list: async (record) => (await import('./data-volumes.ts')).listDataVolumes(context, record, helpers),
+      remove: (volumes) => docker.removeResources('volume', volumes),
+      guests: async (record) => (await import('./guests.ts')).listGuests(context, record),
+    },
+    network: {
+      apply: async (record, cut) => (await gates()).applyNetwork(record, cut),
+      refusals: async (record) => (await gates()).listRefusals(record),
+    },
+    secrets: { read: (record) => readSecretFiles(secretFolder(context, record)) },
+    upkeep: async () => (await import('./housekeeping.ts')).createHousekeeping(docker, context, check),
   }
 }
 
@@ -263,21 +244,6 @@ function loadRendering() {
 /** Engine 25 and newer. */
 function startsOften({ engine }: ToolVersions): boolean {
   return Number.parseInt(engine, 10) >= 25
-}
-
-/** As they were noted when they were checked. */
-async function versionsOf({ home }: BackendContext): Promise<ToolVersions> {
-  const text = await readIfPresent(join(home.cache, 'docker.json'))
-  const { engine = '', compose = '' } = text === undefined ? {} : (JSON.parse(text) as Partial<ToolVersions>)
-  return { engine, compose }
-}
-
-function isCurrent(text: string | undefined, fingerprint: string): boolean {
-  try {
-    return text !== undefined && (JSON.parse(text) as { fingerprint?: string }).fingerprint === fingerprint
-  } catch {
-    return false // a damaged cache is no cache
-  }
 }
 
 /** @throws {NexusError} BUILD_FAILED when the image is gone: what it stood on may now be what somebody inside made of it */

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import includeTemplate from '../../../templates/docker-compose.include.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
+import { reachHere } from '../../core/reach.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { placeServices } from '../../stack/catalogue.ts'
 import { addGate, restrainServices } from '../../stack/gate.ts'
@@ -161,7 +162,7 @@ function placeReady(facts: ComposeFacts, networks: readonly string[]) {
     ports: record.ports,
     addresses,
     labels,
-    environment: nexusVariables(record),
+    environment: nexusVariables(record, reachHere),
     networks,
   })
 }
@@ -205,7 +206,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     addresses: ownAddresses(facts),
     labels: workspaceLabels(record, instance),
     networkLabels: joins,
-    environment: nexusVariables(record),
+    environment: nexusVariables(record, reachHere),
     layers: facts.layers,
     copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,

@@ -21,7 +21,7 @@ import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import type { Injection } from '../making.ts'
-import { aliasesOf, hostKeyAlias, sshPort } from './door.ts'
+import { addressOf, aliasesOf, hostKeyAlias } from './door.ts'
 import { nextOf, OWN_KEY_LOST, restorePublic } from './key-pair.ts'
 
 /** What the aliases call, as it is now. */
@@ -91,8 +91,7 @@ export function createDoorFiles(context: BackendContext) {
   function clientFacts(record: WorkspaceRecord, paths: WorkspacePaths) {
     return {
       aliases: aliasesOf(record),
-      host: '127.0.0.1',
-      port: sshPort(record),
+      ...addressOf(record),
       identityFile: withoutTokens(home.sshKey),
       hostKeyAlias: hostKeyAlias(record),
       knownHosts: withoutTokens(paths.knownHosts),
@@ -109,7 +108,7 @@ export function createDoorFiles(context: BackendContext) {
 /** For the alias, and for the raw line by each name of loopback that a user may type. */
 function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): string {
   const keys = [...new Set(hostKeys.map((key) => key.split(' ').slice(0, 2).join(' ')))]
-  const port = sshPort(record)
+  const { port } = addressOf(record)
   const names = [hostKeyAlias(record), `[localhost]:${port}`, `[127.0.0.1]:${port}`, `[::1]:${port}`]
   return `${generated('#', record)}${keys.flatMap((key) => names.map((name) => `${name} ${key}\n`)).join('')}`
 }

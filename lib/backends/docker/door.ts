@@ -6,12 +6,14 @@ import { agentModeOf } from '../../core/agent-mode.ts'
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { HERE, sshHere } from '../../core/reach.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { CONTROL_PATH_MAX } from '../../door/control-path.ts'
 import { noteDoorThere } from '../../record/use.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'
+import type { Address } from '../../system/splice.ts'
 import { makeFolder, statIfPresent } from '../../system/store.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
@@ -24,7 +26,6 @@ const LAST_PATIENCE_MS = 2_000
 /** What no second try can change. */
 const HOPELESS = /command-line|Bad configuration option|Host key verification failed/
 
-export const DOOR_HOST = 'localhost'
 const USER = 'nexus'
 
 export function createDoors(context: BackendContext) {
@@ -35,8 +36,7 @@ export function createDoors(context: BackendContext) {
   function doorOf(record: WorkspaceRecord): Door {
     const paths = workspacePaths(home, record.id)
     return {
-      host: '127.0.0.1',
-      port: sshPort(record),
+      ...addressOf(record),
       user: USER,
       identityFile: home.sshKey,
       knownHosts: paths.knownHosts,
@@ -77,7 +77,7 @@ export function createDoors(context: BackendContext) {
     let patienceMs = FIRST_PATIENCE_MS
     while (performance.now() < deadline) {
       context.interruption.signal.throwIfAborted()
-      if (await sendsSshBanner(door.port, patienceMs)) {
+      if (await sendsSshBanner(door, patienceMs)) {
         const { code, stderr } = await ssh.login(door)
         if (code === 0) return
         said = stderr
@@ -93,18 +93,17 @@ export function createDoors(context: BackendContext) {
   }
 
   function sshInfo(record: WorkspaceRecord): SshInfo {
-    const port = record.ports.find((one) => one.name === 'ssh')?.host ?? null
+    const { name: host = HERE, port = null } = sshHere(record) ?? {}
     const [alias = record.id] = aliasesOf(record)
     return {
       workspaceId: record.id,
       enabled: true,
-      host: DOOR_HOST,
+      host,
       port,
       user: USER,
       forwardAgent: record.forwardAgent,
       agentMode: agentModeOf(record),
-      connectionCommand:
-        port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${DOOR_HOST} -p ${port}`,
+      connectionCommand: port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${host} -p ${port}`,
       verifiedCommand: `ssh -F ${shellWord(home.sshConfig)} ${alias}`,
       alias,
       hostKeyFingerprint: record.hostKeyFingerprint,
@@ -122,13 +121,13 @@ export function aliasesOf(record: WorkspaceRecord): readonly string[] {
 
 /** False for a workspace that has no ports yet: nothing leads into it. */
 export function hasDoor(record: WorkspaceRecord): boolean {
-  return typeof record.ports.find(({ name }) => name === 'ssh')?.host === 'number'
+  return sshHere(record) !== undefined
 }
 
-export function sshPort(record: WorkspaceRecord): number {
-  const port = record.ports.find((one) => one.name === 'ssh')?.host
-  if (port === undefined || port === null) throw new Error(`${record.id} has no ssh port`)
-  return port
+export function addressOf(record: WorkspaceRecord): Address {
+  const reach = sshHere(record)
+  if (reach === undefined) throw new Error(`${record.id} has no ssh port`)
+  return { host: reach.host, port: reach.port }
 }
 
 export function hostKeyAlias(record: WorkspaceRecord): string {

@@ -5,6 +5,7 @@
 import template from '../../../templates/docker-compose.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
+import { reachHere } from '../../core/reach.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { CacheVolume } from '../../stack/caches.ts'
 import type { ReadyServices } from '../../stack/catalogue.ts'
@@ -113,7 +114,7 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
     name: record.name,
     worktree: requireWorktree(record),
     environment: {
-      ...nexusVariables(record),
+      ...nexusVariables(record, reachHere),
       ...facts.ready?.environment,
       ...(record.caches === undefined
         ? {}

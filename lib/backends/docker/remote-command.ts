@@ -11,7 +11,11 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
 import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
-import type { ExecRequest } from '../backend.ts'
+import type { Command, TerminalSize } from '../session.ts'
+import endScript from './inside/end.sh'
+import relieveScript from './inside/relieve.sh'
+import resizeScript from './inside/resize.sh'
+import signalScript from './inside/signal.sh'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
@@ -28,52 +32,34 @@ export function optionWords(options: readonly string[]): readonly string[] {
   return options.flatMap((option) => ['-o', option])
 }
 
-/** Shell text: prints `/proc/<pid>/environ` of each process of the command with this token, by one program however many processes run. */
-export function listWithToken(token: string): string {
-  return `grep -lszx NEXUS_WS_EXEC=${token} /proc/[0-9]*/environ`
+/** A second session that signals the command with this token. It ends with 1 when there is none. */
+export function signalling(door: Door, token: string, signal: NodeJS.Signals): readonly string[] {
+  return beside(door, byBash(signalScript, [token, signal.slice(3)]))
 }
 
-/** Shell text: does `body` for each of them, with its folder of /proc in `$p`. */
-export function eachWithToken(token: string, body: string): string {
-  return `for p in $(${listWithToken(token)}); do p=\${p%/environ}; ${body}; done 2>/dev/null; true`
+/** One that tells the command's terminal another size. */
+export function resizing(door: Door, token: string, { columns, rows }: TerminalSize): readonly string[] {
+  return beside(door, byBash(resizeScript, [token, String(columns), String(rows)]))
 }
 
-export function signalScript(token: string, signal: NodeJS.Signals): string {
-  return eachWithToken(token, `kill -s ${signal.slice(3)} "\${p#/proc/}"`)
+/** One that reads what somebody has to read, so that what was left in the background can go on to write. */
+function relieving(door: Door, token: string): readonly string[] {
+  return beside(door, byBash(relieveScript, [token]))
 }
 
-/**
- * Ends the command with this token: asks, waits until nothing of it is left, and then does not ask. By a connection of its own, as
- * nothing that goes on in the shared one may keep a command from being ended.
- */
+function beside(door: Door, command: string): readonly string[] {
+  return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
+}
+
+/** By a connection of its own, as nothing that goes on in the shared one may keep a command from being ended. */
 export function lastWord(door: Door, token: string): readonly string[] {
-  const wait = `for i in $(seq ${GRACE_S * 10}); do ${listWithToken(token)} | grep -q . || exit 0; sleep 0.1; done`
-  const script = [signalScript(token, 'SIGHUP'), signalScript(token, 'SIGTERM'), wait, signalScript(token, 'SIGKILL')]
   const way = [...ownArgs(door), ...optionWords([...APART, ...ALIVE])]
-  return ['ssh', ...way, '-T', '--', door.host, byBash(script.join('\n'))]
-}
-
-/**
- * Pipes that processes with the token write to and none of them reads are those that led to us. Somebody inside reads them from now on,
- * until nobody writes any more: as with `docker exec`, what is in the background may go on to write.
- */
-const RELIEVE = `declare -A read written
-while IFS=' ' read -r mode pipe path; do
-  case $mode in 500) read[$pipe]=1 ;; 300) written[$pipe]=$path ;; esac
-done < <(find $(LIST | sed 's,environ$,fd,') -mindepth 1 -lname 'pipe:*' -printf '%m %l %p\\n')
-for pipe in "\${!written[@]}"; do
-  [ -z "\${read[$pipe]}" ] || continue
-  setsid cat < "\${written[$pipe]}" > /dev/null &
-done`
-
-function relieve(door: Door, token: string): readonly string[] {
-  const script = `exec > /dev/null 2>&1; ${RELIEVE.replace('LIST', listWithToken(token))}`
-  return ['ssh', ...masterArgs(door), '-T', '--', door.host, byBash(script)]
+  return ['ssh', ...way, '-T', '--', door.host, byBash(endScript, [token, String(GRACE_S * 10)])]
 }
 
 /** For a command whose end is the end of what counts. */
 export function endWordOf(door: Door, token: string): EndWord {
-  return { word: createEndWord(), relieve: relieve(door, token) }
+  return { word: createEndWord(), relieve: relieving(door, token) }
 }
 
 /** Without what kept the login shell from the user's files, and with what sshd cannot carry into a session (entrypoint.sh). */
@@ -124,7 +110,7 @@ export interface RemoteOptions {
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(
   record: WorkspaceRecord,
-  request: ExecRequest,
+  request: Command & { readonly tty: boolean },
   { token, endWord, first = '' }: RemoteOptions,
 ): string {
   const cwd = request.cwd ?? record.worktree ?? '/'

@@ -12,7 +12,7 @@ import { listFolder, readIfPresent, removeTree } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
-import { type createDoors, hasDoor, sshPort } from './door.ts'
+import { addressOf, type createDoors, hasDoor } from './door.ts'
 import type { createImages } from './image.ts'
 import type { createImageCache } from './image-cache.ts'
 import { removeSecrets, secretFolder } from './secret-files.ts'
@@ -83,7 +83,7 @@ export function createRemoval(
   /** One that was killed leaves its socket. */
   async function removeUserMasters(record: WorkspaceRecord): Promise<void> {
     const { run } = context.home
-    const names = (await listFolder(run)).filter((name) => isControlSocket(name, record.id, sshPort(record)))
+    const names = (await listFolder(run)).filter((name) => isControlSocket(name, record.id, addressOf(record).port))
     for (const name of names) await removeTree(join(run, name))
   }
 

@@ -1,28 +1,26 @@
 /**
- * Commands and shells inside a workspace, over ssh. `exec` goes through Nexus's own ControlMaster and passes stdin,
- * stdout, stderr and the exit code through unchanged; `shell` is a connection of its own, because an agent forwarded over
- * a shared master would be the master's.
+ * The way into a workspace over ssh: commands and shells, with their streams and exit codes unchanged, and forwarded ports.
+ * The other end may vanish at any time, so that ending the command inside is a part of it.
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
-import { NexusError } from '../../core/errors.ts'
 import { quoteForFishToo } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
-import type {
-  BeginRequest,
-  Captured,
-  CaptureRequest,
-  ExecRequest,
-  Forward,
-  Forwarding,
-  Session,
-  ShellRequest,
-} from '../backend.ts'
 import type { BackendContext } from '../context.ts'
+import {
+  type CommandRequest,
+  type Forward,
+  type Forwarding,
+  type LoginRequest,
+  type OpenRequest,
+  type Session,
+  type TerminalSize,
+  withoutStreams,
+} from '../session.ts'
 import type { createDoors } from './door.ts'
 import {
   ALIVE,
@@ -31,17 +29,17 @@ import {
   carried,
   endWordOf,
   lastWord,
-  listWithToken,
   optionWords,
   remoteCommand,
-  signalScript,
+  resizing,
+  signalling,
 } from './remote-command.ts'
+import { lastOnly, openTerminal } from './terminal.ts'
 
-export const SSH_FAILURE = 255
+const SSH_FAILURE = 255
+const SESSION_TIMEOUT_MS = 10_000
 /** Doubles from one look to the next. */
 const SIGNAL_AGAIN_MS = 50
-/** Of what a command says that is captured: from its beginning, and as much from its end. */
-const KEPT_BYTES = 1024 * 1024
 /** Bytes of what ssh itself says. */
 const KEPT_SAID = 8 * 1024
 const REFUSED = /^channel \d+: open failed: (?:connect failed: )?(.*?)\r?$/m
@@ -49,87 +47,113 @@ const REFUSED = /^channel \d+: open failed: (?:connect failed: )?(.*?)\r?$/m
 export function createSessions(context: BackendContext, doors: ReturnType<typeof createDoors>) {
   const { runner } = context
 
-  async function exec(record: WorkspaceRecord, request: ExecRequest): Promise<number | null> {
-    const token = randomBytes(8).toString('hex')
-    const door = doors.doorOf(record)
-    const end = request.tty ? {} : { endWord: endWordOf(door, token) }
-    const command = remoteCommand(record, request, { token, ...end })
-    const forwarded: { signal?: NodeJS.Signals } = {}
-    const signals = signalsFor(record, token)
-    const argv = ['ssh', ...masterArgs(door), request.tty ? '-tt' : '-T', '--', door.host, command]
-    const attached = runner.attach(argv, {
-      ...end,
-      env: carried(request.env),
-      endsWithUs: { last: lastWord(door, token) },
-      onSignal: (signal) => {
-        forwarded.signal = signal
-        void signals.pass(signal)
-      },
-    })
-    const code = await attached.finally(signals.end)
-    if (forwarded.signal !== undefined && code === SSH_FAILURE) return 128 + (constants.signals[forwarded.signal] ?? 15)
-    if (code !== SSH_FAILURE || (await doors.ssh.hasMaster(door))) return code
-    return null
+  function open(record: WorkspaceRecord, request: OpenRequest): Session {
+    return request.login === undefined ? run(record, request) : enter(record, request)
   }
 
   /**
-   * stdout and stderr come as one text, in their order. On a connection of its own: over the master, which holds the pipes, an
-   * ended client would be waited for until the command inside ends by itself.
+   * A command, found again inside by a token: ssh carries no signals without a terminal, and ended here alone it would run on.
+   * Over Nexus's own ControlMaster, unless it is to be apart.
    */
-  async function capture(record: WorkspaceRecord, request: CaptureRequest): Promise<Captured> {
+  function run(record: WorkspaceRecord, request: CommandRequest): Session {
     const token = randomBytes(8).toString('hex')
-    const argv = ['sh', '-c', 'exec 2>&1; exec "$@"', 'sh', ...request.argv]
     const door = doors.doorOf(record)
-    const endWord = endWordOf(door, token)
-    const command = remoteCommand(record, { ...request, argv, tty: false }, { token, endWord })
-    try {
-      const way = [...ownArgs(door), ...optionWords(APART)]
-      const result = await runner.run(['ssh', ...way, '-T', '--', door.host, command], {
-        okCodes: 'any',
-        endWord,
-        env: carried(request.env),
-        timeoutMs: request.timeoutMs,
-        keepBytes: KEPT_BYTES,
-        endsWithUs: { last: lastWord(door, token) },
-        ...(request.onLine === undefined ? {} : { onLine: request.onLine }),
-      })
-      if (result.code !== SSH_FAILURE) return { code: result.code, output: result.stdout + result.stderr }
-    } catch (error) {
-      // ended here, it would run on inside
-      if (context.interruption.signal.aborted) context.interruption.reset()
-      await signalInside(record, token, 'SIGKILL')
-      throw error
+    const size = request.tty === true ? undefined : request.tty
+    const terminal = size === undefined ? undefined : openTerminal(size)
+    const tty = request.tty !== undefined
+    const end = tty ? {} : { endWord: endWordOf(door, token) }
+    const { argv, cwd, env } = request
+    const command = remoteCommand(record, { argv, cwd, env, tty }, { token, ...end, first: terminal?.first ?? '' })
+    const apart = request.apart === true
+    const way = apart ? [...ownArgs(door), ...optionWords(APART)] : masterArgs(door)
+    const words = ['ssh', ...way, ...(terminal?.options ?? []), tty ? '-tt' : '-T', '--', door.host, command]
+    const options = {
+      ...end,
+      env: { ...carried(env), ...terminal?.env },
+      endsWithUs: { last: lastWord(door, token) },
     }
-    throw new NexusError('CONTAINER_ERROR', `The connection to ${record.name} was lost.`, {
-      hint: `To see what happened, run \`nexus logs ${record.name}\``,
-    })
+    let over = false
+    let asked: NodeJS.Signals | undefined
+    const signal = async (name: NodeJS.Signals): Promise<void> => {
+      // at least once, for what is left behind by a command that is over; again, until a command that comes later is there
+      for (let ms = SIGNAL_AGAIN_MS; !(await signalInside(record, token, name)) && !over; ms *= 2) await pause(ms)
+    }
+    const onSignal = (name: NodeJS.Signals) => {
+      asked = name
+      void signal(name)
+    }
+    const inside = async (argv: readonly string[]) => {
+      if (!over) await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })
+    }
+    const codeOf = async (exit: Promise<number>) => {
+      const code = await exit.finally(() => {
+        over = true
+      })
+      if (asked !== undefined && code === SSH_FAILURE) return 128 + (constants.signals[asked] ?? 15)
+      return code !== SSH_FAILURE || (!apart && (await doors.ssh.hasMaster(door))) ? code : null
+    }
+    if (request.streams === 'ours') {
+      const ended = codeOf(runner.attach(words, { ...options, onSignal }))
+      return { ...withoutStreams(ended), signal, end: () => inside(lastWord(door, token)) }
+    }
+    const begun = runner.begin(words, { ...options, input: request.streams === 'pipes' })
+    begun.stdin?.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
+    const { stdout, seen } = terminal?.read(begun.stdout) ?? { stdout: begun.stdout, seen: Promise.resolve() }
+    const ended = codeOf(begun.ended)
+    ended.catch(() => undefined) // told to whoever waits for it
+    const resize = (to: TerminalSize) => inside(resizing(door, token, to))
+    return {
+      stdin: begun.stdin,
+      stdout,
+      stderr: begun.stderr,
+      ready: seen,
+      ended,
+      signal,
+      resize: terminal === undefined ? async () => {} : lastOnly(resize),
+      end: async () => {
+        try {
+          await inside(lastWord(door, token))
+        } finally {
+          stdout.resume()
+          begun.stderr.resume()
+          begun.kill('SIGTERM')
+        }
+      },
+      cut: () => begun.kill('SIGKILL'),
+    }
   }
 
-  function begin(record: WorkspaceRecord, request: BeginRequest): Session {
-    const token = randomBytes(8).toString('hex')
+  /** A connection of its own, as an agent that is forwarded over a shared master would be the master's. */
+  function enter(record: WorkspaceRecord, request: LoginRequest): Session {
+    const { argv, login, tty } = request
     const door = doors.doorOf(record)
-    const endWord = endWordOf(door, token)
-    const command = remoteCommand(record, { ...request, tty: false }, { token, endWord })
-    const signals = signalsFor(record, token)
-    const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
-    const { stdin, stdout, stderr, ended, kill } = runner.begin(argv, {
-      endWord,
-      env: carried(request.env),
-      input: request.input,
-      endsWithUs: { last: lastWord(door, token) },
-    })
-    const codeOf = async () => {
-      const code = await ended
-      return code !== SSH_FAILURE || (await doors.ssh.hasMaster(door)) ? code : null
+    // one word is for the shell inside to read, as with ssh
+    const words = argv.length === 1 ? argv.join() : argv.map(quoteForFishToo).join(' ')
+    const command = login.isOurs === true ? byBash('exec "$@"', argv) : words
+    const way = login.isOurs === true ? ownArgs(door) : doorArgs(door)
+    const attach = async () => {
+      const agent = login.forwardAgent
+        ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
+        : undefined
+      // without one, ssh is kept from asking an agent that may hang
+      const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']
+      const options = [...way, '-o', 'ControlPath=none', ...forwarding, ...(tty === true ? ['-tt'] : [])]
+      try {
+        const line = ['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])]
+        return await runner.attach(line, agent === undefined ? {} : { env: { SSH_AUTH_SOCK: agent.socketPath } })
+      } finally {
+        await agent?.close()
+      }
     }
-    return {
-      stdin,
-      stdout,
-      stderr,
-      ended: codeOf().finally(signals.end),
-      signal: signals.pass,
-      cut: () => kill('SIGKILL'),
-    }
+    return withoutStreams(attach())
+  }
+
+  /**
+   * A second session finds the command by its token and signals it. False when it is not there.
+   */
+  async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<boolean> {
+    const argv = signalling(doors.doorOf(record), token, signal)
+    return (await runner.run(argv, { okCodes: 'any', timeoutMs: SESSION_TIMEOUT_MS })).code === 0
   }
 
   /**
@@ -169,50 +193,5 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     }
   }
 
-  /** For one command. A signal that comes before the command is there is passed on when it is. */
-  function signalsFor(record: WorkspaceRecord, token: string) {
-    let over = false
-    const pass = async (signal: NodeJS.Signals): Promise<void> => {
-      // at least once, for what is left behind by a command that is over
-      for (let ms = SIGNAL_AGAIN_MS; !(await signalInside(record, token, signal)) && !over; ms *= 2) await pause(ms)
-    }
-    const end = () => {
-      over = true
-    }
-    return { pass, end }
-  }
-
-  /**
-   * ssh carries no signals without a terminal: a second session finds the command by its token and signals it. False when it is not
-   * there.
-   */
-  async function signalInside(record: WorkspaceRecord, token: string, signal: NodeJS.Signals): Promise<boolean> {
-    const script = byBash(`${listWithToken(token)} | grep -q . || exit 1\n${signalScript(token, signal)}`)
-    const door = doors.doorOf(record)
-    const argv = ['ssh', ...masterArgs(door), '-T', '--', door.host, script]
-    return (await runner.run(argv, { okCodes: 'any', timeoutMs: 10_000 })).code === 0
-  }
-
-  async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
-    const door = doors.doorOf(record)
-    // one word is for the shell inside to read, as with ssh
-    const words = request.argv.length === 1 ? request.argv.join() : request.argv.map(quoteForFishToo).join(' ')
-    const command = request.isOurs === true ? byBash('exec "$@"', request.argv) : words
-    const agent = request.forwardAgent
-      ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
-      : undefined
-    // without one, ssh is kept from asking an agent that may hang
-    const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']
-    const terminal = request.tty === true ? ['-tt'] : []
-    const way = request.isOurs === true ? ownArgs(door) : doorArgs(door)
-    const options = [...way, '-o', 'ControlPath=none', ...forwarding, ...terminal]
-    try {
-      const argv = ['ssh', ...options, '--', door.host, ...(command === '' ? [] : [command])]
-      return await runner.attach(argv, agent === undefined ? {} : { env: { SSH_AUTH_SOCK: agent.socketPath } })
-    } finally {
-      await agent?.close()
-    }
-  }
-
-  return { exec, capture, begin, forward, shell }
+  return { open, forward }
 }

@@ -1,19 +1,20 @@
 /**
  * The mock backend: workspaces that exist only as a state file, so that the CLI, the make targets and the API can be tried
- * without Docker. It has no compose file, no local path and no local port. Commands run on this machine, in a private
- * empty folder that stands for the workspace's inside. It proves nothing about a real backend.
+ * without Docker. Commands run on this machine, in a private folder that stands for the workspace's inside. It proves nothing
+ * about a real backend.
  *
- * `NEXUS_MOCK_WITH=worktree,local-ports` lends it a real worktree and real leases, so that what becomes of those after a failure
- * can be tried without an engine.
+ * It plays both kinds. By itself its code is carried: nothing of a workspace is a folder or a port of this machine, as with a
+ * hosted microVM. `NEXUS_MOCK_WITH=worktree,local-ports` makes it mounted, with a real worktree and real leases.
  */
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
-import type { Observation } from '../../core/workspace.ts'
-import type { PortRange } from '../../ports/blocks.ts'
+import { reachHere } from '../../core/reach.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
-import { type Backend, type Capability, requireCapability } from '../backend.ts'
+import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
+import { type OpenRequest, type Session, withoutStreams } from '../session.ts'
 
 type MockState = 'running' | 'paused' | 'stopped'
 
@@ -24,6 +25,7 @@ interface MockFile {
 
 export function createMockBackend(context: BackendContext): Backend {
   const file = join(context.home.home, 'state', 'mock.json')
+  const lent = lentWords(context.env)
   const folderOf = (id: string) => join(context.home.cache, 'mock', id)
 
   async function load(): Promise<MockFile> {
@@ -50,83 +52,71 @@ export function createMockBackend(context: BackendContext): Backend {
     return new Map(Object.entries(workspaces).map(([id, state]) => [id as WorkspaceId, { state, reason: '' }]))
   }
 
-  const lent = lentCapabilities(context.env)
-  const backend: Backend = {
+  /** On this machine; it ends with us, however we end. */
+  function open(record: WorkspaceRecord, request: OpenRequest): Session {
+    if (request.login !== undefined) throw new Error('the mock has no login shell')
+    const variables = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
+    const own = lent.has('worktree') ? record.worktree : null
+    const place = { cwd: request.cwd ?? own ?? folderOf(record.id), env: variables }
+    if (request.streams === 'ours') return withoutStreams(orNotFound(context.runner.attach(request.argv, place)))
+    const input = request.streams === 'pipes'
+    const child = context.runner.begin(request.argv, { ...place, input, endsWithUs: {} })
+    const { stdin, stdout, stderr, kill } = child
+    stdin?.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
+    const ended = orNotFound(child.ended)
+    ended.catch(() => undefined) // told to whoever waits for it
+    return {
+      stdin,
+      stdout,
+      stderr,
+      ready: Promise.resolve(),
+      ended,
+      signal: async (signal) => kill(signal),
+      resize: async () => {},
+      end: async () => kill('SIGKILL'),
+      cut: () => kill('SIGKILL'),
+    }
+  }
+
+  return {
     name: 'mock',
     host: 'mock',
-    capabilities: new Set<Capability>(['pause', 'housekeeping', ...lent]),
-    ...(lent.includes('local-ports') ? { portRange: (configured: PortRange) => configured } : {}),
     check: async () => {},
-    observe,
-    provision: async () => ({ image: null, hostKeyFingerprint: null }),
-    configure: (record) => makeFolder(folderOf(record.id)),
-    start: (record) => setState(record.id, 'running'),
-    stop: (record) => setState(record.id, 'stopped'),
-    pause: (record) => setState(record.id, 'paused'),
-    resume: (record) => setState(record.id, 'running'),
-    remove: (record) => forget(record.id),
+    lifecycle: {
+      observe,
+      watch: async () => {},
+      provision: async () => ({ image: null, hostKeyFingerprint: null }),
+      configure: (record) => makeFolder(folderOf(record.id)),
+      start: (record) => setState(record.id, 'running'),
+      stop: (record) => setState(record.id, 'stopped'),
+      remove: (record) => forget(record.id),
+      dismantle: async () => false,
+      findLost: async () => undefined,
+    },
+    code: lent.has('worktree')
+      ? { kind: 'mounted' }
+      : { kind: 'carried', folder: ({ id }) => join(folderOf(id), 'code') },
+    endpoints: lent.has('local-ports')
+      ? { reach: (_, port) => reachHere(port), leased: (configured) => configured }
+      : { reach: (_, { name, container }) => ({ name, host: 'inside', port: container, via: wayTo(container) }) },
     isReachable: async (record) => (await load()).workspaces[record.id] === 'running',
-    exec: async (record, request) => {
-      const env = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      return orNotFound(context.runner.attach(request.argv, { cwd: request.cwd ?? folderOf(record.id), env }))
+    open,
+    pause: {
+      pause: (record) => setState(record.id, 'paused'),
+      resume: (record) => setState(record.id, 'running'),
     },
-    stream: (record, { argv, cwd, env }) => {
-      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const child = context.runner.begin(argv, { cwd: cwd ?? folderOf(record.id), env: variables, input: true })
-      const { stdin, stdout, stderr } = child
-      if (stdin === null) throw new Error('its stdin was asked for')
-      stdin.on('error', () => undefined) // the command ended, or closed its stdin, before all was written
-      return {
-        stdin,
-        stdout,
-        stderr,
-        ready: Promise.resolve(),
-        ended: orNotFound(child.ended),
-        signal: async (signal) => child.kill(signal),
-        resize: async () => {},
-        end: async () => child.kill('SIGKILL'),
-      }
-    },
-    capture: async (record, { argv, cwd, env, ...limits }) => {
-      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const options = { cwd: cwd ?? folderOf(record.id), env: variables, ...limits, okCodes: 'any' as const }
-      const { code, stdout } = await context.runner.run(['sh', '-c', 'exec 2>&1; "$@"', 'sh', ...argv], options)
-      return { code, output: stdout }
-    },
-    begin: (record, { argv, cwd, env, input }) => {
-      const variables = { ...env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-      const { kill, ...streams } = context.runner.begin(argv, {
-        cwd: cwd ?? folderOf(record.id),
-        env: variables,
-        input,
-      })
-      return { ...streams, signal: async (signal) => kill(signal), cut: () => kill('SIGKILL') }
-    },
-    shell: async () => requireCapability(backend, 'ssh', 'ssh'),
-    logs: async () => {
-      requireCapability(backend, 'logs', 'logs')
-      throw new Error('the mock prints nothing')
-    },
-    sshInfo: (record) => ({
-      workspaceId: record.id,
-      enabled: false,
-      host: null,
-      port: null,
-      user: 'nexus',
-      forwardAgent: false,
-      agentMode: 'off',
-      connectionCommand: null,
-      verifiedCommand: null,
-      alias: null,
-      hostKeyFingerprint: null,
-    }),
-    housekeeping: async () => (await import('./housekeeping.ts')).createMockHousekeeping(context, { observe, forget }),
+    upkeep: async () => (await import('./housekeeping.ts')).createMockHousekeeping(context, { observe, forget }),
   }
-  return backend
 }
 
-function lentCapabilities({ NEXUS_MOCK_WITH: words = '' }: NodeJS.ProcessEnv): readonly Capability[] {
-  return (['worktree', 'local-ports'] as const).filter((capability) => words.split(',').includes(capability))
+/** As a port of a hosted microVM is reached: by a command. What is inside of the mock listens on this machine's loopback. */
+function wayTo(port: number): readonly string[] {
+  const script = 'exec 3<>"/dev/tcp/127.0.0.1/$1"; cat <&0 >&3 & exec cat <&3'
+  return ['/bin/bash', '-c', script, 'bash', String(port)]
+}
+
+function lentWords({ NEXUS_MOCK_WITH: words = '' }: NodeJS.ProcessEnv): ReadonlySet<string> {
+  return new Set(words.split(','))
 }
 
 /** As a shell inside would say it. */

@@ -35,6 +35,7 @@ export function createMockHousekeeping(context: BackendContext, { observe, forge
     remove: async (leftovers) => {
       for (const { name } of leftovers) await forget(name)
     },
+    published: async () => new Map(),
     usage: async () => {
       const used = (await list()).map(async (id) => {
         const layers = await measureFolder(context.runner, join(folder, id))

@@ -1,5 +1,5 @@
 /** Stops, pauses and resumes workspaces. Stop keeps everything: worktree, ports, containers, volumes. */
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import type { HookName } from '../../config/settings.ts'
 import { NexusError } from '../../core/errors.ts'
 import { timestamp } from '../../core/time.ts'
@@ -119,7 +119,7 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
           run: async () =>
             (await import('../git/bring-back.ts')).bringBackIfMoved(app, record, seen.state === 'running'),
         },
-        stop: { run: () => backend.stop(record, seen.observation) },
+        stop: { run: () => backend.lifecycle.stop(record, seen.observation) },
         'post-stop': { run: () => tryIt('post-stop') },
       }
     },
@@ -137,8 +137,8 @@ async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
     },
     actions: async () => {
       const backend = await app.backend(record.backend)
-      requireCapability(backend, 'pause', 'pause')
-      return { pause: { run: () => backend.pause(record) } }
+      const { pause } = await requireFacet(app, backend, 'pause', 'pause')
+      return { pause: { run: () => pause(record) } }
     },
   }
 }
@@ -155,7 +155,8 @@ async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
     actions: async () => {
       const backend = await app.backend(record.backend)
       // no health check is waited for: the engine calls what was paused unhealthy until its next one, half a minute perhaps
-      return { resume: { run: () => backend.resume(record) } }
+      const { resume } = await requireFacet(app, backend, 'pause', 'pause')
+      return { resume: { run: () => resume(record) } }
     },
   }
 }

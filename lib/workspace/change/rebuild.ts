@@ -3,6 +3,7 @@
  * and keys stay; containers and images are made again.
  */
 import type { Backend } from '../../backends/backend.ts'
+import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -42,16 +43,16 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   requireEngine(seen)
   const instance = await loadInstance(app.home)
   const record = {
-    ...asConfigured(present, settings, backend.capabilities.has('compose-file')),
+    ...asConfigured(present, settings, backend.stack !== undefined),
     ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
     ...cachesOf(settings, backend, instance, present),
     // an older image that it has to keep has no place for them
-    ...(backend.capabilities.has('compose-file') && !keepsImage(present) ? { editors: true as const } : {}),
+    ...(backend.stack !== undefined && !keepsImage(present) ? { editors: true as const } : {}),
   }
   const { templates } = settings.worktree
   const facts = {
     name: record.name,
-    capabilities: backend.capabilities,
+    capabilities: facetsOf(backend),
     stack: describeStack(record),
     templates,
     state: plannedState(seen),
@@ -65,7 +66,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const begun = { ...record, operation: beginOperation('rebuild') }
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
   const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
-  if (hasFixedImages(begun)) await backend.requireImages?.(begun, undefined)
+  if (hasFixedImages(begun)) await backend.stack?.requireImages(begun, undefined)
   if (record.isolation === 'agent') await lookFirst(app, begun, backend, chosen)
   const secrets = await secretsFor(app, settings)
   const scene: Scene = { app, draft: { record, branch, wanted, backend, chosen }, seen, isRebuild: true }
@@ -85,7 +86,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
 /** The data seem lost to who does not know of the copy. */
 async function tellLeft(app: App, before: WorkspaceRecord, after: WorkspaceRecord, backend: Backend): Promise<void> {
   if (after.stack === undefined || before.stack?.external !== 'private') return
-  const model = await backend.startedModel?.(before)
+  const model = await backend.stack?.startedModel(before)
   for (const { key, from } of model === undefined ? [] : leftCopies(before, after, model)) {
     const copy = `${composeProject(before)}_${key}`
     app.emit({

@@ -170,8 +170,7 @@ async function keep(app: App, was: WorkspaceRecord, now: Placed, moved: boolean,
   if (admin !== undefined) await relinkSubmodules(app, admin.path, now.worktree)
   const backend = await app.backend(was.backend)
   // what runs has the old places mounted
-  if (backend.dismantle !== undefined) {
-    await backend.dismantle(was)
+  if (await backend.lifecycle.dismantle(was)) {
     done.push('its containers are made anew by the next start; its volumes stay')
   }
   const saved = await claimName(app, { ...now, desired: 'stopped' })

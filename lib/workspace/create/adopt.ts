@@ -5,7 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
-import { type Backend, requireCapability } from '../../backends/backend.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import type { LostWorkspace } from '../../backends/making.ts'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
@@ -61,7 +62,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
     return { record, lost: lost !== undefined }
   }
   const whole = lost !== undefined && record.hostKeyFingerprint !== null
-  if (lost !== undefined && !whole) await backend.dismantle?.(record)
+  if (lost !== undefined && !whole) await backend.lifecycle.dismantle(record)
   const claimed = await claimName(app, record)
   await closeWorktrees(app, claimed, settings)
   await markWorktree(claimed)
@@ -90,10 +91,10 @@ async function findTarget(app: App, backend: Backend, { given, name }: AdoptRequ
     await refuseRestoring(app, { repo: repo.root, name: name ?? basename(worktree), worktree })
     const marker = findAdminDir(repo.gitDir, worktree)?.marker ?? ''
     const free = isWorkspaceId(marker) && records.every(({ id }) => id !== marker)
-    const lost = free ? await backend.findLost?.(marker) : undefined
+    const lost = free ? await backend.lifecycle.findLost(marker) : undefined
     return { repo, worktree, id: free ? marker : newWorkspaceId(), lost, ours: free }
   }
-  const lost = await backend.findLost?.(given)
+  const lost = await backend.lifecycle.findLost(given)
   if (lost === undefined) {
     throw new NexusError('INVALID_ARGUMENT', `${JSON.stringify(given)} is neither a folder nor a container of Nexus.`, {
       hint: 'To see the worktrees, run `git worktree list`; the containers, `docker ps -a --filter label=dev.nexus.workspace`',
@@ -142,11 +143,11 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
     await requirePrivateGit(app, backend, local, (await app.git.findCommit(there ? worktree : repo.root, 'HEAD')) ?? '')
   }
   if (guards.isolation === 'agent' || guards.network !== 'open')
-    requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+    await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
   if (lost !== undefined) refuseLooser(guards, lost, request.given)
   const [instance, author] = await Promise.all([loadInstance(app.home), app.git.identity(repo.root)])
   const word = request.name ?? (lost?.name === undefined || lost.name === '' ? basename(worktree) : lost.name)
-  const hasFiles = backend.capabilities.has('compose-file')
+  const hasFiles = backend.stack !== undefined
   const detected = hasFiles ? detectIn(there ? worktree : repo.root, repo.root, settings) : undefined
   const inside = userInside(ownerOf(repo), guards.isolation)
   const who = await identityInside(app, guards, author)
@@ -212,7 +213,7 @@ async function reviveFrom(
     desired: lost.running ? ('running' as const) : ('stopped' as const),
     ...(subnets.length === 0 ? {} : { subnets: subnets.map(({ cidr }) => cidr) }),
   }
-  const { hostKeyFingerprint } = await backend.provision(record)
+  const { hostKeyFingerprint } = await backend.lifecycle.provision(record)
   return { ...record, hostKeyFingerprint, pendingHooks: false }
 }
 

@@ -30,7 +30,7 @@ export function createActions(scene: Scene, start: boolean): Actions<UpCarried> 
     },
     lease: { ...actions.lease, undo: ({ record }) => releaseAll(app, record.id) },
     // before its first start it has parts as well: what a backend keeps beside the record
-    configure: { ...actions.configure, undo: ({ record }) => draft.backend.remove(record) },
+    configure: { ...actions.configure, undo: ({ record }) => draft.backend.lifecycle.remove(record) },
   }
 }
 

@@ -6,7 +6,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Backend, requireCapability } from '../../backends/backend.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { requireBackendName } from '../../backends/registry.ts'
 import type { ConfigSources, Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
@@ -106,16 +107,16 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
   }
   if (guards.isolation === 'agent' || guards.network !== 'open')
-    requireCapability(backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+    await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
   const inside = userInside(ownerOf(repo), guards.isolation)
   if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
   else if (likely.failure !== undefined) throw likely.failure
 
   tellRoot(app, repo.root, ownerOf(repo).uid)
   const instance = await loadInstance(app.home)
-  const worktree = backend.capabilities.has('worktree') ? worktreePath(settings, repo, name) : null
+  const worktree = backend.code.kind === 'mounted' ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
-  const detected = backend.capabilities.has('compose-file') ? detectProject(settings, repo, names, dotenv) : undefined
+  const detected = backend.stack !== undefined ? detectProject(settings, repo, names, dotenv) : undefined
   const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
   if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
   if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
@@ -135,7 +136,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       branchCreated: branch.ours,
       ...(await allowedAtCreate(app, guards, settings.network.allow)),
       desired: request.start ? 'running' : 'stopped',
-      ports: backend.capabilities.has('local-ports') ? [] : unmappedPorts(wanted),
+      ports: backend.endpoints.leased !== undefined ? [] : unmappedPorts(wanted),
       env: parseEnvironment(request.env ?? [], app.env),
       operation: beginOperation('create'),
       ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
@@ -194,7 +195,7 @@ export async function newRecord(
     ...(stack === undefined ? {} : { stack }),
     ...ready,
     ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
-    ...(backend.capabilities.has('compose-file') ? { editors: true } : {}),
+    ...(backend.stack !== undefined ? { editors: true } : {}),
   }
   return { record, wanted }
 }
@@ -216,7 +217,7 @@ export function cachesOf(
   instance: string,
   owner: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
 ): Pick<WorkspaceRecord, 'caches'> {
-  if (settings.caches.length === 0 || !backend.capabilities.has('compose-file')) return {}
+  if (settings.caches.length === 0 || backend.stack === undefined) return {}
   return { caches: cacheVolumes(instance, owner, settings.caches) }
 }
 

@@ -56,7 +56,7 @@ async function findNamed(app: App, record: WorkspaceRecord): Promise<ReadonlyMap
 async function listMissing(app: App, record: WorkspaceRecord, programs: readonly string[]): Promise<readonly string[]> {
   const backend = await app.backend(record.backend)
   const argv = ['sh', '-c', MISSING, 'sh', ...programs]
-  const session = backend.begin(record, { argv, cwd: null, env: {}, input: false })
+  const session = backend.open(record, { argv, cwd: null, env: {}, streams: 'output' })
   session.stderr.resume()
   const said = boundedPieces<Buffer>(SAID_MAX)
   for await (const piece of session.stdout) said.push(piece as Buffer)

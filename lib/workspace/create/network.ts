@@ -2,7 +2,7 @@
  * What a guarded workspace can reach, as the user decides it at create and while it runs, and what was refused. Nothing inside
  * can decide it: the list lies in the record, and the gate reads a copy of it that it cannot write.
  */
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { NetworkMode } from '../../core/modes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -66,13 +66,13 @@ export async function changeNetwork(app: App, found: WorkspaceRecord, change: Ne
     const record = requireThere(locked, found)
     if (record.network !== 'allowlist') throw noList(record)
     const backend = await app.backend(record.backend)
-    requireCapability(backend, 'guards', 'networks with a list of hosts')
+    const network = await requireFacet(app, backend, 'guards', 'networks with a list of hosts')
     const present = record.networkAllow ?? []
     const networkAllow = change.verb === 'allow' ? union(present, hosts) : without(present, hosts)
     const changed = { ...record, networkAllow }
     if (change.dryRun) return showNetwork(changed)
     await app.records.save(changed)
-    await backend.applyNetwork?.(changed, change.verb === 'deny')
+    await network.apply(changed, change.verb === 'deny')
     return showNetwork(changed)
   })
 }
@@ -100,5 +100,5 @@ function noList({ name, network = 'open' }: WorkspaceRecord): NexusError {
 /** The newest last. @throws {NexusError} UNSUPPORTED where nothing is refused */
 export async function listRefusals(app: App, record: WorkspaceRecord): Promise<readonly Refusal[]> {
   if (!hasGate(record)) throw noList(record)
-  return (await (await app.backend(record.backend)).listRefusals?.(record)) ?? []
+  return (await (await app.backend(record.backend)).network?.refusals(record)) ?? []
 }

@@ -8,10 +8,10 @@ import { projectOf } from '../project/choice.ts'
 export async function renewFiles(app: App, record: WorkspaceRecord): Promise<void> {
   const backend = await app.backend(record.backend)
   const leased = record.ports.length > 0 && record.ports.every(({ host }) => host !== null)
-  if (backend.capabilities.has('local-ports') && (!leased || record.hostKeyFingerprint === null)) return
+  if (backend.endpoints.leased !== undefined && (!leased || record.hostKeyFingerprint === null)) return
   try {
     const { settings } = await app.config(await projectOf(app, record))
-    await backend.configure(record, settings.ssh.injection)
+    await backend.lifecycle.configure(record, settings.ssh.injection)
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
     app.emit({

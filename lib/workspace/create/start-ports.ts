@@ -34,7 +34,7 @@ export async function startWithPorts(
 ): Promise<void> {
   const { backend } = scene.draft
   const { observed: seen } = progress.carried()
-  if (seen?.state === 'paused') return backend.start(progress.carried().record, seen, options)
+  if (seen?.state === 'paused') return backend.lifecycle.start(progress.carried().record, seen, options)
   // the ports of a new one were looked at a moment ago, when they were leased
   if (scene.seen !== undefined) await moveAhead(scene, progress, seen)
   const isMoved = progress.carried().record.portsMoved === true
@@ -42,7 +42,7 @@ export async function startWithPorts(
   let observed = isMoved ? undefined : seen
   for (let attempt = 1; ; attempt++) {
     try {
-      await backend.start(progress.carried().record, observed, options)
+      await backend.lifecycle.start(progress.carried().record, observed, options)
       progress.add({ record: { portsMoved: undefined } })
       return
     } catch (error) {
@@ -65,13 +65,13 @@ async function configureAgain(scene: Scene, progress: Progress<UpCarried>): Prom
   const { backend, chosen } = draft
   const { record, resolution } = progress.carried()
   if (resolution === undefined && (record.stack?.files.length ?? 0) > 0) {
-    const model = await backend.startedModel?.(record)
+    const model = await backend.stack?.startedModel(record)
     if (model === undefined) progress.add(await readStack(scene, progress.carried()))
     else progress.add({ resolution: { model, warnings: [], under: undefined } })
   }
   const now = progress.carried()
-  await makeTemplates(app, now.record, chosen.settings, { isNew: false, early: false })
-  await backend.configure(now.record, chosen.settings.ssh.injection, now.resolution)
+  await makeTemplates(app, now.record, draft, { isNew: false, early: false })
+  await backend.lifecycle.configure(now.record, chosen.settings.ssh.injection, now.resolution)
 }
 
 /** Before anything starts, as Docker would have started some services by the time it refuses the port of another. */
@@ -147,7 +147,7 @@ export function leaseRequest(record: WorkspaceRecord, wanted: readonly WantedPor
 }
 
 export function requirePortRange(backend: Backend, { ssh }: Settings): PortRange {
-  const range = backend.portRange?.(ssh.portRange)
+  const range = backend.endpoints.leased?.(ssh.portRange)
   if (range === undefined) throw new Error(`backend ${backend.name} has local ports and no range`)
   return range
 }

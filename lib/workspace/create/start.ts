@@ -73,6 +73,6 @@ async function settleHostKey(
   observed: UpCarried['observed'],
 ): Promise<void> {
   if (isFirstStart(scene) || observed?.state !== 'stopped') return
-  const settled = await scene.draft.backend.settleHostKey?.(progress.carried().record)
+  const settled = await scene.draft.backend.ssh?.settleHostKey(progress.carried().record)
   if (settled !== undefined) progress.add({ record: { hostKeyFingerprint: settled } })
 }

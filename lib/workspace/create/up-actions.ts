@@ -34,7 +34,7 @@ export function upActions(scene: Scene) {
 }
 
 async function stop({ draft }: Scene, { record, observed }: Takes<'record' | 'observed'>): Promise<Yields<'observed'>> {
-  await draft.backend.stop(record, observed)
+  await draft.backend.lifecycle.stop(record, observed)
   // what is missing is missing still
   return { observed: { state: observed?.state === 'error' ? 'error' : 'stopped', reason: '' } }
 }
@@ -42,7 +42,7 @@ async function stop({ draft }: Scene, { record, observed }: Takes<'record' | 'ob
 async function resolve(scene: Scene, { record, wanted }: Takes<'record' | 'wanted'>): Promise<Resolved> {
   const { app, draft, seen } = scene
   // with what is known already, as the compose files may not be readable without
-  await makeTemplates(app, record, draft.chosen.settings, { isNew: seen === undefined, early: true })
+  await makeTemplates(app, record, draft, { isNew: seen === undefined, early: true })
   return readStack(scene, { record, wanted })
 }
 
@@ -50,7 +50,7 @@ async function templates(
   { app, draft, seen }: Scene,
   { record, resolution, model }: Takes<'record' | 'resolution' | 'model'>,
 ): Promise<Yields<'resolution' | 'inputs'>> {
-  await makeTemplates(app, record, draft.chosen.settings, { isNew: seen === undefined, early: false })
+  await makeTemplates(app, record, draft, { isNew: seen === undefined, early: false })
   // what the compose files say may hang on them
   if (resolution?.model === undefined) return {}
   const { resolveStack } = await import('../project/project-stack.ts')
@@ -81,7 +81,7 @@ async function provision(
   const isOther = !hasSameImage(draft.record.stack, record.stack)
   const isAnew = (isRebuild || isOther) && !keepsImage(record)
   const given = isAnew ? { ...record, image: null } : record
-  return { record: await draft.backend.provision(given, resolution?.under) }
+  return { record: await draft.backend.lifecycle.provision(given, resolution?.under) }
 }
 
 async function configure(
@@ -94,7 +94,7 @@ async function configure(
   // nobody is inside yet: what the configuration says now is what the user chose
   if (seen === undefined && record.stack === undefined && record.isolation === 'agent')
     await (await import('../project/wishes.ts')).admitWishes(app, record, { chosen, model: undefined })
-  await backend.configure(record, chosen.settings.ssh.injection, resolution)
+  await backend.lifecycle.configure(record, chosen.settings.ssh.injection, resolution)
   return { record: { secrets: record.secrets } }
 }
 

@@ -3,6 +3,7 @@
  * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
 import type { Backend } from '../../backends/backend.ts'
+import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import { KINDS, kindOf } from '../../core/operations.ts'
@@ -73,7 +74,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     portsLeased: false,
     state: 'absent',
     start: request.start,
-    capabilities: backend.capabilities,
+    capabilities: facetsOf(backend),
     stack: describeStack(record),
     privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
@@ -231,7 +232,7 @@ function planStart(
     portsLeased: record.ports.some((port) => port.host !== null),
     state: plannedState(seen),
     start: options.start,
-    capabilities: backend.capabilities,
+    capabilities: facetsOf(backend),
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     distrusted: record.isolation === 'agent',

@@ -219,15 +219,15 @@ function ofTheUser(app: App, asked: IgnoredRequest, own: Settings): IgnoredReque
 export async function makeTemplates(
   app: App,
   record: WorkspaceRecord,
-  settings: Settings,
+  { backend, chosen }: Pick<Draft, 'backend' | 'chosen'>,
   when: { readonly isNew: boolean; readonly early: boolean },
 ): Promise<void> {
-  const { templates } = settings.worktree
+  const { templates } = chosen.settings.worktree
   if (templates.length === 0 || record.worktree === null) return
   await renderTemplates(app.git, {
     worktree: record.worktree,
     templates,
-    values: await templateValues(record),
+    values: await templateValues(backend, record),
     ...when,
   })
 }

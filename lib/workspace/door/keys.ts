@@ -3,8 +3,8 @@
  * Nexus itself comes in with. A workspace that nobody can get into in between would be lost, so every step leaves it open.
  */
 
-import type { KeyCare, LetIn } from '../../backends/backend.ts'
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
+import type { KeyCare, LetIn } from '../../backends/key-care.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
@@ -27,9 +27,8 @@ export interface WorkspaceKeys {
 
 async function careOf(app: App, record: WorkspaceRecord): Promise<KeyCare> {
   const backend = await app.backend(record.backend)
-  requireCapability(backend, 'ssh', 'keys')
-  if (backend.keyCare === undefined) throw new Error(`backend ${backend.name} has ssh and no keys`)
-  return backend.keyCare()
+  const ssh = await requireFacet(app, backend, 'ssh', 'keys')
+  return ssh.keys()
 }
 
 export async function listKeys(app: App, records: readonly WorkspaceRecord[]): Promise<readonly WorkspaceKeys[]> {
@@ -46,9 +45,7 @@ export async function listKeys(app: App, records: readonly WorkspaceRecord[]): P
 /** Those whose backend has doors. */
 export async function withDoors(app: App): Promise<readonly WorkspaceRecord[]> {
   const records = await app.records.list()
-  const has = await Promise.all(
-    records.map(async ({ backend }) => (await app.backend(backend)).capabilities.has('ssh')),
-  )
+  const has = await Promise.all(records.map(async ({ backend }) => (await app.backend(backend)).ssh !== undefined))
   return records.filter((_, i) => has[i])
 }
 

@@ -2,7 +2,7 @@
  * Opens a workspace in an editor, through its SSH alias, or its web port in a browser. It is started first when it does not run. An
  * editor that is not on this machine is no failure: its link is the answer then, to be opened where the editor is.
  */
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { PortResource, WorkspaceRecord, WorkspaceResource } from '../../core/workspace.ts'
@@ -36,7 +36,7 @@ export async function openInEditor(
   wish: { readonly editor: string | undefined; readonly dryRun: boolean },
 ): Promise<Opening> {
   const editor = await chooseEditor(app, wish.editor)
-  requireCapability(await app.backend(found.backend), 'ssh', 'open')
+  await requireFacet(app, await app.backend(found.backend), 'ssh', 'open')
   const workspace = await running(app, found, wish.dryRun)
   const place = placeOf(workspace)
   const program = findProgram(editor.programs, app.env)

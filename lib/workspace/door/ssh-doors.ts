@@ -1,6 +1,7 @@
 /** The doors of all workspaces as their generated client files name them; whatever made those, and with no question to any engine. */
 import { isWorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { HERE } from '../../core/reach.ts'
 import { sectionsOf } from '../../door/include-line.ts'
 import type { Target } from '../../door/resolved.ts'
 import { listFolder, readIfPresent } from '../../system/store.ts'
@@ -49,6 +50,6 @@ export async function listDoors(app: App): Promise<Doors> {
   const raw =
     port === undefined
       ? []
-      : [{ name: `nexus@localhost -p ${port}`, host: 'localhost', words: ['-l', 'nexus', '-p', `${port}`] }]
+      : [{ name: `nexus@${HERE} -p ${port}`, host: HERE, words: ['-l', 'nexus', '-p', `${port}`] }]
   return { aliases: files.flatMap(({ aliases }) => aliases), targets: [...byAlias, ...raw] }
 }

@@ -5,6 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError, unreachable } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
@@ -102,8 +103,8 @@ async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace
   const admin = basename(findAdminDir(place.gitDir, place.worktree)?.path ?? '')
   const own = join('worktrees', admin, 'HEAD')
   const from = admin !== '' && existsSync(join(place.path, own)) ? join(place.gitDir, dirname(own)) : place.gitDir
-  const program = await backend.gitCommand?.(record, ['upload-pack', '--timeout=60', from], running)
-  if (program === undefined) throw new Error(`backend ${backend.name} runs no git`)
+  const git = await requireFacet(app, backend, 'git', 'looks at its commits')
+  const program = await git.command(record, ['upload-pack', '--timeout=60', from], running)
   const refspecs = Object.keys(moved.branches).map(
     (branch) => `+refs/heads/${branch}:${refsOf(record, 'heads', branch)}`,
   )

@@ -2,7 +2,7 @@
  * The git of a workspace with a git dir of its own, where that is: what it answers is as the inside tells it, and never a fact.
  * It is asked for what is not here, and to move what lies there.
  */
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { CommandFailed, isTooMuch, type RunOptions, type RunResult, tooMuchSaid } from '../../system/exec.ts'
@@ -20,9 +20,8 @@ export async function askInside(
   options: RunOptions = {},
 ): Promise<RunResult> {
   const backend = await app.backend(record.backend)
-  requireCapability(backend, 'git', 'looks at its commits')
-  const argv = await backend.gitCommand?.(record, args, running)
-  if (argv === undefined) throw new Error(`backend ${backend.name} runs no git`)
+  const git = await requireFacet(app, backend, 'git', 'looks at its commits')
+  const argv = await git.command(record, args, running)
   try {
     return await app.runner.run(argv, { keepBytes: ANSWER_KEPT_BYTES, ...options })
   } catch (error) {

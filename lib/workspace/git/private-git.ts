@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
-import { NexusError } from '../../core/errors.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -30,12 +30,7 @@ export async function requirePrivateGit(
   local: { repo: string; gitDir: string },
   commit: string,
 ) {
-  if (!backend.capabilities.has('git')) {
-    throw new NexusError('UNSUPPORTED', `The backend ${backend.name} does not support the git mode "private".`, {
-      hint: 'To use the one that does, create the workspace with `--backend docker`',
-      details: { backend: backend.name, capability: 'git' },
-    })
-  }
+  await requireFacet(app, backend, 'git', 'the git mode "private"')
   await createPrivateGit(app.runner, app.git).requireBorrowable(local, commit)
 }
 

@@ -3,7 +3,8 @@
  * but that it is bytes: a broken or hostile archive is a clear error.
  */
 
-import type { Backend, Session } from '../../backends/backend.ts'
+import type { Backend } from '../../backends/backend.ts'
+import type { Session } from '../../backends/session.ts'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
@@ -42,7 +43,8 @@ export async function streamsOf(app: App, records: readonly WorkspaceRecord[]): 
   const begin: Streams['begin'] = (found, argv, input) => {
     const door = doors.get(found.id)
     if (door === undefined) throw new Error(`${found.id} was not entered`)
-    return door.backend.begin(door.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, input })
+    const streams = input ? 'pipes' : 'output'
+    return door.backend.open(door.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, streams })
   }
   return { begin, look: (record, path) => look(app, begin, record, path) }
 }

@@ -3,7 +3,7 @@
  * the caller: nothing piles up. A signal ends all of them inside too, and starts no other.
  */
 import type { Readable } from 'node:stream'
-import type { Session } from '../../backends/backend.ts'
+import type { Session } from '../../backends/session.ts'
 import { boundedPieces, isCut, wholeLines } from '../../core/bounded.ts'
 import { Interrupted, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord, WorkspaceState } from '../../core/workspace.ts'
@@ -151,7 +151,7 @@ async function runOne(
   try {
     const { record, backend } = await goInside(app, found)
     const { argv, cwd, env } = request
-    const session = backend.begin(record, { argv, cwd, env, input: false })
+    const session = backend.open(record, { argv, cwd, env, streams: 'output' })
     const [exitCode, stdout, stderr] = await crew.during(session, () =>
       Promise.all([session.ended, ...STREAMS.map((name) => pump(request, index, name, session[name], crew))]),
     )

@@ -3,8 +3,10 @@
  * interrupted. A port has the number that it has inside where that is free here, else one of a block that is leased for as long as
  * this process lives.
  */
-import type { Backend, Forward, Forwarding } from '../../backends/backend.ts'
-import { requireCapability } from '../../backends/backend.ts'
+import type { Backend } from '../../backends/backend.ts'
+import { capture } from '../../backends/captured.ts'
+import { requireFacet } from '../../backends/facets.ts'
+import type { Forward, Forwarding } from '../../backends/session.ts'
 import { NexusError } from '../../core/errors.ts'
 import { newWorkspaceId } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -65,7 +67,7 @@ export function parseForward(text: string): WantedForward {
 /** Which port of this machine each would get now; null for a leased one. Nothing is changed. */
 export async function planForward(app: App, found: WorkspaceRecord, wanted: readonly WantedForward[]) {
   const { record, backend } = await enter(app, found, wanted)
-  await requireHosts(backend, record, wanted)
+  await requireHosts(app, backend, record, wanted)
   const ports = await choosePorts(app, wanted)
   return wanted.map(({ host, port }, i) => ({ local: ports[i] ?? null, host, port }))
 }
@@ -78,7 +80,7 @@ export async function planForward(app: App, found: WorkspaceRecord, wanted: read
 export async function forwardPorts(app: App, found: WorkspaceRecord, request: ForwardRequest): Promise<never> {
   const { wanted, onListening } = request
   const { record, backend } = await enter(app, found, wanted)
-  await requireHosts(backend, record, wanted)
+  await requireHosts(app, backend, record, wanted)
   const leases = createBlocks(app, backend, record)
   try {
     const { forwards, forwarding } = await listen(app, record, backend, wanted, leases)
@@ -96,7 +98,7 @@ export async function forwardPorts(app: App, found: WorkspaceRecord, request: Fo
 }
 
 async function enter(app: App, found: WorkspaceRecord, wanted: readonly WantedForward[]) {
-  requireCapability(await app.backend(found.backend), 'ssh', 'forwarding')
+  await requireFacet(app, await app.backend(found.backend), 'ssh', 'forwarding')
   const twice = wanted.find(({ local }, i) => local !== null && wanted.findIndex((one) => one.local === local) !== i)
   if (twice !== undefined) {
     const host = twice.host === 'localhost' ? '' : `${twice.host}:`
@@ -109,6 +111,7 @@ async function enter(app: App, found: WorkspaceRecord, wanted: readonly WantedFo
 
 /** Names are looked up inside, where ssh's server will do it for each connection. */
 async function requireHosts(
+  app: App,
   backend: Backend,
   record: WorkspaceRecord,
   wanted: readonly WantedForward[],
@@ -116,7 +119,7 @@ async function requireHosts(
   const hosts = [...new Set(wanted.map(({ host }) => host))].filter((host) => host !== 'localhost')
   for (const host of hosts) {
     const request = { argv: ['getent', 'ahosts', host], cwd: '/', env: {}, timeoutMs: LOOK_UP_TIMEOUT_MS }
-    if ((await backend.capture(record, request)).code !== 2) continue
+    if ((await capture(app, backend, record, request)).code !== 2) continue
     throw new NexusError('INVALID_ARGUMENT', `Nothing is called ${JSON.stringify(host)} inside ${record.name}.`, {
       hint: `To see its services, run \`nexus status ${record.name}\``,
       details: { host },
@@ -157,7 +160,7 @@ function createBlocks(app: App, backend: Backend, record: WorkspaceRecord) {
   let isTaken = false
   return {
     take: async (count: number, refused: string | undefined): Promise<readonly number[]> => {
-      const range = backend.portRange?.((await app.config()).settings.ssh.portRange)
+      const range = backend.endpoints.leased?.((await app.config()).settings.ssh.portRange)
       if (range === undefined) throw new Error(`backend ${backend.name} has no ports here`)
       const offsets = Array.from({ length: count }, (_, offset) => offset)
       const names = { name: `${record.name}, forwarded`, repo: record.repo }
@@ -187,8 +190,8 @@ async function listen(
     const lacking = chosen.filter((port) => port === null).length
     const more = lacking === 0 ? [] : [...(await blocks.take(lacking, refused))]
     const forwards = wanted.map(({ host, port }, i) => ({ local: chosen[i] ?? more.shift() ?? 0, host, port }))
-    const forwarding = await backend.forward?.(record, forwards, tellRefused(app, record))
-    if (forwarding === undefined) throw new Error(`backend ${backend.name} has the capability ssh and forwards nothing`)
+    const ssh = await requireFacet(app, backend, 'ssh', 'forwarding')
+    const forwarding = await ssh.forward(record, forwards, tellRefused(app, record))
     const onAbort = () => forwarding.end()
     app.interruption.signal.addEventListener('abort', onAbort, { once: true })
     const isListening = await forwarding.listening
@@ -237,6 +240,6 @@ function untilPaused(app: App, record: WorkspaceRecord, backend: Backend, signal
     const onChange = () => {
       looks = looks.then(look).catch(fail)
     }
-    backend.watch?.({ onChange, onReach: () => undefined }, signal).catch(fail)
+    backend.lifecycle.watch({ onChange, onReach: () => undefined }, signal).catch(fail)
   })
 }

@@ -1,17 +1,24 @@
 /** What is done inside a workspace: commands and shells. Each checks that there is an inside before it goes there. */
-import {
-  type ExecRequest,
-  requireCapability,
-  type ShellRequest,
-  type Stream,
-  type StreamRequest,
-} from '../../backends/backend.ts'
+import type { Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { requireFacet } from '../../backends/facets.ts'
+import type { Command, LoginRequest, Session, TerminalSize } from '../../backends/session.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { noteEnd, noteUse } from '../../record/use.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
 import { repaired, requireThere } from '../operation/repaired.ts'
+
+export interface ExecRequest extends Command {
+  /** Ask for a terminal inside. */
+  readonly tty: boolean
+}
+
+export interface StreamRequest extends Command {
+  /** For a terminal inside. */
+  readonly size?: TerminalSize
+}
 
 /**
  * Runs a command inside on the caller's streams; its exit code is passed through. From when it is begun, `around` has it in hand.
@@ -26,7 +33,9 @@ export async function exec(
   requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
   app.interruption.signal.throwIfAborted()
-  return afterwards(app, record, await around(() => backend.exec(record, request)))
+  const { argv, cwd, env, tty } = request
+  const asked = { argv, cwd, env, streams: 'ours', ...(tty ? { tty } : {}) } as const
+  return afterwards(app, record, await around(() => backend.open(record, asked).ended))
 }
 
 /**
@@ -37,12 +46,24 @@ export async function stream(
   app: App,
   found: WorkspaceRecord,
   request: StreamRequest,
-): Promise<Omit<Stream, 'ended'> & { readonly ended: Promise<number> }> {
+): Promise<Omit<Session, 'stdin' | 'ended'> & { readonly stdin: Writable; readonly ended: Promise<number> }> {
   requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
-  const running = backend.stream(record, request)
-  return { ...running, ended: running.ended.then((code) => afterwards(app, record, code)) }
+  const { size, ...command } = request
+  const running = backend.open(record, { ...command, streams: 'pipes', ...(size === undefined ? {} : { tty: size }) })
+  const { stdin, stdout, stderr } = running
+  if (stdin === null) throw new Error('its stdin was asked for')
+  const ended = running.ended.then(async (code) => {
+    // what was said is not all read yet
+    await Promise.all([stdout, stderr].map((said) => finished(said, { writable: false })))
+    return afterwards(app, record, code)
+  })
+  ended.catch(() => undefined) // told to whoever waits for it
+  return { ...running, stdin, ended }
 }
+
+/** The exit code of an ssh that could not connect. */
+export const SSH_FAILURE = 255
 
 /** @throws {NexusError} INVALID_ARGUMENT for no command, and for what no program can be given */
 export function requireCommand({ argv, cwd, env }: Pick<ExecRequest, 'argv' | 'cwd' | 'env'>, name = '<name>'): void {
@@ -75,14 +96,19 @@ export async function goInside(app: App, found: WorkspaceRecord) {
 }
 
 /** As the user's own ssh; what does not run is started, unless `wake` is false. */
-export async function shell(app: App, found: WorkspaceRecord, request: ShellRequest, wake: boolean): Promise<number> {
+export async function shell(
+  app: App,
+  found: WorkspaceRecord,
+  request: Omit<LoginRequest, 'streams'>,
+  wake: boolean,
+): Promise<number> {
   const there = requireThere(await repaired(app, found), found)
   const backend = await app.backend(there.backend)
-  requireCapability(backend, 'ssh', 'ssh')
+  await requireFacet(app, backend, 'ssh', 'ssh')
   const isOpen = there.desired === 'running' && (await backend.isReachable(there))
   const record = isOpen ? there : await (await import('../door/wake.ts')).ensureRunning(app, there, wake)
   noteUse(app.home, record.id)
-  const code = await backend.shell(record, request)
+  const code = (await backend.open(record, { ...request, streams: 'ours' }).ended) ?? SSH_FAILURE
   noteEnd(app.home, record.id)
   await bringBackCommits(app, record)
   return code

@@ -2,11 +2,12 @@
  * `tmux`: a session inside that goes on when the connection ends. It is made where there is none; a command given to one that is
  * there becomes another window of it.
  */
-import { requireCapability } from '../../backends/backend.ts'
+import { capture } from '../../backends/captured.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
-import { bringBackCommits, goInside } from './inside.ts'
+import { bringBackCommits, goInside, SSH_FAILURE } from './inside.ts'
 
 export const SESSION = 'nexus'
 
@@ -50,7 +51,8 @@ export function requireSessionName(name: string): string {
 export async function attachTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<number> {
   const { record, backend } = await enter(app, found)
   const argv = ['sh', '-c', ATTACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
-  const code = await backend.shell(record, { argv, forwardAgent: request.forwardAgent, tty: true, isOurs: true })
+  const login = { forwardAgent: request.forwardAgent, isOurs: true }
+  const code = (await backend.open(record, { argv, login, streams: 'ours', tty: true }).ended) ?? SSH_FAILURE
   if (code === MISSING) throw tmuxMissing(record)
   await bringBackCommits(app, record)
   return code
@@ -60,7 +62,7 @@ export async function attachTmux(app: App, found: WorkspaceRecord, request: Tmux
 export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<boolean> {
   const { record, backend } = await enter(app, found)
   const argv = ['sh', '-c', DETACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
-  const { code, output } = await backend.capture(record, { argv, cwd: null, env: {}, timeoutMs: 15_000 })
+  const { code, output } = await capture(app, backend, record, { argv, cwd: null, env: {}, timeoutMs: 15_000 })
   if (code === MISSING) throw tmuxMissing(record)
   if (code !== 0) {
     throw new NexusError('CONTAINER_ERROR', `tmux inside ${record.name} ended with code ${code}.`, {
@@ -73,7 +75,7 @@ export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRe
 }
 
 async function enter(app: App, found: WorkspaceRecord) {
-  requireCapability(await app.backend(found.backend), 'ssh', 'tmux sessions')
+  await requireFacet(app, await app.backend(found.backend), 'ssh', 'tmux sessions')
   return goInside(app, found)
 }
 

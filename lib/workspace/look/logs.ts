@@ -3,7 +3,7 @@
  * up before anything is read, so that a wrong name is told with the right ones.
  */
 import { join } from 'node:path'
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nearest } from '../../core/names.ts'
 import type { LogEntry } from '../../core/status.ts'
@@ -26,13 +26,13 @@ export async function readLogs(app: App, found: WorkspaceRecord, wish: LogsWish)
   const [tail, since] = [parseTail(wish.tail), parseSince(wish.since)]
   const record = requireThere(await repaired(app, found), found)
   const backend = await app.backend(record.backend)
-  requireCapability(backend, 'logs', 'logs')
-  if (wish.services.length > 0 && backend.listServices !== undefined) {
-    const names = new Set((await backend.listServices(record)).map(({ name }) => name))
+  const logs = await requireFacet(app, backend, 'logs', 'logs')
+  if (wish.services.length > 0 && backend.services !== undefined) {
+    const names = new Set((await backend.services.list(record)).map(({ name }) => name))
     for (const service of wish.services) requireService(record, service, [...names])
   }
   const isThere = async () => (await app.records.list()).some(({ id }) => id === record.id)
-  return backend.logs(record, { follow: wish.follow, tail, since, services: wish.services, isThere })
+  return logs.read(record, { follow: wish.follow, tail, since, services: wish.services, isThere })
 }
 
 function requireService({ name }: WorkspaceRecord, service: string, names: readonly string[]): void {

@@ -51,7 +51,7 @@ async function measure(
 /** Undefined when the backend cannot tell, or not in time. */
 async function usageOf(app: App, name: string): Promise<ReadonlyMap<WorkspaceId, Usage> | undefined> {
   try {
-    return await (await (await app.backend(name)).housekeeping?.())?.usage()
+    return await (await (await app.backend(name)).upkeep?.())?.usage()
   } catch (error) {
     if (error instanceof NexusError) return undefined
     throw error

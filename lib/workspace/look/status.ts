@@ -50,7 +50,7 @@ function dirtyOf(git: WorkspaceStatus['git']): boolean | null {
 
 async function servicesOf(app: App, record: WorkspaceRecord): Promise<readonly ServiceResource[] | null> {
   try {
-    return (await (await app.backend(record.backend)).listServices?.(record)) ?? null
+    return (await (await app.backend(record.backend)).services?.list(record)) ?? null
   } catch (error) {
     if (error instanceof NexusError) return null // the state says that the engine cannot be asked, and why
     throw error

@@ -2,7 +2,7 @@
  * What running workspaces use at this moment, container by container or summed by workspace, with the processes of one. The
  * processor's share is measured over half a second between two looks; a backend that cannot be asked hides no other's.
  */
-import { requireCapability } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { ProcessResource, ServiceLoad } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -35,7 +35,7 @@ export async function topAll(app: App, records: readonly WorkspaceRecord[]): Pro
     names.map(async (name) => {
       const theirs = records.filter(({ backend }) => backend === name)
       try {
-        const loads = await (await app.backend(name)).measureLoads?.(theirs)
+        const loads = await (await app.backend(name)).services?.measure(theirs)
         return theirs.flatMap((record) => sumUp(record, loads?.get(record.id) ?? []))
       } catch (error) {
         if (!(error instanceof NexusError)) throw error
@@ -54,11 +54,11 @@ export async function topAll(app: App, records: readonly WorkspaceRecord[]): Pro
 /** @throws {NexusError} UNSUPPORTED; WORKSPACE_NOT_RUNNING when it does not run */
 export async function topOne(app: App, record: WorkspaceRecord): Promise<Top> {
   const backend = await app.backend(record.backend)
-  requireCapability(backend, 'services', 'top')
-  const [loads, list] = await Promise.all([backend.measureLoads?.([record]), backend.listProcesses?.(record)])
-  const services = loads?.get(record.id) ?? []
+  const { measure, processes } = await requireFacet(app, backend, 'services', 'top')
+  const [loads, list] = await Promise.all([measure([record]), processes(record)])
+  const services = loads.get(record.id) ?? []
   if (services.length === 0) await refuseStill(app, record)
-  return { ...sumUp(record, services), list: list ?? [] }
+  return { ...sumUp(record, services), list }
 }
 
 async function refuseStill(app: App, record: WorkspaceRecord): Promise<void> {

@@ -4,6 +4,7 @@
  *
  * Repository and command reach the shell inside as arguments, never as text of the script.
  */
+import { capture } from '../../backends/captured.ts'
 import type { Settings } from '../../config/settings.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -43,7 +44,12 @@ export async function installDotfiles(app: App, record: WorkspaceRecord, { dotfi
   app.emit({ type: 'progress', text: `installing the dotfiles of ${withoutCredentials(repository)}` })
   const argv = ['bash', '-c', INSTALL, 'dotfiles', repository, install]
   try {
-    const { code, output } = await backend.capture(record, { argv, cwd: null, env: UNATTENDED, timeoutMs: TIMEOUT_MS })
+    const { code, output } = await capture(app, backend, record, {
+      argv,
+      cwd: null,
+      env: UNATTENDED,
+      timeoutMs: TIMEOUT_MS,
+    })
     if (code !== 0) tellFailure(app, record, lastLines(output.trim(), 3).replaceAll('\n', '; '))
   } catch (error) {
     if (!(error instanceof NexusError)) throw error

@@ -22,7 +22,7 @@ export async function awaitHealth(app: App, record: WorkspaceRecord, settings: S
   const deadline = began + limit
   let told = ''
   for (;;) {
-    const seen = (await backend.observe()).get(record.id)
+    const seen = (await backend.lifecycle.observe()).get(record.id)
     const ill = seen?.unhealthy === true && performance.now() - began < SECOND_CHANCE_MS
     if (seen === undefined || (seen.settling !== true && !ill)) {
       if (seen !== undefined && seen.reason !== '')

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { capture } from '../../backends/captured.ts'
 import type { HookName, HookSetting, Settings } from '../../config/settings.ts'
 import { boundedPieces, wholeLines } from '../../core/bounded.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
@@ -147,7 +148,7 @@ export async function tryHook(...hook: Parameters<typeof runHook>): Promise<void
 
 /** What its secrets say, as long as it runs. */
 export async function heldSecrets(app: App, record: WorkspaceRecord): Promise<SecretValues> {
-  return (await (await app.backend(record.backend)).readSecrets?.(record)) ?? new Map()
+  return (await (await app.backend(record.backend)).secrets?.read(record)) ?? new Map()
 }
 
 /**
@@ -198,7 +199,7 @@ async function runAnywhere(app: App, record: WorkspaceRecord, { hook, pass, mask
   try {
     if (hook.on === 'host') return await performHere(app, record, { hook, pass, onLine, timeoutMs })
     const backend = await app.backend(record.backend)
-    return await backend.capture(record, { argv: inLoginShell(hook.run), cwd: null, env: {}, timeoutMs, onLine })
+    return await capture(app, backend, record, { argv: inLoginShell(hook.run), cwd: null, env: {}, timeoutMs, onLine })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TIMEOUT') throw error
     return { code: null, output: wholeLines(lines.join('')) }
@@ -211,7 +212,11 @@ interface HostPerformance extends Omit<Performance, 'mask'> {
 }
 
 async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...limits }: HostPerformance) {
-  const env = { ...projectEnvironment(app.env, pass), ...nexusVariables(record) }
+  const { endpoints } = await app.backend(record.backend)
+  const env = {
+    ...projectEnvironment(app.env, pass),
+    ...nexusVariables(record, (port) => endpoints.reach(record, port)),
+  }
   const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
     // also when somebody has removed the worktree
     cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,

@@ -30,7 +30,7 @@ export async function lookAtMounts(
 ): Promise<ComposeModel | undefined> {
   const { worktree, stack } = record
   if (worktree === null || stack === undefined || stack.files.length === 0) return undefined
-  const model = fresh ?? (await backend.startedModel?.(record)) ?? (await backend.resolve?.(record))?.model
+  const model = fresh ?? (await backend.stack?.startedModel(record)) ?? (await backend.stack?.resolve(record))?.model
   if (model === undefined) return undefined
   await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), stack.admitted ?? []))
   if (stack.holds === true) await holdStill(record, worktree, model)

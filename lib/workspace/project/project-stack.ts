@@ -106,9 +106,9 @@ async function resolve(
   const named = { ...looked, stack: { ...found, ...mounts, main, ...(shared === undefined ? {} : { shared }) } }
   for (const text of model === undefined ? [] : overrideNotes(model)) app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
-  if (fixed) await backend.requireImages?.(named, model)
+  if (fixed) await backend.stack?.requireImages(named, model)
   if (record.isolation === 'agent') await (await import('./wishes.ts')).admitWishes(app, named, { chosen, model })
-  const under = fixed || lookOnly ? undefined : await backend.prepareImage?.(named, model)
+  const under = fixed || lookOnly ? undefined : await backend.stack?.prepareImage(named, model)
   const stack: StackRecord = {
     ...named.stack,
     ...(under === undefined ? {} : { under: under.reference }),
@@ -142,7 +142,7 @@ async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | un
 /** @throws {NexusError} CONFIG_INVALID with compose's words, without values of the `.env` that it reads */
 async function readModel(backend: Backend, record: WorkspaceRecord, files: readonly string[]): Promise<Reading> {
   try {
-    return await placed(files, async () => (await backend.resolve?.(record)) ?? NOTHING_RESOLVED)
+    return await placed(files, async () => (await backend.stack?.resolve(record)) ?? NOTHING_RESOLVED)
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'CONFIG_INVALID') throw error
     const variables = dotenvOf(dirname(files[0] ?? ''))

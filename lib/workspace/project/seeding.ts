@@ -2,6 +2,8 @@
  * Prepared data of a new workspace: cloned where a seed of the same inputs is there, else made by the project's command in this
  * workspace and kept for the next.
  */
+
+import { capture } from '../../backends/captured.ts'
 import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
 import { inLoginShell } from '../../core/shell.ts'
@@ -29,13 +31,13 @@ export async function findSeed(
 ): Promise<FoundSeed | undefined> {
   const backend = await app.backend(record.backend)
   const repository = repositoryOf(record)
-  if (seed === undefined || backend.seeds === undefined || repository === undefined) return undefined
+  if (seed === undefined || backend.stack === undefined || repository === undefined) return undefined
   const inputs = seed.inputs.length === 0 ? [] : await app.inertGit.listContents(repository, seed.inputs)
   const ready = readyOf(record, { startInterval: true })?.services ?? {}
   const services = { ...model?.services, ...(ready as Readonly<Record<string, ComposeService>>) }
   const { worktree } = repository
   const plan = planSeed({ ...seed, inputs, worktree, isolation: record.isolation }, services)
-  return { plan, present: await (await backend.seeds()).has(plan) }
+  return { plan, present: await (await backend.stack.seeds()).has(plan) }
 }
 
 /** @throws {NexusError} HOOK_FAILED with what the command said */
@@ -46,9 +48,9 @@ export async function prepareSeed(
   plan: Seed,
 ): Promise<void> {
   const backend = await app.backend(record.backend)
-  if (seed === undefined || backend.seeds === undefined) return
+  if (seed === undefined || backend.stack === undefined) return
   app.emit({ type: 'notice', text: `preparing the data of ${plan.service}, once: ${seed.run}` })
-  const { code, output } = await backend.capture(record, {
+  const { code, output } = await capture(app, backend, record, {
     argv: inLoginShell(seed.run),
     cwd: null,
     env: {},
@@ -66,5 +68,5 @@ export async function prepareSeed(
       },
     )
   }
-  await (await backend.seeds()).save(record, plan)
+  await (await backend.stack.seeds()).save(record, plan)
 }

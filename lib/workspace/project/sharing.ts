@@ -85,10 +85,10 @@ async function findClashes(
   )
   const found = await Promise.all(
     others.map(async (other) => {
-      const model = other.stack === undefined ? undefined : await backend.startedModel?.(other)
+      const model = other.stack === undefined ? undefined : await backend.stack?.startedModel(other)
       const theirs = model === undefined ? [] : writtenBy(app, other, model)
       if (sharedData(own, theirs).length === 0) return []
-      const services = (await backend.listServices?.(other)) ?? []
+      const services = (await backend.services?.list(other)) ?? []
       const working = new Set(services.filter(({ state }) => WORKING.has(state)).map(({ name }) => name))
       const written = theirs.filter(({ service }) => working.has(service))
       return sharedData(own, written).map((data) => ({ data, by: other.name }))

@@ -1,10 +1,14 @@
-/** What templates of ignored files may name. */
-
+/** What templates of ignored files may name; ports that are not leased yet stand as 0. */
+import type { Backend } from '../../backends/backend.ts'
+import { urlOf } from '../../core/reach.ts'
 import { hasUrl } from '../../core/urls.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { databaseName } from '../../stack/database.ts'
 
-export async function templateValues(record: WorkspaceRecord): Promise<Readonly<Record<string, string>>> {
+export async function templateValues(
+  { endpoints }: Pick<Backend, 'endpoints'>,
+  record: WorkspaceRecord,
+): Promise<Readonly<Record<string, string>>> {
   const { readyOf } = await import('../../stack/ready.ts')
   const values: Record<string, string> = {
     name: record.name,
@@ -23,8 +27,9 @@ export async function templateValues(record: WorkspaceRecord): Promise<Readonly<
   }
   for (const [name, value] of Object.entries(known)) if (value !== undefined) values[name] = value
   for (const port of record.ports) {
-    values[`ports.${port.name}`] = String(port.host ?? 0)
-    if (hasUrl(port)) values[`urls.${port.name}`] = `http://localhost:${port.host ?? 0}`
+    const reach = endpoints.reach(record, { ...port, host: port.host ?? 0 })
+    values[`ports.${port.name}`] = String(reach?.port ?? 0)
+    if (hasUrl(port)) values[`urls.${port.name}`] = urlOf(reach) ?? ''
   }
   return values
 }

@@ -39,7 +39,7 @@ export function deleteActions(doomed: Doomed): Actions<DeleteCarried> {
   const { app, backend, keeping, preDelete } = doomed
   return {
     ...(preDelete === undefined ? {} : { 'pre-delete': { run: preDelete.run } }),
-    remove: { run: ({ record }) => backend.remove(record, volumesIn(keeping)) },
+    remove: { run: ({ record }) => backend.lifecycle.remove(record, volumesIn(keeping)) },
     trash: { run: (carried) => keep(doomed, carried) },
     'worktree-remove': { run: ({ record }) => removeWorktree(app, record) },
     'branch-delete': { run: ({ record }) => deleteBranch(doomed, record) },

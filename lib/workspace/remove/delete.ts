@@ -95,7 +95,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     keepsVolumes: volumesIn(keeping).length > 0,
     keepWorktree: record.adopted === true,
     // also when the record knows none: a create may have been killed between lease and note
-    portsLeased: backend.capabilities.has('local-ports'),
+    portsLeased: backend.endpoints.leased !== undefined,
   })
   const keptBranch = branch.kept
   if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
@@ -151,9 +151,9 @@ async function dropExpired(app: App, made: TrashEntry | null): Promise<void> {
 
 /** It is said before anything is taken away from whoever is in. */
 async function tellGuests({ emit }: App, record: WorkspaceRecord, backend: Backend): Promise<void> {
-  if (backend.listGuests === undefined || record.desired !== 'running') return
+  if (backend.data === undefined || record.desired !== 'running') return
   // who cannot be asked keeps nobody from deleting
-  const guests = await backend.listGuests(record).catch(() => [])
+  const guests = await backend.data.guests(record).catch(() => [])
   if (guests.length === 0) return
   const told = guests.slice(0, 5).join(', ')
   const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''

@@ -108,5 +108,5 @@ export function causeOf({ lost, data }: Keeping): string {
 
 /** What a delete asks a backend before it takes anything away; a backend that has none of it answers nothing. */
 export async function listData(backend: Backend, record: WorkspaceRecord): Promise<readonly DataVolume[]> {
-  return (await backend.listData?.(record)) ?? []
+  return (await backend.data?.list(record)) ?? []
 }

@@ -288,7 +288,7 @@ export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
   const { files, record } = entry
   const names = (entry.data ?? []).flatMap(({ volume }) => volume ?? [])
   const isThere = (await app.records.load(record.id)) !== undefined
-  if (names.length > 0 && !isThere) await (await app.backend(record.backend)).removeData?.(names)
+  if (names.length > 0 && !isThere) await (await app.backend(record.backend)).data?.remove(names)
   if (files !== null) {
     await removeFolder(app, record, files)
     if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))
