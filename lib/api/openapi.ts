@@ -1,8 +1,7 @@
 /** The OpenAPI 3.1 document, made from the rows of the endpoints: what is documented is what is checked. Pure. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Endpoint, isOperation } from './endpoint.ts'
-import { EXAMPLES } from './examples.ts'
-import { errorSchema, operationSchema } from './routes/schemas.ts'
+import { errorSchema, operationSchema } from './shapes.ts'
 
 /** HTTP status -> name of the component, and when it comes. */
 const FAILURES = {
@@ -58,9 +57,10 @@ export function apiDocument(endpoints: readonly Endpoint[], version: string): un
 const JSON_MEDIA = 'application/json'
 
 function routeOf(endpoint: Endpoint) {
-  const { method, path, operationId, tag, summary, description, params, query, body, answer, status = 200 } = endpoint
+  const { method, path, operationId, tag, summary, description, params, query, body, status = 200 } = endpoint
+  const { answer, example } = endpoint
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
-  const content = { schema: answer, ...exampleOf(endpoint) }
+  const content = { schema: answer, example }
   const media = Object.fromEntries(
     (endpoint.media ?? [JSON_MEDIA]).map((type) => [
       type,
@@ -93,11 +93,6 @@ function routeOf(endpoint: Endpoint) {
       ...Object.fromEntries(failures),
     },
   })
-}
-
-function exampleOf({ operationId }: Endpoint) {
-  const example = EXAMPLES[operationId]
-  return example === undefined ? {} : { example }
 }
 
 function headersOf(endpoint: Endpoint) {

@@ -17,6 +17,7 @@ import { createApi } from './api.ts'
 import type { Live } from './changes/live.ts'
 import { isAnswering } from './client.ts'
 import { type ApiContext, createContext } from './context.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Door, Entrance } from './entrance/checks.ts'
 import { createListener, type Listener, type Upgrade } from './entrance/listener.ts'
 import { createThrottle } from './entrance/throttle.ts'
@@ -33,7 +34,7 @@ import {
   writeNote,
 } from './places.ts'
 import { createRequestLog } from './request-log.ts'
-import { namedWorkspace } from './routes/workspaces.ts'
+import { namedWorkspace } from './via.ts'
 
 /** For operations that are interrupted to undo what they began. */
 const UNDO_PATIENCE_MS = 90_000
@@ -54,6 +55,7 @@ export interface ServeOptions {
   readonly cwd: string
   readonly version: string
   readonly program: readonly string[]
+  readonly endpoints: readonly Endpoint[]
   /** Undefined: the unix socket alone; 0: any. */
   readonly port?: number | undefined
   readonly services?: readonly Service[]
@@ -84,7 +86,7 @@ async function start(options: ServeOptions): Promise<Serving> {
   const context = createContext(options)
   const log = createRequestLog(join(home.logs, 'serve.log'))
   const logOf = (error: unknown) => writeCrashLog(home.logs, error)
-  const api = createApi(context, { logOf })
+  const api = createApi(context, { logOf, endpoints: options.endpoints })
   const sockets = createUpgrade({
     find: async (reference, repo) => {
       const app = context.appFor()

@@ -19,7 +19,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   backends: ['core', 'system', 'tools', 'ports', 'stack', 'door'],
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'door', 'backends'],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
-  api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
+  frame: ['core', 'tools', 'stack', 'report', 'workspace'],
+  api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'frame'],
+  verbs: ['core', 'system', 'tools', 'config', 'project', 'door', 'workspace', 'doctor', 'report', 'frame', 'api'],
   report: ['core'],
 }
 

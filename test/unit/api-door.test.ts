@@ -16,6 +16,7 @@ import { findServer, socketPath } from '../../lib/api/places.ts'
 import { type Serving, serve } from '../../lib/api/server.ts'
 import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
+import { ENDPOINTS } from '../../lib/verbs/endpoints.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
@@ -271,7 +272,15 @@ async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv 
     ...more,
   }
   const home = homePaths(env.NEXUS_HOME)
-  const serving = await serve({ home, env, cwd: dir.path, version: '1.2.3', program: ['false'], port })
+  const serving = await serve({
+    home,
+    env,
+    cwd: dir.path,
+    version: '1.2.3',
+    program: ['false'],
+    port,
+    endpoints: ENDPOINTS,
+  })
   return {
     home,
     serving,
@@ -328,7 +337,7 @@ suite('the server', (test) => {
     assert.is((await stat(socket)).mode & 0o777, 0o600)
     assert.is((await stat(dirname(socket))).mode & 0o777, 0o700)
     assert.is((await callSocket(socket, { method: 'GET', path: '/healthz' })).status, 200)
-    const options = { home: one.home, env: one.env, cwd: '/', version: '1', program: [] }
+    const options = { home: one.home, env: one.env, cwd: '/', version: '1', program: [], endpoints: ENDPOINTS }
     const second = await rejects(() => serve(options), 'WORKSPACE_BUSY')
     assert.equal([second.details?.pid, /`nexus serve stop`/.test(second.hint ?? '')], [process.pid, true])
     await one.serving.stop()
@@ -368,6 +377,7 @@ suite('the server', (test) => {
     assert.ok(log.includes('"status":401'))
     for (const secret of [token, next]) assert.not.ok(log.includes(secret))
     const taken = {
+      endpoints: ENDPOINTS,
       home: homePaths(join(one.home.home, 'other')),
       env: one.env,
       cwd: '/',
@@ -485,7 +495,7 @@ suite('the server', (test) => {
     const { serving, home, env } = one
     await rm(home.run, { recursive: true })
     await serving.lost
-    const second = await serve({ home, env, cwd: '/', version: '2', program: [] })
+    const second = await serve({ home, env, cwd: '/', version: '2', program: [], endpoints: ENDPOINTS })
     try {
       const note = join(home.run, 'serve.json')
       const other = { ...JSON.parse(await readFile(note, 'utf8')), pid: process.ppid, pidStart: '' }

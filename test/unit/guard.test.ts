@@ -49,7 +49,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'lib/system/unpack.ts': 'writes what comes out of a workspace',
   'scripts/nexus.ts': 'the program itself and its cache, before anything is loaded',
   'scripts/ssh-proxy.ts': "its terminal and the kernel's /proc",
-  'scripts/commands/api.ts': 'the file or pipe that the user names',
+  'lib/verbs/api.ts': 'the file or pipe that the user names',
 }
 
 /** Written so that no pattern matches its own source. */
