@@ -1,6 +1,6 @@
 /** The server with the endpoints of all verbs: the only file that loads it; see scripts/build.mjs. */
 import { parsePort } from '../lib/api/entrance/checks.ts'
-import { type Serving, serve } from '../lib/api/server.ts'
+import { type Serving, serve } from '../lib/daemon/daemon.ts'
 import { ENDPOINTS } from '../lib/verbs/endpoints.ts'
 import type { App } from '../lib/workspace/app.ts'
 

@@ -4,9 +4,20 @@ import { type Endpoint, endpoint } from './endpoint.ts'
 import * as sample from './samples.ts'
 import * as shapes from './shapes.ts'
 import * as statusShapes from './status-shapes.ts'
-import { refuseCurrent, settingsOf, via, workspaceOf } from './via.ts'
+import { changing, refuseCurrent, settingsOf, via, workspaceOf } from './via.ts'
 
-export const KIT = { z, endpoint, via, settingsOf, workspaceOf, refuseCurrent, sample, ...shapes, ...statusShapes }
+export const KIT = {
+  z,
+  endpoint,
+  via,
+  changing,
+  settingsOf,
+  workspaceOf,
+  refuseCurrent,
+  sample,
+  ...shapes,
+  ...statusShapes,
+}
 
 /** What a file of `lib/verbs` exports as `endpoints`. */
 export type Endpoints = (kit: typeof KIT) => readonly Endpoint[]

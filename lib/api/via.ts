@@ -12,13 +12,16 @@ import type { App } from '../workspace/app.ts'
 import { CURRENT } from '../workspace/look/current.ts'
 import { findRepo, requireWorkspace } from '../workspace/look/find.ts'
 import { checkedRepo, chooseRepository, type Settings } from './context.ts'
-import { type About, type Asked, type Endpoint, endpoint } from './endpoint.ts'
-import { flag, idParams, text, variables } from './shapes.ts'
+import { type About, type Asked, type Endpoint, endpoint, type Method } from './endpoint.ts'
+import { WORKSPACE } from './samples.ts'
+import { flag, idParams, planSchema, text, variables, workspaceSchema } from './shapes.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes in has been through the schemas, which are made of data
 type Given = Readonly<Record<string, any>>
 
-interface Via<F extends Fields> extends Omit<About, 'summary'> {
+interface Via<F extends Fields> extends Omit<About, 'method' | 'path' | 'summary'> {
+  /** Such as `POST /workspaces/{id}/stop`. */
+  readonly http: string
   /** Where it is not that of the verb. */
   readonly summary?: string
   readonly params?: z.ZodObject
@@ -41,14 +44,17 @@ interface Via<F extends Fields> extends Omit<About, 'summary'> {
 
 /** An endpoint that does what a verb does. */
 export function via<F extends Fields>(verb: Verb<F>, spec: Via<F>): Endpoint {
-  const { summary, query, body, bodyName, bodyAbout, own = {}, input, refuse, answerOf, ...about } = spec
+  const { http, summary, query, body, bodyName, bodyAbout, own = {}, input, refuse, answerOf, ...about } = spec
   const shapeOf = (names: readonly string[], inQuery: boolean) =>
     z.strictObject(Object.fromEntries(names.map((name) => [name, own[name] ?? schemaOf(fieldOf(verb, name), inQuery)])))
   const fields = body && shapeOf(body, false)
-  const params = spec.params ?? (spec.path.includes('{id}') ? idParams : undefined)
+  const [method = '', path = ''] = http.split(' ')
+  const params = spec.params ?? (path.includes('{id}') ? idParams : undefined)
   return endpoint({
     verbs: [verb.name],
     ...about,
+    method: method.toLowerCase() as Method,
+    path,
     summary: summary ?? capital(verb.summary),
     ...(params === undefined ? {} : { params }),
     ...(query === undefined ? {} : { query: shapeOf(query, true) }),
@@ -63,6 +69,20 @@ export function via<F extends Fields>(verb: Verb<F>, spec: Via<F>): Endpoint {
       const { data } = await verb.run(callOf(asked, verb), wanted)
       return answerOf === undefined ? data : answerOf(data)
     },
+  })
+}
+
+/** One that changes the state of a workspace and answers what became of it. */
+export function changing<F extends Fields>(verb: Verb<F>, summary?: string, example: unknown = WORKSPACE): Endpoint {
+  return via(verb, {
+    http: `POST /workspaces/{id}/${verb.name}`,
+    operationId: `${verb.name}Workspace`,
+    tag: 'workspaces',
+    ...(summary === undefined ? {} : { summary }),
+    query: ['repo', 'dryRun'],
+    body: ['noHooks'],
+    answer: z.union([workspaceSchema, planSchema]),
+    example,
   })
 }
 

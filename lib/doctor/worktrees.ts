@@ -1,6 +1,6 @@
 /**
- * Worktrees: those of the records, which may be gone or on another branch, and those that look like ours and have no record
- * here. People's work lies in worktrees, so none is ever removed by a check.
+ * Checks of worktrees: those of the records, which may be gone or on another branch, and those that look like ours
+ * without a record here. No check removes one, because people's work lies in them.
  */
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
@@ -37,7 +37,7 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
 
 const WHY: Readonly<Record<Drift['kind'], string>> = {
   'repository-gone': 'It was moved or removed; without it the worktree is no worktree.',
-  'worktree-gone': 'What was not committed in it is lost; the branch is there.',
+  'worktree-gone': 'What was not committed in it is lost.',
   'worktree-moved': 'The workspace has the old place mounted, and no start can go on from there.',
   'worktree-unlinked': 'git works neither in it nor inside the workspace.',
   branch: 'A delete asks for commits on its own branch; those on others stay where they are.',

@@ -1,18 +1,19 @@
 /**
- * The git dir that a workspace has for itself in the git mode `private`. It borrows the objects of the repository, which are
- * mounted read-only beside it, and begins with the repository's refs and the harmless part of its configuration; from then on
- * it belongs to whoever works inside. git on this machine never runs on it: what has to be known of it here is read as plain
- * text by `private-refs.ts`, and commits come back through a program that runs where the workspace is.
+ * The private git dir of a workspace (git mode `private`). It borrows the objects of the repository, which are mounted
+ * read-only beside it, and begins with the repository's refs and the harmless part of its configuration; from then on
+ * the inside writes it. git on this machine never runs on it: `private-refs.ts` reads it as plain text, and commits are
+ * brought back through a git that runs inside.
  */
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import type { Runner } from '../system/exec.ts'
-import { copyTree, makeFolder, removeTree, writeGenerated } from '../system/store.ts'
+import { copyTree, makeFolder, moveTree, removeTree, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
 import type { AnyRef } from './git-refs.ts'
 import { type Entry, formatSettings, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
+import { readPrivateBranches, readPrivateHead } from './private-refs.ts'
 import { alternateLines, findAdminDir, listAlternates } from './repository.ts'
 
 /** Where the repository's objects and large files are found inside. */
@@ -38,7 +39,7 @@ interface Local {
 
 export function createPrivateGit(runner: Runner, git: Git) {
   /**
-   * Refuses before anything is changed what a git dir of its own could not have as the repository has it.
+   * Refuses, before anything is changed, a repository that a private git dir cannot represent.
    * @throws {NexusError} UNSUPPORTED
    */
   async function requireBorrowable({ repo, gitDir }: Local, commit: string): Promise<void> {
@@ -63,7 +64,8 @@ export function createPrivateGit(runner: Runner, git: Git) {
   }
 
   /**
-   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that away.
+   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that
+   * away.
    */
   async function make(local: Local, path: string, commit: string, keep: string): Promise<void> {
     const { repo, gitDir } = local
@@ -133,20 +135,55 @@ export function createPrivateGit(runner: Runner, git: Git) {
     await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
   }
 
-  return { requireBorrowable, make, adopt, follow }
+  /** Links a restored one to its worktree (`admin` before) and its branch, which may have another name. */
+  async function takeBack(
+    local: Local,
+    path: string,
+    worktree: string,
+    { admin, branches }: { admin: string; branches: { from: string; to: string } },
+  ): Promise<void> {
+    const name = basename(findAdminDir(local.gitDir, worktree)?.path ?? '')
+    const all = join(path, 'worktrees')
+    const isFolder = (one: string) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory() === true
+    if (name !== admin && isFolder(all) && isFolder(join(all, admin))) {
+      await removeTree(join(all, name))
+      await moveTree(join(all, admin), join(all, name))
+    }
+    await follow(local, path, worktree)
+    const { from, to } = branches
+    const commit = readPrivateBranches(path).get(from)
+    if (from === to || commit === undefined || readPrivateHead(path, name)?.branch !== from) return
+    const branch = ['refs', 'heads', ...to.split('/')]
+    await requireFolders(path, branch.slice(0, -1))
+    const write = async (file: string, text: string) => {
+      await removeTree(join(path, file))
+      await writeGenerated(join(path, file), text, 0o644)
+    }
+    await write(join(...branch), `${commit}\n`)
+    await write(join('worktrees', name, 'HEAD'), `ref: refs/heads/${to}\n`)
+  }
+
+  return { requireBorrowable, make, adopt, follow, takeBack }
 }
 
 /**
- * The worktree's part of a private git dir, with nothing in it but submodules. Whoever worked inside may have left links in its
- * place, through which we would write elsewhere; nobody is inside now.
+ * The worktree's part of a private git dir, with nothing in it but submodules. The inside may have left links in its
+ * place, through which we would write elsewhere; the workspace is stopped now.
  */
 async function ownFolder(path: string, name: string): Promise<string> {
-  const folder = join(path, 'worktrees', name)
-  for (const one of [dirname(folder), folder]) {
+  const folder = await requireFolders(path, ['worktrees', name])
+  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
+  return folder
+}
+
+/** Makes nested folders, in place of anything else at these paths. */
+async function requireFolders(path: string, names: readonly string[]): Promise<string> {
+  const folder = join(path, ...names)
+  for (const [i] of names.entries()) {
+    const one = join(path, ...names.slice(0, i + 1))
     if (lstatSync(one, { throwIfNoEntry: false })?.isDirectory() !== true) await removeTree(one)
     await makeFolder(one, 0o755)
   }
-  for (const entry of readdirSync(folder)) if (entry !== 'modules') await removeTree(join(folder, entry))
   return folder
 }
 

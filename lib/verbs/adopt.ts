@@ -40,8 +40,7 @@ export const verbs = [adopt]
 
 export const endpoints: Endpoints = ({ z, via, text, recordSchema, sample }) => [
   via(adopt, {
-    method: 'post',
-    path: '/adopt',
+    http: 'POST /adopt',
     operationId: 'adoptWorkspace',
     tag: 'workspaces',
     query: ['dryRun'],

@@ -39,8 +39,7 @@ export const verbs = [compare]
 
 export const endpoints: Endpoints = ({ z, via, reviewSchema, sample, text }) => [
   via(compare, {
-    method: 'get',
-    path: '/compare',
+    http: 'GET /compare',
     operationId: 'compareWorkspaces',
     tag: 'work',
     query: ['workspaces', 'repo'],

@@ -111,8 +111,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   const list = z.array(z.string().max(1_000)).max(1_000)
   return [
     via(show, {
-      method: 'get',
-      path: '/config',
+      http: 'GET /config',
       operationId: 'getConfig',
       tag: 'configuration',
       summary: "Show the configuration that holds: the user's alone, or with that of a repository",
@@ -121,8 +120,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: { settings: [{ ...sample.SETTING, origin: '/home/u/.nexus/config.yaml:3' }] },
     }),
     via(get, {
-      method: 'get',
-      path: '/config/{key}',
+      http: 'GET /config/{key}',
       operationId: 'getSetting',
       tag: 'configuration',
       summary: 'Show one value of the configuration',
@@ -132,8 +130,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: sample.SETTING,
     }),
     via(set, {
-      method: 'put',
-      path: '/config/{key}',
+      http: 'PUT /config/{key}',
       operationId: 'setSetting',
       tag: 'configuration',
       summary: 'Set a value in the configuration and keep its comments',
@@ -148,8 +145,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: sample.EDITED,
     }),
     via(unset, {
-      method: 'delete',
-      path: '/config/{key}',
+      http: 'DELETE /config/{key}',
       operationId: 'unsetSetting',
       tag: 'configuration',
       summary: 'Remove a value from the configuration',

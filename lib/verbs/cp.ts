@@ -71,8 +71,7 @@ export const endpoints: Endpoints = ({ z, via, text, sample }) => {
   const place = z.object({ workspace: z.string().nullable(), path: z.string() })
   return [
     via(cp, {
-      method: 'post',
-      path: '/copy',
+      http: 'POST /copy',
       operationId: 'copyFiles',
       tag: 'inside',
       query: ['dryRun'],

@@ -25,8 +25,7 @@ export const verbs = [current]
 
 export const endpoints: Endpoints = ({ z, via, sample, workspaceSchema }) => [
   via(current, {
-    method: 'get',
-    path: '/current',
+    http: 'GET /current',
     operationId: 'getCurrent',
     tag: 'workspaces',
     summary: 'Show the workspace whose worktree a folder of this machine lies in',

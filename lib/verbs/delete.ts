@@ -64,8 +64,7 @@ export const verbs = [remove]
 
 export const endpoints: Endpoints = ({ z, via, keptDataSchema, planSchema, sample }) => [
   via(remove, {
-    method: 'delete',
-    path: '/workspaces/{id}',
+    http: 'DELETE /workspaces/{id}',
     operationId: 'deleteWorkspace',
     tag: 'workspaces',
     summary: 'Delete a workspace; refused while something would be lost',

@@ -69,8 +69,7 @@ export const verbs = [diff]
 
 export const endpoints: Endpoints = ({ z, via, reviewSchema, sample }) => [
   via(diff, {
-    method: 'get',
-    path: '/workspaces/{id}/diff',
+    http: 'GET /workspaces/{id}/diff',
     operationId: 'getDiff',
     tag: 'work',
     query: ['repo', 'patch'],

@@ -62,8 +62,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   const example = { healthy: true, findings: [sample.FINDING], fixed: [] }
   return [
     via(doctor, {
-      method: 'get',
-      path: '/doctor',
+      http: 'GET /doctor',
       operationId: 'getHealth',
       tag: 'care',
       summary: 'Check machine, engine and state; changes nothing',
@@ -71,8 +70,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example,
     }),
     via(doctor, {
-      method: 'post',
-      path: '/doctor',
+      http: 'POST /doctor',
       operationId: 'fixHealth',
       tag: 'care',
       summary: 'Repair what can be repaired, and look again',

@@ -60,8 +60,7 @@ export const endpoints: Endpoints = ({ z, via }) => {
   const item = z.object({ kind: z.string(), name: z.string(), cause: z.string(), bytes: z.int().nullable() })
   return [
     via(gc, {
-      method: 'post',
-      path: '/gc',
+      http: 'POST /gc',
       operationId: 'collectGarbage',
       tag: 'care',
       query: ['dryRun'],

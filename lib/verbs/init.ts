@@ -39,8 +39,7 @@ export const verbs = [init]
 
 export const endpoints: Endpoints = ({ z, via }) => [
   via(init, {
-    method: 'post',
-    path: '/repositories/init',
+    http: 'POST /repositories/init',
     operationId: 'initRepository',
     tag: 'configuration',
     summary: 'Write a commented configuration into a repository from what it brings',

@@ -105,8 +105,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   const exchanged = { before: SSH.hostKeyFingerprint, after: SSH.hostKeyFingerprint }
   return [
     via(list, {
-      method: 'get',
-      path: '/keys',
+      http: 'GET /keys',
       operationId: 'listAllKeys',
       tag: 'inside',
       summary: 'Show which keys open workspaces, and their host keys',
@@ -114,8 +113,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: { workspaces: [KEYS] },
     }),
     via(list, {
-      method: 'get',
-      path: '/workspaces/{id}/keys',
+      http: 'GET /workspaces/{id}/keys',
       operationId: 'listKeys',
       tag: 'inside',
       summary: 'Show which keys open a workspace, and its host key',
@@ -125,8 +123,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: KEYS,
     }),
     via(rotate, {
-      method: 'post',
-      path: '/workspaces/{id}/keys/rotate',
+      http: 'POST /workspaces/{id}/keys/rotate',
       operationId: 'rotateHostKey',
       tag: 'inside',
       summary: 'Give a workspace a new host key; open connections go on',
@@ -137,8 +134,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       example: { rotated: { ...ID, ...exchanged, running: true } },
     }),
     via(rotate, {
-      method: 'post',
-      path: '/keys/rotate',
+      http: 'POST /keys/rotate',
       operationId: 'rotateOwnKey',
       tag: 'inside',
       summary: 'Give Nexus a new key of its own, in all workspaces; open connections go on',

@@ -28,8 +28,7 @@ export const verbs = [log]
 
 export const endpoints: Endpoints = ({ z, via, commitSchema, INCOMPLETE, sample }) => [
   via(log, {
-    method: 'get',
-    path: '/workspaces/{id}/log',
+    http: 'GET /workspaces/{id}/log',
     operationId: 'getLog',
     tag: 'work',
     query: ['repo'],

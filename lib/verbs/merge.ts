@@ -38,8 +38,7 @@ export const verbs = [merge]
 
 export const endpoints: Endpoints = ({ z, via, fileSchema, planSchema, sample }) => [
   via(merge, {
-    method: 'post',
-    path: '/workspaces/{id}/merge',
+    http: 'POST /workspaces/{id}/merge',
     operationId: 'mergeWorkspace',
     tag: 'work',
     query: ['repo', 'dryRun'],

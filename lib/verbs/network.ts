@@ -109,8 +109,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
   const bodyAbout = { example: { hosts: ['git-hosts', 'example.org'] } }
   return [
     via(show, {
-      method: 'get',
-      path: '/workspaces/{id}/network',
+      http: 'GET /workspaces/{id}/network',
       operationId: 'getNetwork',
       tag: 'network',
       query: ['repo'],
@@ -118,8 +117,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       example: sample.NETWORK,
     }),
     via(allow, {
-      method: 'post',
-      path: '/workspaces/{id}/network/allow',
+      http: 'POST /workspaces/{id}/network/allow',
       operationId: 'allowHosts',
       tag: 'network',
       query: ['repo', 'dryRun'],
@@ -131,8 +129,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       example: sample.NETWORK,
     }),
     via(deny, {
-      method: 'post',
-      path: '/workspaces/{id}/network/deny',
+      http: 'POST /workspaces/{id}/network/deny',
       operationId: 'denyHosts',
       tag: 'network',
       query: ['repo', 'dryRun'],
@@ -144,8 +141,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       example: { ...sample.NETWORK, allow: ['github.com'] },
     }),
     via(log, {
-      method: 'get',
-      path: '/workspaces/{id}/network/log',
+      http: 'GET /workspaces/{id}/network/log',
       operationId: 'listRefusals',
       tag: 'network',
       query: ['repo'],

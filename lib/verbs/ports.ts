@@ -28,8 +28,7 @@ export const verbs = [ports]
 
 export const endpoints: Endpoints = ({ z, via, portSchema, sample }) => [
   via(ports, {
-    method: 'get',
-    path: '/workspaces/{id}/ports',
+    http: 'GET /workspaces/{id}/ports',
     operationId: 'listPorts',
     tag: 'inside',
     query: ['repo'],

@@ -72,8 +72,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   })
   return [
     via(prune, {
-      method: 'post',
-      path: '/prune',
+      http: 'POST /prune',
       operationId: 'pruneWorkspaces',
       tag: 'care',
       query: ['dryRun'],

@@ -86,8 +86,7 @@ export const endpoints: Endpoints = ({ z, via, planSchema, sample }) => {
   const example = { name: ID.name, branch: PLACE.branch, shared: false, commits: 2, commit: COMMIT.id }
   return [
     via(pull, {
-      method: 'post',
-      path: '/workspaces/{id}/pull',
+      http: 'POST /workspaces/{id}/pull',
       operationId: 'pullWorkspace',
       tag: 'work',
       query: ['repo', 'dryRun'],
@@ -95,8 +94,7 @@ export const endpoints: Endpoints = ({ z, via, planSchema, sample }) => {
       example: { ...example, others: [], standing: 'inside-ahead' },
     }),
     via(push, {
-      method: 'post',
-      path: '/workspaces/{id}/push',
+      http: 'POST /workspaces/{id}/push',
       operationId: 'pushWorkspace',
       tag: 'work',
       query: ['repo', 'dryRun'],

@@ -19,15 +19,4 @@ const rebuild = verb({
 
 export const verbs = [rebuild]
 
-export const endpoints: Endpoints = ({ z, via, workspaceSchema, planSchema, sample }) => [
-  via(rebuild, {
-    method: 'post',
-    path: '/workspaces/{id}/rebuild',
-    operationId: 'rebuildWorkspace',
-    tag: 'workspaces',
-    query: ['repo', 'dryRun'],
-    body: ['noHooks'],
-    answer: z.union([workspaceSchema, planSchema]),
-    example: sample.WORKSPACE,
-  }),
-]
+export const endpoints: Endpoints = ({ changing }) => [changing(rebuild)]

@@ -28,8 +28,7 @@ export const verbs = [rename]
 
 export const endpoints: Endpoints = ({ z, via, text, recordSchema, sample }) => [
   via(rename, {
-    method: 'post',
-    path: '/workspaces/{id}/rename',
+    http: 'POST /workspaces/{id}/rename',
     operationId: 'renameWorkspace',
     tag: 'workspaces',
     query: ['repo', 'dryRun'],

@@ -81,8 +81,7 @@ export const endpoints: Endpoints = ({ z, via, recordSchema, sample }) => {
     .openapi('Repaired')
   return [
     via(repair, {
-      method: 'post',
-      path: '/workspaces/{id}/repair',
+      http: 'POST /workspaces/{id}/repair',
       operationId: 'repairWorkspace',
       tag: 'workspaces',
       summary: 'Make record and git agree with what was changed by hand: repository or worktree moved, branch switched',
@@ -93,8 +92,7 @@ export const endpoints: Endpoints = ({ z, via, recordSchema, sample }) => {
       example: { repaired: [{ ...sample.ID, ...sample.PLACE, done: [], left: null }] },
     }),
     via(repair, {
-      method: 'post',
-      path: '/repair',
+      http: 'POST /repair',
       operationId: 'repairWorkspaces',
       tag: 'workspaces',
       summary: 'Repair all workspaces, or those of the repository that is now at `repo`',

@@ -151,8 +151,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   }
   const changing = (row: typeof install, how: 'install' | 'uninstall', bodyName: string, summary: string): Endpoint =>
     via(row, {
-      method: 'post',
-      path: `/ssh-config/${how}`,
+      http: `POST /ssh-config/${how}`,
       operationId: `${how}SshConfig`,
       tag: 'inside',
       summary,
@@ -171,8 +170,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
   const file = z.object({ path: z.string(), text: z.string() })
   return [
     via(print, {
-      method: 'get',
-      path: '/ssh-config',
+      http: 'GET /ssh-config',
       operationId: 'getSshConfig',
       tag: 'inside',
       summary: "Show the line for the user's ssh configuration, and the files that it brings in",

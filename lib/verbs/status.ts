@@ -132,8 +132,7 @@ export const verbs = [status]
 
 export const endpoints: Endpoints = ({ via, statusSchema, sample }) => [
   via(status, {
-    method: 'get',
-    path: '/workspaces/{id}',
+    http: 'GET /workspaces/{id}',
     operationId: 'getWorkspace',
     tag: 'workspaces',
     summary: 'Show one workspace: its services, how its branch and files stand, when it was last used',

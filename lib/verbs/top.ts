@@ -111,8 +111,7 @@ export const verbs = [top]
 
 export const endpoints: Endpoints = ({ z, via, loadSchema, processSchema, sample }) => [
   via(top, {
-    method: 'get',
-    path: '/top',
+    http: 'GET /top',
     operationId: 'listLoads',
     tag: 'inside',
     summary: 'Show what running workspaces use at this moment',
@@ -121,8 +120,7 @@ export const endpoints: Endpoints = ({ z, via, loadSchema, processSchema, sample
     example: { workspaces: [sample.LOAD] },
   }),
   via(top, {
-    method: 'get',
-    path: '/workspaces/{id}/top',
+    http: 'GET /workspaces/{id}/top',
     operationId: 'getLoad',
     tag: 'inside',
     summary: 'Show what one running workspace uses at this moment, with its processes',

@@ -111,16 +111,14 @@ export const endpoints: Endpoints = ({ z, via, keptDataSchema, recordSchema, sam
   const dryRun = z.literal(true).optional()
   return [
     via(list, {
-      method: 'get',
-      path: '/trash',
+      http: 'GET /trash',
       operationId: 'listTrash',
       tag: 'trash',
       answer: z.object({ trash: z.array(entry) }).openapi('Trash'),
       example: { trash: [sample.ENTRY] },
     }),
     via(restore, {
-      method: 'post',
-      path: '/trash/{key}/restore',
+      http: 'POST /trash/{key}/restore',
       operationId: 'restoreTrash',
       tag: 'trash',
       params: z.strictObject({
@@ -135,8 +133,7 @@ export const endpoints: Endpoints = ({ z, via, keptDataSchema, recordSchema, sam
       example: { restored: { key: sample.ENTRY.key, ...sample.ID, ...sample.PLACE } },
     }),
     via(empty, {
-      method: 'delete',
-      path: '/trash',
+      http: 'DELETE /trash',
       operationId: 'emptyTrash',
       tag: 'trash',
       query: ['olderThan', 'dryRun'],

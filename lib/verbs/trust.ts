@@ -153,8 +153,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       .max(100)
   return [
     via(show, {
-      method: 'get',
-      path: '/trust',
+      http: 'GET /trust',
       operationId: 'listApprovals',
       tag: 'configuration',
       summary: 'Show what repositories ask for beyond the ordinary, and what of it is approved',
@@ -163,8 +162,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       example: { pending: [sample.APPROVAL], approved: [] },
     }),
     via(approve, {
-      method: 'post',
-      path: '/trust/approve',
+      http: 'POST /trust/approve',
       operationId: 'approveTrust',
       tag: 'configuration',
       quick: true,
@@ -176,8 +174,7 @@ export const endpoints: Endpoints = ({ z, via, sample, text }) => {
       example: { approved: [sample.APPROVAL] },
     }),
     via(revoke, {
-      method: 'post',
-      path: '/trust/revoke',
+      http: 'POST /trust/revoke',
       operationId: 'revokeTrust',
       tag: 'configuration',
       quick: true,

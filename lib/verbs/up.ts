@@ -99,8 +99,7 @@ export const endpoints: Endpoints = ({ z, via, workspaceSchema, planSchema, samp
   const named = z.string().regex(/^[a-z0-9-]{1,40}=\d{1,5}$/)
   return [
     via(create, {
-      method: 'post',
-      path: '/workspaces',
+      http: 'POST /workspaces',
       operationId: 'createWorkspace',
       tag: 'workspaces',
       description: [

@@ -30,8 +30,7 @@ export const verbs = [version]
 
 export const endpoints: Endpoints = ({ z, via }) => [
   via(version, {
-    method: 'get',
-    path: '/version',
+    http: 'GET /version',
     operationId: 'getVersion',
     tag: 'about',
     summary: 'Show the version of Nexus and of what it works with',

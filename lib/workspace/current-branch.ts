@@ -6,7 +6,7 @@ import { basename } from 'node:path'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { type PrivateHead, readPrivateHead } from '../tools/private-refs.ts'
-import { linkOf, type Repository, readBranch } from '../tools/repository.ts'
+import { findAdminDir, linkOf, type Repository, readBranch } from '../tools/repository.ts'
 
 export interface PrivatePlace {
   readonly repo: string
@@ -32,7 +32,8 @@ export function repositoryOf({ repo: root, gitDir, worktree }: WorkspaceRecord):
 export function privateHead(home: HomePaths, record: WorkspaceRecord): PrivateHead | undefined {
   const place = privatePlace(home, record)
   if (place === undefined) return undefined
-  const admin = linkOf(place.worktree)
+  // a worktree that was deleted by hand has no link any more
+  const admin = linkOf(place.worktree) ?? findAdminDir(place.gitDir, place.worktree)?.path
   return admin === undefined ? undefined : readPrivateHead(place.path, basename(admin))
 }
 

@@ -116,8 +116,7 @@ suite('a git dir of its own', (test) => {
       assert.is(await inside(scene, 'git log -1 --format=%s && git status --porcelain'), 'last\n')
       await inside(scene, 'echo y >> README.md && git stash -q')
       const stashed = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
-      assert.equal(stashed.details.lost, ['a stash, which the trash does not keep'])
-      assert.match(stashed.hint ?? '', /git branch kept stash@\{0\}/)
+      assert.equal(stashed.details.lost, ['a stash'])
       await inside(scene, 'git stash drop -q && git checkout -q --detach && git commit -q --allow-empty -m loose')
       const tagged = (name: string) => `$(git commit-tree -m ${name} HEAD^{tree})`
       await inside(
@@ -131,6 +130,55 @@ suite('a git dir of its own', (test) => {
       assert.equal(
         refs,
         kept.map((name) => `refs/nexus/${id}/${name}`),
+      )
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'stashes and unfinished work go to the trash and come back, also where the worktree is gone and the branch went on',
+    async () => {
+      await using scene = await openScene({ files: { 'README.md': '# A project\n' } })
+      const { repo } = scene
+      await scene.up('p', '--git-mode', 'private')
+      const conflict = 'git switch -qc side && echo a > README.md && git commit -qam a && git switch -q -'
+      const begun = 'echo b > README.md && git commit -qam b && (git merge -q side || true)'
+      await inside(
+        scene,
+        `echo 1 > README.md && git stash -q && echo 2 > README.md && git stash -q && ${conflict} && ${begun}`,
+      )
+      const { details } = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
+      assert.equal(details.lost, [' M README.md', 'an unfinished merge', '2 stashes'])
+      await scene.ok(['delete', 'p', '--force'])
+      // the branch goes on, and what only the stash needs is nobody's
+      await commitHere(scene, 'here.txt')
+      await repo.git('-c', 'gc.reflogExpire=now', 'gc', '--quiet', '--prune=now')
+      await scene.ok(['trash', 'restore', 'p'])
+      await scene.up('p')
+      const now =
+        'git branch --show-current && git status --porcelain && git fsck --no-dangling && git stash list --format=%gs'
+      const words = 'WIP on nexus/p: '
+      assert.match(await inside(scene, now), new RegExp(`^nexus/p-restored\nUU README.md\n(${words}.*\n){2}$`))
+      await inside(scene, 'echo both > README.md && git commit -qam both && git stash pop -q stash@{1} || true')
+      assert.is(await repo.git('log', '-1', '--format=%s', 'nexus/p-restored'), 'both')
+
+      // nobody saw the commit, and the folder was deleted by hand
+      await inside(scene, 'git checkout -q -f && git stash clear')
+      await unseen(scene, 'git commit -q --allow-empty -m unseen && echo 3 > README.md && git stash -q')
+      await must(['rm', '-rf', tree(scene)])
+      const gone = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
+      assert.equal(gone.details.lost, ['a stash'])
+      assert.is(await repo.git('log', '-1', '--format=%s', 'nexus/p-restored'), 'unseen')
+      await scene.ok(['delete', 'p', '--force'])
+      await scene.ok(['trash', 'restore', 'p'])
+      await scene.up('p')
+      await inside(scene, 'git stash pop -q')
+      assert.is(await inside(scene, 'cat README.md && git log -1 --format=%s'), '3\nunseen\n')
+      await scene.ok(['delete', 'p', '--force'])
+      await scene.ok(['trash', 'empty'])
+      assert.match(
+        await repo.git('for-each-ref', '--format=%(refname)', 'refs/nexus'),
+        /^(refs\/nexus\/ws-\w+\/heads\/side)?$/,
       )
     },
     LIMIT_MS,

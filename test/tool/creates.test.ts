@@ -8,13 +8,15 @@
  * | F19 | refs in the way ended in git's raw words, late | lib/workspace/create/branch.ts | 3501e83 |
  * | F11 | the hint for a branch `a@b` led to another branch | lib/core/names.ts | 3501e83 |
  * | issue 15 | git-crypt's keys were looked for in the worktree's part of the git dir | lib/tools/git.ts, `checkOut` | 3501e83 |
+ * | issue 15 | `up` of a workspace whose repository was made anew ended in git's raw words | lib/workspace/create/up.ts | 1bf2d1e |
  * | issue 15 | `.git` as a link: made, and git worked not inside | lib/workspace/create/draft.ts | 3501e83 |
  * | issue 15 | stop and delete failed on a full disk | lib/system/store.ts | 3501e83 |
  */
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Event } from '../../lib/core/events.ts'
+import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { keepReserve } from '../../lib/system/reserve.ts'
 import { findRepository, requireRepository } from '../../lib/tools/repository.ts'
 import { stop } from '../../lib/workspace/change/down.ts'
@@ -167,6 +169,22 @@ suite('refs and names', (test) => {
     assert.match((await refused(local, 'origin/f', 'BRANCH_IN_USE')).hint ?? '', /`nexus up f`$/)
     assert.match((await refused(local, 'o', 'BRANCH_IN_USE', 'origin/f')).hint ?? '', /`nexus up o --branch f`$/)
     assert.match((await refused(local, 'g/h', 'BRANCH_IN_USE')).hint ?? '', /`git branch -m g g-old`$/)
+  })
+
+  test('a workspace of a repository that was made anew at its path is told so, and a delete makes room', async () => {
+    await using local = await openLocalApp()
+    const { repo } = local
+    const { worktree } = await local.up('x')
+    for (const gone of [worktree ?? '', join(repo.path, '.git')]) await rm(gone, { recursive: true })
+    await repo.git('init', '--quiet')
+    await repo.git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '-m', 'anew')
+    local.running.clear()
+    const { message, hint } = await rejects(() => local.up('x'), 'GIT_ERROR')
+    assert.match(message, /has neither branch nexus\/x any more nor the commit/)
+    assert.match(hint ?? '', /`nexus delete x && nexus up x`/)
+    assert.not.ok(existsSync(worktree ?? ''))
+    await deleteWorkspace(local.app, (await local.record('x')) as WorkspaceRecord, PLAIN)
+    await local.up('x')
   })
 
   test('a branch that no name can be made of is used, and found again', async () => {

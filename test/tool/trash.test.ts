@@ -337,18 +337,19 @@ suite('which entry', (test) => {
     await rename(`${other.path}-moved`, other.path)
   })
 
-  test('a stash in a git dir of its own is said not to be kept, and is not listed as kept', async () => {
+  test('a stash in a git dir of its own refuses, and goes to the trash', async () => {
     await using demo = await openDemo()
     const { privateGit } = workspacePaths(demo.app.home, demo.demo.id)
     await writeFiles(privateGit, { HEAD: 'ref: refs/heads/nexus/demo\n', 'refs/stash': `${'a'.repeat(40)}\n` })
     await demo.app.records.save({ ...demo.demo, gitMode: 'private' })
     await writeFile(join(demo.worktree, 'new'), 'x')
     const { plan } = await demo.delete({ dryRun: true })
-    assert.match(plan.find(({ id }) => id === 'trash')?.cause ?? '', /^kept for a while: \?\? new$/)
-    const told = demo.events.flatMap((event) => (event.type === 'warning' ? [event.text] : []))
-    assert.ok(told.includes('not kept: a stash, which the trash does not keep'), told.join('\n'))
+    assert.match(plan.find(({ id }) => id === 'trash')?.cause ?? '', /^kept for a while: \?\? new and 1 more$/)
     const error = await rejects(() => demo.delete({ force: false, dryRun: true }), 'WORKSPACE_DIRTY')
-    assert.match(error.hint ?? '', /git branch kept stash@\{0\}/)
+    assert.equal(error.details?.lost, ['?? new', 'a stash'])
+    await rm(demo.worktree, { recursive: true })
+    const gone = await rejects(() => demo.delete({ force: false, dryRun: true }), 'WORKSPACE_DIRTY')
+    assert.equal(gone.details?.lost, ['a stash'])
     await demo.app.records.save(demo.demo)
   })
 

@@ -98,6 +98,13 @@ suite('pickWorkspace', (test) => {
     assert.is(error.hint, 'To mean billing of /site, run `nexus status site/billing`')
   })
 
+  test('also where either half of <repo>/<name> is mistyped', async () => {
+    for (const given of ['site/biling', 'sit/billing']) {
+      const { hint } = await rejects(() => pickWorkspace(ALL, given, { root: '/app' }), 'WORKSPACE_NOT_FOUND')
+      assert.is(hint, 'To mean billing of /site, run `nexus status site/billing`')
+    }
+  })
+
   test('of this repository before any other, and with one named of that alone', async () => {
     const some = [record('ws-eeeeeeee', 'billin', '/app'), record('ws-ffffffff', 'billing', '/site')]
     const nearest = async (given: string, root: string, only = false) =>

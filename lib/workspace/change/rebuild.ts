@@ -12,7 +12,7 @@ import type { App } from '../app.ts'
 import { takePlace } from '../create/budget.ts'
 import { cachesOf, readyOfSettings } from '../create/draft.ts'
 import { limitsOf } from '../create/isolation.ts'
-import { describeStack, stateOf, type UpResult, withInputs } from '../create/up.ts'
+import { describeStack, plannedState, type UpResult, withInputs } from '../create/up.ts'
 import { createSteps } from '../create/up-actions.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine } from '../observe.ts'
@@ -52,7 +52,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     capabilities: backend.capabilities,
     stack: describeStack(record),
     templates,
-    state: stateOf(seen),
+    state: plannedState(seen),
     distrusted: record.isolation === 'agent',
   }
   const plan = planRebuild(facts)

@@ -6,6 +6,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { branchWord, parseName, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Ref } from '../../tools/git.ts'
 
 export interface BranchRequest {
@@ -232,6 +233,18 @@ export function requirePlainRevision(text: string, option: string): string {
     `${option} ${JSON.stringify(text.slice(0, 60))} cannot be used: ${problem}.`,
     {
       hint: 'To see the branches, run `git branch --all`',
+    },
+  )
+}
+
+/** A worktree that is gone cannot be made again: the repository was made anew at its path, or garbage was collected. */
+export function lostBranch({ name, repo, branch, base }: WorkspaceRecord): NexusError {
+  return new NexusError(
+    'GIT_ERROR',
+    `${repo} has neither branch ${branch} any more nor the commit at which it was made.`,
+    {
+      hint: `To make the workspace anew, run \`nexus delete ${name} && nexus up ${name}\``,
+      details: { branch, commit: base },
     },
   )
 }

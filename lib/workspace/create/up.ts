@@ -6,8 +6,8 @@ import type { Backend } from '../../backends/backend.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteUse } from '../../door/activity.ts'
 import { readInputs } from '../../project/inputs.ts'
+import { noteUse } from '../../record/use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
@@ -22,7 +22,7 @@ import { SSH_PORT } from '../port-plan.ts'
 import { projectOf, readChoice } from '../project/choice.ts'
 import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from '../project/hooks.ts'
 import { makeWorktreePlace, removeEmptyFolders } from '../worktree-place.ts'
-import type { BranchChoice } from './branch.ts'
+import { type BranchChoice, lostBranch } from './branch.ts'
 import { requireRoom, takePlace, withinBudget } from './budget.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
 import { claimName } from './naming.ts'
@@ -213,6 +213,7 @@ async function look(app: App, record: WorkspaceRecord, options: StartOptions): P
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
   const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  if (gone && !(await app.git.findCommit(record.repo, base))) throw lostBranch(record)
   const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
   // the log of a branch that is gone tells no more whose it was
   return gone ? { ...choice, taken: 'its first commit' } : choice
@@ -234,7 +235,7 @@ function planStart(
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
-    state: stateOf(seen),
+    state: plannedState(seen),
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
@@ -242,18 +243,18 @@ function planStart(
     distrusted: record.isolation === 'agent',
     portsMoved: record.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
-    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
+    unseeded: options.start && settings.seed !== undefined && neverStarted(record),
   })
 }
 
 /** As plans know it. */
-export function stateOf({ observation }: Seen): UpFacts['state'] {
+export function plannedState({ observation }: Seen): UpFacts['state'] {
   const state = observation?.state ?? 'absent'
   return state === 'unknown' ? 'error' : state
 }
 
 /** Its create was cut off, and not after the last step. */
-export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+function neverStarted({ operation }: WorkspaceRecord): boolean {
   return operation?.kind === 'create' && !operation.done.includes('start')
 }
 

@@ -15,7 +15,7 @@ import type { OwnTree } from '../../tools/git-inert.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listUnfinished, type Repository, readBranch } from '../../tools/repository.ts'
+import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
@@ -54,11 +54,6 @@ export interface Losses {
 
 export const NO_LOSSES: Losses = { refused: [], ignored: { work: [], dropped: [] } }
 const IGNORED = '!! '
-/** What a git dir of the workspace's own has beside commits goes with it. */
-const NOT_KEPT = ', which the trash does not keep'
-
-/** False for a line of what even the trash does not keep. */
-export const isKeptByTrash = (line: string): boolean => !line.endsWith(NOT_KEPT)
 
 type Look = (sight: Sight) => Promise<readonly string[]>
 
@@ -66,9 +61,7 @@ type Look = (sight: Sight) => Promise<readonly string[]>
 export const LOSSES = {
   files: listFiles,
   unfinished: async ({ repository, inside }) =>
-    inside === undefined
-      ? listUnfinished(repository.worktree).map((word) => `an unfinished ${word}`)
-      : inside.unfinished.map((word) => `an unfinished ${word}${NOT_KEPT}`),
+    (inside?.unfinished ?? listGitOperations(repository.worktree)).map((word) => `an unfinished ${word}`),
   submodules: async ({ app, repository, inside }) =>
     (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
       (path) => `commits of submodule ${path} that are not pushed`,
@@ -76,7 +69,7 @@ export const LOSSES = {
   commits: listCommits,
   stashes: async ({ inside }) => {
     const count = inside?.stashes ?? 0
-    return count === 0 ? [] : [`${count === 1 ? 'a stash' : `${count} stashes`}${NOT_KEPT}`]
+    return count === 0 ? [] : [count === 1 ? 'a stash' : `${count} stashes`]
   },
   repositories: ({ app, repository, inside }) => {
     const { gitDir, worktree } = repository
@@ -134,9 +127,10 @@ export async function listChanges(
  */
 export async function findLosses(app: App, record: WorkspaceRecord, bring: boolean): Promise<Losses> {
   const repository = repositoryOf(record)
-  if (repository === undefined || isUntouched(record, repository.worktree)) return NO_LOSSES
+  if (repository === undefined || isHalfMade(record)) return NO_LOSSES
   const { gitDir, worktree } = repository
-  if (!isLinked(gitDir, worktree))
+  const staysOrGone = record.adopted === true || isEmpty(worktree)
+  if (!staysOrGone && !isLinked(gitDir, worktree))
     return { ...NO_LOSSES, refused: [`everything in ${worktree}: it is no worktree of ${gitDir} any more`] }
   // what comes back first is what the files are compared with
   const inside =
@@ -144,6 +138,7 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
       ? await (await import('./private-losses.ts')).lookInside(app, record, bring)
       : undefined
   if (inside === null) return NO_LOSSES
+  if (staysOrGone) return { ...NO_LOSSES, refused: await lookWithoutFiles({ app, repository, inside }) }
   const status = app.inertGit.listChanges(repository, LOOK_TIMEOUT_MS, inside?.own, 'matching')
   const sight = { app, repository, inside, status }
   const [refused, ignored] = await Promise.all([
@@ -156,9 +151,12 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
   return { refused: refused.flat(), ignored }
 }
 
-/** Its folder is gone or empty, or was never finished and holds nothing of the user's. */
-export function isUntouched(record: WorkspaceRecord, worktree: string): boolean {
-  return isHalfMade(record) || isEmpty(worktree)
+/** A delete leaves the folder of an adopted worktree, and one that was deleted by hand is gone: a git dir of the workspace's own is there. */
+async function lookWithoutFiles(sight: Omit<Sight, 'status'>): Promise<readonly string[]> {
+  if (sight.inside === undefined) return []
+  const { unfinished, commits, stashes } = LOSSES
+  const looks = [unfinished, commits, stashes].map((look) => look({ ...sight, status: Promise.resolve([]) }))
+  return (await Promise.all(looks)).flat()
 }
 
 /** Why a worktree is locked (`git worktree lock`), in words; undefined where it is not. Its folder may be on a drive that is away. */
@@ -191,15 +189,12 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, locked: bool
   const lost = [...(lock === undefined ? [] : [lock]), ...refused]
   if (lost.length === 0) return ignored
   const force = `nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}`
-  const branch = `nexus exec ${record.name} -- git branch kept stash@{0}`
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
   throw new NexusError(
     'WORKSPACE_DIRTY',
     `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
     {
-      hint: lost.every(isKeptByTrash)
-        ? `To delete it and keep them in the trash for a while, run \`${force}\``
-        : `To keep a stash, make it a branch: \`${branch}\`; to delete it without what the trash does not keep, run \`${force}\``,
+      hint: `To delete it and keep them in the trash for a while, run \`${force}\``,
       details: { lost: lost.slice(0, 1000) },
       output: `${lost.slice(0, 20).map(printable).join('\n')}${more}`,
     },

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
+import type { OwnGit } from './private-git.ts'
 
 async function load({ gitMode }: WorkspaceRecord) {
   if (gitMode !== 'private') return undefined
@@ -40,6 +41,11 @@ export async function beginAnew(app: App, record: WorkspaceRecord): Promise<void
   if (own === undefined || own.isBegun(app, record) || record.worktree === null || !existsSync(record.worktree)) return
   await make(app, record)
   await adopt(app, record)
+}
+
+/** From the trash. */
+export async function restore(app: App, record: WorkspaceRecord, from: OwnGit, had: { admin: string; before: string }) {
+  await (await load(record))?.restoreOwnGit(app, record, from, had)
 }
 
 /** After nobody is inside any more, and something was moved. */

@@ -5,14 +5,15 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
-import { workspacePaths } from '../../core/paths.ts'
+import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
+import type { Ref } from '../../tools/git.ts'
 import { createPrivateGit } from '../../tools/private-git.ts'
 import type { App } from '../app.ts'
 import { privatePlace } from '../current-branch.ts'
-import { removeFolder } from '../foreign-files.ts'
+import { moveFolder, removeFolder } from '../foreign-files.ts'
 
 /** After the worktree or the repository was moved. */
 export async function followWorktree(app: App, record: WorkspaceRecord): Promise<void> {
@@ -69,26 +70,82 @@ export async function adoptWorktree(app: App, record: WorkspaceRecord): Promise<
   await createPrivateGit(app.runner, app.git).adopt(place, place.path, place.worktree, record.branch)
 }
 
-/** Removes all of it, with what root made in it, and the workspace's refs. */
-export async function forgetPrivateGit(app: App, record: WorkspaceRecord, all: boolean): Promise<void> {
-  await forgetRefs(app, record, all)
+/** Where a git dir of the workspace's own lies, and the note of what had come back from it. */
+export type OwnGit = Pick<WorkspacePaths, 'privateGit' | 'broughtBack'>
+
+/** Moves it to the trash. The note goes last: it says that all the rest is there. */
+export async function moveOwnGit(app: App, record: WorkspaceRecord, from: OwnGit, to: OwnGit): Promise<void> {
+  for (const part of ['privateGit', 'broughtBack'] as const)
+    if (existsSync(from[part])) await moveFolder(app, record, from[part], to[part])
+}
+
+/**
+ * Gives a workspace that is restored the git dir that it had, with stashes and unfinished work.
+ * @param admin name of the worktree's part of it
+ * @param before the branch that the workspace had
+ */
+export async function restoreOwnGit(
+  app: App,
+  record: WorkspaceRecord,
+  from: OwnGit,
+  { admin, before }: { readonly admin: string; readonly before: string },
+): Promise<void> {
+  const place = privatePlace(app.home, record)
+  if (place === undefined || !existsSync(from.broughtBack)) return
+  const paths = workspacePaths(app.home, record.id)
+  if (existsSync(from.privateGit)) await moveFolder(app, record, from.privateGit, paths.privateGit)
+  const branches = { from: before, to: record.branch }
+  await createPrivateGit(app.runner, app.git).takeBack(place, paths.privateGit, place.worktree, { admin, branches })
+  // last: it says that all the rest is done
+  await moveFolder(app, record, from.broughtBack, paths.broughtBack)
+}
+
+/** Removes the workspace's refs, and its git dir with what root made in it; `isKept`: the trash has that, and what it borrows stays. */
+export async function forgetPrivateGit(
+  app: App,
+  record: WorkspaceRecord,
+  { all, isKept }: { readonly all: boolean; readonly isKept: boolean },
+): Promise<void> {
+  await forgetRefs(app, record, all, isKept)
   const path = workspacePaths(app.home, record.id).privateGit
   if (existsSync(path)) await removeFolder(app, record, path)
 }
 
-/** Removes the workspace's refs from the repository; those with commits that are found nowhere else stay, unless `all`. */
-export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean): Promise<void> {
+/** Removes the refs that hold what a git dir in the trash borrows. */
+export async function forgetBorrowed(app: App, record: WorkspaceRecord): Promise<void> {
+  if (record.gitDir === null || !existsSync(record.gitDir)) return
+  const refs = await app.git.listRefs(record.repo, [refsOf(record)])
+  await removeRefs(
+    app,
+    record,
+    refs.filter(({ name }) => !isWork(record, name)),
+  )
+}
+
+async function removeRefs(app: App, { repo }: WorkspaceRecord, refs: readonly Pick<Ref, 'name' | 'commit'>[]) {
+  const changes = refs.map(({ name, commit }) => ({ name, to: null, from: commit }))
+  await app.git.updateRefs(repo, changes, 'nexus: the workspace is deleted')
+}
+
+/**
+ * Removes the workspace's refs from the repository; those with commits that are found nowhere else stay, unless `all`, and, on wish, those
+ * that hold what is borrowed.
+ */
+export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean, keepBorrowed = false): Promise<void> {
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(place.gitDir)) return
-  const refs = await app.git.listRefs(place.repo, [refsOf(record)])
+  const found = await app.git.listRefs(place.repo, [refsOf(record)])
+  const refs = keepBorrowed ? found.filter(({ name }) => isWork(record, name)) : found
   const kept: string[] = []
   for (const { name } of all ? [] : refs.filter((ref) => isWork(record, ref.name))) {
     const repository = { root: place.repo, gitDir: place.gitDir, worktree: place.repo }
     if ((await app.inertGit.countUniqueCommits(repository, name, name)) > 0) kept.push(name)
   }
-  const gone = refs.filter(({ name }) => !kept.includes(name))
-  const changes = gone.map(({ name, commit }) => ({ name, to: null, from: commit }))
-  await app.git.updateRefs(place.repo, changes, 'nexus: the workspace is deleted')
+  await removeRefs(
+    app,
+    record,
+    refs.filter(({ name }) => !kept.includes(name)),
+  )
   kept.forEach((name, i) => {
     const text = `${name} stays: it has commits that are found nowhere else`
     const branch = i === 0 ? `${record.name}-rest` : `${record.name}-rest-${i + 1}`

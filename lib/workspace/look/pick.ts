@@ -151,11 +151,9 @@ function nameOrUndefined(given: string): WorkspaceName | undefined {
 /** The nearest name of this repository is meant before one of another; with `only`, none of another. */
 export function refuseUnknown(records: readonly WorkspaceRecord[], given: string, { root, only }: Picking): never {
   const nearIn = (some: readonly WorkspaceRecord[]) => {
-    const name = nearest(
-      given,
-      some.map((record) => record.name),
-    )
-    return some.find((record) => record.name === name)
+    const words = some.flatMap((record) => [record.name, `${record.project}/${record.name}`])
+    const word = nearest(given, words)
+    return word === undefined ? undefined : some[Math.floor(words.indexOf(word) / 2)]
   }
   const near = nearIn(records.filter(({ repo }) => repo === root)) ?? (only === true ? undefined : nearIn(records))
   const isPlain = near !== undefined && near.repo === root && only !== true

@@ -61,10 +61,11 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const begun = cut === undefined ? undefined : await findBegun(app, record)
   const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const request = cut === undefined ? given : withOptions(given, cut, touched)
-  const stays = record.adopted === true || touched
+  const isAdopted = record.adopted === true
   const locked = request.locked === true
-  if (request.force && !stays && !locked) refuseLock(record)
-  const mayLose = request.force || stays
+  if (request.force && !isAdopted && !touched && !locked) refuseLock(record)
+  // an adopted worktree stays, and a git dir of the workspace's own does not
+  const mayLose = request.force || touched || (isAdopted && record.gitMode !== 'private')
   const backend = await app.backend(record.backend)
   const told = tellGuests(app, record, backend)
   // what looks inside goes in itself
@@ -244,8 +245,10 @@ function deleteActions(
       run: async () => {
         progress.saved = false
         await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
-        if (record.gitMode === 'private')
-          await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, forgetAll)
+        if (record.gitMode === 'private') {
+          const isKept = progress.trash?.ownGit !== undefined
+          await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, { all: forgetAll, isKept })
+        }
         await unmarkWorktree(record)
         await app.records.remove(record.id)
       },

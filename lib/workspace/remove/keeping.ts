@@ -10,7 +10,7 @@ import { formatSize } from '../../core/sizes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withData } from '../../project/ignored-work.ts'
 import type { App } from '../app.ts'
-import { findLosses, isKeptByTrash, isUntouched, type Losses, NO_LOSSES } from '../git/losses.ts'
+import { findLosses, type Losses, NO_LOSSES } from '../git/losses.ts'
 import { readNotes } from '../look/restoring.ts'
 import { chooseData, formatData, type Keeping, type KeptData, keptFile } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
@@ -41,12 +41,10 @@ export async function findKeeping(
   const { keep, budget } = (await app.config()).settings.trash
   const hasTrash = facts.trash && keep !== 'off'
   const owns = record.worktree !== null && record.adopted !== true
-  const looks = facts.force && hasTrash && owns
-  const { refused: all, ignored: listed } = looks
+  const looks = facts.force && hasTrash && (owns || record.gitMode === 'private')
+  const { refused, ignored: listed } = looks
     ? await lossesByForce(app, record)
     : { refused: [], ignored: facts.ignored ?? NO_LOSSES.ignored }
-  const [refused, gone] = [all.filter(isKeptByTrash), all.filter((line) => !isKeptByTrash(line))]
-  if (gone.length > 0) app.emit({ type: 'warning', text: `not kept: ${gone.join('; ')}` })
   const lost = [...refused, ...(looks && branchCommit !== undefined ? [`commits of branch ${record.branch}`] : [])]
   // beside what was refused for, the files go to the trash whatever they take
   const folders = facts.volumes.filter(({ isFolder }) => isFolder)
@@ -65,7 +63,7 @@ export async function findKeeping(
   const { kept, left } = chooseData(data, budget, await readNotes<TrashEntry>(app))
   if (left.length > 0) tellLeft(app, left, `it does not fit into trash.budget (${formatSize(budget)})`)
   if (lost.length + kept.length === 0) return undefined
-  const keepsFiles = lost.length > 0 || kept.flatMap(pathOf).length > 0
+  const keepsFiles = owns && (lost.length > 0 || kept.flatMap(pathOf).length > 0)
   const dropped = lost.length > 0 ? [] : [...ignored.dropped, ...left.flatMap(pathOf)]
   return { lost, data: kept, files: keepsFiles, dropped, branchCommit }
 }
@@ -93,7 +91,6 @@ function tellNameless({ emit }: App, { volumes, trash }: KeepingFacts): void {
 
 /** Where git cannot look, everything counts. */
 async function lossesByForce(app: App, record: WorkspaceRecord): Promise<Losses> {
-  if (record.worktree === null || isUntouched(record, record.worktree)) return NO_LOSSES
   try {
     return await findLosses(app, record, false)
   } catch (error) {

@@ -30,7 +30,7 @@ import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { withRepository } from '../operation/operate.ts'
 import { closeWorktrees } from '../worktree-place.ts'
-import { adminOf, dropEntry, moveAcross, saveEntry, type TrashEntry } from './trash.ts'
+import { adminOf, dropEntry, moveAcross, ownGitOf, saveEntry, type TrashEntry } from './trash.ts'
 import { chooseEntry, refuseOtherRepository } from './trash-pick.ts'
 
 export interface RestoreRequest {
@@ -147,7 +147,10 @@ async function findBranch(app: App, { branch, head }: TrashEntry, repo: Reposito
 async function bringBack(app: App, entry: TrashEntry, place: Place, record: WorkspaceRecord): Promise<void> {
   const { repo, worktree, branch, makeAt } = place
   const { head, files } = entry
-  if (record.adopted === true) return markWorktree(record)
+  if (record.adopted === true) {
+    await markWorktree(record)
+    return giveOwnGit(app, entry, record)
+  }
   const waiting = files !== null && existsSync(files)
   if (waiting || findAdminDir(repo.gitDir, worktree) === undefined) {
     await removeHalfMade(app, repo, worktree)
@@ -164,6 +167,13 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   await relinkSubmodules(app, admin.path, worktree)
   if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }), 'other')
   await markWorktree(record)
+  await giveOwnGit(app, entry, record)
+}
+
+/** The one that it had, where the trash has that. */
+async function giveOwnGit(app: App, entry: TrashEntry, record: WorkspaceRecord): Promise<void> {
+  const { ownGit: admin, record: before } = entry
+  if (admin !== undefined) await ownGit.restore(app, record, ownGitOf(app, entry), { admin, before: before.branch })
   await ownGit.beginAnew(app, record)
 }
 

@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { workspacePaths } from '../../core/paths.ts'
 import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -14,6 +15,7 @@ import { copyTree, listFolder, moveTree, removeTree, writeJson } from '../../sys
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
+import { forgetBorrowed, moveOwnGit, type OwnGit } from '../git/private-git.ts'
 import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../look/restoring.ts'
 import { withRepository } from '../operation/operate.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
@@ -35,6 +37,8 @@ export interface TrashEntry extends TrashNote {
   readonly head: string | null
   /** What the delete would have refused for without `--force`, at most a thousand lines. */
   readonly lost: readonly string[]
+  /** It has the git dir of the workspace's own, in which the worktree's part has this name. */
+  readonly ownGit?: string
   /** What else it has: ignored files, data of services. */
   readonly data?: readonly KeptData[]
   /** A clock that jumped may be why its time is up: no delete drops it, `nexus gc` does. */
@@ -44,6 +48,11 @@ export interface TrashEntry extends TrashNote {
 export const folderOf = (app: App, { key }: Pick<TrashEntry, 'key'>) => join(app.home.trash, key)
 /** The worktree's own part of the git dir. */
 export const adminOf = (app: App, entry: Pick<TrashEntry, 'key'>) => join(folderOf(app, entry), 'git')
+/** The git dir of the workspace's own, with stashes and unfinished work, and the note of what had come back from it. */
+export const ownGitOf = (app: App, entry: Pick<TrashEntry, 'key'>): OwnGit => ({
+  privateGit: join(folderOf(app, entry), 'own-git'),
+  broughtBack: join(folderOf(app, entry), 'brought-back.json'),
+})
 
 /** All entries, newest first. */
 export async function listTrash(app: App): Promise<readonly TrashEntry[]> {
@@ -97,6 +106,8 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   const { gitDir, repo, worktree } = record
   const linked = gitDir !== null && worktree !== null && isLinked(gitDir, worktree)
   const entry = (await findUnfinished(app, record)) ?? (await newEntry(app, record, keeping, linked))
+  if (entry.ownGit !== undefined)
+    await moveOwnGit(app, record, workspacePaths(app.home, record.id), ownGitOf(app, entry))
   if (gitDir === null || !existsSync(gitDir)) return moveFiles(app, entry)
   return withRepository(app, gitDir, async () => {
     const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
@@ -139,6 +150,8 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
   const head =
     worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : (keeping.branchCommit ?? (await tip()))
   const known = worktree !== null && linked ? readBranch(worktree) : undefined
+  const hasOwn = keeping.lost.length > 0 && existsSync(workspacePaths(app.home, record.id).broughtBack)
+  const own = hasOwn ? findAdminDir(gitDir ?? '', worktree ?? '') : undefined
   // the workspace is made later than it is deleted: the clock is behind, and will jump
   const isBehind = Date.parse(record.createdAt) > Date.now() + CLOCK_STEP_MS
   const entry: TrashEntry = {
@@ -150,6 +163,7 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
     branch: known === undefined && gitDir !== null ? record.branch : (known ?? null),
     head: head ?? null,
     lost: keeping.lost.slice(0, 1000),
+    ...(own === undefined ? {} : { ownGit: basename(own.path) }),
     ...(keeping.data.length === 0 ? {} : { data: keeping.data }),
     ...(isBehind ? { doubtful: true as const } : {}),
   }
@@ -273,13 +287,14 @@ async function dropAll(app: App, entries: readonly TrashEntry[]): Promise<Emptie
 export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
   const { files, record } = entry
   const names = (entry.data ?? []).flatMap(({ volume }) => volume ?? [])
-  if (names.length > 0 && (await app.records.load(record.id)) === undefined)
-    await (await app.backend(record.backend)).removeData?.(names)
+  const isThere = (await app.records.load(record.id)) !== undefined
+  if (names.length > 0 && !isThere) await (await app.backend(record.backend)).removeData?.(names)
   if (files !== null) {
     await removeFolder(app, record, files)
     if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))
   }
   if (record.gitDir !== null && existsSync(record.gitDir))
     await app.git.deleteRef(record.repo, `${TRASH_REFS}${entry.key}`)
-  await removeTree(folderOf(app, entry))
+  if (entry.ownGit !== undefined && !isThere) await forgetBorrowed(app, record)
+  await removeFolder(app, record, folderOf(app, entry))
 }
