@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Endpoints } from '../api/kit.ts'
-import type { Config } from '../config/load.ts'
+import { type Config, requireKey } from '../config/load.ts'
 import { flag, word } from '../frame/fields.ts'
 import { REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
@@ -38,7 +38,6 @@ const get = verb({
   example: 'nexus config get defaults.backend',
   run: async (call, { key: wanted, repo }) => {
     const { formatValue } = await import('../config/describe.ts')
-    const { requireKey } = await import('../config/load.ts')
     requireKey(wanted)
     const setting = (await configHere(call, repo)).values.get(wanted)
     const text = setting === undefined ? '' : formatValue(setting.value)

@@ -1,6 +1,7 @@
 /** exec: a command inside; its answer is what the command prints, and its exit code. In several workspaces: `several-workspaces.ts`. */
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
+import { createInterruption } from '../core/interruption.ts'
 import { flag, option, options, type Values } from '../frame/fields.ts'
 import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
@@ -82,7 +83,6 @@ export const endpoints: Endpoints = (kit) => {
       run: async (asked) => {
         const { api, app, cancelled, body } = asked
         const { collecting } = await import('../api/collect.ts')
-        const { createInterruption } = await import('../core/interruption.ts')
         const inside = await import('../workspace/inside/inside.ts')
         const record = await kit.workspaceOf(asked)
         const timeoutMs = (body.timeoutSeconds ?? DEFAULT_TIMEOUT_S) * 1_000

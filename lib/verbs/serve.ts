@@ -3,6 +3,7 @@ import { NexusError } from '../core/errors.ts'
 import { option } from '../frame/fields.ts'
 import { type CommandLine, verb } from '../frame/verb.ts'
 import { formatFields } from '../report/tables.ts'
+import { writeCrashLog } from '../system/store.ts'
 
 const serve = verb({
   name: 'serve',
@@ -13,7 +14,6 @@ const serve = verb({
   example: 'nexus serve --port 0',
   endless: true,
   run: async (call, { port }) => {
-    const { writeCrashLog } = await import('../system/store.ts')
     const { app } = call
     const serving = await (call.cli as CommandLine).serve(port)
     const tell = (text: string) => app.emit({ type: 'notice', text })

@@ -11,12 +11,17 @@ const ORDER = [
   ...'ssh-config keys version completion complete help'.split(' '),
 ]
 
-const rank = ({ name }: Verb) => {
-  const places = [name, name.split(' ')[0] ?? ''].map((one) => ORDER.indexOf(one))
-  return places.find((place) => place !== -1) ?? ORDER.length
+const PLACES = new Map(ORDER.map((name, place) => [name, place]))
+
+function placeOf({ name }: Verb): number {
+  return PLACES.get(name) ?? PLACES.get(name.split(' ')[0] ?? '') ?? ORDER.length
 }
 
-export const VERBS: readonly Verb[] = files.flat().sort((a, b) => rank(a) - rank(b))
+export const VERBS: readonly Verb[] = files
+  .flat()
+  .map((verb) => ({ verb, place: placeOf(verb) }))
+  .sort((a, b) => a.place - b.place)
+  .map(({ verb }) => verb)
 
 /** Verbs whose first word names a workspace. */
 export const NAMING_VERBS: readonly string[] = VERBS.filter(
