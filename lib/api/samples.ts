@@ -53,7 +53,7 @@ export const GIT = {
   },
   ...{ conflicts: 0, notBroughtBack: null, stashes: null, unfinished: [], toldInside: [] },
 }
-export const USED = {
+const USED = {
   cpu: 1.5,
   memory: 83_886_080,
   processes: 7,
@@ -92,7 +92,6 @@ export const REVIEW = {
   uncommitted: [{ path: 'src/login.ts', insertions: 1, deletions: 0 }],
   ...{ untracked: ['notes.txt'], insertions: 40, deletions: 2, dirty: true, incomplete: null },
 }
-export const MOVED = { name: ID.name, branch: PLACE.branch, shared: false, commits: 2, commit: COMMIT.id }
 export const MERGED = {
   ...{ name: ID.name, squash: false, into: 'main', branch: PLACE.branch, commits: 2, commit: COMMIT.id },
   ...{ merged: COMMIT.id, files: REVIEW.files },

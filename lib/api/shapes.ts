@@ -28,7 +28,6 @@ export const variables = (description: string) =>
     .optional()
     .openapi({ description, propertyNames: { pattern: VARIABLE.source } } as object)
 
-export const DRY_RUN = { dryRun: flag('Answer the plan and change nothing') }
 export const REPO = text('The repository: an absolute path, or an alias of the configuration', 4_096).optional()
 export const NO_HOOKS = z
   .boolean()
@@ -48,7 +47,6 @@ export const idParams = z.strictObject({
 })
 
 export const scopedQuery = z.strictObject({ repo: REPO })
-export const changeQuery = z.strictObject({ repo: REPO, ...DRY_RUN })
 
 export const portSchema = z
   .object({

@@ -6,7 +6,7 @@
 /** How a value is written; without one it is text. */
 type Kind = 'flag' | 'integer' | 'number' | 'choice' | 'list' | 'variables'
 
-export type Completes = 'workspaces' | 'keys' | 'places' | 'shells' | 'trash'
+type Completes = 'workspaces' | 'keys' | 'places' | 'shells' | 'trash'
 
 interface Row {
   readonly kind?: Kind

@@ -104,7 +104,11 @@ export const endpoints: Endpoints = ({ z, via, text, sample }) => {
             to: { workspace: sample.ID.name, path: '/tmp/notes.md' },
           },
         ],
-        ...{ files: 1, folders: 0, links: 0, bytes: 812, skipped: [] },
+        files: 1,
+        folders: 0,
+        links: 0,
+        bytes: 812,
+        skipped: [],
       },
     }),
   ]

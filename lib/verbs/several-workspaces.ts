@@ -30,10 +30,9 @@ export async function execSeveral(
   if (input.tty) throw call.usage('`nexus exec` has one terminal to give, not one for each workspace.')
   const records = isAll ? await listAll(call, input) : await listNamed(call, names ?? '', input.repo)
   const labels = labelsOf(records)
-  const { ran, interrupted } = await execAll(call.app, {
-    ...{ records, argv: call.rest, cwd, env, jobs: parseJobs(input.jobs) },
-    ...(call.json ? {} : { onOutput: createOutput(call, labels) }),
-  })
+  const request = { records, argv: call.rest, cwd, env, jobs: parseJobs(input.jobs) }
+  const output = call.json ? {} : { onOutput: createOutput(call, labels) }
+  const { ran, interrupted } = await execAll(call.app, { ...request, ...output })
   if (!call.json) for (const text of tableOf(ran, labels)) call.app.emit({ type: 'notice', text })
   if (interrupted !== undefined) throw interrupted
   if (isAll && ran.every(({ state }) => state !== 'running')) throw nothingRuns(everywhere)

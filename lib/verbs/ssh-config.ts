@@ -163,7 +163,10 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       answerOf: ({ diff: _, ...changed }) => changed,
       answer: z.object({
         dryRun: z.literal(true).optional(),
-        ...{ file: z.string(), line: z.string(), changed: z.boolean(), notes: z.array(z.string()) },
+        file: z.string(),
+        line: z.string(),
+        changed: z.boolean(),
+        notes: z.array(z.string()),
       }),
       example: sample.INCLUDED,
     })

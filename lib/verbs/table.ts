@@ -7,7 +7,11 @@ const ORDER = [
   ...'up create start stop restart rebuild watch pause resume delete trash repair adopt rename events list'.split(' '),
   ...'status top logs ports ssh exec cp forward tmux current open wake diff log compare pull push merge'.split(' '),
   ...'trust run init doctor gc prune config network'.split(' '),
-  ...['serve', 'api', 'api token', 'serve status', 'serve stop'],
+  'serve',
+  'api',
+  'api token',
+  'serve status',
+  'serve stop',
   ...'ssh-config keys version completion complete help'.split(' '),
 ]
 
