@@ -17,7 +17,8 @@ import { unwritable } from '../lib/system/pump.ts'
 import { killChildren } from '../lib/system/runner.ts'
 import { writeCrashLog } from '../lib/system/store.ts'
 import { NAMING_VERBS } from '../lib/verbs/table.ts'
-import { createApp, homeFolder } from '../lib/workspace/app.ts'
+import { homeFolder } from '../lib/workspace/app.ts'
+import { openApp } from '../lib/workspace/open-app.ts'
 import { type CliProcess, createCall, print } from './commands/call.ts'
 import { helpFor } from './commands/help.ts'
 import { inputOf, optionsOf } from './commands/options.ts'
@@ -87,7 +88,7 @@ async function call(
   const interruption = createInterruption()
   const release = verb.passesSignals === true ? () => {} : onSignals(process, interruption)
   try {
-    const app = createApp({
+    const app = openApp({
       cwd,
       env: process.env,
       emit: reporter.emit,
