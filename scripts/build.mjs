@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { verbFolder } from './folder.mjs'
 import { readyServices, templates } from './templates.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -23,7 +24,7 @@ export const settings = {
   target: 'node20',
   format: 'esm',
   loader: { '.sh': 'text' },
-  plugins: [templates, readyServices],
+  plugins: [templates, readyServices, verbFolder],
   define: { __NEXUS_VERSION__: JSON.stringify(version) },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -54,8 +55,8 @@ const program = {
 const withoutServer = {
   name: 'without-server',
   setup({ onLoad }) {
-    onLoad({ filter: /scripts\/commands\/serve\.ts$/ }, () => ({
-      contents: "export const serve = () => { throw new Error('the server is in serve.cjs') }",
+    onLoad({ filter: /scripts\/server\.ts$/ }, () => ({
+      contents: "export const listen = () => { throw new Error('the server is in serve.cjs') }",
     }))
   },
 }

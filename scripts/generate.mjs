@@ -1,6 +1,6 @@
 // Writes what is made from the source and kept in git: `node scripts/generate.mjs [schema] [docs] [openapi] [--check]`
-// `schema` is schema/config.schema.json (from the table of configuration keys), `docs` is docs/cli.md (from the table of
-// commands), `openapi` is docs/openapi.json (from the tables of endpoints); without a word all. `--check` writes nothing and fails when a file is not what it would become.
+// `schema` is schema/config.schema.json (from the table of configuration keys), `docs` is docs/cli.md and `openapi`
+// docs/openapi.json (both from the rows of lib/verbs); without a word all. `--check` writes nothing and fails when a file is not what it would become.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -66,8 +66,8 @@ async function loadSource() {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'nexus-generate-'))
   const contents = [
-    ...['lib/config/describe.ts', 'scripts/commands/table.ts', 'scripts/commands/help.ts'],
-    ...['lib/api/endpoints.ts', 'lib/api/openapi.ts'],
+    ...['lib/config/describe.ts', 'lib/verbs/table.ts', 'scripts/commands/help.ts', 'scripts/commands/options.ts'],
+    ...['lib/verbs/endpoints.ts', 'lib/api/openapi.ts'],
   ]
     .map((path) => `export * from './${path}'`)
     .join('\n')
@@ -84,17 +84,17 @@ async function loadSource() {
   }
 }
 
-function commandReference({ COMMANDS, GLOBAL_OPTIONS, usageLine }) {
-  const commands = COMMANDS.filter(({ hidden }) => hidden !== true)
+function commandReference({ VERBS, GLOBAL_OPTIONS, usageLine, optionsOf, wordsOf }) {
+  const commands = VERBS.filter(({ hidden }) => hidden !== true)
   return `${[
-    '<!-- Made from scripts/commands/table.ts by `make docs`; do not edit. -->',
+    '<!-- Made from lib/verbs by `make docs`; do not edit. -->',
     '# Commands',
     '`nexus workspace <command>` and `nexus ws <command>` are the same as `nexus <command>`.',
     table(
       ['Command', 'What it does'],
       commands.map(({ name, summary }) => [`[${name}](#${anchor(name)})`, plain(summary)]),
     ),
-    ...commands.flatMap((command) => commandSection(command, usageLine)),
+    ...commands.flatMap((verb) => commandSection(verb, usageLine(verb), wordsOf(verb), optionsOf(verb))),
     '## Options of every command',
     optionTable(GLOBAL_OPTIONS),
     '## Exit codes',
@@ -103,13 +103,13 @@ function commandReference({ COMMANDS, GLOBAL_OPTIONS, usageLine }) {
   ].join('\n\n')}\n`
 }
 
-function commandSection({ name, aliases = [], summary, args, options, example, ...command }, usageLine) {
+function commandSection({ name, aliases = [], summary, example }, usage, words, options) {
   return [
     `## ${name}`,
     `${plain(summary).replace(/^./, (letter) => letter.toUpperCase())}.`,
-    code([usageLine({ name, args, ...command })]),
+    code([usage]),
     ...(aliases.length === 0 ? [] : [`Also: ${aliases.map((alias) => `\`nexus ${alias}\``).join(', ')}.`]),
-    ...(args.length === 0 ? [] : [table(['Argument', 'Meaning'], args.map(argumentRow))]),
+    ...(words.length === 0 ? [] : [table(['Argument', 'Meaning'], words.map(argumentRow))]),
     ...(options.length === 0 ? [] : [optionTable(options)]),
     'Example:',
     code([example]),

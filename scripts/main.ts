@@ -7,6 +7,7 @@ import { Interrupted, NexusError } from '../lib/core/errors.ts'
 import { createInterruption, type Interruption } from '../lib/core/interruption.ts'
 import { homePaths } from '../lib/core/paths.ts'
 import { shellWord } from '../lib/core/shell.ts'
+import type { Verb } from '../lib/frame/verb.ts'
 import { createJsonReporter } from '../lib/report/json.ts'
 import { type NamingReporter, namingReporter } from '../lib/report/naming.ts'
 import type { Reporter } from '../lib/report/reporter.ts'
@@ -15,29 +16,13 @@ import { leaveFolder } from '../lib/system/process.ts'
 import { unwritable } from '../lib/system/pump.ts'
 import { killChildren } from '../lib/system/runner.ts'
 import { writeCrashLog } from '../lib/system/store.ts'
+import { NAMING_VERBS } from '../lib/verbs/table.ts'
 import { homeFolder } from '../lib/workspace/app.ts'
 import { openApp } from '../lib/workspace/open-app.ts'
-import { type Answer, type Call, type Command, optionName } from './commands/command.ts'
+import { type CliProcess, createCall, print } from './commands/call.ts'
 import { helpFor } from './commands/help.ts'
+import { inputOf, optionsOf } from './commands/options.ts'
 import { type Parsed, parse } from './commands/parse.ts'
-import { NAMING_VERBS } from './commands/table.ts'
-
-/** The part of node's `process` that the CLI uses. */
-export interface CliProcess {
-  readonly argv: readonly string[]
-  readonly env: NodeJS.ProcessEnv
-  cwd(): string
-  readonly stdin: { readonly isTTY?: boolean }
-  readonly stdout: NodeJS.WritableStream & {
-    readonly isTTY?: boolean
-    readonly columns?: number
-    readonly rows?: number
-    readonly writableLength?: number
-  }
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean }
-  on(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
-  off(event: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown
-}
 
 const SHAPING = ['--json', '-q', '--quiet', '-V', '--verbose']
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -57,18 +42,18 @@ export async function run(process: CliProcess, version: string): Promise<number>
   let code: number
   try {
     parsed = parse(argv)
-    if (parsed.command === undefined || parsed.options.help !== undefined) {
-      code = reporter.answer({ data: {}, text: helpFor(parsed.command) })
-    } else code = await call(process, parsed, parsed.command, reporter, version)
+    if (parsed.verb === undefined || parsed.options.help !== undefined) {
+      code = reporter.answer({ data: {}, text: helpFor(parsed.verb) })
+    } else code = await call(process, parsed, parsed.verb, reporter, version)
   } catch (error) {
-    code = fail(process, error, parsed?.command, reporter)
+    code = fail(process, error, parsed?.verb, reporter)
   } finally {
     reporter.close()
   }
   const unwritten = await flush()
   if (unwritten === undefined) return code
   process.stderr.write(`error: ${unwritten.message}\n`)
-  return code === 0 ? codeOf(unwritten, parsed?.command) : code
+  return code === 0 ? codeOf(unwritten, parsed?.verb) : code
 }
 
 /** Of `nexus --version`, which needs nothing else of this program. */
@@ -95,13 +80,13 @@ function watchStdout({ stdout }: CliProcess): () => Promise<NexusError | undefin
 async function call(
   process: CliProcess,
   parsed: Parsed,
-  command: Command,
+  verb: Verb,
   reporter: NamingReporter,
   version: string,
 ): Promise<number> {
   const cwd = folderOf(process)
   const interruption = createInterruption()
-  const release = command.passesSignals === true ? () => {} : onSignals(process, interruption)
+  const release = verb.passesSignals === true ? () => {} : onSignals(process, interruption)
   try {
     const app = openApp({
       cwd,
@@ -109,13 +94,18 @@ async function call(
       emit: reporter.emit,
       named: reporter.named,
       interruption,
-      asking: { effect: command.effect, command: command.name, line: lineOf(process.argv.slice(2), parsed, command) },
+      asking: { effect: verb.effect, command: verb.name, line: lineOf(process.argv.slice(2), parsed, verb) },
       noHooks: parsed.options['no-hooks'] !== undefined,
-      ...configFlags(command, parsed),
+      ...configFlags(verb, parsed),
     })
-    const run = await command.load()
-    const answer: Answer = await run(createCall(process, parsed, app, version))
-    return reporter.answer(answer)
+    const json = parsed.options.json !== undefined
+    const caller = { process, version, json, rest: parsed.rest }
+    const { text, ...answer } = await verb.run(
+      createCall(caller, app, verb),
+      inputOf(verb, parsed.args, parsed.options),
+    )
+    const told = typeof text === 'string' ? text : json ? '' : await text()
+    return reporter.answer({ ...answer, text: told })
   } finally {
     release()
   }
@@ -151,42 +141,11 @@ function onSignals(process: CliProcess, interruption: Interruption): () => void 
   }
 }
 
-function createCall(process: CliProcess, parsed: Parsed, app: Call['app'], version: string): Call {
-  const values = (name: string) => parsed.options[name] ?? []
-  return {
-    app,
-    args: parsed.args,
-    rest: parsed.rest,
-    flag: (name) => parsed.options[name] !== undefined,
-    value: (name) => values(name).at(-1),
-    values,
-    print: (stream, text) => print(process[stream], text),
-    json: parsed.options.json !== undefined,
-    version,
-    cwd: app.cwd,
-    program: process.argv.slice(0, 2),
-    stdinIsTerminal: process.stdin.isTTY === true,
-    stdoutIsTerminal: process.stdout.isTTY === true,
-    stdoutSize: () => {
-      const { columns, rows } = process.stdout
-      return { columns: columns || Number.POSITIVE_INFINITY, rows: rows || Number.POSITIVE_INFINITY }
-    },
-    stderrIsTerminal: process.stderr.isTTY === true,
-  }
-}
-
-function print(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<boolean> {
-  if (!stream.writable) return Promise.resolve(false)
-  return new Promise((done) => stream.write(text, (error) => done(error === undefined || error === null)))
-}
-
 /** Options that stand for configuration keys, for the layer of flags. */
-function configFlags(command: Command, parsed: Parsed) {
-  const given = command.options.flatMap((spec) => {
-    const value = parsed.options[optionName(spec)]?.at(-1)
-    return spec.config === undefined || value === undefined
-      ? []
-      : [{ key: spec.config, value, flag: `--${optionName(spec)}` }]
+function configFlags(verb: Verb, parsed: Parsed) {
+  const given = optionsOf(verb).flatMap(({ name, config }) => {
+    const value = parsed.options[name]?.at(-1)
+    return config === undefined || value === undefined ? [] : [{ key: config, value, flag: `--${name}` }]
   })
   return {
     flags: Object.fromEntries(given.map(({ key, value }) => [key, value])),
@@ -205,7 +164,7 @@ function createReporter(process: CliProcess, argv: readonly string[], json: bool
 }
 
 /** As it can be copied: without what only shapes the output; none where no person typed it, or a variable's value would be shown. */
-function lineOf(argv: readonly string[], { options, rest }: Parsed, { hidden }: Command): string | undefined {
+function lineOf(argv: readonly string[], { options, rest }: Parsed, { hidden }: Verb): string | undefined {
   if (hidden === true || options.env?.some((entry) => entry.includes('=')) === true) return undefined
   const own = argv.slice(0, argv.length - rest.length).filter((word) => !SHAPING.includes(word))
   const line = ['nexus', ...own, ...rest].map(shellWord).join(' ')
@@ -218,16 +177,15 @@ function isAsked(argv: readonly string[], ...words: readonly string[]): boolean 
   return (end === -1 ? argv : argv.slice(0, end)).some((word) => words.includes(word))
 }
 
-function fail(process: CliProcess, error: unknown, command: Command | undefined, reporter: Reporter): number {
+function fail(process: CliProcess, error: unknown, verb: Verb | undefined, reporter: Reporter): number {
   if (error instanceof Interrupted) return error.exitCode
   const known = error instanceof NexusError ? error : internalError(process, error)
   reporter.fail(known)
-  return codeOf(known, command)
+  return codeOf(known, verb)
 }
 
-function codeOf({ exitCode }: NexusError, command: Command | undefined): number {
-  const passesOn = ['exec', 'ssh', 'run'].includes(command?.name ?? '')
-  return passesOn && exitCode !== 2 && exitCode !== 3 ? OWN_FAILURE : exitCode
+function codeOf({ exitCode }: NexusError, verb: Verb | undefined): number {
+  return verb?.passesCode === true && exitCode !== 2 && exitCode !== 3 ? OWN_FAILURE : exitCode
 }
 
 /** Anything else is a bug of ours: the stack goes to a file, its path to the user. */

@@ -6,7 +6,6 @@ import { type Context, Hono } from 'hono'
 import { type Answer, JsonText, Streamed } from './answers.ts'
 import type { ApiContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
-import { ENDPOINTS } from './endpoints.ts'
 import { failureOf, Refusal } from './failure.ts'
 import { createIdempotency } from './idempotency.ts'
 import { apiDocument } from './openapi.ts'
@@ -16,7 +15,7 @@ export const BASE = '/api/v1'
 
 export interface ApiOptions {
   readonly logOf: (error: unknown) => string
-  readonly endpoints?: readonly Endpoint[]
+  readonly endpoints: readonly Endpoint[]
   /** For tests: what is answered is held to what is documented. */
   readonly checkAnswers?: boolean
 }
@@ -28,7 +27,7 @@ const JSON_HEADERS = {
 }
 
 export function createApi(api: ApiContext, options: ApiOptions): Hono {
-  const { logOf, endpoints = ENDPOINTS, checkAnswers = false } = options
+  const { logOf, endpoints, checkAnswers = false } = options
   const performing: Performing = { api, idempotency: createIdempotency(), logOf, checkAnswers }
   const hono = new Hono({ strict: true })
   let document: unknown

@@ -36,7 +36,7 @@ export interface Asked<P, Q, B> {
   readonly cancelled: AbortSignal
 }
 
-interface About {
+export interface About {
   readonly method: Method
   /** Below `/api/v1`, with `{id}` and the like. */
   readonly path: string
@@ -49,6 +49,8 @@ interface About {
   /** 201 for what makes something, unless it is a plan. */
   readonly status?: 200 | 201
   readonly answer: z.ZodType
+  /** An answer, for the document; a test holds it to `answer`. */
+  readonly example: unknown
   /** What it answers, where that is not JSON alone. */
   readonly media?: readonly string[]
   /** Answers in milliseconds and is never an operation of its own, though it changes something. */
@@ -65,8 +67,8 @@ export interface Spec<P extends Fields, Q extends Fields, B extends z.ZodType> e
   /** Headers that it reads, for the document. */
   readonly headers?: z.ZodObject
   readonly body?: B
-  /** What the body gives in place of options that stand for configuration keys. */
-  readonly settings?: (body: z.output<B>) => Settings
+  /** What query and body give in place of options that stand for configuration keys. */
+  readonly settings?: (given: Readonly<Record<string, unknown>>) => Settings
   readonly run: (asked: Asked<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>
 }
 
@@ -76,7 +78,7 @@ export interface Endpoint extends About {
   readonly query: Fields
   readonly headers: Fields
   readonly body: z.ZodType | undefined
-  readonly settings: (body: unknown) => Settings
+  readonly settings: (given: Readonly<Record<string, unknown>>) => Settings
   readonly run: (asked: Asked<unknown, unknown, unknown>) => Promise<unknown>
 }
 
@@ -84,14 +86,14 @@ const NOTHING = z.strictObject({})
 const NO_SETTINGS: Settings = { flags: {}, names: {} }
 
 export function endpoint<P extends Fields, Q extends Fields, B extends z.ZodType>(spec: Spec<P, Q, B>): Endpoint {
-  const { run, settings } = spec
+  const { run } = spec
   return {
     ...spec,
     params: spec.params ?? NOTHING,
     query: spec.query ?? NOTHING,
     headers: spec.headers ?? NOTHING,
     body: spec.body,
-    settings: (body) => settings?.(body as z.output<B>) ?? NO_SETTINGS,
+    settings: spec.settings ?? (() => NO_SETTINGS),
     run: (asked) => run(asked as Asked<z.output<P>, z.output<Q>, z.output<B>>),
   }
 }

@@ -1,38 +1,37 @@
 /** The OpenAPI 3.1 document, made from the rows of the endpoints: what is documented is what is checked. Pure. */
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { type Endpoint, isOperation } from './endpoint.ts'
-import { EXAMPLES } from './examples.ts'
-import { errorSchema, operationSchema } from './routes/schemas.ts'
+import { errorSchema, operationSchema } from './shapes.ts'
 
-/** HTTP status -> name of the component, and when it comes. */
+/** HTTP status -> when it comes. */
 const FAILURES = {
-  400: ['BadRequest', 'The request is not what is documented here'],
-  401: ['Unauthorized', 'The token is missing or wrong (TCP)'],
-  403: ['Forbidden', 'A foreign Host or Origin, or a project that asks for what nobody approved'],
-  404: ['NotFound', 'There is no such thing'],
-  405: ['MethodNotAllowed', 'Another method is meant; see `Allow`'],
-  408: ['RequestTimeout', 'The request took too long to come'],
-  409: ['Conflict', 'It conflicts with what there is, or somebody else works on it'],
-  413: ['TooLarge', 'The body is larger than 1 MiB'],
-  414: ['PathTooLong', 'The path is longer than 4096 characters'],
-  415: ['NotJson', 'The body is not JSON'],
-  422: ['Unprocessable', 'The configuration is invalid, or an Idempotency-Key came with another request'],
-  429: ['TooManyLogins', 'Too many wrong tokens; see `Retry-After`'],
-  431: ['HeadTooLarge', 'The head of the request is larger than 16 KiB'],
-  500: ['Failed', 'It failed'],
-  501: ['Unsupported', 'The backend cannot do that'],
-  503: ['Unavailable', 'Something that is needed is not there: the engine, a tool, room; or it was cancelled'],
-  504: ['TookTooLong', 'It took too long'],
-} as const
+  400: 'The request is not what is documented here',
+  401: 'The token is missing or wrong (TCP)',
+  403: 'A foreign Host or Origin, or a project that asks for what nobody approved',
+  404: 'There is no such thing',
+  405: 'Another method is meant; see `Allow`',
+  408: 'The request took too long to come',
+  409: 'It conflicts with what there is, or somebody else works on it',
+  413: 'The body is larger than 1 MiB',
+  414: 'The path is longer than 4096 characters',
+  415: 'The body is not JSON',
+  422: 'The configuration is invalid, or an Idempotency-Key came with another request',
+  429: 'Too many wrong tokens; see `Retry-After`',
+  431: 'The head of the request is larger than 16 KiB',
+  500: 'It failed',
+  501: 'The backend cannot do that',
+  503: 'Something that is needed is not there: the engine, a tool, room; or it was cancelled',
+  504: 'It took too long',
+}
 
 export function apiDocument(endpoints: readonly Endpoint[], version: string): unknown {
   const app = new OpenAPIHono()
   const scheme = { type: 'http', scheme: 'bearer', description: 'Needed over TCP; see `nexus api token show`' } as const
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', scheme)
-  for (const [name, description] of Object.values(FAILURES)) {
-    const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } }
-    app.openAPIRegistry.registerComponent('responses', name, { description, content })
-  }
+  const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } }
+  const when = Object.entries(FAILURES).map(([status, meaning]) => `- ${status}: ${meaning}`)
+  const description = ['It failed, and `error` says how.', '', ...when].join('\n')
+  app.openAPIRegistry.registerComponent('responses', 'Failure', { description, content })
   app.openAPIRegistry.register('Error', errorSchema)
   for (const endpoint of endpoints) app.openAPIRegistry.registerPath(routeOf(endpoint))
   return app.getOpenAPI31Document({
@@ -58,9 +57,10 @@ export function apiDocument(endpoints: readonly Endpoint[], version: string): un
 const JSON_MEDIA = 'application/json'
 
 function routeOf(endpoint: Endpoint) {
-  const { method, path, operationId, tag, summary, description, params, query, body, answer, status = 200 } = endpoint
+  const { method, path, operationId, tag, summary, description, params, query, body, status = 200 } = endpoint
+  const { answer, example } = endpoint
   const json = (schema: z.ZodType) => ({ 'application/json': { schema } })
-  const content = { schema: answer, ...exampleOf(endpoint) }
+  const content = { schema: answer, example }
   const media = Object.fromEntries(
     (endpoint.media ?? [JSON_MEDIA]).map((type) => [
       type,
@@ -72,7 +72,6 @@ function routeOf(endpoint: Endpoint) {
     description: 'It runs; `Location` leads to the operation',
     content: json(operationSchema),
   }
-  const failures = Object.entries(FAILURES).map(([code, [name]]) => [code, { $ref: `#/components/responses/${name}` }])
   return createRoute({
     method,
     path,
@@ -90,14 +89,9 @@ function routeOf(endpoint: Endpoint) {
       200: done,
       ...(status === 201 ? { 201: { ...done, description: 'Made; `Location` leads to it' } } : {}),
       ...(isOperation(endpoint) ? { 202: later } : {}),
-      ...Object.fromEntries(failures),
+      default: { $ref: '#/components/responses/Failure' },
     },
   })
-}
-
-function exampleOf({ operationId }: Endpoint) {
-  const example = EXAMPLES[operationId]
-  return example === undefined ? {} : { example }
 }
 
 function headersOf(endpoint: Endpoint) {

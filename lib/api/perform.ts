@@ -124,7 +124,7 @@ async function runNow(
 ): Promise<Answer> {
   const { api } = host
   try {
-    const settings = endpoint.settings(body)
+    const settings = endpoint.settings({ ...(query as object), ...(body as object) })
     const interruption = running?.interruption ?? createInterruption()
     const app = api.appFor({
       emit,

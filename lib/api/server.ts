@@ -11,6 +11,7 @@ import type { Log, Service } from '../core/service.ts'
 import { renameInto, restrict, writeCrashLog } from '../system/store.ts'
 import { createApi } from './api.ts'
 import { type ApiContext, createContext } from './context.ts'
+import type { Endpoint } from './endpoint.ts'
 import type { Door, Entrance } from './entrance/checks.ts'
 import { createListener, type Listener, type Upgrade } from './entrance/listener.ts'
 import { createThrottle } from './entrance/throttle.ts'
@@ -18,7 +19,7 @@ import { createTokenCheck } from './entrance/token.ts'
 import { createUpgrade } from './entrance/upgrade.ts'
 import { failureOf } from './failure.ts'
 import { type OwnSocket, ownSocket } from './places.ts'
-import { namedWorkspace } from './routes/workspaces.ts'
+import { namedWorkspace } from './via.ts'
 
 /** For operations that are interrupted to undo what they began. */
 const UNDO_PATIENCE_MS = 90_000
@@ -31,6 +32,7 @@ export interface ApiOptions {
   readonly cwd: string
   readonly version: string
   readonly program: readonly string[]
+  readonly endpoints: readonly Endpoint[]
   /** In a folder of this user's alone, where nobody else listens. */
   readonly socket: string
   /** Undefined: the unix socket alone; 0: any. */
@@ -63,7 +65,7 @@ export function createApiService(options: ApiOptions): ApiService {
   let port: number | null = null
 
   async function start(): Promise<void> {
-    const api = createApi(context, { logOf })
+    const api = createApi(context, { logOf, endpoints: options.endpoints })
     const token = await createTokenCheck(home)
     const door: Door = { throttle: createThrottle(), isToken: token.isToken }
     const listen = (entrance: Entrance, where: object) =>

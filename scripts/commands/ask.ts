@@ -1,12 +1,7 @@
 /** Questions to the person at the terminal. The answers go to nothing but the asker; stdout stays free for the answer of the command. */
 import { createInterface } from 'node:readline/promises'
 
-/** True for y or yes; an end of input, or anything else, is no. */
-export async function ask(question: string, signal: AbortSignal): Promise<boolean> {
-  return (await askEach([question], signal))[0] === true
-}
-
-/** One after the other. */
+/** One after the other: true for y or yes; an end of input, or anything else, is no. */
 export async function askEach(questions: readonly string[], signal: AbortSignal): Promise<readonly boolean[]> {
   const lines = createInterface({ input: process.stdin, terminal: false, signal })
   const typed = lines[Symbol.asyncIterator]()

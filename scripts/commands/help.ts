@@ -1,22 +1,37 @@
-/** Help texts, from the table of commands. Pure. */
+/** Help texts, from the rows of the verbs. Pure. */
+import { GROUPS, type Group, type Verb } from '../../lib/frame/verb.ts'
 import { formatFields } from '../../lib/report/tables.ts'
-import type { Command } from './command.ts'
-import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
+import { GLOBAL_OPTIONS, optionsOf, wordsOf } from './options.ts'
 
-export function helpFor(command: Command | undefined): string {
-  return command === undefined ? overview() : commandHelp(command)
+const TITLES: Readonly<Record<Group, string>> = {
+  everyday: 'Every day',
+  inside: 'Inside a workspace',
+  git: 'Git',
+  look: 'Look',
+  agents: 'Agents',
+  care: 'Care',
+  configuration: 'Configuration',
+}
+
+export function helpFor(verb: Verb | undefined): string {
+  return verb === undefined ? overview() : verbHelp(verb)
 }
 
 function overview(): string {
-  const commands = COMMANDS.filter(({ hidden }) => hidden !== true)
+  const nameOf = ({ name, aliases = [] }: Verb) => [name, ...aliases].join(', ')
+  const visible = VERBS.filter(({ hidden }) => hidden !== true)
+  const wide = Math.max(...visible.map((verb) => nameOf(verb).length))
+  const groups = GROUPS.flatMap((group) => {
+    const own = visible.filter((verb) => verb.group === group)
+    return [`${TITLES[group]}:`, formatFields(own.map((verb) => [nameOf(verb).padEnd(wide), verb.summary])), '']
+  })
   return [
     'nexus: one command gives a git branch its own worktree, running compose stack, ports and SSH door.',
     '',
     'Usage: nexus <command> [options]      (`nexus workspace <command>` and `nexus ws <command>` are the same)',
     '',
-    'Commands:',
-    formatFields(commands.map((command) => [[command.name, ...(command.aliases ?? [])].join(', '), command.summary])),
-    '',
+    ...groups,
     'Options of every command:',
     formatFields(GLOBAL_OPTIONS.map(({ flag, text }) => [flag, text])),
     '',
@@ -26,27 +41,29 @@ function overview(): string {
   ].join('\n')
 }
 
-export function usageLine(command: Command): string {
-  if (command.usage !== undefined) return `nexus ${command.name} ${command.usage}`
-  const args = command.args.map(({ name, optional, many }) => {
+export function usageLine(verb: Verb): string {
+  if (verb.usage !== undefined) return `nexus ${verb.name} ${verb.usage}`
+  const args = wordsOf(verb).map(({ name, optional, many }) => {
     const word = many ? `${name}...` : name
     return optional ? `[${word}]` : `<${word}>`
   })
-  return ['nexus', command.name, ...args, '[options]', ...(command.takesCommand ? ['--', '<command>'] : [])].join(' ')
+  return ['nexus', verb.name, ...args, '[options]', ...(verb.takesCommand ? ['--', '<command>'] : [])].join(' ')
 }
 
-function commandHelp(command: Command): string {
-  const options = [...command.options, ...GLOBAL_OPTIONS]
+function verbHelp(verb: Verb): string {
+  const { summary, aliases, example } = verb
+  const words = wordsOf(verb)
+  const options = [...optionsOf(verb), ...GLOBAL_OPTIONS]
   return [
-    `${command.summary}.`.replace(/^./, (letter) => letter.toUpperCase()),
+    `${summary}.`.replace(/^./, (letter) => letter.toUpperCase()),
     '',
-    `Usage: ${usageLine(command)}`,
-    ...(command.aliases === undefined ? [] : [`Also:  ${command.aliases.map((alias) => `nexus ${alias}`).join(', ')}`]),
-    ...(command.args.length === 0 ? [] : ['', formatFields(command.args.map(({ name, text }) => [`<${name}>`, text]))]),
+    `Usage: ${usageLine(verb)}`,
+    ...(aliases === undefined ? [] : [`Also:  ${aliases.map((alias) => `nexus ${alias}`).join(', ')}`]),
+    ...(words.length === 0 ? [] : ['', formatFields(words.map(({ name, text }) => [`<${name}>`, text]))]),
     '',
     'Options:',
     formatFields(options.map(({ flag, text }) => [flag, text])),
     '',
-    `Example:\n  ${command.example}`,
+    `Example:\n  ${example}`,
   ].join('\n')
 }

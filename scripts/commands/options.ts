@@ -1,50 +1,78 @@
-/** Arguments and options that several commands have. Data. */
+/** What the rows of the verbs are on the command line: words and options, and the input of a verb from what was typed. Pure. */
+import { defaultOf, type Field, optionName } from '../../lib/frame/fields.ts'
+import type { Verb } from '../../lib/frame/verb.ts'
 
-export const NAME = { name: 'name', text: 'name, id or <repo>/<name> of a workspace', completes: 'workspaces' } as const
-export const REPO = {
-  flag: '--repo <path>',
-  text: 'repository: a path or an alias of the configuration; default: the current folder',
+export interface OptionSpec {
+  /** Without the dashes. */
+  readonly name: string
+  /** Such as `-f, --follow` or `--tail <lines>`. */
+  readonly flag: string
+  readonly text: string
+  /** May be given more than once. */
+  readonly many?: boolean
+  /** The configuration key that the option sets for this call. */
+  readonly config?: string
 }
-export const DRY_RUN = { flag: '--dry-run', text: 'print the plan and change nothing' }
 
-export const NO_HOOKS = { flag: '--no-hooks', text: 'run no hooks and install no dotfiles this time' }
-
-export const APPROVE = {
-  flag: '--approve <hash>',
-  text: 'allow what the project asks for by this hash of `nexus trust`; several as a,b',
-  config: 'trust.approve',
+export interface WordSpec {
+  readonly name: string
+  readonly text: string
+  readonly optional: boolean
+  readonly many: boolean
 }
 
-/** What guards a workspace is the user's word, given when its record is made. */
-export const GUARD_OPTIONS = [
-  { flag: '--isolation <level>', text: 'standard or agent', config: 'isolation' },
-  { flag: '--git-mode <mode>', text: 'shared or private; default: as the isolation has it', config: 'git.mode' },
-  {
-    flag: '--network <mode>',
-    text: 'open, allowlist or none; default: as the isolation has it',
-    config: 'network.mode',
-  },
-  {
-    flag: '--allow <hosts>',
-    text: 'hosts that can be reached in mode allowlist: names, git-hosts, model-apis, registries; several as a,b',
-    config: 'network.allow',
-  },
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { name: 'json', flag: '--json', text: 'answer (and errors) as JSON' },
+  { name: 'quiet', flag: '-q, --quiet', text: 'no narration on stderr' },
+  { name: 'verbose', flag: '-V, --verbose', text: 'print every command that is run' },
+  { name: 'help', flag: '-h, --help', text: 'show how the command is used' },
 ]
 
-export const CREATE_OPTIONS = [
-  { flag: '--backend <name>', text: 'where it runs: docker or mock', config: 'defaults.backend' },
-  { flag: '--from <ref>', text: 'start the new branch there instead of at HEAD' },
-  { flag: '--branch <name>', text: 'work on this existing branch' },
-  { flag: '--pr <number>', text: 'start from a pull or merge request of origin' },
-  { flag: '--env <KEY=value>', text: 'set a variable inside; KEY alone takes its value from here', many: true },
-  { flag: '--port <port>', text: 'publish a container port: 3000 or web=3000', many: true },
-  { flag: '--cpus <number>', text: 'at most this many processors', config: 'workspace.cpus' },
-  { flag: '--memory <size>', text: 'at most this much memory, such as 2g', config: 'workspace.memory' },
-  ...GUARD_OPTIONS,
-  { flag: '--pids <number>', text: 'at most this many processes', config: 'workspace.pids' },
-  { flag: '--no-start', text: 'make everything but start nothing' },
-  NO_HOOKS,
-  APPROVE,
-  REPO,
-  DRY_RUN,
-]
+function rowsOf({ fields }: Verb, isWord: boolean): readonly (readonly [string, Field])[] {
+  return Object.entries(fields).filter(([, { word, side }]) => side !== 'http' && (word === true) === isWord)
+}
+
+export function optionsOf(verb: Verb): readonly OptionSpec[] {
+  return rowsOf(verb, false).map(([field, row]) => {
+    const name = optionName(field, row)
+    const flag = `${row.short === undefined ? '' : `-${row.short}, `}--${name}`
+    const { text, many, config } = row
+    return {
+      name,
+      flag: row.takes === undefined ? flag : `${flag} <${row.takes}>`,
+      text,
+      ...(many === undefined ? {} : { many }),
+      ...(config === undefined ? {} : { config }),
+    }
+  })
+}
+
+export function wordsOf(verb: Verb): readonly WordSpec[] {
+  return rowsOf(verb, true).map(([field, { as, text, optional, many }]) => {
+    return { name: as ?? field, text, optional: optional === true, many: many === true }
+  })
+}
+
+export function takesValue({ flag }: OptionSpec): boolean {
+  return flag.includes('<')
+}
+
+/** @throws {NexusError} INVALID_ARGUMENT for a value that means nothing */
+export function inputOf(
+  verb: Verb,
+  args: readonly string[],
+  options: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, unknown>> {
+  let place = 0
+  const readValue = (field: string, row: Field): unknown => {
+    if (row.side === 'http') return defaultOf(row)
+    if (row.word === true) return row.many === true ? args.slice(place++) : args[place++]
+    const name = optionName(field, row)
+    const given = options[name]
+    if (row.kind === 'flag') return (given !== undefined) !== (row.on === true)
+    if (row.many === true) return given ?? []
+    const last = given?.at(-1)
+    return last === undefined || row.parse === undefined ? last : row.parse(last, `--${name}`)
+  }
+  return Object.fromEntries(Object.entries(verb.fields).map(([field, row]) => [field, readValue(field, row)]))
+}

@@ -6,11 +6,12 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
-import { type ArgSpec, type Command, type OptionSpec, optionName, takesValue } from './command.ts'
-import { COMMANDS, GLOBAL_OPTIONS } from './table.ts'
+import type { Verb } from '../../lib/frame/verb.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
+import { GLOBAL_OPTIONS, type OptionSpec, optionsOf, takesValue, type WordSpec, wordsOf } from './options.ts'
 
 export interface Parsed {
-  readonly command: Command | undefined
+  readonly verb: Verb | undefined
   readonly args: readonly string[]
   readonly rest: readonly string[]
   readonly options: Readonly<Record<string, readonly string[]>>
@@ -26,16 +27,16 @@ const PREFIXES = new Set(['workspace', 'ws'])
 export function parse(argv: readonly string[]): Parsed {
   const joined = joinWords(argv)
   const [first] = joined
-  const command = first === undefined ? undefined : findCommand(first)
-  if (command === undefined) {
+  const verb = first === undefined ? undefined : findVerb(first)
+  if (verb === undefined) {
     const asksHelp = joined.every((word) => GLOBAL_OPTIONS.some(({ flag }) => flag.split(', ').includes(word)))
-    if (asksHelp) return { command: undefined, args: [], rest: [], options: readOptions(joined, GLOBAL_OPTIONS) }
+    if (asksHelp) return { verb: undefined, args: [], rest: [], options: readOptions(joined, GLOBAL_OPTIONS) }
     throw unknownCommand(joined)
   }
-  const specs = [...command.options, ...GLOBAL_OPTIONS]
+  const specs = [...optionsOf(verb), ...GLOBAL_OPTIONS]
   const words = splitClusters(joined, specs)
   const parser = cac('nexus')
-  const known = parser.command([first, ...command.args.map(bracket)].join(' '))
+  const known = parser.command([first, ...wordsOf(verb).map(bracket)].join(' '))
   for (const spec of specs) known.option(spec.flag, spec.text)
   known.action(() => undefined)
   const options = readOptions(words, specs)
@@ -43,12 +44,13 @@ export function parse(argv: readonly string[]): Parsed {
     parser.parse(['node', 'nexus', ...hideValues(withoutFlags(words, specs), specs)], { run: false })
     if (options.help === undefined) parser.runMatchedCommand()
   } catch (error) {
-    throw explain(error, command)
+    throw explain(error, verb)
   }
   const rest = (parser.options['--'] as string[] | undefined) ?? []
-  if (rest.length > 0 && command.takesCommand !== true)
-    throw usage(command, `\`nexus ${command.name}\` takes no command after --.`)
-  return { command, args: parser.args.map((word) => (word === DASH ? '-' : String(word))), rest, options }
+  if (rest.length > 0 && verb.takesCommand !== true)
+    throw usage(verb, `\`nexus ${verb.name}\` takes no command after --.`)
+  const args = parser.args.filter((word) => word !== undefined)
+  return { verb, args: args.map((word) => (word === DASH ? '-' : String(word))), rest, options }
 }
 
 /** `workspace up x` -> `up x`; `config show` -> `config show` as one word; options before the command go behind it. */
@@ -66,14 +68,14 @@ function joinWords(argv: readonly string[]): readonly string[] {
   if (first === undefined) return before
   const [second, ...rest] = others
   const pair = `${first} ${second}`
-  return findCommand(pair) === undefined ? [first, ...before, ...others] : [pair, ...before, ...rest]
+  return findVerb(pair) === undefined ? [first, ...before, ...others] : [pair, ...before, ...rest]
 }
 
-export function findCommand(word: string): Command | undefined {
-  return COMMANDS.find(({ name, aliases }) => name === word || aliases?.includes(word))
+export function findVerb(word: string): Verb | undefined {
+  return VERBS.find(({ name, aliases }) => name === word || aliases?.includes(word))
 }
 
-function bracket({ name, optional, many }: ArgSpec): string {
+function bracket({ name, optional, many }: WordSpec): string {
   const word = many ? `...${name}` : name
   return optional ? `[${word}]` : `<${word}>`
 }
@@ -93,7 +95,7 @@ function readOptions(
     const word = own[i] ?? ''
     for (const spec of specs) {
       const names = spec.flag.replace(/ <.*/, '').split(', ')
-      const name = optionName(spec)
+      const { name } = spec
       if (!takesValue(spec) && names.includes(word)) note(name, '')
       else if (takesValue(spec) && names.includes(word) && i + 1 < own.length) note(name, own[++i] ?? '')
       else if (takesValue(spec) && names.some((long) => word.startsWith(`${long}=`)))
@@ -135,22 +137,22 @@ function hideValues(words: readonly string[], specs: readonly OptionSpec[]): rea
   })
 }
 
-function explain(error: unknown, command: Command): unknown {
+function explain(error: unknown, verb: Verb): unknown {
   if (!(error instanceof Error) || error.name !== 'CACError') return error
   const said = error.message.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('`', '')
-  return usage(command, `${said}.`)
+  return usage(verb, `${said}.`)
 }
 
-export function usage(command: Command, message: string): NexusError {
+export function usage({ name }: Verb, message: string): NexusError {
   return new NexusError('INVALID_ARGUMENT', message, {
-    hint: `To see how it is used, run \`nexus ${command.name} --help\``,
+    hint: `To see how it is used, run \`nexus ${name} --help\``,
   })
 }
 
 /** For words that begin no command; a word that several begin with is told what may follow it. */
 export function unknownCommand(words: readonly string[]): NexusError {
   const [first = '', second = ''] = words
-  const visible = COMMANDS.filter(({ hidden }) => hidden !== true)
+  const visible = VERBS.filter(({ hidden }) => hidden !== true)
   const followers = visible.flatMap(({ name }) => (name.startsWith(`${first} `) ? [name.slice(first.length + 1)] : []))
   if (followers.length > 0 && (second === '' || second.startsWith('-'))) {
     return new NexusError('INVALID_ARGUMENT', `\`nexus ${first}\` needs one more word: ${followers.join(', ')}.`, {

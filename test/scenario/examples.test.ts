@@ -4,7 +4,7 @@
 
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { COMMANDS } from '../../scripts/commands/table.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -31,7 +31,7 @@ suite('examples', (test) => {
       const bin = join(scene.root, 'bin')
       await mkdir(bin)
       await symlink(join(process.cwd(), 'dist', 'nexus.js'), join(bin, 'nexus'))
-      for (const { name, example, endless } of COMMANDS) {
+      for (const { name, example, endless } of VERBS) {
         await scene.ok(['up', 'feature-auth'])
         const before = BEFORE[name]
         if (before !== undefined) assert.is((await runExample(scene, bin, before)).code, 0, before)

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { COMMANDS } from '../../scripts/commands/table.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
 import { ensurePrograms } from '../support/packages.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -265,7 +265,7 @@ suite('programs that a verb starts', (test) => {
 
   test('every verb was traced', () => {
     const traced = [...new Set(calls.map(({ verb }) => verb))].map((verb) => verb.replace(/^\d+ /, ''))
-    const missing = COMMANDS.filter(({ name }) => !traced.some((line) => line === name || line.startsWith(`${name} `)))
+    const missing = VERBS.filter(({ name }) => !traced.some((line) => line === name || line.startsWith(`${name} `)))
     assert.equal(
       missing.map(({ name }) => name),
       [],

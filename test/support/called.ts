@@ -1,7 +1,8 @@
 /** The whole CLI as a function, called with a process of the test's own on the mock backend: what it prints is kept. */
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { type CliProcess, run } from '../../scripts/main.ts'
+import type { CliProcess } from '../../scripts/commands/call.ts'
+import { run } from '../../scripts/main.ts'
 
 export const VERSION = '9.8.7'
 

@@ -3,14 +3,9 @@ import { posix } from 'node:path'
 import { listImports, listSourceFiles, type SourceFile } from './source.ts'
 
 const PRODUCT = /^(lib|scripts)\/.*\.ts$/
-/** Its commands look their own row up in the table of commands, until one row is one file (issue 16, step 5). */
-const KNOWN = 'scripts/commands/'
 
-export async function listCircles(root: string) {
-  const files = (await listSourceFiles(root)).filter(({ path }) => PRODUCT.test(path))
-  const circles = importCircles(files)
-  const isKnown = (circle: string) => circle.split(' -> ').every((path) => path.startsWith(KNOWN))
-  return { circles, unknown: circles.filter((circle) => !isKnown(circle)) }
+export async function listCircles(root: string): Promise<readonly string[]> {
+  return importCircles((await listSourceFiles(root)).filter(({ path }) => PRODUCT.test(path)))
 }
 
 /** Each as `a.ts -> b.ts -> a.ts`; imports of types and late ones count. */

@@ -20,8 +20,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   backends: ['core', 'system', 'tools', 'ports', 'stack', 'record', 'door'],
   workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'record', 'door', 'backends'],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
-  api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
+  frame: ['core', 'tools', 'stack', 'report', 'workspace'],
+  api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'frame'],
   daemon: ['core', 'system', 'api'],
+  verbs: ['core', 'system', 'tools', 'config', 'project', 'door', 'workspace', 'doctor', 'report', 'frame', 'api'],
   report: ['core'],
 }
 

@@ -16,6 +16,7 @@ import { findServer, servedSocket, socketPath } from '../../lib/api/places.ts'
 import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
 import { type MakeService, type Serving, serve } from '../../lib/daemon/daemon.ts'
+import { ENDPOINTS } from '../../lib/verbs/endpoints.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
@@ -270,7 +271,15 @@ async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv 
     ...more,
   }
   const home = homePaths(env.NEXUS_HOME)
-  const serving = await serve({ home, env, cwd: dir.path, version: '1.2.3', program: ['false'], port })
+  const serving = await serve({
+    home,
+    env,
+    cwd: dir.path,
+    version: '1.2.3',
+    program: ['false'],
+    port,
+    endpoints: ENDPOINTS,
+  })
   return {
     home,
     serving,
@@ -328,7 +337,7 @@ suite('the server', (test) => {
     assert.is((await stat(socket)).mode & 0o777, 0o600)
     assert.is((await stat(dirname(socket))).mode & 0o777, 0o700)
     assert.is((await callSocket(socket, { method: 'GET', path: '/healthz' })).status, 200)
-    const options = { home: one.home, env: one.env, cwd: '/', version: '1', program: [] }
+    const options = { home: one.home, env: one.env, cwd: '/', version: '1', program: [], endpoints: ENDPOINTS }
     const second = await rejects(() => serve(options), 'WORKSPACE_BUSY')
     assert.equal([second.details?.pid, /`nexus serve stop`/.test(second.hint ?? '')], [process.pid, true])
     await one.serving.stop()
@@ -347,7 +356,8 @@ suite('the server', (test) => {
 
   test('the server of a long home is found, and none starts beside it, whatever variables and name the home has', async () => {
     await using one = await served(undefined, 'x'.repeat(120))
-    const cron = { home: one.home, env: { XDG_RUNTIME_DIR: '/run/user/0' }, cwd: '/', version: '1', program: [] }
+    const env = { XDG_RUNTIME_DIR: '/run/user/0' }
+    const cron = { home: one.home, env, cwd: '/', version: '1', program: [], endpoints: ENDPOINTS }
     assert.is((await rejects(() => serve(cron), 'WORKSPACE_BUSY')).details?.pid, process.pid)
     const link = `${one.home.home}-link`
     await symlink(one.home.home, link)
@@ -375,7 +385,10 @@ suite('the server', (test) => {
         health: () => undefined,
       }),
     }
-    const serving = await serve({ home, env: {}, cwd: '/', version: '7', program: [], services: [idle] })
+    const serving = await serve({
+      ...{ home, env: {}, cwd: '/', version: '7', program: [], endpoints: ENDPOINTS },
+      services: [idle],
+    })
     assert.equal(
       serving.health().map(({ name, state, problem }) => `${name} ${state} ${problem}`),
       ['api running null', 'idle running null'],
@@ -400,7 +413,7 @@ suite('the server', (test) => {
     const home = homePaths(join(dir.path, '.nexus'))
     await mkdir(home.run, { recursive: true })
     await chmod(home.run, 0o755)
-    const options = { home, env: {}, cwd: '/', version: '1', program: [] }
+    const options = { home, env: {}, cwd: '/', version: '1', program: [], endpoints: ENDPOINTS }
     assert.match((await rejects(() => serve(options), 'PERMISSION_DENIED')).hint ?? '', /chmod 700 /)
   })
 
@@ -427,6 +440,7 @@ suite('the server', (test) => {
     assert.ok(log.includes('"status":401'))
     for (const secret of [token, next]) assert.not.ok(log.includes(secret))
     const taken = {
+      endpoints: ENDPOINTS,
       home: homePaths(join(one.home.home, 'other')),
       env: one.env,
       cwd: '/',
@@ -544,7 +558,7 @@ suite('the server', (test) => {
     const { serving, home, env } = one
     await rm(home.run, { recursive: true })
     await serving.lost
-    const second = await serve({ home, env, cwd: '/', version: '2', program: [] })
+    const second = await serve({ home, env, cwd: '/', version: '2', program: [], endpoints: ENDPOINTS })
     try {
       const note = join(home.run, 'serve.json')
       const other = { ...JSON.parse(await readFile(note, 'utf8')), pid: process.ppid, pidStart: '' }

@@ -6,9 +6,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ERROR_TABLE } from '../../lib/core/errors.ts'
-import { portWords } from '../../scripts/commands/look.ts'
+import { portWords } from '../../lib/verbs/list.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
+import { optionsOf } from '../../scripts/commands/options.ts'
 import { parse } from '../../scripts/commands/parse.ts'
-import { COMMANDS } from '../../scripts/commands/table.ts'
 import { nexus, type Outcome, VERSION } from '../support/called.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -441,10 +442,10 @@ suite('configuration', (test) => {
 })
 
 suite('help and completion', (test) => {
-  for (const command of COMMANDS.filter(({ hidden }) => hidden !== true)) {
+  for (const command of VERBS.filter(({ hidden }) => hidden !== true)) {
     test(`help of ${command.name}`, async () => {
       const asked = ok(await nexus('/', '/nowhere', [...command.name.split(' '), '--help'])).stdout
-      for (const { flag, text } of command.options) {
+      for (const { flag, text } of optionsOf(command)) {
         assert.ok(asked.includes(flag), `${flag} is missing`)
         assert.ok(asked.includes(text), `${text} is missing`)
       }
@@ -458,7 +459,7 @@ suite('help and completion', (test) => {
   test('without a command, all of them', async () => {
     for (const args of [[], ['--help'], ['-h'], ['help']]) {
       const { stdout } = ok(await nexus('/', '/nowhere', args))
-      for (const { name, hidden } of COMMANDS) assert.is(stdout.includes(`\n  ${name}`), hidden !== true, name)
+      for (const { name, hidden } of VERBS) assert.is(stdout.includes(`\n  ${name}`), hidden !== true, name)
     }
   })
 
@@ -519,7 +520,7 @@ suite('help and completion', (test) => {
   test('every example is understood', async () => {
     await using cli = await scene()
     await mkdir(resolve(cli.home, '.nexus'), { recursive: true })
-    for (const { example, endless } of COMMANDS) {
+    for (const { example, endless } of VERBS) {
       const words = example.replace(/^nexus /, '').split(' ')
       if (endless) {
         parse(words)

@@ -16,12 +16,13 @@ import { makeOverride } from '../../lib/stack/override.ts'
 import { stackPorts } from '../../lib/stack/ports.ts'
 import { formatCompose, formatResolved } from '../../lib/system/render.ts'
 import { createRunner } from '../../lib/system/runner.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
 import { chooseBranch, refPatterns, requirePlainRevision } from '../../lib/workspace/create/branch.ts'
 import { parseVariable } from '../../lib/workspace/create/variables.ts'
 import { cachePlace } from '../../lib/workspace/inside/run.ts'
 import { parsePortRequest } from '../../lib/workspace/port-plan.ts'
+import { optionsOf } from '../../scripts/commands/options.ts'
 import { parse as parseWords } from '../../scripts/commands/parse.ts'
-import { COMMANDS } from '../../scripts/commands/table.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS, refusedOr, requireOurs } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -89,10 +90,10 @@ const model = fc.record({
 }) as fc.Arbitrary<ComposeModel>
 
 suite('what is typed', (test) => {
-  const words = COMMANDS.flatMap(({ name, aliases = [], options }) => [
-    ...name.split(' '),
-    ...aliases,
-    ...options.map(({ flag }) => flag.split(' ')[0] ?? ''),
+  const words = VERBS.flatMap((verb) => [
+    ...verb.name.split(' '),
+    ...(verb.aliases ?? []),
+    ...optionsOf(verb).map(({ flag }) => flag.split(' ')[0] ?? ''),
   ])
   const argv = fc.array(fc.oneof(fc.constantFrom(...words, '--', 'ws', '--json', '-V'), anyText), { maxLength: 7 })
 
@@ -103,8 +104,7 @@ suite('what is typed', (test) => {
         fc.property(argv, (all) => {
           const parsed = refusedOr(() => parseWords(all))
           const end = all.indexOf('--')
-          if (end !== -1 && parsed?.command !== undefined && parsed.command.takesCommand === true)
-            assert.equal(parsed.rest, all.slice(end + 1))
+          if (end !== -1 && parsed?.verb?.takesCommand === true) assert.equal(parsed.rest, all.slice(end + 1))
         }),
         FUZZ,
       )

@@ -1,7 +1,8 @@
 /** The generated files that are kept in git say what the source says. */
 import { readFile } from 'node:fs/promises'
 import { configSchema } from '../../lib/config/describe.ts'
-import { COMMANDS, GLOBAL_OPTIONS } from '../../scripts/commands/table.ts'
+import { VERBS } from '../../lib/verbs/table.ts'
+import { GLOBAL_OPTIONS, optionsOf } from '../../scripts/commands/options.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -21,11 +22,12 @@ suite('generated files', (test) => {
 
   test('the reference holds every command and option', async () => {
     const text = await readFile('docs/cli.md', 'utf8')
-    for (const { name, options, example, hidden } of COMMANDS) {
+    for (const verb of VERBS) {
+      const { name, example, hidden } = verb
       assert.is(text.includes(`## ${name}\n`), hidden !== true, name)
       if (hidden === true) continue
       assert.ok(text.includes(example), example)
-      for (const { flag } of options) assert.ok(text.includes(`| \`${flag}\` |`), flag)
+      for (const { flag } of optionsOf(verb)) assert.ok(text.includes(`| \`${flag}\` |`), flag)
     }
     for (const { flag } of GLOBAL_OPTIONS) assert.ok(text.includes(`| \`${flag}\` |`), flag)
   })

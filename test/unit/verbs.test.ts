@@ -1,12 +1,12 @@
 /**
- * What a bare name means to each verb, over all rows of the table of commands, on the mock backend: two repositories, the name known
+ * What a bare name means to each verb, over the rows of all verbs, on the mock backend: two repositories, the name known
  * in the other one alone.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nameFromHere } from '../../lib/core/named.ts'
-import type { Command } from '../../scripts/commands/command.ts'
-import { COMMANDS, NAMING_VERBS } from '../../scripts/commands/table.ts'
+import type { Verb } from '../../lib/frame/verb.ts'
+import { NAMING_VERBS, VERBS } from '../../lib/verbs/table.ts'
 import { nexus } from '../support/called.ts'
 import { listSourceFiles } from '../support/source.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -20,16 +20,16 @@ const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
   'network deny': ['example.org'],
 }
 
-function wordsFor(command: Command, name: string): readonly string[] {
+function wordsFor(command: Verb, name: string): readonly string[] {
   if (command.name === 'cp') return [...command.name.split(' '), 'a.txt', `${name}:/tmp/a.txt`]
   const rest = command.takesCommand === true ? ['--', 'true'] : []
   return [...command.name.split(' '), name, ...(OTHER_WORDS[command.name] ?? []), '--json', ...rest]
 }
 
 /** Those that take the name of a workspace that is there; `up` makes it here, `events` ends only when it is interrupted. */
-const NAMING = COMMANDS.filter(
-  ({ name, args }) =>
-    args.some(({ completes }) => completes === 'workspaces' || completes === 'places') &&
+const NAMING = VERBS.filter(
+  ({ name, fields }) =>
+    Object.values(fields).some(({ completes }) => completes === 'workspaces' || completes === 'places') &&
     !['up', 'events'].includes(name),
 )
 

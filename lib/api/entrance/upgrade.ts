@@ -8,7 +8,7 @@ import { WebSocketServer } from 'ws'
 import { type ErrorBody, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
-import { scopedQuery as execQuery } from '../routes/schemas.ts'
+import { scopedQuery as execQuery } from '../shapes.ts'
 import { check, queryOf } from './body.ts'
 import { EXEC_PROTOCOL, FRAME_MAX_BYTES, serveExec } from './exec-socket.ts'
 

@@ -1,0 +1,38 @@
+/** ports: where the ports of a workspace are published. */
+import type { Endpoints } from '../api/kit.ts'
+import { NAME, REPO } from '../frame/shared-fields.ts'
+import { verb } from '../frame/verb.ts'
+import { formatTable } from '../report/tables.ts'
+
+const ports = verb({
+  name: 'ports',
+  group: 'look',
+  effect: 'looks',
+  summary: 'show where the ports of a workspace are published',
+  fields: { name: NAME, repo: REPO },
+  example: 'nexus ports feature-auth',
+  run: async (call, { name, repo }) => {
+    const { describeWorkspace } = await import('../workspace/look/list.ts')
+    const workspace = await describeWorkspace(call.app, await call.workspace(name, repo))
+    const rows = workspace.ports.map((port) => [
+      port.name,
+      `${port.service === undefined ? '' : `${port.service}:`}${port.container}/${port.protocol}`,
+      port.host === null ? '-' : `localhost:${port.host}`,
+      port.url ?? '',
+    ])
+    return { data: { ports: workspace.ports }, text: () => formatTable(['NAME', 'INSIDE', 'HERE', 'URL'], rows) }
+  },
+})
+
+export const verbs = [ports]
+
+export const endpoints: Endpoints = ({ z, via, portSchema, sample }) => [
+  via(ports, {
+    http: 'GET /workspaces/{id}/ports',
+    operationId: 'listPorts',
+    tag: 'inside',
+    query: ['repo'],
+    answer: z.object({ ports: z.array(portSchema) }).openapi('Ports'),
+    example: { ports: sample.PORTS },
+  }),
+]
