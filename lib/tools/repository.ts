@@ -125,7 +125,7 @@ function mainWorktree(common: string, fallback: string): string {
   return worktree === undefined ? fallback : realOrResolved(isAbsolute(worktree) ? worktree : resolve(common, worktree))
 }
 
-/** A linked worktree that stands for its repository: a bare one, or one whose separate git dir names no main worktree. */
+/** A linked worktree that stands for its repository, when a bare one or a separate git dir has no main worktree. */
 export function isOnItsOwn({ root, gitDir }: Repository): boolean {
   const own = linkOf(root)
   return own !== undefined && realOrResolved(own) !== realOrResolved(gitDir)
