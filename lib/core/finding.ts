@@ -1,17 +1,17 @@
 /**
- * What a look at the health of the machine, of a backend or of our own state is made of: checks with a name, and what each
- * of them says. Types, and the one way to write them. Pure.
+ * Checks of the machine, of a backend or of our state: a name, and the findings of each. Types, and the functions that
+ * write findings. Pure.
  */
 import { printable } from './visible.ts'
 
 export type FindingStatus = 'ok' | 'warning' | 'error'
 
-/** What a check says. With `fix` it knows how to end the trouble; a fix that did not help is seen by the next look. */
+/** The result of a check. `fix` repairs; the check runs again afterwards, so a repair that failed is seen. */
 export interface Diagnosis {
   readonly status: FindingStatus
   /** One sentence. */
   readonly message: string
-  /** What comes of it; absent where all is well. */
+  /** The consequence; absent where all is well. */
   readonly why?: string
   /** What to do; ends with a command that can be copied. */
   readonly hint?: string
@@ -57,7 +57,7 @@ export function failure(trouble: Trouble): Diagnosis {
 export const INSTALL_HINT =
   'To install it, use the package manager of this system, or run `make setup` in a clone of Nexus'
 
-/** Names of files and branches in it may come from inside a workspace, and must not command a terminal. */
+/** Names of files and branches in it may come from inside a workspace, so control characters are written out. */
 export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): Finding {
   const [said, reason, help] = [message, why, hint].map((text) => (text === undefined ? null : printable(text)))
   return { check, status, message: said ?? '', why: reason ?? null, hint: help ?? null, fixable: fix !== undefined }

@@ -1,4 +1,4 @@
-/** A queue that many put into and one reads, who waits while nothing is there. Pure. */
+/** A queue with many writers and one reader, which waits while it is empty. Pure. */
 
 export interface Queue<T> {
   put(item: T): void

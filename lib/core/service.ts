@@ -1,12 +1,12 @@
 /**
- * What works in the background process of a user (`lib/daemon`): the API, and later idling, proxying and sync, each a file with one
- * service. Types only.
+ * A service of the user's background process (`lib/daemon`): the API, later idling, proxying and sync, one file each.
+ * Types only.
  */
 
 export interface Service {
   /** Kebab-case, unique in the process; each log line of the service carries it. */
   readonly name: string
-  /** The process cannot do without it: it ends when this one does not start, or is lost. */
+  /** The process ends when this service does not start, or is lost. */
   readonly required: boolean
   /** Resolves when it works. One that throws has left nothing behind. */
   start(): Promise<void>
@@ -14,7 +14,7 @@ export interface Service {
   stop(): Promise<number>
   /** What is wrong at this moment, as a sentence; undefined while all is well. */
   health(): string | undefined
-  /** Resolves when it can work no more, though nobody stopped it. */
+  /** Resolves when the service is lost without a stop. */
   readonly lost?: Promise<void>
 }
 

@@ -1,4 +1,4 @@
-/** NEXUS_HOME itself: who can read it, files that an end without warning left, locks that nobody holds. */
+/** Checks of NEXUS_HOME: its modes, temporary files of killed processes, locks without a holder. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
@@ -54,7 +54,7 @@ function judgeGuarded({ path, mode, uid }: Guarded): readonly Diagnosis[] {
   ]
 }
 
-/** State is looked at as it lies there: reading it as other commands do would set damaged files aside. */
+/** Reads state files directly: the ordinary readers would set damaged files aside. */
 export async function checkStateFiles(scan: Scan): Promise<readonly Diagnosis[]> {
   const { home } = scan.app.home
   const temporary = findFiles(home, isAbandoned)
@@ -112,7 +112,7 @@ function judgeState(path: string, fix?: () => Promise<unknown>): readonly Diagno
   ]
 }
 
-/** What was set aside. A record whose place is empty is all that is known of its workspace. */
+/** Copies that were set aside. Where the record itself is missing, the copy is all that is known of its workspace. */
 function judgeDamaged(path: string): Diagnosis {
   const original = path.replace(/\.damaged-.*$/, '')
   const isLast = isWorkspaceId(basename(dirname(path))) && !existsSync(original)
@@ -147,7 +147,7 @@ function judgeLock(app: App, path: string): Diagnosis {
     message: `${path} is held by nobody.`,
     why: 'A process was killed while it held the lock; other programs that look at it wait for nothing.',
     hint: 'To release it, run `nexus doctor --fix`',
-    // taken as every command takes it: where somebody holds it after all, it stays
+    // taken in the ordinary way: a lock with a holder stays
     fix: () =>
       withLock(path.replace(/\.lock$/, ''), async () => undefined, {
         waitMs: LOCK_WAIT_MS,

@@ -1,4 +1,4 @@
-/** The programs that Nexus calls on every backend, and the configuration. */
+/** Checks of the programs that every backend needs, and of the configuration. */
 import { NexusError } from '../core/errors.ts'
 import { type Diagnosis, failure, INSTALL_HINT, warning, well } from '../core/finding.ts'
 import { isOlder } from '../core/versions.ts'

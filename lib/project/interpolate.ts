@@ -1,18 +1,24 @@
 /**
- * Puts variables into a text as compose does, for the forms on which all its versions agree. Where they differ, or a variable
- * is not known for sure, the answer is "cannot be told" and never a guess, because the text is a path that will be read. Pure.
+ * Puts variables into a text as compose does, for the forms on which all its versions agree. Where they differ, or a
+ * variable is not known for sure, the answer is "cannot be told" and never a guess, because the text is a path that
+ * will be read. Pure.
  */
 
 /** A variable's value, undefined when it is not set, null when that cannot be told. */
 export type Lookup = (name: string) => string | undefined | null
 
-/** `$NAME`, `${NAME}`, `${NAME:-text}` and so on. A text after `?` and `+` may hold no `-`, which compose would take for its sign. */
+/**
+ * `$NAME`, `${NAME}`, `${NAME:-text}` and so on. A text after `?` and `+` may hold no `-`, which compose would take for
+ * its sign.
+ */
 const VARIABLE =
   /\$(?:(?<named>[A-Za-z_]\w*)|\{(?<braced>[A-Za-z_]\w*)(?:(?<sign>:?-)(?<fallback>[\w./~@ ,=-]*)|(?<mark>:?[?+])(?<other>[\w./~@ ,=]*))?\})/y
 /** Letters that Go's case-blind pattern takes for `s` and `k`. */
 const FOLDED = /[\u017f\u212a]/
 
-/** Undefined when it cannot be told. A required variable that is missing counts as empty: compose then stops by itself. */
+/**
+ * Undefined when it cannot be told. A required variable that is missing counts as empty: compose then stops by itself.
+ */
 export function interpolate(text: string, lookup: Lookup): string | undefined {
   if (!text.includes('$')) return text
   if (FOLDED.test(text)) return undefined
@@ -28,7 +34,7 @@ export function interpolate(text: string, lookup: Lookup): string | undefined {
     VARIABLE.lastIndex = at
     const match = VARIABLE.exec(text)
     const value = match?.groups === undefined ? undefined : valueOfMatch(match.groups, lookup)
-    // what a value brings in is not looked at again by us, but might be by compose, once per include
+    // we do not interpolate a value again; compose may, once per include
     if (match === null || value === undefined || value.includes('$')) return undefined
     done += value
     at = VARIABLE.lastIndex

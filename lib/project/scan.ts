@@ -1,9 +1,10 @@
 /**
- * Looks at a project's compose files as they stand, before `docker compose config` runs: resolving already reads what they
- * name (env files, includes, extended files), and what it read cannot be unread. Follows `include` and `extends`, reads only
- * within the worktree, starts no process. What lies outside, is fetched from elsewhere or cannot be told is a finding.
+ * Reads a project's compose files before `docker compose config` runs, because resolving already opens the files that
+ * they name (env files, includes, extended files). Follows `include` and `extends`, reads only within the worktree,
+ * starts no process. A path outside, a remote address and a text that cannot be foreseen are findings.
  *
- * Paths and variables are understood as compose does (compose-go's loader); where its versions differ, more is reported.
+ * Paths and variables are understood as compose does (compose-go's loader); where its versions differ, more is
+ * reported.
  */
 import { posix } from 'node:path'
 import { readComposeYaml } from '../config/compose-yaml.ts'
@@ -107,7 +108,7 @@ export async function scanProjectFiles(request: ScanRequest): Promise<readonly F
   return sortFindings(findings)
 }
 
-/** The project's name is made by whoever calls compose. */
+/** The caller of compose sets the project's name. */
 function lookupIn(env: ScanRequest['env']): Lookup {
   return (name) =>
     (Object.hasOwn(env, name) ? env[name] : undefined) ?? (name === 'COMPOSE_PROJECT_NAME' ? null : undefined)
@@ -195,7 +196,7 @@ function absolute(path: string, base: string, { home = '/' }: Scan): string {
   return path.startsWith('/') ? path : `${base}/${path}`
 }
 
-/** By the same rule as the resolved model, so that nobody is asked twice. */
+/** By the same rule as the resolved model, so that the user is not asked twice. */
 function scanBuild(build: BuildReference, at: string, source: Source, scan: Scan): void {
   const local = (text: string, where: string) => {
     const plain = readable(text, where, source, scan)
@@ -267,7 +268,7 @@ async function scanEnvFile(file: string, scan: Scan): Promise<void> {
   }
 }
 
-/** Any variable may make a program run, so that all of them are asked about, without a value being shown. */
+/** Any variable may make a program run, so all of them are asked about; values are not shown. */
 async function scanFetchingEnv(file: string, scan: Scan): Promise<void> {
   const text = scan.places.outside(file) === undefined ? (readDotenv(file) ?? '') : ''
   if (text === '') return

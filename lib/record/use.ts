@@ -1,10 +1,10 @@
 /**
- * When a workspace was used last: the one notion of it, for the idle timeout, `status`, `prune` and the budget. Three things tell:
- * what came in over ssh or a verb (the mtime of `run/activity/<id>`), the connections in the kernel's table, and when its record, its
- * worktree and git's files about it were last written. Nobody is asked, neither the engine nor the workspace.
+ * When a workspace was used last: the one notion of it, for the idle timeout, `status`, `prune` and the budget. Three
+ * sources tell: logins and verbs (the mtime of `run/activity/<id>`), connections in the kernel's table, and the times
+ * of its record, its worktree and git's files about it. Neither the engine nor the workspace is asked.
  *
- * Beside the mark of use lies how often clients without a terminal had the workspace started since then, for nothing (`<id>.starts`;
- * the rules are in `workspace/door/wake.ts`), and when its ssh server was last there (`<id>.door`).
+ * `<id>.starts` beside it counts starts by clients without a terminal that were not used (the rules are in
+ * `workspace/door/wake.ts`); `<id>.door` has the time when the ssh server was last ready.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readPlain } from '../system/read.ts'
 import { dropNote, noteCount, readCount, stamp, stampedAt } from '../system/stamp.ts'
 
-/** Somebody goes in now who is known to mean it: a verb of ours, a person at a terminal. */
+/** A verb of ours or a person at a terminal goes in now, which counts as use. */
 export function noteUse(home: HomePaths, id: WorkspaceId): void {
   stamp(stampOf(home, id), true)
   dropNote(startsOf(home, id))
@@ -25,7 +25,7 @@ export function noteConnection(home: HomePaths, id: WorkspaceId): void {
   stamp(stampOf(home, id), true)
 }
 
-/** What went in comes out now; says nothing of a workspace that was deleted under it. */
+/** A connection ends now; writes nothing for a deleted workspace. */
 export function noteEnd(home: HomePaths, id: WorkspaceId): void {
   stamp(stampOf(home, id), false)
 }
@@ -35,7 +35,9 @@ export function lastEntry(home: HomePaths, id: WorkspaceId): Date | undefined {
   return stampedAt(stampOf(home, id))
 }
 
-/** Milliseconds since 1970: when it was made, when something last came in or went out, and what was last written of it. */
+/**
+ * Milliseconds since 1970: when it was made, when something last came in or went out, and what was last written of it.
+ */
 export function lastUsed(home: HomePaths, record: WorkspaceRecord): number {
   const { worktree, gitDir, id } = record
   // git writes HEAD's log at each commit and checkout, and the index at each add
@@ -54,7 +56,7 @@ export interface Use {
   readonly lastUsed: number
 }
 
-/** Longest idle first; those that somebody is connected to last. */
+/** Longest idle first; workspaces with a connection last. */
 export function orderByIdleness(home: HomePaths, records: readonly WorkspaceRecord[]): readonly Use[] {
   const ports = connectedPorts([readText('/proc/net/tcp'), readText('/proc/net/tcp6')].join('\n'))
   const uses = records.map((record) => {
@@ -81,7 +83,7 @@ export function forgetActivity(home: HomePaths, id: WorkspaceId): void {
   dropNote(doorOf(home, id))
 }
 
-/** Starts by clients without a terminal that nobody has used since. */
+/** Starts by clients without a terminal that were not used since. */
 export function unusedStarts(home: HomePaths, id: WorkspaceId): number {
   return readCount(startsOf(home, id))
 }
@@ -90,7 +92,7 @@ export function noteUnusedStart(home: HomePaths, id: WorkspaceId): void {
   noteCount(startsOf(home, id), unusedStarts(home, id) + 1)
 }
 
-/** It was none: there was nothing to start. */
+/** Takes a start back that did not begin. */
 export function takeBackUnusedStart(home: HomePaths, id: WorkspaceId): void {
   const count = unusedStarts(home, id)
   if (count > 0) noteCount(startsOf(home, id), count - 1)
@@ -133,6 +135,6 @@ function modifiedAt(path: string): number {
 }
 
 function readText(path: string): string {
-  // what cannot be seen counts as nothing seen; the kernel's table is long on a busy machine
+  // an unreadable table counts as empty; the kernel's table is long on a busy machine
   return readPlain(path, { maxBytes: 64 * 1024 * 1024 })?.toString() ?? ''
 }

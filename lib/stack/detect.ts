@@ -1,6 +1,7 @@
 /**
- * What a repository brings to run: its compose files, a Dockerfile, or nothing, in this order, unless the configuration says
- * it. The names and their order are Docker's own (compose-spec, `COMPOSE_FILE`). Pure: the caller says which files there are.
+ * What a repository brings to run: its compose files, a Dockerfile, or nothing, in this order, unless the configuration
+ * says it. The names and their order are Docker's own (compose-spec, `COMPOSE_FILE`). Pure: the caller says which files
+ * there are.
  */
 import { NexusError } from '../core/errors.ts'
 import type { MainBase } from '../core/workspace.ts'

@@ -1,6 +1,7 @@
 /**
- * Env files (`.env`): the one reader. Docker, compose and programs read some lines differently, so each caller says how sure it must be:
- * names of compose files are taken from any line, values that decide what is approved only from plain lines. Pure.
+ * Env files (`.env`): the one reader. Docker, compose and programs read some lines differently, so each caller says how
+ * sure it must be: names of compose files are taken from any line, values that decide what is approved only from plain
+ * lines. Pure.
  */
 
 /** `NAME=value`, perhaps after `export`, in quotes, or before a comment. */

@@ -1,6 +1,6 @@
 /**
- * The variables that a project's files and commands see: what names the user and the user's places, and what the user lets through
- * by name (`env.pass`). A project's files could read all others. Pure.
+ * The variables that a project's files and commands see: who and where the user is, and those that the user names in
+ * `env.pass`. Every further variable could be read by the project's files. Pure.
  */
 import { escapePattern, joinWords } from '../core/words.ts'
 import { ACCOUNT_VARIABLES, DOCKER_VARIABLES, HOST_VARIABLES } from '../system/environment.ts'
@@ -9,7 +9,10 @@ import type { ComposeModel, ComposeService } from './model.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
-/** For a command of the project's on this machine: changes to the inherited environment, which take everything else away. */
+/**
+ * For a command of the project's on this machine: changes to the inherited environment, which take everything else
+ * away.
+ */
 export function projectEnvironment(env: Variables, pass: readonly string[]): Variables {
   const isMeant = (name: string) => HOST_VARIABLES.includes(name) || pass.includes(name)
   return Object.fromEntries(Object.keys(env).map((name) => [name, isMeant(name) ? env[name] : undefined]))
@@ -47,7 +50,7 @@ export function tellHidden(names: readonly string[], env: Variables, pass: reado
   )
 }
 
-/** Variables that the files use and nobody sets. */
+/** Variables that the files use and that are not set. */
 export function tellMissing(names: readonly string[]): readonly string[] {
   const where = 'into .env (in .worktreeinclude where git ignores that)'
   return tellOf(
@@ -79,8 +82,8 @@ const OWN = /^NEXUS_/
 const VALUE = 'NEXUS_VALUE_'
 
 /**
- * A resolved model as compose starts from it, with the variables that it needs itself in its environment: it finds none of them in
- * place of a value that is missing, and a variable of the project's that it looks up then has a name that no program knows.
+ * Prepares a resolved model for compose, which has its own variables in its environment. The project's variables get a
+ * prefix that no program knows, so that none of compose's variables fills in for a missing value.
  */
 export function withOwnNames(model: ComposeModel): ComposeModel {
   const services = Object.entries(model.services).map(([name, service]) => [name, withoutHidden(service)])
@@ -136,7 +139,7 @@ export function hideValues(text: string, variables: ReadonlyMap<string, string>)
   return text.replace(new RegExp(`(?<!\\w)(${literals.join('|')})(?!\\w)`, 'g'), (value) => `\${${names.get(value)}}`)
 }
 
-/** Hides them in what is asked, where two different values may never read alike. */
+/** Hides values in findings, where two different values must never read alike. */
 export function hiding(variables: ReadonlyMap<string, string>): (value: string) => string {
   return (value) => {
     const shown = hideValues(value, variables)

@@ -1,6 +1,6 @@
 /**
- * How a finding is put into words: bounded, on one line, and so that two different values never read alike, because what is
- * approved is the hash of these words. Pure.
+ * Writes findings as text: bounded, on one line, and so that two different values never read alike, because the user
+ * approves the hash of this text. Pure.
  */
 import { sha256 } from '../core/digest.ts'
 import { printable } from '../core/visible.ts'
@@ -14,12 +14,15 @@ export function makeFinding(path: string, value: unknown, why: string): Finding 
   return { path: tame(path, PATH_MAX), value: tame(textOf(value), VALUE_MAX), why }
 }
 
-/** In an option such as `password=...` of a mount, and in an address: neither says what the option or the address may do. */
+/**
+ * In an option such as `password=...` of a mount, and in an address: neither says what the option or the address may
+ * do.
+ */
 const PASSWORD =
   /((?:pass|passwd|password|pwd|secret|token|credentials?|\w+_(?:key|token|secret|password))["']?\s*[=:]\s*["']?)[^\s,;&"']+/gi
 const IN_ADDRESS = /(\/\/)[^/@\s]+@/g
 
-/** One of a model's values, which may hold what nobody is to see: a password is replaced, and pinned by a digest of the whole. */
+/** A value of a model, in which a password is replaced; a digest of the whole value keeps it distinct. */
 export function makeModelFinding(path: string, value: unknown, why: string): Finding {
   const text = textOf(value)
   const hidden = text.replace(PASSWORD, '$1***').replace(IN_ADDRESS, '$1***@')

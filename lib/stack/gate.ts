@@ -1,7 +1,7 @@
 /**
- * What makes a workspace's compose file a guarded one: all of its networks are internal, with no address of this machine on
- * them, and one service beside its own, the gate, is the way out (a proxy) and the way in (a relay of the leased ports). In
- * isolation `agent` the project's services get less of the kernel, too. Pure.
+ * Turns a workspace's compose file into a guarded one: all networks are internal, without an address of this machine,
+ * and one more service, the network gate, is the way out (a proxy) and the way in (a relay of the leased ports). In
+ * isolation `agent` the project's services also lose capabilities. Pure.
  */
 import { NexusError } from '../core/errors.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
@@ -55,7 +55,8 @@ export function gateNetworks(record: Pick<WorkspaceRecord, 'network'>): number {
 }
 
 /**
- * @param model a compose file's data, whose services publish nothing; over the project's files when `facts.model` is there
+ * @param model a compose file's data, whose services publish nothing; over the project's files when `facts.model` is
+ * there
  * @param subnet the outside network's block
  */
 export function addGate(model: YamlMap, facts: GateFacts, subnet: string | undefined): YamlMap {
@@ -87,9 +88,9 @@ export function addGate(model: YamlMap, facts: GateFacts, subnet: string | undef
 }
 
 /**
- * Names of services are answered by Docker itself; it would ask this machine's servers for all others. A network of another
- * container is not this one's to configure, but its sysctls would be set there. With raw sockets a service could speak IPv6 to
- * this machine's side of the network without an address of its own.
+ * Names of services are answered by Docker itself; it would ask this machine's servers for all others. A network of
+ * another container is not this one's to configure, but its sysctls would be set there. With raw sockets a service
+ * could speak IPv6 to this machine's side of the network without an address of its own.
  */
 function closeService(name: string, service: YamlMap, { model }: GateFacts, proxy: YamlMap): YamlMap {
   const definition = model?.services[name]
@@ -114,11 +115,11 @@ function gateService({ record, image, addresses, folder, labels, main }: GateFac
     read_only: true,
     cap_drop: ['ALL'],
     security_opt: ['no-new-privileges:true'],
-    // it is on networks of both sides, and is no router between them
+    // it stands on both sides and must not route between them
     sysctls: { 'net.ipv4.ip_forward': '0' },
     pids_limit: 256,
     mem_limit: 512 * 1024 ** 2,
-    // it keeps nothing, so that a stop need not wait for it
+    // it has no state, so a stop need not wait for it
     stop_signal: 'SIGKILL',
     tmpfs: ['/tmp:mode=1777,size=16m', '/run:mode=1777,size=1m', '/var/lib/nginx:mode=1777,size=16m'],
     logging: { driver: 'json-file', options: { 'max-size': '2m', 'max-file': '2' } },
@@ -139,7 +140,9 @@ function gateService({ record, image, addresses, folder, labels, main }: GateFac
   }
 }
 
-/** What services of the project's get in isolation `agent`; the workspace's own container has its own, stricter rules. */
+/**
+ * What services of the project's get in isolation `agent`; the workspace's own container has its own, stricter rules.
+ */
 export function restrainServices(
   services: YamlMap,
   record: WorkspaceRecord,
@@ -169,7 +172,7 @@ export function deployLimits({ deploy }: ComposeService): Fields | undefined {
 }
 
 /**
- * Refuses what would lead around the gate: approved or not, the guard would be a pretence.
+ * Refuses ways around the gate, approved or not.
  * @throws {NexusError} UNSUPPORTED
  */
 export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): void {
@@ -202,7 +205,8 @@ function targetsOf({ stack, ready }: WorkspaceRecord, model: ComposeModel): read
 }
 
 /**
- * Where a service takes the gate's name, or on a network one that the gate leads to: it would get what is meant for them.
+ * Where a service takes the gate's name, or on a network one that the gate leads to: it would get what is meant for
+ * them.
  * @param targets without its own name
  */
 function takenNames(service: ComposeService, targets: readonly string[]): readonly string[] {

@@ -1,20 +1,20 @@
-/** What it is to run a command: its options, its streams, its result and its failures; `runner.ts` is the door that starts one. */
+/** Types of running a command: options, streams, result and failures. `runner.ts` starts commands. */
 import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
 import { relativeWords } from '../core/relative-words.ts'
 
-/** A command that says on both streams when it is over (`end-word.ts`); the code behind the word is its own. */
+/** A command that writes a word to both streams when it has ended (`end-word.ts`), with its exit code. */
 export interface EndWord {
   readonly word: string
-  /** Runs when something that it left behind holds the streams: it sees to it that this is read elsewhere. */
+  /** Called when a background process holds the streams: it lets another process read them. */
   readonly relieve?: readonly string[]
 }
 
-/** A command ends with us, however we end. */
+/** A command that ends when Nexus ends, also by SIGKILL (`life-line.ts`). */
 export interface EndsWithUs {
-  /** Runs then, when we ended before the command: it ends what goes on elsewhere. */
+  /** The last command, when Nexus ended first: it ends what goes on inside a workspace. */
   readonly last?: readonly string[]
 }
 
@@ -29,12 +29,12 @@ export interface RunOptions {
   readonly input?: string
   /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
-  /** Any end is an answer, also those codes by which a shell says that the program is missing: it may be one inside a workspace. */
+  /** Accepts every end; 126 and 127 are the inner program's codes and do not become TOOL_MISSING. */
   readonly anyEnd?: boolean
   readonly endsWithUs?: EndsWithUs
   /**
-   * Of stdout and of stderr, about so much from the beginning and from the end is kept, in whole lines. By default that is done with
-   * stderr alone: a command that says more on stdout than anybody wants to hold is ended.
+   * Keeps about so many bytes from the beginning and the end of stdout and stderr, in whole lines. By default only
+   * stderr is cut like this: a command that writes too much to stdout is ended.
    */
   readonly keepBytes?: number
   /** Of stdout, where `keepBytes` is not given; default: 64 MiB. */
@@ -49,7 +49,7 @@ export interface RunResult {
   readonly stderr: string
   /** Exit code; 128 + n when signal n ended the process. */
   readonly code: number
-  /** More was said than `keepBytes` keeps. */
+  /** The output was longer than `keepBytes`. */
   readonly cut?: boolean
 }
 
@@ -65,7 +65,7 @@ export interface AttachOptions {
 
 /** A command whose streams are the caller's to read and to write. */
 export interface Begun {
-  /** Closed already unless it was asked for. */
+  /** stdin; closed unless it was asked for. */
   readonly stdin: Writable | null
   readonly stdout: Readable
   readonly stderr: Readable
@@ -84,14 +84,14 @@ export interface BeginOptions {
   readonly endWord?: EndWord
 }
 
-/** A small process that runs a command when ours ends without having dismissed it, however it ends. */
+/** A small process that runs a command when Nexus ends without having dismissed it, also by SIGKILL. */
 export interface Guard {
   dismiss(): void
 }
 
-/** A command that outlives us. */
+/** A command that outlives Nexus. */
 export interface Daemon {
-  /** It has ended, or could not be started, already. */
+  /** True when it has ended or could not be started. */
   hasEnded(): boolean
 }
 
@@ -100,7 +100,8 @@ export type Attach = (argv: readonly string[], options?: AttachOptions) => Promi
 export interface Runner {
   /**
    * Runs a command and captures its output.
-   * @throws {CommandFailed} upon an exit code that is not ok; TIMEOUT and TOOL_MISSING as NexusError; one that `isTooMuch` knows
+   * @throws {CommandFailed} upon an exit code that is not ok; TIMEOUT and TOOL_MISSING as NexusError; one that
+   * `isTooMuch` knows
    */
   run(argv: readonly string[], options?: RunOptions): Promise<RunResult>
   /**
@@ -114,17 +115,17 @@ export interface Runner {
    */
   begin(argv: readonly string[], options?: BeginOptions): Begun
   /**
-   * Starts a program of the user's that has a life of its own, such as an editor, and leaves it alone: it has no terminal, and stays
-   * when we end. Its exit code when it ends within `waitMs`, else null.
+   * Starts a program of the user, such as an editor, without a terminal; it goes on when Nexus ends. Its exit code when
+   * it ends within `waitMs`, else null.
    */
   launch(argv: readonly string[], waitMs: number): Promise<number | null>
   /** Stands by with a command, whose output goes to `logFile` (a folder that exists). */
   guard(argv: readonly string[], logFile: string): Guard
-  /** Starts a command that outlives us, in `/` and in a session of its own; what it says replaces what is in `logFile`. */
+  /** Starts a command that outlives Nexus, in `/` and in a new session; its output replaces `logFile`. */
   daemon(argv: readonly string[], logFile: string): Daemon
 }
 
-/** A command was ended as it said more on stdout than is taken. */
+/** A command was ended because it wrote too much to stdout. */
 export function isTooMuch(error: unknown): error is NexusError {
   return error instanceof NexusError && error.details?.tooMuch === true
 }
@@ -152,7 +153,7 @@ export const WORKER_VARIABLE = 'NEXUS_WS_WORKER'
 const DROPPED =
   /^(NEXUS_WS_WORKER$|ZX_|COMPOSE_|BASH_ENV$|GIT_(DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CONFIG|CONFIG_PARAMETERS|CONFIG_COUNT|CONFIG_KEY_.*|CONFIG_VALUE_.*|ALTERNATE_OBJECT_DIRECTORIES)$)/
 
-/** Where git finds its programs and settings: a relative one would be looked for in the worktree of a stranger. */
+/** Variables for git's programs and settings: a relative path in them would mean a stranger's worktree. */
 const COMMANDS = /^(GIT_(SSH|SSH_COMMAND|ASKPASS|PROXY_COMMAND|EXTERNAL_DIFF)|SSH_ASKPASS)$/
 const PATHS = /^(GIT_(TEMPLATE_DIR|EXEC_PATH|CONFIG_GLOBAL|CONFIG_SYSTEM)|XDG_CONFIG_HOME)$/
 
@@ -200,7 +201,7 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
-    // the group ended by itself in the meantime
+    // the group has ended by itself
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }

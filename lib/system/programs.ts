@@ -2,7 +2,10 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 
-/** The first of these programs on PATH, absolute; a name with a slash is looked at itself. A folder of PATH that is not absolute is not used. */
+/**
+ * The first of these programs on PATH, absolute; a name with a slash is looked at itself. A folder of PATH that is not
+ * absolute is not used.
+ */
 export function findProgram(programs: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
   const folders = (env.PATH ?? '').split(':').filter((folder) => isAbsolute(folder))
   return programs

@@ -1,8 +1,8 @@
 /**
- * Where the sockets of a home lie: in `run/`, or in a short folder below /tmp when the kernel would not take so long a path. The home
- * alone decides which: a login, cron and `su` have different variables, and must find the same server.
- * Other users can make folders in /tmp too, and somebody may remove ours while we run: each use makes the folder or checks it. A folder
- * that others could enter is refused, not closed: they may have put something there already.
+ * Where the sockets of a home lie: in `run/`, or in a short folder below /tmp when the kernel would not take so long a
+ * path. The home alone decides which: a login, cron and `su` have different variables, and must find the same server.
+ * Other users can make folders in /tmp too, and ours may be removed while we run: each use makes the folder or checks
+ * it. A folder that others could enter is refused, not closed, as they may have put a file there already.
  */
 import { lstatSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -55,7 +55,7 @@ export function requireOwnFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
   } catch (error) {
-    // what else is there is told below
+    // anything else at this path is reported below
     if (lstatSync(path, { throwIfNoEntry: false }) === undefined) throw explainWriteError(error, path)
   }
   const stat = lstatSync(path)

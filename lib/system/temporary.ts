@@ -1,6 +1,6 @@
 /**
- * What writing a file in one step takes besides the writing (`store.ts`): names of temporary files that tell whose they are, the removal of
- * those that a killed process left, and what a failure means in the user's words.
+ * Helpers of `store.ts` for writing a file in one step: names of temporary files that carry the process, removal of
+ * those that a killed process left, and errors in the user's words.
  */
 import { accessSync, constants, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -43,7 +43,7 @@ export function removeAbandoned(folder: string, pattern = TEMPORARY_SUFFIX): voi
     const names = readdirSync(folder).filter((name) => isAbandoned(name, pattern))
     for (const name of names) rmSync(join(folder, name), { recursive: true, force: true })
   } catch {
-    // another user's folder: whatever is wrong with it is told by what is done in it
+    // another user's folder: the write into it reports what is wrong
   }
 }
 

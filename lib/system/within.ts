@@ -1,6 +1,6 @@
 /**
- * Files in a folder that somebody in a workspace writes to, read (`read.ts`) and copied by us on this machine: beside `store.ts`, the door
- * for what is written. Nothing there is believed, neither names nor links nor what kind of thing lies in a file's place.
+ * Reads (through `read.ts`) and copies files of a folder that a workspace writes to; besides it only `store.ts` and
+ * `unpack.ts` write files. Nothing there is trusted: neither names nor links nor the kind of a file.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, fstatSync } from 'node:fs'

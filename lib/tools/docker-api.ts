@@ -1,6 +1,7 @@
 /**
- * The engine's own API, for looks that the docker CLI would make slow or coarse: when a container started, what it uses at this
- * moment (`docker stats` waits up to two seconds for it), its logs as a stream that no child process holds. Reads only.
+ * The engine's own API, for looks that the docker CLI would make slow or coarse: when a container started, what it uses
+ * at this moment (`docker stats` waits up to two seconds for it), its logs as a stream that no child process holds.
+ * Reads only.
  */
 import type { IncomingMessage } from 'node:http'
 import { NexusError } from '../core/errors.ts'

@@ -1,6 +1,6 @@
 /**
- * Which engine the docker CLI will talk to, worked out from the environment and the CLI's own files without starting it.
- * Reads only.
+ * Which engine the docker CLI will talk to, worked out from the environment and the CLI's own files without starting
+ * it. Reads only.
  */
 
 import { statSync } from 'node:fs'
@@ -25,7 +25,7 @@ interface CliConfig {
   readonly cliPluginsExtraDirs?: readonly string[]
 }
 
-/** Never relative to where the user stands, which may be a stranger's folder: no child gets such a variable. */
+/** Never a relative path: the current folder may be a stranger's, and no child gets such a variable. */
 function configFolder(env: NodeJS.ProcessEnv): string {
   const given = env.DOCKER_CONFIG
   return given !== undefined && isAbsolute(given) ? given : join(env.HOME ?? homedir(), '.docker')

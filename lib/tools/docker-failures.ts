@@ -1,6 +1,6 @@
 /**
- * The one table of what the docker CLI and its compose plugin say when they fail, and what that means here.
- * The patterns are the texts of Docker 20.10 to 28 (moby's portallocator, libnetwork and the CLI); a new text is a new row.
+ * The one table of error texts of the docker CLI and its compose plugin, and of our errors for them. The patterns are
+ * the texts of Docker 20.10 to 28 (moby's portallocator, libnetwork and the CLI); a new text is a new row.
  */
 import { lastLines, NexusError } from '../core/errors.ts'
 import type { CommandFailed } from '../system/exec.ts'
@@ -191,7 +191,10 @@ const FAILURES: readonly FailureRow[] = [
   },
 ]
 
-/** The reason stands at the end of a build's output, behind lines of other steps that were cancelled; what the step said, before it. */
+/**
+ * The reason stands at the end of a build's output, behind lines of other steps that were cancelled; what the step
+ * said, before it.
+ */
 function readBuildFailure(stderr: string): { readonly reason: string; readonly output: string } {
   const said = /(?:^|\n)(?:ERROR: )?(?:target \S+: )?failed to (?:solve|build): ([^\n]+)/.exec(stderr)?.[1]
   const step = stderr.lastIndexOf('\n > [')
@@ -258,7 +261,7 @@ export function explainResolveFailure(error: CommandFailed): NexusError {
   )
 }
 
-/** Variables that the files use and nobody sets: compose puts nothing in their place. */
+/** Variables that the files use and that are not set: compose replaces them by nothing. */
 export function unsetVariables(stderr: string): readonly string[] {
   const names = [...stderr.matchAll(/The \\?"([A-Za-z_][A-Za-z0-9_]*)\\?" variable is not set/g)].map(
     (match) => match[1] ?? '',

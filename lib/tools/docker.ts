@@ -1,5 +1,6 @@
 /**
- * The docker CLI and its compose plugin, by argv. Machine formats only. Nothing in this file knows about workspaces; labels and names come from the caller.
+ * The docker CLI and its compose plugin, by argv. Machine formats only. Nothing in this file knows about workspaces;
+ * labels and names come from the caller.
  */
 import { NexusError } from '../core/errors.ts'
 import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../system/exec.ts'

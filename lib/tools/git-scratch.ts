@@ -1,6 +1,6 @@
 /**
- * The git dir that an inert look is given for its moment: a configuration of ours with harmless keys alone, and links to the data
- * (objects, refs, index) of the real one. See `git-inert.ts`.
+ * The temporary git dir of an inert look: our configuration with harmless keys alone, and links to the data (objects,
+ * refs, index) of the real one. See `git-inert.ts`.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -12,7 +12,7 @@ import { readWithin } from '../system/within.ts'
 
 const HEAD = /^(ref: refs\/[^\s]+|[0-9a-f]{40,64})\n?$/
 const INDEX_MAX_BYTES = 1024 * 1024 * 1024
-/** What a branch says of its own files must not decide what of them is shown: git looks whether a file is text. */
+/** The branch's attributes must not decide what is shown: git itself looks whether a file is text. */
 const SHOWN = '* !diff\n'
 
 /** A worktree with its git dir; `admin` is the linked worktree's own part of that. */
@@ -22,7 +22,10 @@ export interface Place {
   readonly worktree: string
   /** Looked at as if this commit were checked out; else what `admin` says is. */
   readonly commit?: string
-  /** A copy of this machine's index, which may be changed; or that of a workspace's own git dir, by the folder that it lies in. */
+  /**
+   * A copy of this machine's index, which may be changed; or that of a workspace's own git dir, by the folder that it
+   * lies in.
+   */
   readonly index?: 'copy' | { readonly root: string; readonly folder: string }
 }
 
@@ -55,7 +58,7 @@ export async function buildGitDir(dir: string, place: Place, config: string): Pr
   if (typeof index === 'object') await takeIndex(dir, index)
 }
 
-/** As a file: nothing but its bytes is taken from there. */
+/** Copied as a plain file: only its bytes are taken. */
 async function takeIndex(dir: string, { root, folder }: { readonly root: string; readonly folder: string }) {
   const names = existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : []
   for (const name of names.filter((one) => /^(index|sharedindex\.[0-9a-f]+)$/.test(one))) {

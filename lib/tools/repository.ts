@@ -1,7 +1,7 @@
 /**
  * Finds a git repository and reads what its worktrees are on by looking at files, as git itself lays them out
- * (gitrepository-layout(5)). It exists because `list` and every name look-up may start no git process.
- * It writes nothing. Whoever changes a repository goes through `git.ts`.
+ * (gitrepository-layout(5)). It exists because `list` and every name look-up may start no git process. Writes nothing;
+ * changes to a repository go through `git.ts`.
  */
 
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
@@ -41,15 +41,15 @@ export function findRepository(folder: string): Repository | undefined {
   }
 }
 
-/** The repository that contains `folder`; of a folder in a workspace's worktree the workspace's, whatever lies between them. */
+/** The repository that contains `folder`; for a folder in a workspace's worktree always the workspace's. */
 export function findHere(folder: string): Repository | undefined {
   const found = findRepository(folder)
   return found === undefined ? undefined : (workspaceAround(found) ?? found)
 }
 
 /**
- * The worktree of a workspace that another repository lies in, or has taken the place of: who works there may have made that
- * one, with hooks and settings of its own.
+ * The worktree of a workspace that holds, or was replaced by, another repository: an agent may have made that one, with
+ * its own hooks and settings.
  */
 function workspaceAround({ gitDir, worktree }: Repository): Repository | undefined {
   for (let dir = worktree; ; dir = dirname(dir)) {
@@ -69,8 +69,8 @@ function isOurs({ root }: Repository, { worktree, marker }: AdminDir): boolean {
 
 /**
  * The repository that contains `folder`.
- * @throws {NexusError} REPOSITORY_NOT_FOUND; INVALID_ARGUMENT for a bare repository, a folder that is not there, and a repository
- * in a workspace's worktree
+ * @throws {NexusError} REPOSITORY_NOT_FOUND; INVALID_ARGUMENT for a bare repository, a folder that is not there, and a
+ * repository in a workspace's worktree
  */
 export function requireRepository(folder: string): Repository {
   if (!existsSync(folder)) {
@@ -94,7 +94,7 @@ export function requireRepository(folder: string): Repository {
   })
 }
 
-/** git obeys the hooks and settings of a repository, and these are of whoever works in the workspace. */
+/** git obeys a repository's hooks and settings, and here the workspace wrote them. */
 export function planted(inner: string, worktree: string, root: string): NexusError {
   const text = `${inner} is a repository in the worktree of a workspace, ${worktree}: git would run on this machine what is set up there.`
   return new NexusError('INVALID_ARGUMENT', text, {
@@ -125,7 +125,7 @@ function mainWorktree(common: string, fallback: string): string {
   return worktree === undefined ? fallback : realOrResolved(isAbsolute(worktree) ? worktree : resolve(common, worktree))
 }
 
-/** A linked worktree that stands for its repository: a bare one has no main worktree, and a separate git dir names none. */
+/** A linked worktree that stands for its repository, when a bare one or a separate git dir has no main worktree. */
 export function isOnItsOwn({ root, gitDir }: Repository): boolean {
   const own = linkOf(root)
   return own !== undefined && realOrResolved(own) !== realOrResolved(gitDir)
@@ -152,7 +152,7 @@ export interface AdminDir {
   readonly path: string
   /** Where it says that the worktree is. */
   readonly worktree: string
-  /** Id of the workspace that made it; whoever is inside can write it, so it is a hint and no proof. */
+  /** Id of the workspace that made it; a program inside can write it, so it is a hint and no proof. */
   readonly marker: string | undefined
 }
 
@@ -204,8 +204,8 @@ export function isLinked(gitDir: string, worktree: string): boolean {
 }
 
 /**
- * Object folders outside the repository that it borrows from (`clone --shared`, `--reference`), and those that these borrow
- * from in turn.
+ * Object folders outside the repository that it borrows from (`clone --shared`, `--reference`), and those that these
+ * borrow from in turn.
  */
 export function listAlternates(gitDir: string): readonly string[] {
   const found = new Set<string>()
@@ -284,7 +284,7 @@ function readLine(file: string): string | undefined {
 }
 
 function readText(file: string): string | undefined {
-  // what may not be read tells as little as what is not there
+  // an unreadable file counts as missing
   return readPlain(file)?.toString()
 }
 
