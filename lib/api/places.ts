@@ -4,12 +4,11 @@
  */
 import { lstatSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { NexusError } from '../core/errors.ts'
+import { join } from 'node:path'
 import type { HomePaths } from '../core/paths.ts'
 import { isAlive, isOwn, type ProcessIdentity } from '../system/process.ts'
 import { runPlace } from '../system/run-place.ts'
-import { makeFolder, readIfPresent, restrict, writeFileAtomic } from '../system/store.ts'
+import { readIfPresent, writeFileAtomic } from '../system/store.ts'
 
 /** A socket's path has at most 107 bytes. */
 const PATH_MAX_BYTES = 100
@@ -18,25 +17,13 @@ const PATH_MAX_BYTES = 100
  * In `run/`, or in a short private folder when that path would be too long.
  * @throws {NexusError} PERMISSION_DENIED when that folder is not this user's alone
  */
-export function socketPath(home: HomePaths, env: NodeJS.ProcessEnv): string {
-  return runPlace(home, { name: 'api.sock', maxBytes: PATH_MAX_BYTES, base: env.XDG_RUNTIME_DIR })
+export function socketPath(home: HomePaths): string {
+  return runPlace(home, { name: 'api.sock', maxBytes: PATH_MAX_BYTES })
 }
 
-/**
- * Makes the socket's folder, or sees that the one there is ours and nobody else's.
- * @throws {NexusError} PERMISSION_DENIED
- */
-export async function requirePrivateFolder(socket: string): Promise<void> {
-  const folder = dirname(socket)
-  await makeFolder(folder)
-  const stat = lstatSync(folder)
-  const own = stat.isDirectory() && (process.getuid === undefined || stat.uid === process.getuid())
-  if (!own) {
-    throw new NexusError('PERMISSION_DENIED', `${folder} is not a folder of this user's, so no socket is put there.`, {
-      hint: `To see whose it is, run \`ls -ld ${folder}\``,
-    })
-  }
-  if ((stat.mode & 0o077) !== 0) await restrict(folder, 0o700)
+/** Where this home's server is to be asked: the server's own note says it; without a server, where the next one will listen. */
+export async function servedSocket(home: HomePaths): Promise<string> {
+  return (await findServer(home))?.socket ?? socketPath(home)
 }
 
 /** The socket that this process listens at, told from one that another process has put there. */

@@ -7,7 +7,7 @@ import { isAlive } from '../system/process.ts'
 import { makeFolder, readIfPresent } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
 import { presenceAt } from './client.ts'
-import { findServer, type ServerNote, socketPath } from './places.ts'
+import { findServer, type ServerNote, servedSocket } from './places.ts'
 
 const START_TIMEOUT_MS = 15_000
 /** More than the server itself gives to what has to be undone. */
@@ -21,7 +21,7 @@ const SILENT_LIMIT_MS = 10_000
  * @throws {NexusError} TIMEOUT with what it said
  */
 export async function requireServer(app: App, program: readonly string[], version: string): Promise<string> {
-  const socket = socketPath(app.home, app.env)
+  const socket = await servedSocket(app.home)
   if (existsSync(socket) && (await requireSpeaking(app, socket))) {
     const { version: served = version } = (await findServer(app.home)) ?? {}
     if (served !== version) {

@@ -1,14 +1,19 @@
 /**
- * The configuration's keys as data: type, who may set it, default and text of each. `keys.ts` answers questions about them.
+ * The configuration's keys as data: type, who may set it, default and text of each. A new key is one row here: `settings.ts` derives
+ * the field of `Settings` from it, `keys.ts` answers questions about it, schema and docs are generated.
  * A `*` stands for a name that the user chooses.
  */
-import { AGENT_KEYS, GUARD_KEYS } from './key-table-guards.ts'
+import { AGENT_MODES } from '../core/agent-mode.ts'
+import { GIT_MODES, ISOLATIONS, NETWORK_MODES, PROTOCOLS } from '../core/modes.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
 
 const port = types.integer(1, 65_535)
 const names = arrayOf(types.text(1, 100))
 const patterns = arrayOf(types.text(1, 250))
 const leasable = types.integer(1024, 65_535)
+const TRASH_BUDGET_BYTES = 10 * 1024 ** 3
+
+type Row = Omit<KeySpec, 'variable'>
 
 /** The moments at which a project's commands run, as `hooks` names them. */
 export const HOOK_NAMES = ['post-create', 'pre-start', 'post-start', 'pre-stop', 'post-stop', 'pre-delete'] as const
@@ -18,7 +23,20 @@ function describeHook(name: (typeof HOOK_NAMES)[number]): string {
   return `${when === 'pre' ? 'before' : 'after'} the workspace is ${{ create: 'created', start: 'started', stop: 'stopped', delete: 'deleted' }[what ?? ''] ?? what}`
 }
 
-export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
+function hookRows(name: (typeof HOOK_NAMES)[number]) {
+  return [
+    { key: `hooks.${name}.run`, type: types.text(1, 4000), scope: 'any', text: `command to run ${describeHook(name)}` },
+    {
+      key: `hooks.${name}.on`,
+      type: types.choice('container', 'host'),
+      scope: 'any',
+      text: 'where: container (default) or host',
+    },
+    { key: `hooks.${name}.timeout`, type: types.duration, scope: 'any', text: 'its time limit; default 10m' },
+  ] as const satisfies readonly Row[]
+}
+
+export const TABLE = [
   {
     key: 'defaults.backend',
     type: types.text(1, 40),
@@ -89,7 +107,21 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: [],
     text: 'further files with public keys',
   },
-  ...AGENT_KEYS,
+  {
+    key: 'ssh.forward_agent',
+    type: types.graded(AGENT_MODES, 'off', 'proxy'),
+    scope: 'any',
+    projectMaySet: 'off',
+    default: 'proxy',
+    text: 'how far the ssh agent is forwarded: off, proxy (keys can be listed and used for signing, nothing else) or full; false is off, true is proxy',
+  },
+  {
+    key: 'ssh.agent_keys',
+    type: arrayOf(types.text(1, 500)),
+    scope: 'user',
+    default: [],
+    text: "with proxy: the agent's keys that may be used, by fingerprint, public key file or comment; default: all of them",
+  },
   {
     key: 'ssh.wake',
     type: types.boolean,
@@ -216,16 +248,7 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: [],
     text: 'files that the prepared data depends on, as patterns',
   },
-  ...HOOK_NAMES.flatMap((name): readonly Omit<KeySpec, 'variable'>[] => [
-    { key: `hooks.${name}.run`, type: types.text(1, 4000), scope: 'any', text: `command to run ${describeHook(name)}` },
-    {
-      key: `hooks.${name}.on`,
-      type: types.choice('container', 'host'),
-      scope: 'any',
-      text: 'where: container (default) or host',
-    },
-    { key: `hooks.${name}.timeout`, type: types.duration, scope: 'any', text: 'its time limit; default 10m' },
-  ]),
+  ...HOOK_NAMES.flatMap((name) => hookRows(name)),
   {
     key: 'dotfiles.repository',
     type: types.text(1, 500),
@@ -278,7 +301,69 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     default: '10.213.0.0/16',
     text: 'addresses that networks of workspaces lease, as a CIDR block',
   },
-  ...GUARD_KEYS,
+  {
+    key: 'isolation',
+    type: types.choice(...ISOLATIONS),
+    scope: 'any',
+    projectMaySet: 'agent',
+    default: 'standard',
+    text: 'how much a workspace is trusted',
+  },
+  {
+    key: 'sudo',
+    type: types.boolean,
+    scope: 'any',
+    projectMaySet: false,
+    default: true,
+    text: 'let the user inside become root there',
+  },
+  {
+    key: 'git.mode',
+    type: types.choice(...GIT_MODES),
+    scope: 'any',
+    projectMaySet: 'private',
+    text: "whose git dir is used inside: the repository's own (shared) or one of the workspace's (private); default: shared, with isolation agent private",
+  },
+  {
+    key: 'network.mode',
+    type: types.choice(...NETWORK_MODES),
+    scope: 'any',
+    projectMaySet: 'allowlist',
+    text: 'what can be reached from inside; default: open, with isolation agent allowlist',
+  },
+  {
+    key: 'network.allow',
+    type: arrayOf(types.text(1, 253)),
+    scope: 'user',
+    default: [],
+    text: 'hosts that can be reached in mode allowlist, by name or preset',
+  },
+  {
+    key: 'trash.keep',
+    type: types.duration,
+    scope: 'user',
+    default: '7d',
+    text: 'how long what a delete keeps stays in the trash: 7d, 12h, or off for no trash',
+  },
+  {
+    key: 'trash.budget',
+    type: types.size,
+    scope: 'user',
+    default: TRASH_BUDGET_BYTES,
+    text: 'at most this much for ignored files and data of services in the trash, such as 20g; the oldest go first; default: 10g',
+  },
+  {
+    key: 'limits.running',
+    type: types.integer(1, 10_000),
+    scope: 'user',
+    text: 'at most this many workspaces in memory at once; default: no limit',
+  },
+  {
+    key: 'limits.memory',
+    type: types.size,
+    scope: 'user',
+    text: 'at most this much memory for all that are in memory, by workspace.memory, or 1g for one without; default: no limit',
+  },
   {
     key: 'worktree_dir',
     type: types.path,
@@ -292,5 +377,5 @@ export const TABLE: readonly Omit<KeySpec, 'variable'>[] = [
     scope: 'any',
     text: 'port on this machine that is published besides while it is free; 1024 or above',
   },
-  { key: 'ports.*.protocol', type: types.choice('tcp', 'udp'), scope: 'any', default: 'tcp', text: 'tcp or udp' },
-]
+  { key: 'ports.*.protocol', type: types.choice(...PROTOCOLS), scope: 'any', default: 'tcp', text: 'tcp or udp' },
+] as const satisfies readonly Row[]

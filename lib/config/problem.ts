@@ -1,5 +1,6 @@
 /** What is wrong in a configuration file and where, as one error, and how a message quotes what a stranger wrote. Pure. */
 import { NexusError } from '../core/errors.ts'
+import { printable, writeOut } from '../core/visible.ts'
 
 export interface Problem {
   /** Counted from 1. */
@@ -27,10 +28,7 @@ export function invalidFile(file: string, problems: readonly Problem[]): NexusEr
 /** As a JSON string, short, and with nothing in it that a terminal obeys or that turns the direction of reading. */
 export function quote(text: string): string {
   const short = text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX - 3)}...` : text
-  return JSON.stringify(short).replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (odd) => `\\u${(odd.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
-  )
+  return printable(JSON.stringify(short))
 }
 
 /** A key, or a part of one, as a message names it: quoted when it is not plain. */
@@ -39,7 +37,7 @@ export function nameKey(key: string): string {
 }
 
 /** A message of the parser's on one line, with what it quotes of the file made harmless. */
-export function plainText(message: string): string {
-  const line = message.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+export function onOneLine(message: string): string {
+  const line = writeOut(message, () => '\n').replace(/\n+/g, ' ')
   return line.length > 200 ? `${line.slice(0, 197)}...` : line
 }

@@ -5,13 +5,13 @@
 
 import { cacheProblem } from '../core/places-inside.ts'
 
-export type Outcome = { readonly value: unknown } | { readonly problem: string }
+export type Outcome<T = unknown> = { readonly value: T } | { readonly problem: string }
 
-export interface ValueType {
+export interface ValueType<T = unknown> {
   /** From data as YAML gives it. */
-  readonly check: (data: unknown) => Outcome
+  readonly check: (data: unknown) => Outcome<T>
   /** From text as typed. */
-  readonly parse: (text: string) => Outcome
+  readonly parse: (text: string) => Outcome<T>
   readonly schema: Readonly<Record<string, unknown>>
 }
 
@@ -35,16 +35,16 @@ export interface KeySpec {
 const MINIMUM_MEMORY = 64 * 1024 ** 2
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
 
-function text(min: number, max: number): ValueType {
-  const check = (data: unknown): Outcome => {
+function text(min: number, max: number): ValueType<string> {
+  const check = (data: unknown): Outcome<string> => {
     const fits = typeof data === 'string' && data.length >= min && data.length <= max && !/\p{Cc}/u.test(data)
     return fits ? { value: data } : { problem: `must be a text of ${min}-${max} characters on one line` }
   }
   return { check, parse: check, schema: { type: 'string', minLength: min, maxLength: max } }
 }
 
-function integer(min: number, max: number): ValueType {
-  const check = (data: unknown): Outcome =>
+function integer(min: number, max: number): ValueType<number> {
+  const check = (data: unknown): Outcome<number> =>
     typeof data === 'number' && Number.isInteger(data) && data >= min && data <= max
       ? { value: data }
       : { problem: `must be a whole number of ${min}-${max}` }
@@ -55,7 +55,7 @@ function integer(min: number, max: number): ValueType {
   }
 }
 
-const positive: ValueType = {
+const positive: ValueType<number> = {
   check: (data) =>
     typeof data === 'number' && data > 0 && Number.isFinite(data)
       ? { value: data }
@@ -64,20 +64,20 @@ const positive: ValueType = {
   schema: { type: 'number', exclusiveMinimum: 0 },
 }
 
-const boolean: ValueType = {
+const boolean: ValueType<boolean> = {
   check: (data) => (typeof data === 'boolean' ? { value: data } : { problem: 'must be true or false' }),
   parse: (typed) => boolean.check(typed === 'true' ? true : typed === 'false' ? false : undefined),
   schema: { type: 'boolean' },
 }
 
-function choice(...words: readonly string[]): ValueType {
-  const check = (data: unknown): Outcome =>
-    words.includes(data as string) ? { value: data } : { problem: `must be ${words.join(' or ')}` }
+function choice<T extends string>(...words: readonly T[]): ValueType<T> {
+  const check = (data: unknown): Outcome<T> =>
+    words.includes(data as T) ? { value: data as T } : { problem: `must be ${words.join(' or ')}` }
   return { check, parse: check, schema: { enum: words } }
 }
 
 /** A choice that once was a boolean, which is still taken for what it meant. */
-function graded(words: readonly string[], no: string, yes: string): ValueType {
+function graded<T extends string>(words: readonly T[], no: T, yes: T): ValueType<T> {
   const { check } = choice(...words)
   return {
     check: (data) => check(data === true ? yes : data === false ? no : data),
@@ -86,8 +86,8 @@ function graded(words: readonly string[], no: string, yes: string): ValueType {
   }
 }
 
-function matching(pattern: RegExp, problem: string): ValueType {
-  const check = (data: unknown): Outcome =>
+function matching(pattern: RegExp, problem: string): ValueType<string> {
+  const check = (data: unknown): Outcome<string> =>
     typeof data === 'string' && pattern.test(data) ? { value: data } : { problem }
   return { check, parse: check, schema: { type: 'string', pattern: pattern.source } }
 }
@@ -98,7 +98,7 @@ const DURATION = /^(?:off|(?=\d)(?:\d{1,5}d)?(?:\d{1,5}h)?(?:\d{1,5}m)?(?:\d{1,7
 const duration = matching(DURATION, 'must be a duration such as 30m or 1h30m, or off')
 
 /** Kept in bytes. */
-const size: ValueType = {
+const size: ValueType<number> = {
   check: (data) => {
     const match = /^(\d{1,12})([bkmgt]?)b?$/i.exec(String(data))
     const bytes = Number(match?.[1] ?? 0) * (UNITS[match?.[2]?.toLowerCase() ?? ''] ?? 0)
@@ -110,7 +110,7 @@ const size: ValueType = {
   schema: { type: ['string', 'integer'], pattern: '^[0-9]{1,12}[bBkKmMgGtT]?[bB]?$' },
 }
 
-const path: ValueType = {
+const path: ValueType<string> = {
   check: (data) =>
     typeof data === 'string' && data !== '' && !/\p{Cc}/u.test(data) ? { value: data } : { problem: 'must be a path' },
   parse: (typed) => path.check(typed),
@@ -118,7 +118,7 @@ const path: ValueType = {
 }
 
 /** A folder inside that is a volume. */
-const cache: ValueType = {
+const cache: ValueType<string> = {
   ...text(1, 250),
   check: (data) => {
     const problem = typeof data === 'string' ? cacheProblem(data) : undefined
@@ -135,10 +135,10 @@ const variable = matching(VARIABLE, 'must be the name of a variable: letters, di
 export const types = { text, integer, positive, boolean, choice, graded, duration, size, path, cache, variable }
 
 /** A list; as text its items are separated by commas. */
-export function arrayOf(item: ValueType): ValueType {
-  const all = (outcomes: readonly Outcome[]): Outcome => {
+export function arrayOf<T>(item: ValueType<T>): ValueType<readonly T[]> {
+  const all = (outcomes: readonly Outcome<T>[]): Outcome<readonly T[]> => {
     const problem = outcomes.find((outcome) => 'problem' in outcome)
-    return problem ?? { value: outcomes.map((outcome) => ('value' in outcome ? outcome.value : undefined)) }
+    return problem ?? { value: outcomes.flatMap((outcome) => ('value' in outcome ? [outcome.value] : [])) }
   }
   return {
     check: (data) => (Array.isArray(data) ? all(data.map(item.check)) : { problem: 'must be a list' }),

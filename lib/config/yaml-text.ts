@@ -3,7 +3,7 @@
  * runs over it, and never by yaml's own check for repeated keys, which takes the square of their number.
  */
 import { Composer, type CST, type Document, isScalar, LineCounter, Parser } from 'yaml'
-import { type Problem, plainText } from './problem.ts'
+import { onOneLine, type Problem } from './problem.ts'
 import { FILE_MAX_BYTES } from './read.ts'
 
 const TOLD_MAX = 20
@@ -63,7 +63,7 @@ export function parseYamlDocuments(text: string, { what, bytes, depth }: YamlLim
   const problems = documents
     .flatMap((document) => document.errors)
     .slice(0, TOLD_MAX)
-    .map((error) => ({ ...position(error.pos[0]), text: plainText(error.message.replace(/\.$/, '')) }))
+    .map((error) => ({ ...position(error.pos[0]), text: onOneLine(error.message.replace(/\.$/, '')) }))
   return { documents: problems.length > 0 ? [] : documents, problems, position }
 }
 

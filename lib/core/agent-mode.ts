@@ -1,11 +1,11 @@
 /**
- * How far the user's ssh agent reaches into a workspace. `off`: the server inside refuses it. `proxy`: through a filter that lets keys
- * be listed and used for signing, and nothing else. `full`: as `ssh -A` does. Pure.
+ * How far the user's ssh agent reaches into a workspace. `off`: the server inside refuses it. `proxy`: through a filter
+ * that lets keys be listed and used for signing, and nothing else. `full`: as `ssh -A` does. Pure.
  */
 export const AGENT_MODES = ['off', 'proxy', 'full'] as const
 export type AgentMode = (typeof AGENT_MODES)[number]
 
-/** Records of older versions know only whether; what they allowed is filtered now, which takes no use of a key away. */
+/** An older record has a boolean; `true` means `proxy`. */
 export function agentModeOf(record: { readonly forwardAgent: boolean; readonly agentMode?: AgentMode }): AgentMode {
   return record.forwardAgent ? (record.agentMode ?? 'proxy') : 'off'
 }

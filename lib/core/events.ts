@@ -1,6 +1,7 @@
 /**
  * What happens while a use case runs, as typed data. Domain code emits; reporters turn events into text or JSON.
- * Nothing below `lib/report` prints. Every step event carries its cause: the same words are the plan's line in a dry run.
+ * Nothing below `lib/report` prints. Every step event carries its cause: the same words are the plan's line in a dry
+ * run.
  */
 
 export type Event =

@@ -53,6 +53,10 @@ export function failure(trouble: Trouble): Diagnosis {
   return { ...warning(trouble), status: 'error' }
 }
 
+/** For a program that is missing or too old: only a clone of Nexus has a Makefile. */
+export const INSTALL_HINT =
+  'To install it, use the package manager of this system, or run `make setup` in a clone of Nexus'
+
 /** Names of files and branches in it may come from inside a workspace, and must not command a terminal. */
 export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): Finding {
   const [said, reason, help] = [message, why, hint].map((text) => (text === undefined ? null : printable(text)))

@@ -1,6 +1,6 @@
 /**
- * One switch that ends what runs: a signal from the user, or the failure of a step beside others. After it was thrown,
- * `reset` gives the undoing of what was done a fresh signal, so that compensation is not itself cut off.
+ * One switch that interrupts an operation: a signal from the user, or the failure of a parallel step. After an
+ * interruption `reset` gives the undoing a fresh signal, so that it is not cut off itself.
  */
 import { setMaxListeners } from 'node:events'
 
@@ -8,11 +8,11 @@ export interface Interruption {
   readonly signal: AbortSignal
   abort(reason: Error): void
   reset(): void
-  /** While `body` runs, an interruption is told to `handler` and ends nothing here: it belongs to what `body` waits for. */
+  /** While `body` runs, an interruption goes to `handler` alone: it is meant for the program that runs in `body`. */
   delegate<T>(handler: (reason: Error) => void, body: () => Promise<T>): Promise<T>
-  /** Marks what `body` does as what is undone when it is interrupted. */
+  /** Marks that an interruption of `body` is undone. */
   undoable<T>(body: () => Promise<T>): Promise<T>
-  /** Something runs that will be undone. */
+  /** True while such a body runs. */
   readonly undoes: boolean
 }
 
@@ -50,7 +50,7 @@ export function createInterruption(): Interruption {
   }
 }
 
-/** Everything that runs side by side listens, and twenty workspaces are no leak. */
+/** Parallel steps all listen, so twenty workspaces are no leak. */
 function createController(): AbortController {
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)

@@ -1,11 +1,11 @@
 /**
- * The one place where commands that are told (in hints, warnings and answers) are made to mean the right workspace from the current
- * folder. Use cases write the bare name, which is exact in the workspace's own repository; where the command is about another
- * repository, the name is replaced by a word that means the workspace here. Pure.
+ * Makes the commands in hints, warnings and answers mean the right workspace from the current folder. Use cases write
+ * the bare name, which is exact in the workspace's repository. Where the command is about another repository, this file
+ * replaces the name by one that means the workspace here (`shop/x` or the id). Pure.
  */
 import { shellWord } from './shell.ts'
 
-/** One workspace of a repository that the command is about. */
+/** A workspace that the command is about. */
 export interface Named {
   readonly name: string
   readonly repo: string

@@ -82,13 +82,13 @@ function oddnessOf(given: string): string | undefined {
   return /[\p{L}\p{N}]/u.test(given) ? undefined : 'it has no letter or digit'
 }
 
-/** What a new branch for a text is called, below `nexus/`: its name, or the text where the name has lost letters of it. */
+/** The branch for a text, below `nexus/`: its name, or the text where the name has lost letters. */
 export function branchWord(given: string, name: WorkspaceName): string {
   const isWhole = !/[^\0-\x7f]/.test(plainLetters(given))
   return isWhole || !isBranchName(given) || oddnessOf(given) !== undefined ? name : given
 }
 
-/** By git's rules for refs (git-check-ref-format(1)), and not one that could pass for an option. */
+/** True by git's rules for refs (git-check-ref-format(1)), unless it could be taken for an option. */
 export function isBranchName(text: string): boolean {
   if (text === '' || text.length > 250 || text.startsWith('-') || text === '@' || text === 'HEAD') return false
   if (/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.$|\/$|^\//u.test(text)) return false
@@ -129,7 +129,7 @@ function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 
-/** What a workspace is called, now and where it was made under another name. */
+/** The names of a workspace: the present one, and the first one of a renamed workspace. */
 export interface Named {
   readonly id: WorkspaceId
   readonly name: WorkspaceName
@@ -137,8 +137,8 @@ export interface Named {
 }
 
 /**
- * `nexus-<name>-<8 id characters>`: the compose project of a workspace. A workspace that was renamed keeps it, as its containers
- * and volumes are found by it.
+ * `nexus-<name>-<8 id characters>`: the compose project of a workspace. A workspace that was renamed keeps it, as its
+ * containers and volumes are found by it.
  */
 export function composeProject({ id, name, madeAs = name }: Named): string {
   return `nexus-${madeAs}-${id.slice('ws-'.length)}`
@@ -161,7 +161,7 @@ export function aliasLabels(project: string, repo: string): readonly string[] {
   return [plain, `${plain}-${shortHash(repo)}`]
 }
 
-/** The candidate closest to `text` by edit distance, when it is close enough to be a typing error: one letter of up to three. */
+/** The candidate closest to `text` by edit distance, if one letter of up to three differs: a typing error. */
 export function nearest(text: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = (text.length < 4 ? 1 : Math.max(2, Math.floor(text.length / 4))) + 1

@@ -24,14 +24,14 @@ export interface HomePaths {
   readonly run: string
   readonly logs: string
   readonly cache: string
-  /** Worktrees that were deleted with --force, each in a folder of its own. */
+  /** The trash: one folder for each delete. */
   readonly trash: string
   /** One folder for each repository's shared services. */
   readonly shared: string
   readonly locks: string
   /** One stamp for each workspace: when it was used last. */
   readonly activity: string
-  /** How the paths begin of git dirs without anything that runs, each there for the moment of one look. */
+  /** Prefix of the git dirs of `git-inert.ts`, each of which exists for one look. */
   readonly inertGit: string
 }
 
@@ -64,16 +64,16 @@ export function homePaths(home: string): HomePaths {
 export interface WorkspacePaths {
   readonly dir: string
   readonly record: string
-  /** What the user chose for it, where whoever works in it writes its files. */
+  /** What the user chose at create (`choice.json`), for a workspace whose files an agent writes. */
   readonly choice: string
   readonly composeFile: string
   /** Merged behind the project's own compose files by `composeFile`. */
   readonly overrideFile: string
-  /** The project's own compose files as they were looked at, merged: what Nexus itself starts. */
+  /** The resolved model of the project's compose files: what Nexus itself starts. */
   readonly resolvedFile: string
   /** The seccomp profile of isolation `agent`, which the compose file names. */
   readonly seccompFile: string
-  /** Configuration of the gate of a guarded workspace. */
+  /** Configuration of the network gate of a guarded workspace. */
   readonly networkDir: string
   readonly sshDir: string
   readonly sshdConfig: string

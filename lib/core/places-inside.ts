@@ -1,22 +1,22 @@
 /**
- * Folders inside a workspace that are no project's to mount something over: what Nexus mounts or starts there, and what the system
+ * Folders inside a workspace that a project may not mount over: what Nexus mounts or starts there, and what the system
  * runs. Pure.
  */
 import { posix } from 'node:path'
 
 const HOME_INSIDE = '/home/nexus'
 
-/** Nexus's own: configuration and keys of the SSH server, the programs that start it, what they write, editors' servers. */
+/** Nexus's own: configuration and keys of sshd, the programs that start it, their files, editors' servers. */
 const NEXUS = ['/etc/nexus', '/usr/local/lib/nexus', '/run/nexus', '/run/sshd', '/var/nexus-editors']
 /** What a volume that workspaces share would replace or hide. */
 const SYSTEM = [
   ...['/etc', '/proc', '/sys', '/dev', '/run', '/var/run', '/boot', '/bin', '/sbin', '/lib', '/lib32', '/lib64'],
   ...['/usr/bin', '/usr/sbin', '/usr/libexec', '/usr/lib/openssh', '/workspace', HOME_INSIDE],
 ]
-/** Nothing in the home is needed but this and the home itself. */
+/** Nexus needs only this in the home, and the home itself. */
 const KEYS = `${HOME_INSIDE}/.ssh`
 
-/** The place of Nexus's that a service's mount lies over: at it, in it, or above programs, which are part of the image. */
+/** The place of Nexus's that a service's mount hides: at it, in it, or above programs of the image. */
 export function coveredPlace(target: string): string | undefined {
   const clean = cleanPath(target)
   const hidden = ['/etc/nexus', '/usr/local/lib/nexus'].find((place) => isIn(place, clean))

@@ -1,6 +1,6 @@
 /**
- * Which words of a command line name files by a path that hangs on the folder that the command runs in. git runs the programs of
- * its configuration at the top of a worktree, so such a word means a file of the branch that is checked out there. Pure.
+ * Which words of a command line name files by a relative path. git runs the programs of its configuration at the top of
+ * a worktree, so such a word means a file of the branch that is checked out there. Pure.
  */
 
 /** They run what the files of their folder say, without naming these. */
@@ -9,7 +9,7 @@ const RUNNERS =
 const PYTHON = /^python[\d.]*$/
 
 export interface Word {
-  /** As it stands there, without quotes. */
+  /** The word without its quotes. */
   readonly text: string
   /** From the folder that the command runs in; undefined for a program that finds its files there by itself. */
   readonly path: string | undefined
@@ -40,7 +40,7 @@ function wordsOf(part: string, composed: boolean, isThere: (name: string) => boo
 function isRelative(word: string, first: boolean, composed: boolean, isThere: (name: string) => boolean): boolean {
   if (/^[-~%]/.test(word) || word.includes('://')) return false
   const names = plain(word).split('/')
-  // a worktree's own `.git` is no file of the branch
+  // the worktree's `.git` belongs to git, not to the branch
   if (names[0] === '.git') return false
   if (composed && word.includes('/') && names.some(isThere)) return true
   if (/^[/$]/.test(word)) return false

@@ -5,9 +5,17 @@ export function quoteWord(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`
 }
 
-/** The same for a shell that may be any: bash, zsh and fish read it as this word. In fish, a backslash means something in quotes too. */
-export function quoteForAnyShell(word: string): string {
+/** One word for bash, zsh and fish alike. In fish, a backslash means something in quotes too. It may hold line breaks. */
+export function quoteForFishToo(word: string): string {
   return `'${word.replaceAll(/['\\]/g, "'\\$&'")}'`
+}
+
+/**
+ * One word without line breaks for any shell, csh too: outside of quotes a backslash takes every shell's meaning from a character that
+ * is neither a letter nor a digit; inside of quotes shells differ. What is not ASCII means nothing to any of them.
+ */
+export function escapeForAnyShell(word: string): string {
+  return word.replace(/[^A-Za-z0-9_./\-\u{80}-\u{10ffff}]/gu, '\\$&')
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The shapes of what `status`, `top` and `logs` tell beyond the resource that a list has. Types only. Null always means: it could
- * not be told (in time); the times are RFC 3339 UTC.
+ * The shapes of what `status`, `top` and `logs` tell beyond the resource that a list has. Types only. Null always
+ * means: it could not be told (in time); the times are RFC 3339 UTC.
  */
 import type { PortResource, WorkspaceResource } from './workspace.ts'
 
@@ -16,7 +16,7 @@ export interface ServiceResource {
   readonly since: string | null
   /** Null while it runs. */
   readonly exitCode: number | null
-  /** How often the engine has started it anew by itself. */
+  /** How often the engine restarted it. */
   readonly restarts: number
   readonly outOfMemory: boolean
   readonly ports: readonly PortResource[]
@@ -61,7 +61,7 @@ export interface WorkspaceStatus extends WorkspaceResource {
   /** Null for a workspace without local files. */
   readonly git: GitStanding | null
   readonly lastActivity: string | null
-  /** Somebody has an SSH connection open; null where it cannot be seen. */
+  /** True while an SSH connection is open; null where that cannot be seen. */
   readonly connected: boolean | null
   readonly operation: OperationResource | null
   /** When and for whom it was stopped; null while it is not, and where that was never noted. */

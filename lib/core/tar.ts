@@ -1,7 +1,7 @@
 /**
- * The tar format, as far as files are carried by it: heads with pax records to write, and to read what GNU tar writes. Names are
- * kept as bytes, one per character (latin1), as file systems have them. What is read comes from inside a workspace and is
- * believed in nothing: every name is checked to stay below where the tree begins. Pure.
+ * The part of the tar format that `nexus cp` needs: it writes heads with pax records, and reads what GNU tar writes.
+ * Names are kept as bytes, one per character (latin1), as file systems have them. The input comes from inside a
+ * workspace and is not trusted: every name has to stay below the top of the tree. Pure.
  */
 
 export const BLOCK = 512
@@ -17,7 +17,7 @@ export interface Entry {
   /** Names from the top of the tree, one byte a character; none for the top itself. */
   readonly names: readonly string[]
   readonly kind: EntryKind
-  /** Bytes of content; 0 for what is no file. */
+  /** Bytes of content; 0 for anything but a file. */
   readonly size: number
   /** Permission bits alone. */
   readonly mode: number
@@ -94,7 +94,10 @@ function block({ path, type, size, mode, mtime }: Block): Buffer {
 
 /** Bytes from a stream, as many as are asked for at a time. */
 export interface ByteSource {
-  /** Exactly so many; undefined when the stream ended before the first of them. @throws {BadArchive} when it ended within */
+  /**
+   * Exactly so many; undefined when the stream ended before the first of them. @throws {BadArchive} when it ended
+   * within
+   */
   take(length: number): Promise<Buffer | undefined>
   /** At least one and at most `most`. @throws {BadArchive} when the stream ended */
   some(most: number): Promise<Buffer>
@@ -246,8 +249,8 @@ function requireChecksum(head: Buffer): void {
 }
 
 /**
- * True for a link that stays in its tree: only upwards first, and never above the top. A name may be a link itself, so that no way
- * up can follow one.
+ * True for a link that stays in its tree: only upwards first, and never above the top. A name may be a link itself, so
+ * that no way up can follow one.
  */
 export function staysWithin(names: readonly string[], target: string): boolean {
   if (target.startsWith('/')) return false

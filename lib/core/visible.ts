@@ -1,7 +1,7 @@
 /**
- * The one place that decides which characters are shown as themselves. Names of files, subjects and all else that came from a
- * branch or from inside a workspace may hold what a terminal obeys, what turns the text around it, what has no width, and line
- * breaks that look like lines of ours: each is written out. Pure.
+ * The one place that decides which characters are shown as themselves. File names, commit subjects and other text from
+ * a branch or a workspace may hold control characters, bidirectional marks, characters without width, and line breaks
+ * that look like lines of Nexus: each is written out. Pure.
  */
 
 /** Joins pictures into one, as many subjects have it; anywhere else it hides between letters. */
@@ -11,7 +11,7 @@ const DRAWN = '[\\ufe0e\\ufe0f]'
 /** Control and format characters, separators of lines, letters that have no width, halves of a character. */
 const HIDDEN = '[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Default_Ignorable_Code_Point}]'
 const PATTERN = new RegExp(`${JOINER}|${DRAWN}|(${HIDDEN})`, 'gu')
-/** What most texts are made of, so that they are not looked through letter by letter. */
+/** Plain text, which needs no look at each letter. */
 const PLAIN = /^[\x20-\x7e]*$/
 
 /** Text with each of these characters as `write` has it. */

@@ -3,16 +3,11 @@
  * of the API, `--json` and the SDKs. Types only.
  */
 import type { AgentMode } from './agent-mode.ts'
+import type { GitMode, Isolation, NetworkMode, Protocol } from './modes.ts'
 import type { WorkspaceId, WorkspaceName } from './names.ts'
 import type { OperationKind } from './operations.ts'
 
 export type WorkspaceState = 'creating' | 'running' | 'paused' | 'stopped' | 'error' | 'deleting' | 'unknown'
-export type Isolation = 'standard' | 'agent'
-/** Whose git dir is used inside: the repository's own, or one of the workspace's. */
-export type GitMode = 'shared' | 'private'
-/** What can be reached from inside. */
-export type NetworkMode = 'open' | 'allowlist' | 'none'
-export type Protocol = 'tcp' | 'udp'
 
 export interface PortMapping {
   /** `ssh`, `web`, `api`, ... unique within the workspace. */

@@ -1,7 +1,7 @@
 /**
- * Runs the checks side by side, each with a time limit of its own, so that one that fails or hangs takes no other along;
- * with `fix` repairs what can be repaired, one after the other, and looks again: what is reported is what was seen last.
- * Without `fix` nothing is changed.
+ * Runs the checks side by side, each with a time limit, so that a failing or hanging check affects no other. With `fix`
+ * it repairs what can be repaired, one after the other, and checks again: a repair cannot claim a success. Without
+ * `fix` nothing is changed.
  */
 import { Interrupted, NexusError } from '../core/errors.ts'
 import { type Check, type Diagnosis, type Finding, toFinding, warning } from '../core/finding.ts'
@@ -21,7 +21,7 @@ export interface DoctorRequest {
 export interface DoctorResult {
   /** In the order of the checks, as they were at the end. */
   readonly findings: readonly Finding[]
-  /** What was wrong at first and is so no more. */
+  /** Findings that a repair has ended. */
   readonly fixed: readonly Finding[]
   /** No finding is an error. */
   readonly healthy: boolean

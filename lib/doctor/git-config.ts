@@ -1,6 +1,6 @@
 /**
- * What makes git run something in a repository, and changed while a workspace shared it. It is told, never undone: it may as
- * well be the user's own doing. `nexus doctor --accept` takes it as it is.
+ * Reports git settings and hooks that run programs and changed while a workspace shared the repository. It undoes
+ * nothing, since the user may have changed them. `nexus doctor --accept` takes the present state.
  */
 import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
@@ -15,7 +15,7 @@ export async function checkChangedGitConfig({ app, records }: Scan): Promise<rea
   for (const record of records) {
     for (const change of await findChangedParts(app, record)) {
       const key = `${record.gitDir}\0${change.name}`
-      // the oldest workspace has seen it from the furthest back
+      // the oldest workspace has the earliest note
       if (!told.has(key)) told.set(key, judge(record.repo, record.name, change))
     }
   }
@@ -30,7 +30,7 @@ function judge(repo: string, workspace: string, { name, before, now }: PartChang
   })
 }
 
-/** A hook is never named in a command: its name is as foreign as what is in it. */
+/** No command names a hook: a stranger may have chosen its name. */
 function remedy(repo: string, name: string, now: string | undefined): string {
   const at = shellWord(repo)
   if (/^(hooks|info)\//.test(name)) return `look into it: \`ls -lb ${at}/.git/${name.split('/')[0]}\``
@@ -44,7 +44,7 @@ function show(value: string | undefined): string {
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}..."` : text
 }
 
-/** From now on what is there now is what was there at first. */
+/** Takes the present state as the one to compare with. */
 export async function acceptGitConfig(app: App): Promise<void> {
   for (const record of await app.records.list()) await noteRunningParts(app, record)
 }

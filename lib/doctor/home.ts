@@ -7,6 +7,7 @@ import { workspacePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
 import { withLock } from '../system/lock.ts'
 import { removeTree, restrict } from '../system/store.ts'
+import { isAbandoned } from '../system/temporary.ts'
 import type { App } from '../workspace/app.ts'
 import { findFiles, peekJson, type Scan } from './scan.ts'
 
@@ -56,7 +57,7 @@ function judgeGuarded({ path, mode, uid }: Guarded): readonly Diagnosis[] {
 /** State is looked at as it lies there: reading it as other commands do would set damaged files aside. */
 export async function checkStateFiles(scan: Scan): Promise<readonly Diagnosis[]> {
   const { home } = scan.app.home
-  const temporary = findFiles(home, (name) => TEMPORARY.test(name)).filter(isAbandoned)
+  const temporary = findFiles(home, isAbandoned)
   const damaged = findFiles(home, (name) => name.includes('.damaged-'))
   const found = [
     ...(temporary.length === 0 ? [] : [judgeTemporary(temporary)]),
@@ -64,13 +65,6 @@ export async function checkStateFiles(scan: Scan): Promise<readonly Diagnosis[]>
     ...damaged.map(judgeDamaged),
   ]
   return found.length > 0 ? found : [well('all state files are whole')]
-}
-
-/** As `lib/system/store.ts` names them: `<file>.<pid>.<number>.tmp`. */
-const TEMPORARY = /\.(\d+)\.\d+\.tmp$/
-
-function isAbandoned(path: string): boolean {
-  return !existsSync(`/proc/${TEMPORARY.exec(path)?.[1]}`)
 }
 
 function judgeTemporary(paths: readonly string[]): Diagnosis {

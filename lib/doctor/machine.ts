@@ -1,4 +1,4 @@
-/** What the machine offers: ports outside of others' reach, names, space, watches, a clock. All of it is only told. */
+/** Checks of the machine: the kernel's port range, localhost, disk space, file watches, the clock. They only report. */
 import { existsSync } from 'node:fs'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { judgeSpace } from '../tools/disk.ts'

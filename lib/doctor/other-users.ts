@@ -1,6 +1,6 @@
 /**
- * What other users of this machine could make of a workspace's files: whether they may enter the folders of worktrees, and files
- * there that run as their owner for everybody who starts them.
+ * Checks of what other users of this machine can do: enter the folders of worktrees, or run set-user-ID and
+ * set-group-ID files in them.
  */
 import { type Dirent, existsSync, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { clearSetId, closeFolder, openTo } from '../system/modes.ts'
 import { closedFolders } from '../workspace/worktree-place.ts'
 import type { Scan } from './scan.ts'
 
-/** For all worktrees together; what is not looked at by then is told. */
+/** For all worktrees together; a worktree that is not reached by then is reported. */
 const LOOK_MS = 5_000
 const SET_ID_BITS = 0o6000
 const SHOWN_MAX = 3
@@ -82,7 +82,7 @@ async function findSetIdFiles(top: string, until: number) {
     for (const entry of await entriesOf(folder)) {
       if (!entry.isDirectory() && !entry.isFile()) continue
       const path = join(folder, entry.name)
-      // deeper than a path can name; somebody inside may have made it so
+      // deeper than a path can name, which a program inside may have made
       if (path.length > PATH_MAX) whole = false
       const stat = path.length > PATH_MAX ? undefined : lstatSync(path, { throwIfNoEntry: false })
       if (stat?.isDirectory() === true && stat.dev === dev) folders.push(path)

@@ -1,4 +1,4 @@
-/** What the records say against what is there: operations cut short, folders without a record, leases, subnets. */
+/** Compares the records with reality: interrupted operations, folders without a record, leases, subnets. */
 import { existsSync, statSync } from 'node:fs'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { workspacePaths } from '../core/paths.ts'
@@ -27,7 +27,7 @@ export async function checkOperations({ app, records }: Scan): Promise<readonly 
       message: `Workspace ${record.name}: ${record.operation?.kind} since ${record.operation?.startedAt} was cut short.`,
       why: 'Its process is dead; the workspace may be half made or half removed.',
       hint: 'To have it finished or taken back, run `nexus doctor --fix`',
-      // whoever takes the workspace's lock repairs it first
+      // taking the workspace's lock repairs it first
       fix: () => exclusively(app, record.id, async () => undefined),
     }),
   )
@@ -115,7 +115,7 @@ interface LeaseFacts<L extends Lease | SubnetLease> {
 export function judgeLeases<L extends Lease | SubnetLease>(facts: LeaseFacts<L>): readonly Diagnosis[] {
   const { what, held, wanted, ids, nameOf, isSame, release, restore } = facts
   const orphans = held
-    // a process that goes on may have some for itself
+    // a running process may hold one itself
     .filter((lease) => !ids.has(lease.workspace) && !('holder' in lease && isHeld(lease)))
     .map((lease) =>
       warning({

@@ -1,6 +1,6 @@
 /**
- * What the checks look at, gathered once: the records as they lie on the disk, the configuration, the backends in use, and
- * the machine through a few questions that tests answer otherwise. Gathering changes nothing: a damaged record, which every
+ * What the checks look at, gathered once: the records as they lie on the disk, the configuration, the backends in use,
+ * and the machine through a few functions that tests replace. Gathering changes nothing: a damaged record, which every
  * other command sets aside, is only noted here.
  */
 

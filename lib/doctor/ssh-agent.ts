@@ -1,4 +1,4 @@
-/** The user's ssh agent: whether it would be there for those who forward it. */
+/** Checks whether the user's ssh agent answers. */
 import { type Diagnosis, warning, well } from '../core/finding.ts'
 import type { Scan } from './scan.ts'
 

@@ -1,6 +1,6 @@
 /**
- * The user's own SSH files: OpenSSH refuses those that others can write, and what they say may change what a door needs. They are
- * the user's, so they are only told.
+ * Checks of the user's SSH files: OpenSSH refuses files that others can write, and a setting may keep ssh from reaching
+ * or verifying a workspace. They only report, as the files are the user's.
  */
 import { existsSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'

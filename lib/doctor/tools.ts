@@ -1,6 +1,6 @@
 /** The programs that Nexus calls on every backend, and the configuration. */
 import { NexusError } from '../core/errors.ts'
-import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { type Diagnosis, failure, INSTALL_HINT, warning, well } from '../core/finding.ts'
 import { isOlder } from '../core/versions.ts'
 import type { Scan } from './scan.ts'
 
@@ -42,10 +42,10 @@ async function look({ runner }: Scan['app'], tool: Tool): Promise<string | Diagn
     if (minimum === undefined) return ''
     if (!isOlder(version, minimum)) return `${name} ${version}`
     const message = `${name} is ${version}; Nexus needs ${minimum} or newer.`
-    return failure({ message, why, hint: 'To install a newer one, run `make setup`' })
+    return failure({ message, why, hint: INSTALL_HINT })
   } catch (error) {
     if (!(error instanceof NexusError) || error.code !== 'TOOL_MISSING') throw error
-    return failure({ message: `The program ${name} is missing.`, why, hint: 'To install it, run `make setup`' })
+    return failure({ message: `The program ${name} is missing.`, why, hint: INSTALL_HINT })
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Worktrees: those of the records, which may be gone or on another branch, and those that look like ours and have no record
- * here. People's work lies in worktrees, so none is ever removed by a check.
+ * Checks of worktrees: those of the records, which may be gone or on another branch, and those that look like ours
+ * without a record here. No check removes one, because people's work lies in them.
  */
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'

@@ -11,6 +11,7 @@ import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { isRunning } from '../system/process.ts'
 import { readPlain } from '../system/read.ts'
 import { requireOwnFolder } from '../system/run-place.ts'
 import { connectTo } from '../system/unix-socket.ts'
@@ -116,17 +117,8 @@ function removeAbandoned(path: string): void {
   const own = `${basename(path)}.`
   for (const name of readdirSync(dirname(path)).filter((one) => one.startsWith(own))) {
     const pid = Number.parseInt(name.slice(own.length), 10)
-    if (Number.isNaN(pid) || !isGone(pid)) continue
+    if (Number.isNaN(pid) || isRunning(pid)) continue
     rmSync(join(dirname(path), name), { force: true })
-  }
-}
-
-function isGone(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 

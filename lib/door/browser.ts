@@ -1,5 +1,5 @@
 /** How a URL is opened on this machine: with what the user set, else with what the system has for it. Pure, but for the look into PATH. */
-import { findProgram } from './editors.ts'
+import { findProgram } from '../system/programs.ts'
 
 /** macOS; then WSL, and desktops of Linux and BSD. */
 const OPENERS = { darwin: ['open'], others: ['wslview', 'xdg-open'] }

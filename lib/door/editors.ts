@@ -3,8 +3,7 @@
  * link that does the same from elsewhere. All of them read the user's ~/.ssh/config, so the alias is all they need to know. Pure,
  * but for the look into PATH.
  */
-import { accessSync, constants, statSync } from 'node:fs'
-import { basename, isAbsolute, join } from 'node:path'
+import { basename } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 
@@ -123,24 +122,4 @@ function asFolder(folder: string): string {
 /** Everything that means something in a URL becomes text, and slashes stay. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
-}
-
-/** The first of these programs on PATH, absolute; a name with a slash is looked at itself. */
-export function findProgram(programs: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
-  const folders = (env.PATH ?? '').split(':').filter((folder) => isAbsolute(folder))
-  for (const program of programs) {
-    const places = program.includes('/') ? [program] : folders.map((folder) => join(folder, program))
-    const found = places.find(isProgram)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return statSync(path).isFile()
-  } catch {
-    return false // not there, or not for us
-  }
 }

@@ -7,7 +7,7 @@
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import type { HomePaths } from '../core/paths.ts'
-import { quoteWord } from '../core/shell.ts'
+import { escapeForAnyShell, quoteWord } from '../core/shell.ts'
 
 export interface Program {
   /** Absolute path of node. */
@@ -48,15 +48,7 @@ export function programOf(script: string): Program | undefined {
 
 /** The value of ssh's ProxyCommand. */
 export function proxyCommand(home: HomePaths, id: WorkspaceId): string {
-  return `/bin/sh ${quoteForAnyShell(home.sshProxy).replaceAll('%', '%%')} ${id}`
-}
-
-/**
- * One word for whatever shell: outside of quotes a backslash takes every shell's meaning from a character that is neither a letter nor a
- * digit; inside of quotes they differ. What is not ASCII means nothing to any of them.
- */
-export function quoteForAnyShell(word: string): string {
-  return word.replace(/[^A-Za-z0-9_./\-\u{80}-\u{10ffff}]/gu, '\\$&')
+  return `/bin/sh ${escapeForAnyShell(home.sshProxy).replaceAll('%', '%%')} ${id}`
 }
 
 /**

@@ -7,8 +7,8 @@
  */
 import type { WorkspaceId } from '../core/names.ts'
 import type { HomePaths } from '../core/paths.ts'
+import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../record/use.ts'
 import { type Opened, openSsh, splice } from '../system/splice.ts'
-import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from './activity.ts'
 import { type DoorTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'
 

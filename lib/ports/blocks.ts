@@ -1,12 +1,13 @@
 /**
  * Which blocks of ten ports there are and in which order a workspace tries them. Pure.
  *
- * A block is named by its base, whose offset 0 is the ssh port. The first choice comes from a hash of repository and name,
- * so that the same workspace gets the same ports again when it can; then the next free block; then the fallback range.
+ * A block is named by its base, whose offset 0 is the ssh port. The first choice comes from a hash of repository and
+ * name, so that the same workspace gets the same ports again when it can; then the next free block; then the fallback
+ * range.
  */
 import { createHash } from 'node:crypto'
 import { NexusError } from '../core/errors.ts'
-import type { Protocol } from '../core/workspace.ts'
+import type { Protocol } from '../core/modes.ts'
 
 export const BLOCK_SIZE = 10
 

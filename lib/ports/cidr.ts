@@ -1,6 +1,6 @@
 /**
- * IPv4 blocks such as `10.213.4.64/26`: reading, writing, and whether two have an address in common. Addresses are whole
- * numbers from 0 to 2^32 - 1, never the signed ones of JavaScript's bit operators. Pure.
+ * IPv4 blocks such as `10.213.4.64/26`: reading, writing, and whether two have an address in common. Addresses are
+ * whole numbers from 0 to 2^32 - 1, never the signed ones of JavaScript's bit operators. Pure.
  */
 
 export interface Cidr {
@@ -15,7 +15,7 @@ export function sizeOf(prefix: number): number {
   return 2 ** (32 - prefix)
 }
 
-/** Undefined for what is no IPv4 block: other shapes, numbers out of range or with leading zeros. Host bits are dropped. */
+/** Undefined for anything else than an IPv4 block, also for leading zeros. Host bits are dropped. */
 export function parseCidr(text: string): Cidr | undefined {
   const match = /^([\d.]+)\/(0|[1-9]\d?)$/.exec(text)
   const address = parseAddress(match?.[1] ?? '')

@@ -1,6 +1,6 @@
 /**
- * A JSON file of leases under its lock: versioned, replaced in one step, generation by generation. Ports and subnets each
- * have one. The lock is held only for read, check and write.
+ * A JSON file of leases under its lock: versioned, replaced in one step, generation by generation. Ports and subnets
+ * each have one. The lock is held only for read, check and write.
  *
  * A damaged file is set aside and built again from the workspaces' records.
  */
@@ -56,7 +56,7 @@ export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSou
     return parseWhole<Content>(text) ?? (await withLock(file, loadLocked))
   }
 
-  /** Writes what `change` makes of the file, perhaps asked anew; undefined leaves it as it is. True when it was written. */
+  /** Writes the result of `change`, which may be called again; undefined writes nothing. True when it was written. */
   const update = (change: (current: Content) => Content | undefined): Promise<boolean> =>
     withLock(file, async ({ requireHeld }) => {
       const current = await loadLocked()
@@ -69,7 +69,7 @@ export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSou
   return { load, update }
 }
 
-/** What is still in quarantine. */
+/** Entries that are still in quarantine. */
 export function stillResting<Refused>(file: LeaseFile<unknown, Refused>): readonly (Refused & Resting)[] {
   return file.quarantine.filter((entry) => Date.parse(entry.until) > Date.now())
 }

@@ -1,7 +1,7 @@
 /**
- * Port leases: which workspace owns which blocks of ten, in one JSON file under its lock. A lease is taken before anything
- * that uses it, kept through stop and start, and never given to two workspaces. Ports are probed before the file's lock is
- * taken.
+ * Port leases: which workspace owns which blocks of ten, in one JSON file under its lock. A lease is taken before
+ * anything that uses it, kept through stop and start, and never given to two workspaces. Ports are probed before the
+ * file's lock is taken.
  */
 import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
@@ -17,7 +17,7 @@ export interface Lease {
   readonly repo: string
   /** RFC 3339 UTC. */
   readonly since: string
-  /** The process that has it for itself, under an id of its own; it ends with that, however that ends. */
+  /** The process that holds the lease itself (`nexus forward`). The lease ends with the process, also after a kill. */
   readonly holder?: ProcessIdentity
 }
 
@@ -53,15 +53,15 @@ export function createLeases(sources: LeaseSources<Lease>) {
   }
 
   /**
-   * Gives a workspace other blocks because Docker refused its own, which nobody gets for ten minutes. The old ones are kept
-   * when there are no others.
+   * Gives a workspace other blocks because Docker refused its own; the refused ones rest for ten minutes. Without
+   * others, the old ones are kept.
    * @throws {NexusError} RESOURCE_EXHAUSTED
    */
   function exchange(request: LeaseRequest, reason: string): Promise<readonly number[]> {
     return take(request, () => [], reason)
   }
 
-  /** Chooses without the lock, then writes under it unless somebody was quicker; then it chooses again. */
+  /** Chooses without the lock, then writes under it. When another process was quicker, it chooses again. */
   async function take(
     request: LeaseRequest,
     keep: (held: readonly number[]) => readonly number[],
@@ -100,7 +100,7 @@ export function createLeases(sources: LeaseSources<Lease>) {
     })
   }
 
-  /** Leases blocks that their workspaces use already; what somebody else has stays with its holder. */
+  /** Leases blocks that their workspaces use already; a block with another holder stays with it. */
   async function restore(lost: readonly Lease[]): Promise<void> {
     await update((now) => {
       const taken = new Set(now.leases.map(({ base }) => base))
@@ -112,7 +112,7 @@ export function createLeases(sources: LeaseSources<Lease>) {
   return { list, acquire, exchange, release, restore }
 }
 
-/** False for what a process had that is gone. */
+/** False for a lease whose process has ended. */
 export function isHeld({ holder }: Lease): boolean {
   return holder === undefined || isAlive(holder)
 }

@@ -1,6 +1,6 @@
 /**
- * The IPv4 routes of this machine, so that no workspace gets addresses that lead somewhere already: networks of other tools
- * and of other Nexus homes, a VPN, the office. Only the kernel's main table is seen (a policy-routed VPN is not), and nothing
+ * The IPv4 routes of this machine. A workspace gets no addresses that a route covers: networks of other tools and of
+ * other Nexus homes, a VPN, the office. Only the kernel's main table is seen (a policy-routed VPN is not), and nothing
  * at all where there is no /proc; Docker's own refusal has the last word.
  */
 import { readIfPresent } from '../system/store.ts'
@@ -9,8 +9,8 @@ import type { Cidr } from './cidr.ts'
 const ROUTES_FILE = '/proc/net/route'
 
 /**
- * A route to everywhere is in nobody's way. Tunnels that take over the default route write it as two halves, 0.0.0.0/1 and
- * 128.0.0.0/1, so as to leave the old one alone.
+ * A default route does not count, nor do 0.0.0.0/1 and 128.0.0.0/1: tunnels write these two halves in order to leave
+ * the old default route in place.
  */
 const EVERYWHERE_PREFIX = 1
 const FLAG_UP = 1
@@ -39,8 +39,8 @@ function parseLine(line: string): readonly Route[] {
 }
 
 /**
- * The kernel prints the four bytes of an address as one number of this machine, and all machines that Docker runs on but one
- * (s390x) have the lowest byte first: `0000D50A` is 10.213.0.0.
+ * The kernel prints the four bytes of an address as one number of this machine, and all machines that Docker runs on
+ * but one (s390x) have the lowest byte first: `0000D50A` is 10.213.0.0.
  */
 function parseHex(word: string): number | undefined {
   if (!/^[0-9A-Fa-f]{8}$/.test(word)) return undefined

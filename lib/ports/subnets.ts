@@ -1,7 +1,9 @@
 /**
- * Subnet leases: which workspace owns which blocks of 64 addresses, in one JSON file under its lock. Docker's own pools hold
- * about thirty networks; blocks of ours out of one range make a thousand. Leased before the networks are made, kept through
- * stop and start, never given to two workspaces of a home, nor taken where a route of this machine leads already.
+ * Subnet leases: which workspace owns which blocks of 64 addresses, in one JSON file under its lock. Docker's own pools
+ * hold about thirty networks; our blocks of one range make a thousand. An address cannot be probed like a port, so the
+ * routes of this machine are the only probe and Docker's refusal has the last word. Leased before the networks are
+ * made, kept through stop and start, never given to two workspaces of a home, nor taken where a route of this machine
+ * leads already.
  */
 import { createHash } from 'node:crypto'
 import { NexusError } from '../core/errors.ts'
@@ -53,8 +55,8 @@ export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources
   }
 
   /**
-   * Leases the blocks that a workspace still lacks and returns all that it has, in order; those that it has stay, wherever
-   * the range has moved to meanwhile.
+   * Leases the blocks that a workspace still lacks and returns all that it has, in order; those that it has stay,
+   * wherever the range has moved to meanwhile.
    * @throws {NexusError} CONFIG_INVALID for a range that is none; RESOURCE_EXHAUSTED when it is full
    */
   async function acquire(request: SubnetRequest): Promise<readonly string[]> {
@@ -64,8 +66,8 @@ export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources
   }
 
   /**
-   * Gives a workspace other blocks because Docker refused one of its own without saying which; nobody gets them for ten
-   * minutes. They are kept when there are no others.
+   * Gives a workspace other blocks because Docker refused one of its own without saying which; all rest for ten
+   * minutes. Without others, they are kept.
    * @throws {NexusError} as `acquire`
    */
   async function exchange(request: SubnetRequest, reason: string): Promise<readonly string[]> {
@@ -99,7 +101,7 @@ export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources
     })
   }
 
-  /** Leases blocks that their workspaces use already; what somebody else has stays with its holder. */
+  /** Leases blocks that their workspaces use already; a block with another holder stays with it. */
   async function restore(lost: readonly SubnetLease[]): Promise<void> {
     await update((now) => {
       const taken = new Set(now.leases.map(({ cidr }) => cidr))
@@ -135,7 +137,7 @@ function problemOf(text: string, range: Cidr | undefined): string | undefined {
   return text === formatCidr(range) ? undefined : 'its first address is not where such a block begins'
 }
 
-/** Blocks of a range in the order in which the workspace `name` of `repo` tries them: from a place of its own, around the end. */
+/** Blocks of a range in the order in which a workspace tries them: from a start given by a hash, around the end. */
 export function* candidateBlocks(repo: string, name: string, range: Cidr): Generator<Cidr> {
   const size = sizeOf(BLOCK_PREFIX)
   const count = sizeOf(range.prefix) / size

@@ -1,10 +1,10 @@
 /**
- * What the user allowed the projects to do beyond the ordinary, by the hash of what they ask for: in another repository, or
- * with one thing more, it is asked again. Kept in one JSON file under its lock, with what was asked and by which workspace, so that it
- * can be shown. Of each workspace its last request alone is kept, for a day: what was refused and left alone is no open question.
+ * Approvals of what projects ask for beyond the ordinary, by the hash of the list: in another repository, or with one
+ * thing more, Nexus asks again. One JSON file under its lock holds them, with the list and the workspace that asked, so
+ * that both can be shown. It keeps the last request of each workspace for a day.
  *
- * Nothing of a project's own can approve: the file lies in the user's home, and further hashes come from the user's
- * configuration or command line. A damaged file is set aside; what it allowed is asked for again, never taken for granted.
+ * A project cannot approve: the file lies in the user's home, and further hashes come from the user's configuration or
+ * command line. A damaged file is set aside, and its approvals are asked for again.
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
@@ -46,11 +46,11 @@ interface ApprovalFile extends ApprovalList {
 const EMPTY: ApprovalFile = { schema: 1, pending: [], approved: [] }
 const PENDING_MAX = 50
 const PENDING_MS = 24 * 3_600_000
-/** Nobody judges more than that. */
+/** A person cannot judge more. */
 const FINDINGS_MAX = 500
 /**
- * Hexadecimal digits. A project's author chooses what it asks for, so that half as many could be met by a harmless and a
- * harmful project of the same hash (2^32 tries).
+ * Hexadecimal digits. A project's author chooses the list; with 16 digits, a harmless and a harmful list of the same
+ * hash would cost 2^32 tries.
  */
 const HASH_DIGITS = 32
 
@@ -94,7 +94,7 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
     return extra.includes(hash) || (await read()).approved.some(is(repo, hash))
   }
 
-  /** Remembers what is asked for, so that it can be shown and approved, in place of what the same workspace asked for before. */
+  /** Remembers a request, so that it can be shown and approved, in place of the workspace's last one. */
   function request(
     repo: string,
     hash: string,
@@ -114,7 +114,8 @@ export function createApprovals({ home, emit }: { readonly home: HomePaths; read
 
   /**
    * Approves what was asked for; what is approved already stays so.
-   * @throws {NexusError} INVALID_ARGUMENT for a hash that nothing in this repository asked for; nothing is approved then
+   * @throws {NexusError} INVALID_ARGUMENT for a hash that nothing in this repository asked for; nothing is approved
+   * then
    */
   function approve(repo: string, hashes: readonly string[]): Promise<readonly Approval[]> {
     return update((now) => {
@@ -163,7 +164,7 @@ export interface RequireRequest {
   readonly given: readonly string[]
   /** False for a dry run: the request is not remembered. */
   readonly remember?: boolean
-  /** Where it is not the project as such that asks. */
+  /** Set where the files of one workspace ask, and not the project. */
   readonly told?: {
     readonly message: string
     /** Of the hint, what stands before the command that allows it. */
@@ -193,7 +194,7 @@ export async function requireApproval({
   }
   const hash = hashFindings(findings)
   if (await approvals.isApproved(repo, hash, given)) return
-  // a client that connects again and again is no reason to take its request for the last one
+  // the reconnects of a client do not make its request the last one
   if (remember) await approvals.request(repo, hash, findings, { asker, isRepeated: again === undefined })
   const what = findings.length === 1 ? 'one thing' : `${findings.length} things`
   const message = told?.message ?? `This project asks for ${what} that you have not approved.`

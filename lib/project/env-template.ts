@@ -1,6 +1,6 @@
 /**
- * Templates of ignored files: `.env.nexus` makes `.env`, with `{{ports.web}}` and the like in it. A template is a stranger's
- * text, so nothing but names in double braces is replaced; there are no helpers, conditions or code.
+ * Templates of ignored files: `.env.nexus` makes `.env`, with `{{ports.web}}` and the like in it. A template is a
+ * stranger's text, so nothing but names in double braces is replaced; there are no helpers, conditions or code.
  */
 
 import { existsSync } from 'node:fs'
@@ -27,11 +27,14 @@ export interface TemplateRequest {
   readonly values: Values
   /** In a new worktree a template wins over a file that was copied; later it replaces only what it made itself. */
   readonly isNew: boolean
-  /** Before ports are leased: what is not known yet stands as 0. */
+  /** True before ports are leased: unknown ports are written as 0. */
   readonly early: boolean
 }
 
-/** @throws {NexusError} CONFIG_INVALID with file, line and column for a name that is not known; for a target that git would track */
+/**
+ * @throws {NexusError} CONFIG_INVALID with file, line and column for a name that is not known; for a target that git
+ * would track
+ */
 export async function renderTemplates(git: Git, request: TemplateRequest): Promise<void> {
   for (const template of request.templates) {
     const target = targetOf(template)

@@ -1,6 +1,6 @@
 /**
- * Programs that a hook of git's names, as far as its text tells: its interpreter, and in a shell script the words where a command stands.
- * A guess for a warning, which somebody else checks against the programs that are there. Pure.
+ * Programs that a git hook names in its text: the interpreter, and in a shell script the words in command position. A
+ * guess for a warning; the caller checks which programs exist inside. Pure.
  */
 
 /** Hooks that git runs for what one does in a worktree. */

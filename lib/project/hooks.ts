@@ -1,6 +1,6 @@
 /**
- * The project's own commands at moments of a workspace's life: which are asked for, where they may run, and what of them needs
- * the user's approval. Running them is the use cases' (`workspace/hooks.ts`). Pure.
+ * The project's own commands at moments of a workspace's life: which hooks are asked for, where they may run, and which
+ * need the user's approval. The use cases run them. Pure.
  */
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'

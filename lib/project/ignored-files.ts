@@ -1,7 +1,8 @@
 /**
- * Copies files that git ignores (`.env`, `node_modules`) from the main worktree into a new one: those that `.worktreeinclude` or
- * the configuration names, in the syntax of `.gitignore`, and git itself decides what matches. Tracked and merely untracked files
- * are never copied, files that are there never replaced, symbolic links never followed.
+ * Copies files that git ignores (`.env`, `node_modules`) from the main worktree into a new one: those that
+ * `.worktreeinclude` or the configuration names, in the syntax of `.gitignore`, and git itself decides what matches.
+ * Tracked and merely untracked files are never copied, files that are there never replaced, symbolic links never
+ * followed.
  *
  * Whole folders are handed to `cp` (`tree-copy.ts`): no loop over files.
  */
@@ -25,7 +26,7 @@ export interface IgnoredRequest {
   readonly worktree: string
   /** Patterns beside those of `.worktreeinclude`. */
   readonly copy: readonly string[]
-  /** Patterns of what is shared by hard links instead. */
+  /** Patterns of files that are shared by hard links instead. */
   readonly link: readonly string[]
   /** False: the patterns of `.worktreeinclude` do not count. */
   readonly include?: boolean

@@ -1,6 +1,6 @@
 /**
- * What git ignores in a worktree and is found nowhere else: no copy of the main worktree's, and nothing that tools make again
- * (`made-again.ts`). Looks only. No link is followed, and in doubt a file counts.
+ * Finds ignored files that exist nowhere else: no copy of the main worktree's files, and nothing that tools make again
+ * (`made-again.ts`). Reads only, follows no link, and counts a file in doubt.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { readPlain } from '../system/read.ts'
 import { UNREADABLE } from '../tools/git-marked.ts'
 import { realPathOf } from './real-path.ts'
 
-/** So many files are looked at; of more, what is in them is not told. */
+/** At most so many files are compared; more are reported without a count. */
 const ENTRIES_MAX = 100_000
 /** Larger files are the same only where size and time are. */
 const COMPARED_MAX_BYTES = 16 * 1024 * 1024
@@ -50,7 +50,10 @@ export async function judgeIgnored(worktree: string, main: string, paths: readon
   return { work, dropped: paths.filter(isDropped) }
 }
 
-/** The same with data of services: it counts, whatever its folder is called. @param folders absolute, those that services mount */
+/**
+ * The same with data of services: it counts, whatever its folder is called. @param folders absolute, those that
+ * services mount
+ */
 export async function withData(
   { work, dropped }: Ignored,
   worktree: string,
@@ -121,7 +124,7 @@ function lookAt(path: string): Stats | 'gone' | undefined {
   }
 }
 
-/** The main worktree has the same at this place: its very file (a hard link), a copy as `cp` leaves it, or the same bytes. */
+/** The main worktree has the same file at this place: a hard link, a copy as `cp` makes it, or the same bytes. */
 function isCopy(path: string, stats: Stats, twin: string | undefined): boolean {
   const isLink = stats.isSymbolicLink()
   // a pipe or a socket holds nothing

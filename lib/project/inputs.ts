@@ -1,6 +1,6 @@
 /**
- * The files that a workspace was made from (configuration, compose files, Dockerfiles, variable files) by the hash of their
- * content, so that `status` can say which of them changed since and `watch` knows what to look at. Reads only.
+ * The files that a workspace was made from (configuration, compose files, Dockerfiles, variable files) by the hash of
+ * their content, so that `status` can say which of them changed since, and `watch` knows which to watch. Reads only.
  */
 
 import { isAbsolute, join, relative } from 'node:path'
@@ -19,7 +19,9 @@ const SIZE_MAX = 4 * 1024 * 1024
 /** A project that names more files is looked at no further: each `list` reads them all. */
 const FOUND_MAX = 1000
 
-/** @param found files that the model was made from, as the look at the raw files found them: the model names few of them */
+/**
+ * @param found files that the model was made from, as the look at the raw files found them: the model names few of them
+ */
 export function readInputs(
   worktree: string,
   record: WorkspaceRecord,

@@ -2,7 +2,6 @@
  * Puts variables into a text as compose does, for the forms on which all its versions agree. Where they differ, or a variable
  * is not known for sure, the answer is "cannot be told" and never a guess, because the text is a path that will be read. Pure.
  */
-import { parsePlainLine } from '../stack/environment.ts'
 
 /** A variable's value, undefined when it is not set, null when that cannot be told. */
 export type Lookup = (name: string) => string | undefined | null
@@ -46,19 +45,4 @@ function valueOfMatch(groups: Readonly<Record<string, string | undefined>>, look
   if (mark === ':+') return value === undefined || value === '' ? '' : other
   if (mark === '+') return value === undefined ? '' : other
   return value ?? ''
-}
-
-/**
- * Variables of an env file, where each line is one that everybody reads alike: `NAME=value`, perhaps in quotes. Undefined
- * for a file with any other line.
- */
-export function parsePlainEnv(text: string): ReadonlyMap<string, string> | undefined {
-  const found = new Map<string, string>()
-  for (const line of text.replace(/^\uFEFF/, '').split(/\r?\n/)) {
-    if (/^\s*(#.*)?$/.test(line)) continue
-    const plain = parsePlainLine(line)
-    if (plain === undefined) return undefined
-    found.set(...plain)
-  }
-  return found
 }

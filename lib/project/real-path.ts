@@ -1,6 +1,6 @@
 /**
- * What a path leads to, symbolic links and all, also where its end does not exist yet. Reads links, opens nothing, and walks
- * as the kernel does: `..` behind a link leaves the link's target.
+ * What a path leads to, symbolic links and all, also where its end does not exist yet. Reads links, opens nothing, and
+ * walks as the kernel does: `..` behind a link leaves the link's target.
  */
 import { lstatSync, readlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,8 +8,8 @@ import { dirname, join } from 'node:path'
 const LINKS_MAX = 40
 
 /**
- * The real path; where nothing exists any more, the rest is appended as it stands. Undefined when it cannot be told: too many
- * links, no permission, a byte that no path has.
+ * The real path; where nothing exists any more, the rest is appended as it stands. Undefined when it cannot be told:
+ * too many links, no permission, a byte that no path has.
  * @param path absolute
  */
 export function realPathOf(path: string): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * What a compose file, as it stands, names on this machine and elsewhere: files that compose or a build reads. Texts are not
+ * The files and addresses that an unresolved compose file names: what compose or a build reads. Texts are not
  * interpolated yet. Shapes that compose itself would refuse name nothing. Pure.
  */
 import type { YamlMap } from '../config/compose-yaml.ts'
@@ -69,7 +69,7 @@ function ofService(at: string, service: YamlMap): readonly Reference[] {
   ]
 }
 
-/** Build arguments that take their value from a variable of the same name: compose leaves those that are not set out of its model. */
+/** Build arguments with the value of a variable of their name; compose's model has only those that are set. */
 export function openArguments(document: unknown): readonly string[] {
   const builds = [...mapOf(mapOf(document).get('services')).values()].map((one) => mapOf(mapOf(one).get('build')))
   return builds.flatMap((build) => {

@@ -1,6 +1,6 @@
 /**
- * Secrets by reference: `env://NAME`, `file://PATH`, `cmd://COMMAND`. A value is resolved when a workspace starts, handed on,
- * and kept nowhere: not in a record, a log, an event, an argument or a generated file.
+ * Secrets by reference: `env://NAME`, `file://PATH`, `cmd://COMMAND`. A value is resolved when a workspace starts,
+ * handed on, and kept nowhere: not in a record, a log, an event, an argument or a generated file.
  */
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
@@ -14,7 +14,7 @@ import { CommandFailed, type Runner } from '../system/exec.ts'
 const COMMAND_TIMEOUT_MS = 30_000
 const SECRET_MAX_BYTES = 512 * 1024
 
-/** Shorter ones would take ordinary words apart. */
+/** Masking shorter values would hit ordinary words. */
 const MASKED_MIN = 4
 /** One variable of a process cannot be longer (Linux: MAX_ARG_STRLEN, with the name). */
 const VARIABLE_MAX_BYTES = 120 * 1024
@@ -26,7 +26,10 @@ export interface SecretContext {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** @throws {NexusError} SECRET_UNRESOLVED with the secret, its reference and what is missing; CONFIG_INVALID for no reference */
+/**
+ * @throws {NexusError} SECRET_UNRESOLVED with the secret, its reference and what is missing; CONFIG_INVALID for no
+ * reference
+ */
 export async function resolveSecrets(secrets: Settings['secrets'], context: SecretContext): Promise<SecretValues> {
   const entries = await Promise.all(
     [...secrets].map(async ([name, secret]) => {
@@ -99,7 +102,7 @@ async function readSecret(name: string, from: string, path: string): Promise<str
   return text
 }
 
-/** The user's own shell text: it is approved, or the user's own configuration. What it says of a failure may tell too much. */
+/** Shell text that the user wrote or approved. Its error output may hold the secret, so it is not shown. */
 async function runSecret(name: string, from: string, command: string, runner: Runner): Promise<string> {
   try {
     const { stdout, cut } = await runner.run(['bash', '-c', command], {

@@ -1,7 +1,7 @@
 /**
- * Copies files and whole folders from one tree to the same places of another by `cp`: reflinks where the file system can, nothing
- * that is there replaced, symbolic links kept. Two processes share what is much, as one is kept busy by the kernel alone: large
- * folders are handed out by what is in them.
+ * Copies files and whole folders from one tree to the same places of another by `cp`: reflinks where the file system
+ * can, nothing that is there replaced, symbolic links kept. Two processes share a large copy, as the kernel keeps one
+ * busy on one processor (measured: two took two thirds of the time). A large folder is split by its entries.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { copyAttributes, makeFolder, statIfPresent } from '../system/store.ts'
 const ARGUMENTS_MAX = 512 * 1024
 const TIMEOUT_MS = 60 * 60_000
 const PROCESSES = 2
-/** So many entries make portions of about the same work. */
+/** Enough entries for portions of about the same size. */
 const ENTRIES_MIN = 64
 /** How deep folders are opened to get them. */
 const LEVELS_MAX = 3
@@ -47,7 +47,7 @@ export async function copyPaths(runner: Runner, emit: Emit, copy: TreeCopy): Pro
     }
   }
   await Promise.all(Array.from({ length: PROCESSES }, work))
-  // what is put into a folder changes its time
+  // new entries change a folder's time
   for (const folder of made) await copyAttributes(join(from, folder), join(to, folder))
 }
 
@@ -78,7 +78,7 @@ export function openFolders(from: string, paths: readonly string[]) {
   return { entries, opened }
 }
 
-/** Nothing for a folder that must be copied whole: it is empty, or nobody may write into its copy. */
+/** Empty for a folder that must be copied whole: it has no entries, or its copy will not be writable. */
 function listFolder(from: string, path: string): readonly string[] {
   try {
     const folder = join(from, path)
@@ -111,7 +111,7 @@ function portionsOf(paths: readonly string[]): (readonly string[])[] {
   return portions
 }
 
-/** What vanished meanwhile or was there already is no failure; what could not be read is named. */
+/** A file that vanished or exists already is no failure; unreadable ones are named. */
 function tell(stderr: string, emit: Emit): void {
   if (/No space left on device|Disk quota exceeded/.test(stderr)) {
     throw new NexusError('DISK_FULL', 'There is no space left to copy ignored files into the worktree.', {

@@ -1,6 +1,6 @@
 /**
- * Where compose files, as they stand, use variables that nobody sets. Compose puts nothing in their place, so that `${CONFIG}/web` means
- * `/web` of this machine: that is a mistake to be told, and no question to be put. Pure.
+ * Finds variables in compose files that are not set. Compose replaces them by nothing, so `${CONFIG}/web` means `/web`
+ * of this machine. That is a mistake, so it becomes an error and no question of trust. Pure.
  */
 import { NexusError } from '../core/errors.ts'
 import type { Finding } from '../stack/model.ts'

@@ -1,4 +1,4 @@
-/** Answers and errors as JSON on stdout; warnings and notices, and with --verbose all events, as JSON lines on stderr. */
+/** Answers and errors as JSON on stdout; warnings and notices (--verbose: all events) as JSON lines on stderr. */
 import { errorBody } from '../core/errors.ts'
 import type { Reporter, ReporterOptions } from './reporter.ts'
 

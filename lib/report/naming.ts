@@ -1,4 +1,4 @@
-/** What passes every text of a command on its way out, so that commands in it name workspaces from the current folder (`core/named.ts`). */
+/** Passes every text of a command through `core/named.ts`, so that commands in it mean the right workspace. */
 import { NexusError } from '../core/errors.ts'
 import type { Event } from '../core/events.ts'
 import { type Named, nameFromHere } from '../core/named.ts'

@@ -1,6 +1,6 @@
 /**
- * What several programs say at once, line by line with the name of each before it. Bytes in, bytes out: what is no text passes
- * unchanged, and of a line that never ends a piece is shown as a line. Pure.
+ * Mixes the output of several programs, line by line with the program's name before it. Bytes in, bytes out: binary
+ * data passes unchanged, and a very long line is shown in pieces. Pure.
  */
 import { styleText } from 'node:util'
 

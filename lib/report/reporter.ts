@@ -1,6 +1,6 @@
 /**
- * What a reporter is: it turns events into narration on stderr, and an answer or an error into text on stdout or stderr.
- * It is the only thing that prints, on the streams it is given.
+ * What a reporter is: it turns events into narration on stderr, and an answer or an error into text on stdout or
+ * stderr. It is the only thing that prints, on the streams it is given.
  */
 import type { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'

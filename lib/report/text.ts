@@ -1,6 +1,6 @@
 /**
- * Events as plain lines on stderr, one per step with its cause; whatever takes longer than a second says so. Colour only
- * on a terminal. The answer goes to stdout untouched.
+ * Events as plain lines on stderr, one per step with its cause; whatever takes longer than a second says so. Colour
+ * only on a terminal. The answer goes to stdout untouched.
  */
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { unreachable } from '../core/errors.ts'
@@ -67,7 +67,7 @@ export function createTextReporter(options: ReporterOptions & { readonly env: No
   }
 }
 
-/** What a program said, without what a terminal would obey; of a line that was written over, what stood there last. */
+/** A program's output without control characters; of a line that was overwritten, the last text. */
 function plain(text: string): string {
   const last = stripVTControlCharacters(text).replace(/\r+$/, '').split('\r').at(-1) ?? ''
   return visible(last.replace(/[^\P{Cc}\t]/gu, ''))

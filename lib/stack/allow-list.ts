@@ -1,6 +1,6 @@
 /**
- * What a project's fully resolved model asks for beyond the ordinary. It is an allow-list: what the tables in the rule files
- * do not know is a finding. The order is the same whatever the order of the files. Pure.
+ * What a project's fully resolved model asks for beyond the ordinary. It is an allow-list: what the tables in the rule
+ * files do not know is a finding. The order is the same whatever the order of the files. Pure.
  */
 import { makeModelFinding, sortFindings } from './findings.ts'
 import { type ComposeModel, type Finding, plainText } from './model.ts'

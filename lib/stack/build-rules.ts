@@ -62,7 +62,7 @@ export const build: Rule = (value, at, inspection) => {
   const { places } = inspection
   const given = asText(value.dockerfile)
   const place = places.outside(given, context.startsWith('/') ? context : undefined)
-  // a Dockerfile within a context that is outside is no news
+  // a Dockerfile within an outside context is covered by the finding for the context
   const isNews = places.outside(context) === undefined || given.startsWith('/') || given.split('/').includes('..')
   if (place !== undefined && isNews) reportPlace(place, 'builds by a Dockerfile from', `${at}.dockerfile`, inspection)
 }

@@ -1,6 +1,6 @@
 /**
- * Folders inside that all workspaces of a repository share, such as a package manager's cache: volumes of the repository's own,
- * which no delete of a workspace takes along. Pure.
+ * Folders inside that all workspaces of a repository share, such as a package manager's cache: volumes of the
+ * repository's own, which no delete of a workspace takes along. Pure.
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
@@ -15,7 +15,7 @@ export interface CacheVolume {
 }
 
 /**
- * Those of isolation `agent` are others: what an agent leaves in a cache is run by whoever uses it next.
+ * Isolation `agent` has separate ones: the next user of a cache runs what an agent left in it.
  * @throws {NexusError} CONFIG_INVALID for a folder that cannot be a mount of its own
  */
 export function cacheVolumes(

@@ -1,7 +1,7 @@
 /**
- * Ready services: `services: [postgres, redis:7]` in the configuration becomes compose services with data of their own, health
- * checks and credentials, and variables that lead the workspace to them. What runs is written by hand in compose/services; here
- * it gets its image, password and database, and its place beside the project's services. Pure.
+ * Ready services: `services: [postgres, redis:7]` becomes compose services with volumes, health checks and credentials,
+ * and variables that lead the workspace to them. compose/services has a hand-written compose file for each; this file
+ * sets image, password and database, and puts the services beside the project's. Pure.
  */
 import mariadb from '../../compose/services/mariadb.yml'
 import mysql from '../../compose/services/mysql.yml'
@@ -61,8 +61,8 @@ export interface ReadyServices {
 /**
  * @param wanted `settings.services`, such as `postgres` or `postgres:16`
  * @param images `settings.images`
- * @throws {NexusError} CONFIG_INVALID for a name that is not in the catalogue, asked for twice or taken by the project, for a
- * version that cannot be one, and for an image that cannot be one
+ * @throws {NexusError} CONFIG_INVALID for a name that is not in the catalogue, asked for twice or taken by the project,
+ * for a version that cannot be one, and for an image that cannot be one
  */
 export function readyServices(
   wanted: readonly string[],
@@ -82,7 +82,7 @@ export function readyServices(
       [name]: { ...checkedSoon(service, context), image: imageOf(service, version, images.get(name)) },
     }
     ready.volumes = { ...ready.volumes, ...volumes }
-    // what an earlier one has said stays
+    // a variable of an earlier service stays
     ready.environment = { ...entry.variables(name, entry.port, context), ...ready.environment }
     ready.ports = [...ready.ports, portOf(name, entry, ready.ports, context.ports ?? [])]
   }
@@ -99,7 +99,7 @@ export interface PlaceFacts {
   readonly labels: Variables
   /** Variables that every service gets. */
   readonly environment: Variables
-  /** All networks of the stack, as of the workspace's own container: whatever the project's services are on, they meet. */
+  /** All networks of the stack, like the workspace's container, so that every service reaches them. */
   readonly networks: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 /**
- * What of a workspace's files is not as the user chose it. Compose files and configuration of an agent's workspace are written inside
- * it, so a difference is a wish. It is an allow-list: only what is known to narrow, or to give nothing that the workspace did not
- * have, is taken unasked. Everything else is a finding for the user. Pure.
+ * Compares a workspace's files with what the user chose at create. An agent writes the compose files and the
+ * configuration of its workspace, so a difference is a wish. This is an allow-list: a difference that only narrows, or
+ * gives nothing new, is taken unasked. Everything else is a finding for the user. Pure.
  */
 import { makeFinding } from './findings.ts'
 import { type ComposeModel, type Fields, type Finding, plainText } from './model.ts'
@@ -38,7 +38,7 @@ interface Difference {
 export interface ChoiceOptions {
   /** Variables of this machine may stand in the files. */
   readonly passes: boolean
-  /** Takes out of a value what is shown to nobody. */
+  /** Removes secrets from a value before it is shown. */
   readonly hide?: (value: string) => string
 }
 
@@ -98,16 +98,16 @@ function isAt(at: readonly string[], pattern: string, below: boolean): boolean {
 const isAmong = (at: readonly string[], patterns: readonly string[], below = false) =>
   patterns.some((pattern) => isAt(at, pattern, below))
 
-/** They decide when and how long something runs or is looked at, not what. */
+/** They decide when and how long something runs or is checked, not what runs. */
 const FREE = [
   ...['attach', 'depends_on', 'develop', 'expose', 'profiles', 'stdin_open', 'tty'],
   ...['interval', 'timeout', 'retries', 'start_period', 'start_interval'].map((word) => `healthcheck ${word}`),
 ].map((word) => `services * ${word}`)
 
-/** In the service to work in, everything runs as the user inside, who can run it anyway. */
+/** In the service to work in these run as the user inside, who can run anything there. */
 const FREE_IN_MAIN = ['command', 'entrypoint', 'healthcheck', 'working_dir']
 
-/** What may go: each of these gives something. */
+/** May be removed: each of these gives something. */
 const MAY_GO = [
   ...['services *', 'networks *', 'volumes *', 'secrets *', 'configs *'],
   'services * networks *',
@@ -115,9 +115,9 @@ const MAY_GO = [
     (word) => `services * ${word}`,
   ),
 ]
-/** What may come: each of these takes something away. */
+/** May be added: each of these takes something away. */
 const MAY_COME = ['services * cap_drop']
-/** From no to yes. */
+/** May change from false to true. */
 const MAY_SHUT = ['services * read_only', 'networks * internal']
 
 /** A lower one of these takes something away. Those in the second list count as unlimited where they are not given. */
@@ -142,7 +142,7 @@ function reason({ at, before, after, isNew }: Difference, main: string | null, p
   if (isLower(at, before, after) || isAmong(at, FREE, true)) return undefined
   if (part !== 'services' || main === null || name !== main) return why
   if (FREE_IN_MAIN.includes(key ?? '')) return undefined
-  // variables of this machine would come in with it
+  // it would bring in variables of this machine
   return key === 'environment' && !passes ? undefined : why
 }
 
@@ -170,7 +170,7 @@ const FREE_SETTINGS: ReadonlySet<string> = new Set([
 const SHORTER: ReadonlySet<string> = new Set([
   ...['services', 'caches', 'compose.profiles', 'worktree.copy', 'worktree.templates'],
 ])
-/** Entries that may go as a whole: what is left of half an entry may mean more. */
+/** Entries that may be removed whole only: half an entry may allow more. */
 const ENTRIES = /^((?:hooks|secrets|ports)\.[^.]+)\./
 
 function reasonForSetting({ at, after }: Difference, now: Fields): string | undefined {
@@ -239,13 +239,13 @@ function pathOf({ at }: Difference): string {
   return at.join('.')
 }
 
-/** Two differences at one path never read alike, as what is approved is these words. */
+/** Two differences at one path never read alike, because the user approves the hash of these words. */
 function told({ before, after }: Difference): string {
   if (before === undefined) return `(new) ${wordOf(after)}`
   return after === undefined ? `(gone) ${wordOf(before)}` : `${wordOf(before)} -> ${wordOf(after)}`
 }
 
-/** A text as it stands, unless it could be taken for something else. */
+/** A text without quotes, unless it could be taken for another value. */
 function wordOf(value: unknown): string {
   const isPlain = typeof value === 'string' && /^[\w./<@~][^"]*$/.test(value) && !value.includes(' -> ')
   return isPlain && !/^(null|true|false|[\d.]+)$/.test(value) ? value : JSON.stringify(value)
@@ -275,8 +275,8 @@ function sorted(value: unknown): unknown {
 }
 
 /**
- * A model as it is compared: only what runs, with words in place of what is this machine's or Nexus's own, such as leased ports and
- * the values of variables that the user passes: those may be others the next time, and no file changed.
+ * The model for the comparison: only services that run, with words in place of leased ports, paths and the values of
+ * passed variables, which may differ the next time though no file changed.
  */
 export function comparable(model: ComposeModel, active: readonly string[], words: ReadonlyMap<string, string>): Fields {
   const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), plainText(text))

@@ -4,6 +4,7 @@
  */
 import { NexusError } from '../core/errors.ts'
 import type { MainBase } from '../core/workspace.ts'
+import { parseDotenv } from './dotenv.ts'
 
 const COMPOSE_NAMES = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
 const OVERRIDE_NAMES = [
@@ -122,16 +123,4 @@ function splitList(text: string | undefined, separator: string): readonly string
     .split(separator)
     .map((part) => part.trim())
     .filter((part) => part !== '')
-}
-
-/** `KEY=value` lines with optional quotes and comments, as far as file names need it. */
-export function parseDotenv(text: string): ReadonlyMap<string, string> {
-  const variables = new Map<string, string>()
-  for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^#]*?))\s*(?:#.*)?$/.exec(
-      line,
-    )
-    if (match?.[1] !== undefined) variables.set(match[1], match[2] ?? match[3] ?? match[4] ?? '')
-  }
-  return variables
 }

@@ -124,14 +124,6 @@ export function underOwnNames(values: Variables): Variables {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${VALUE}${name}`, value]))
 }
 
-/** A line of an env file that everybody reads alike: `NAME=value`, perhaps in quotes; undefined for any other. */
-export function parsePlainLine(line: string): readonly [name: string, value: string] | undefined {
-  const match =
-    /^(?:export )?([A-Za-z_]\w*)=(?:"([^"'`$\\\uFFFD]*)"|'([^"'`$\\\uFFFD]*)'|([^\s"'`$\\#\uFFFD]*))\s*$/.exec(line)
-  const [, name, ...values] = match ?? []
-  return name === undefined ? undefined : [name, values.find((value) => value !== undefined) ?? '']
-}
-
 /** Shorter values would take ordinary words apart. */
 export const VALUE_MIN = 4
 
@@ -150,10 +142,4 @@ export function hiding(variables: ReadonlyMap<string, string>): (value: string) 
     const shown = hideValues(value, variables)
     return shown === value ? value : withDigest(shown, value)
   }
-}
-
-/** The variables of an env file's plain lines; what its other lines set is not known. */
-export function plainVariables(text: string): ReadonlyMap<string, string> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/)
-  return new Map(lines.map(parsePlainLine).filter((plain) => plain !== undefined))
 }

@@ -3,12 +3,11 @@
  * approved is the hash of these words. Pure.
  */
 import { sha256 } from '../core/digest.ts'
+import { printable } from '../core/visible.ts'
 import type { Finding } from './model.ts'
 
 const PATH_MAX = 120
 const VALUE_MAX = 240
-/** What a terminal obeys, and what turns the direction of reading. */
-const ODD = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** @param value text, or data to be shown as JSON */
 export function makeFinding(path: string, value: unknown, why: string): Finding {
@@ -38,7 +37,7 @@ function textOf(value: unknown): string {
 
 /** Cut or escaped text carries a digest of the whole. */
 function tame(text: string, limit: number): string {
-  const plain = text.replace(ODD, (odd) => `\\u${(odd.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`)
+  const plain = printable(text)
   const short = plain.length > limit ? `${plain.slice(0, limit)}...` : plain
   return short === text ? text : withDigest(short, text)
 }

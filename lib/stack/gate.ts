@@ -156,7 +156,7 @@ export function restrainServices(
 }
 
 function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlMap {
-  const own = definition.pids_limit !== undefined || limitsOf(definition)?.pids !== undefined
+  const own = definition.pids_limit !== undefined || deployLimits(definition)?.pids !== undefined
   return {
     cap_drop: [...DROPPED_CAPABILITIES],
     ...(own || pids === undefined ? {} : { pids_limit: pids }),
@@ -164,7 +164,7 @@ function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlM
 }
 
 /** What a service's `deploy` says of its limits, which compose refuses to have twice. */
-export function limitsOf({ deploy }: ComposeService): Fields | undefined {
+export function deployLimits({ deploy }: ComposeService): Fields | undefined {
   return ((deploy as Fields | undefined)?.resources as Fields | undefined)?.limits as Fields | undefined
 }
 

@@ -1,8 +1,11 @@
 /**
- * In isolation `agent` and with a private git dir, what services mount from below the worktree is held by the engine: a path of the volume that is the worktree,
- * which Docker follows at each start without leaving the volume. A bind mount is followed wherever its links lead by then, and
- * whoever works inside can turn a folder into a link between two starts, or while other services start. The worktree itself
- * stays a bind mount: its own folder is nobody's to replace inside. Asks what a path leads to and touches nothing.
+ * Docker follows symlinks in a service's bind mount at every start, so an agent could swap a folder of the worktree for
+ * a link to the host. With a private git dir we mount such a folder as a subpath of a named volume, which is the
+ * worktree: Docker never leaves the volume. The worktree itself stays a bind mount, since nothing inside can replace
+ * its folder.
+ *
+ * The volume is made by Nexus and `external` in the compose file: compose of 2024 drops the subpath of a volume that
+ * the file itself defines like a bind (docker/compose#12075). Reads links, changes nothing.
  */
 import { posix } from 'node:path'
 import { sha256 } from '../core/digest.ts'
@@ -18,12 +21,12 @@ const HELD_VOLUME = 'nexus-worktree'
 
 type Realpath = (path: string) => string | undefined
 
-/** Another one where the worktree has moved; no volume of the project's can have this name, as those have a `_` there. */
+/** A moved worktree gets another volume. No volume of the project can have this name, as compose puts a `_` there. */
 export function heldVolumeName(record: WorkspaceRecord): string {
   return `${composeProject(record)}-worktree-${sha256(record.worktree ?? '').slice(0, 8)}`
 }
 
-/** The model with the paths in it that its mounts lead to now, so that what they lead to later can be told from it. */
+/** The model with real paths in its mounts, so that a later look finds links that were made since. */
 export function settleMounts(model: ComposeModel, worktree: string, realpath: Realpath): ComposeModel {
   const settle = (path: string) => double(settled(plainText(path), worktree, realpath))
   const volumes = (service: ComposeService) =>
@@ -49,7 +52,7 @@ function settled(path: string, worktree: string, realpath: Realpath): string {
 
 export interface HeldPath {
   readonly path: string
-  /** Docker makes a folder where nothing is. */
+  /** Docker makes a folder where nothing exists. */
   readonly made: boolean
 }
 
@@ -70,7 +73,8 @@ export function movedPaths(paths: readonly string[], worktree: string, realpath:
 }
 
 /**
- * A file's data with every mount from below the worktree held, those that Nexus added too.
+ * The data of a compose file in which every mount from below the worktree is a subpath of the volume, also those that
+ * Nexus added.
  * @param model settled
  * @throws {NexusError} UNSUPPORTED for a volume with the name that is needed here
  */

@@ -1,9 +1,9 @@
 /**
- * A compose project as `docker compose config --format json` resolves it: only what Nexus reads of it is typed, the rest is
- * kept as it is. Types and small questions about them; pure.
+ * A compose project as `docker compose config --format json` resolves it: only the parts that Nexus reads are typed,
+ * the rest is kept unchanged. Types and small questions about them; pure.
  */
 
-/** A JSON object of the resolved model whose keys nobody here knows. */
+/** A JSON object of the resolved model with keys that Nexus does not read. */
 export type Fields = Readonly<Record<string, unknown>>
 
 export interface PublishedPort {
@@ -83,8 +83,8 @@ export function replicas(service: ComposeService): number {
 const MEETING_NETWORK = 'nexus-own'
 
 /**
- * Networks of the workspace's own, never none: those that the project makes itself, `default` among them unless that is external.
- * The workspace's container and ready services are on all of them.
+ * Networks of the workspace's own, never none: those that the project makes itself, `default` among them unless that is
+ * external. The workspace's container and ready services are on all of them.
  */
 export function ownNetworks(model: ComposeModel): readonly string[] {
   const external = model.networks?.default?.external === true

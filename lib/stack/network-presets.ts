@@ -1,6 +1,6 @@
 /**
- * Words for `network.allow` that stand for several hosts, as data. Names of package registries do not stand here: each machine
- * has its own configured, and `registries` means those.
+ * Words for `network.allow` that stand for several hosts, as data. Package registries are not named here: `registries`
+ * means those that the machine is configured for.
  */
 export const REGISTRIES = 'registries'
 

@@ -1,6 +1,7 @@
 /**
- * Data outside of a workspace that its services write: external volumes, folders, devices behind volumes. A database in them has other
- * programs' writes under it as soon as another branch runs the same services. Pure: what is on the disk is asked of what is given.
+ * Data outside of a workspace that its services write: external volumes, folders, devices behind volumes. As soon as
+ * another branch runs the same services, two databases write the same files. Pure: the caller hands in the look at the
+ * disk.
  */
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { type ComposeModel, plainText, type ServiceVolume } from './model.ts'
@@ -76,7 +77,7 @@ function ofContainers(service: string, from: unknown): readonly Found[] {
   return names.map((id) => ({ path, kind: 'container', id, text: `volumes of the container ${id}` }))
 }
 
-/** What of the first list is in the second too, in whole or in part. */
+/** The entries of the first list that overlap with one of the second. */
 export function sharedData(own: readonly OutsideData[], others: readonly OutsideData[]): readonly OutsideData[] {
   return own.filter((one) => others.some((other) => isSame(one, other)))
 }
@@ -92,7 +93,7 @@ export interface CopiedVolume {
   readonly from: string
 }
 
-/** External volumes that the workspace has a copy of; none of those that only services mount which all workspaces share. */
+/** External volumes that the workspace has a copy of; not those of shared services alone. */
 export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): readonly CopiedVolume[] {
   if (record.stack?.external !== 'private') return []
   const shared = record.stack.shared?.services ?? []
@@ -103,7 +104,7 @@ export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): rea
   )
 }
 
-/** Copies that a workspace has and would not use any more: it would write what they were made of. */
+/** Copies that the workspace would no longer use: it would write the original volume instead. */
 export function leftCopies(
   before: WorkspaceRecord,
   after: WorkspaceRecord,

@@ -1,9 +1,11 @@
 /**
- * The override that makes a project's own compose files safe to run once per branch, without changing them: leased ports on
- * loopback instead of published ones, no fixed names, no image tags, addresses or subnets that two branches would share, and
- * our labels and variables on everything. It is merged behind the project's files by `include` (engine: compose >= 2.24.4).
+ * The override that makes a project's own compose files safe to run once per branch, without changing them: leased
+ * ports on loopback instead of published ones, no fixed names, no image tags, addresses or subnets that two branches
+ * would share, and our labels and variables on everything. It is merged behind the project's files by `include`
+ * (engine: compose >= 2.24.4).
  *
- * What is `external` is shared on purpose (and approved): it is left as it is, but for volumes that the workspace has a copy of. Pure.
+ * `external` objects are shared on purpose, with approval, and stay unchanged, except volumes that the workspace has a
+ * copy of. Pure.
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
@@ -23,7 +25,7 @@ export interface OverrideFacts {
   /** Loopback addresses to publish on. */
   readonly addresses: readonly string[]
   readonly labels: Readonly<Record<string, string>>
-  /** Those that networks get besides. */
+  /** Further labels of networks. */
   readonly networkLabels?: Readonly<Record<string, string>>
   /** Variables that every service gets. */
   readonly environment: Readonly<Record<string, string>>
@@ -87,8 +89,9 @@ function overrideService(name: string, service: ComposeService, facts: OverrideF
 const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9 }
 
 /**
- * The first check comes after an interval, and `up` waits for it. Within the start period failures count for nothing, so that more
- * checks there only find out sooner. What an image says of its own checks is not known here and is left alone.
+ * The first check comes after an interval, and `up` waits for it. Within the start period failures count for nothing,
+ * so that more checks there only find out sooner. A health check in the image itself is not in the model and stays
+ * unchanged.
  */
 function isCheckedLate({ healthcheck = {} }: ComposeService): boolean {
   const { test, interval, start_period: period, start_interval: own } = healthcheck
@@ -102,7 +105,7 @@ function secondsOf(text: unknown): number {
   return parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (SECONDS[unit] ?? 0), 0)
 }
 
-/** An image that the stack builds is named after the workspace; a tag of the project's would be shared by all branches. */
+/** An image that the stack builds is named after the workspace; all branches would share a tag of the project. */
 function overrideImage(name: string, service: ComposeService, facts: OverrideFacts): YamlMap {
   const { model, project, labels, layers } = facts
   if (service.build !== undefined) {
@@ -127,7 +130,7 @@ export function imageOf(model: ComposeModel, project: string, name: string): str
   return builder === undefined ? (service.image ?? '') : `${project}-${builder}`
 }
 
-/** BuildKit's inline cache, the one kind that every engine can write; a project that says itself where to is left alone. */
+/** BuildKit's inline cache, the one kind that every engine can write. A project with its own `cache_to` keeps it. */
 export function buildCache({ build }: ComposeService, layers: readonly string[] | undefined): YamlMap {
   if (layers === undefined || build?.cache_to !== undefined) return {}
   return { ...(layers.length === 0 ? {} : { cache_from: [...layers] }), cache_to: ['type=inline'] }
@@ -157,8 +160,8 @@ export function publishedPorts(ports: readonly PortMapping[], addresses: readonl
 }
 
 /**
- * A bind mount whose folder Docker is to make where it is missing goes to it as one text, `source:target`, in which a colon of the path
- * is one too many. Such a folder has to be there already.
+ * Compose passes a bind mount with `create_host_path` to Docker as one text, `source:target`, so a colon in the path
+ * breaks it. For such a path the flag is dropped, and the folder has to exist.
  */
 function overrideBinds({ volumes = [] }: ComposeService): YamlMap {
   const split = volumes.filter(
@@ -175,9 +178,10 @@ function overrideBinds({ volumes = [] }: ComposeService): YamlMap {
 const FIXED_ADDRESS = ['ipv4_address', 'ipv6_address', 'link_local_ips', 'mac_address']
 
 /**
- * Networks without fixed addresses, which lie in a subnet that the override replaces. The name of a container goes on leading to
- * it, as an alias within the workspace. What is on external networks alone joins one of the workspace's own: there it meets the
- * workspace's container and ready services, whose names would mean every branch's on a network that branches share.
+ * Networks without fixed addresses, which lie in a subnet that the override replaces. A `container_name` stays usable
+ * as an alias within the workspace. A service that is on external networks alone joins a network of the workspace:
+ * there it meets the workspace's container and the ready services, which never join an external network, as their names
+ * would mean those of every branch there.
  */
 function overrideNetworks(service: ComposeService, ours: readonly string[]): YamlMap {
   const networks = Object.entries(service.networks ?? {})

@@ -1,7 +1,7 @@
 /**
- * Whether a path that a project names lies within its own worktree, and how it is written where people read it: without the
- * folders of this machine, so that the same project asks for the same on every branch and machine. Pure: what a path leads
- * to is asked of the `realpath` that is given.
+ * Tells whether a path that a project names lies within its worktree, and writes it for people: with `<worktree>`,
+ * `<repo>` and `<home>` for the folders of this machine, so that the same project asks for the same on every branch and
+ * machine. Pure: the caller hands in `realpath`.
  */
 import { posix } from 'node:path'
 
@@ -50,7 +50,7 @@ export function createPlaces(where: Where) {
   /** What a path leads to when that is not within the worktree; undefined when it is. Relative ones begin at `base`. */
   function outside(given: string, base = where.worktree): OutsidePlace | undefined {
     const path = given.startsWith('/') ? given : `${base}/${given}`
-    // a path with `..` behind a symbolic link is read in one way by the kernel and in another by who cleans it first
+    // the kernel and a program that cleans the path first disagree about `..` behind a symbolic link
     const leads = [...new Set([realpath(path), realpath(posix.normalize(path))])]
     if (leads.includes(undefined)) return { value: `${name(path)} (leads nobody knows where)`, what: OUTSIDE }
     for (const real of leads) {

@@ -1,15 +1,16 @@
 /**
- * Which ports a compose project publishes and what they are called: `web`, `api` and `database` for the first service of each
- * sort, so that they get the offsets of these names, then the services' own names in the order of the file. What the
- * configuration says under `ports` stands above the guess. Pure.
+ * Which ports a compose project publishes and what they are called: `web`, `api` and `database` for the first service
+ * of each sort, so that they get the offsets of these names, then the services' own names in the order of the file. The
+ * configuration's `ports` win over the guess. Pure.
  */
+import type { Protocol } from '../core/modes.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import { type ComposeModel, type ComposeService, type PublishedPort, replicas } from './model.ts'
 
 type Role = 'web' | 'api' | 'database'
 
-/** First by what runs (the image), then by the service's name, then by the port. */
+/** Checked by image, then by the service's name, then by port. */
 const DATABASE_IMAGE =
   /(^|[/-])(postgres|postgis|timescaledb|pgvector|mysql|mariadb|mongo|cockroach|mssql|couchdb|percona)/
 const NAMES: readonly (readonly [Role, RegExp])[] = [
@@ -25,7 +26,7 @@ const API_PORTS = new Set([4000, 5000, 8000])
 export interface ConfiguredPort {
   readonly name: string
   readonly container: number
-  readonly protocol: 'tcp' | 'udp'
+  readonly protocol: Protocol
   readonly host?: number
   readonly service?: string
 }
@@ -40,15 +41,15 @@ export function activeServices(model: ComposeModel, profiles: readonly string[])
   )
 }
 
-/** Those of them that run for this workspace alone: what all share is not its to publish or to write. */
+/** Services that run for this workspace alone: it neither publishes nor writes shared ones. */
 export function ownServices(model: ComposeModel, stack: StackRecord | undefined): ReadonlyMap<string, ComposeService> {
   const active = activeServices(model, stack?.profiles ?? [])
   return new Map([...active].filter(([name]) => stack?.shared?.services.includes(name) !== true))
 }
 
 /**
- * The configured ports, then those that services publish; `main` has the workspace's own ports. What was published before
- * keeps its name.
+ * The configured ports, then those that services publish; `main` has the workspace's own ports. What was published
+ * before keeps its name.
  */
 export function stackPorts(
   services: ReadonlyMap<string, ComposeService>,

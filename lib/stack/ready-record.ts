@@ -1,4 +1,4 @@
-/** What a record notes of the ready services that a workspace was made with. Pure. */
+/** The part of a record about ready services. Pure. */
 import { sha256 } from '../core/digest.ts'
 import type { ReadyRecord } from '../core/workspace.ts'
 
@@ -7,7 +7,7 @@ const SEEDED_DATABASE = 'app'
 export interface ReadyWish {
   readonly wanted: readonly string[]
   readonly images: ReadonlyMap<string, string>
-  /** Prepared data is cloned into them, with the password and the database that are in it. */
+  /** A seed is cloned into them; the password and the database come with it. */
   readonly seeded: boolean
 }
 

@@ -31,7 +31,7 @@ export function fileRule(verb: string): Rule {
   }
 }
 
-/** What is not the project's own is told by its name, and nothing else of it counts. */
+/** An external object is reported by its name, and nothing else of it counts. */
 function ownOr(report: (name: string, at: string, inspection: Inspection) => void, rule: Rule): Rule {
   return (value, at, inspection) => {
     if (isObject(value) && value.external !== undefined && value.external !== false) {

@@ -1,6 +1,6 @@
 /**
- * The words in which the allow-list is written: a rule looks at one value of the resolved model and reports what goes beyond
- * the ordinary. Absent, null, false and empty values ask for nothing and never reach a rule. Pure.
+ * The words in which the allow-list is written: a rule looks at one value of the resolved model and reports what goes
+ * beyond the ordinary. Absent, null, false and empty values ask for nothing and never reach a rule. Pure.
  */
 import type { OutsidePlace, Places } from './places.ts'
 
@@ -16,7 +16,7 @@ export type Rule = (value: unknown, at: string, inspection: Inspection) => void
 const UNKNOWN = 'is nothing that Nexus knows to be harmless'
 const EXTENSION = /^x-/
 
-/** Fine whatever it holds: the service inside is affected, or nothing at all. */
+/** Always allowed: the key affects the service alone, or nothing. */
 export const anything: Rule = () => {}
 
 /** A text, number or boolean. */
@@ -87,7 +87,7 @@ export function scalarOr(rule: Rule): Rule {
   }
 }
 
-/** Labels that do not pass for those by which Nexus and compose know what is theirs. */
+/** Labels, except those by which Nexus and compose recognise their objects. */
 export const labels: Rule = (value, at, inspection) => {
   scalars(value, at, inspection)
   const names = isObject(value) ? Object.keys(value) : Array.isArray(value) ? value.map(String) : []

@@ -1,8 +1,8 @@
 /**
- * The seccomp profile of isolation `agent`: Docker's default one (`compose/seccomp/default.json`, vendored unchanged) in which no call
- * may give a file the set-user-ID or set-group-ID bit. Such a file in a worktree would run as its owner for every user of
- * this machine, outside of the container and of its `no-new-privileges`. systemd's RestrictSUIDSGID refuses the same calls.
- * Pure.
+ * The seccomp profile of isolation `agent`: Docker's default one (`compose/seccomp/default.json`, vendored unchanged)
+ * in which no call may give a file the set-user-ID or set-group-ID bit. Such a file in a worktree would run as its
+ * owner for every user of this machine, outside of the container and of its `no-new-privileges`. systemd's
+ * RestrictSUIDSGID refuses the same calls. Pure.
  */
 import profile from '../../compose/seccomp/default.json'
 import type { Yaml, YamlMap } from '../system/render.ts'
@@ -10,7 +10,7 @@ import type { ComposeModel } from './model.ts'
 
 /** S_ISUID and S_ISGID. */
 const SET_ID_BITS = 0o6000
-/** O_CREAT and __O_TMPFILE, the same on every architecture that Docker is made for; without one of them `mode` is not read. */
+/** O_CREAT and __O_TMPFILE, alike on every architecture of Docker; without one of them `mode` is not read. */
 const CREATING_FLAGS = 0o100 | 0o20000000
 const ENOSYS = 38
 
@@ -28,8 +28,8 @@ const MODE_AT: Readonly<Record<string, number>> = {
 /** Calls that create only with certain flags, and the index of those. */
 const FLAGS_AT: Readonly<Record<string, number>> = { open: 1, openat: 2 }
 /**
- * Their arguments lie in memory, where a filter cannot look (socketcall opens any kind of socket), or their number is new: programs go
- * on with the other call.
+ * Calls whose arguments lie in memory, where a filter cannot look (socketcall opens any kind of socket), and new calls.
+ * They answer ENOSYS, upon which programs use the older call.
  */
 const ABSENT = ['openat2', 'fchmodat2', 'socketcall']
 
@@ -61,8 +61,8 @@ export function confinement(file: string): readonly string[] {
 }
 
 /**
- * Every service but the workspace's own container, which has it already. What was approved stays: a service with a profile of its own
- * keeps that, and Docker uses none for a privileged one.
+ * Adds the profile to every service but the workspace's container, which has it already. Approved exceptions stay: a
+ * service with another profile keeps it, and Docker uses none for a privileged one.
  */
 export function confineServices(
   services: YamlMap,

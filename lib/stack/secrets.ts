@@ -1,7 +1,8 @@
 /**
- * How secrets reach services: as files in memory under /run/secrets, and as variables where that is asked for. The files lie on
- * a memory file system of this machine, filled by Nexus before a start; the generated compose file names them, so that raw
- * compose stops with the path of what is missing. A record has references alone: values pass by here and stay nowhere. Pure.
+ * How secrets reach services: as files in memory under /run/secrets, and as variables where that is asked for. The
+ * files lie on a memory file system of this machine, filled by Nexus before a start; the generated compose file names
+ * them, so that raw compose stops with the path of what is missing. A record holds references alone; values are handed
+ * on and kept nowhere. Pure.
  */
 import { NexusError } from '../core/errors.ts'
 import type { SecretRecord, WorkspaceRecord } from '../core/workspace.ts'
@@ -22,8 +23,8 @@ export function variablesOf(
 }
 
 /**
- * True where containers made for `present` are not right for `wanted`: they have other secrets, or hold one as a variable, whose
- * value of today nobody can tell from the record.
+ * True where containers made for `present` do not fit `wanted`: they have other secrets, or hold one as a variable,
+ * whose value the record does not have (a digest would tell of a short secret).
  */
 export function areOutdated(present: readonly SecretRecord[], wanted: readonly SecretRecord[]): boolean {
   const plainly = (secrets: readonly SecretRecord[]) => JSON.stringify(secrets.map(({ from: _, ...rest }) => rest))

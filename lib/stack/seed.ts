@@ -1,10 +1,8 @@
-/**
- * Which data a seed prepares and under which name it is kept: the hash of everything that it follows from. Pure.
- */
+/** Which volumes a seed prepares, and the name of the result: a hash of command, inputs, image and variables. Pure. */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import type { Isolation } from '../core/modes.ts'
 import { nearest } from '../core/names.ts'
-import type { Isolation } from '../core/workspace.ts'
 import type { ComposeService } from './model.ts'
 import { engineOf } from './shared.ts'
 
@@ -13,9 +11,9 @@ export interface SeedFacts {
   readonly run: string
   /** Lines that change with the content of the inputs. */
   readonly inputs: readonly string[]
-  /** Every workspace has its own; the data does not follow from it. */
+  /** Differs in every workspace, and does not change the data. */
   readonly worktree: string
-  /** What an agent's workspace prepared is for agents' workspaces alone. */
+  /** Agents' workspaces share their seeds among themselves alone. */
   readonly isolation: Isolation
 }
 

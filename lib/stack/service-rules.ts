@@ -1,7 +1,7 @@
 /**
- * The allow-list's rules for a service. What is not in the table is reported, so that a setting of a newer compose is asked
- * about until somebody has thought about it. Ports, names of containers and addresses are not judged: Nexus replaces them.
- * Pure.
+ * The allow-list's rules for a service. What is not in the table is reported, so that a setting of a newer compose is
+ * asked about until somebody has thought about it. Ports, names of containers and addresses are not judged: Nexus
+ * replaces them. Pure.
  */
 
 import { build } from './build-rules.ts'
@@ -36,7 +36,7 @@ const SHELL_HOOK = keys({
 })
 const USES = listOf((value, at, inspection) => useOf(inspection, value, at))
 
-/** A namespace of its own or of another service. */
+/** Its own namespace, or that of another service. */
 function namespace(own: RegExp, what: string): Rule {
   return text(own, [/^host$/, `sees ${what} of this machine`], OTHER_CONTAINER)
 }
@@ -70,7 +70,7 @@ const mount: Rule = (value, at, inspection) => {
   reportPlace({ ...place, what }, 'reads and writes', at, inspection, how)
 }
 
-/** Of a graphics card, as its driver's own runtime hands it out; any other device is reported. */
+/** A graphics card, by the runtime of its driver; any other device is reported. */
 const gpu: Rule = (value, at, inspection) => {
   if (value === 'all') return
   for (const device of [value].flat()) {

@@ -1,7 +1,8 @@
 /**
- * Services that run once for all workspaces of a repository: taken out of each workspace's stack, put into a compose project
- * of the repository's own, and reached by their names on the networks of each workspace, which they join. (On one network for
- * all, the name of any service would lead to every branch's.) Each workspace has a database of its own in them. Pure.
+ * Services that run once for all workspaces of a repository: taken out of each workspace's stack, put into a compose
+ * project of the repository's own, and reached by their names on the networks of each workspace, which they join. One
+ * network for all workspaces would not do: every service has its name on every network that it is on, so `web` would
+ * lead to another branch's `web`. Each workspace has a database of its own in them. Pure.
  */
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'

@@ -1,7 +1,7 @@
 /**
- * Settings of the kernel that a service may ask for: those of its own network stack that nobody beside it notices. Everything else
- * is asked about; on a guarded network nothing else of `net.` is passed on, whatever was approved, because an IPv6 address or a
- * changed answer to ARP leads past the gate. Pure.
+ * Kernel settings that a service may ask for: those of its own network stack that affect no other. Everything else
+ * needs approval. On a guarded network no other `net.` setting is passed on, approved or not, because an IPv6 address
+ * or a changed answer to ARP leads past the network gate. Pure.
  */
 import type { Fields } from './model.ts'
 import { asText, isObject, type Rule } from './rules.ts'
@@ -16,7 +16,7 @@ const HARMLESS: readonly (readonly [name: RegExp, value: RegExp])[] = [
   [/^net\.core\.(somaxconn|[rw]mem_(default|max))$/, ANY],
   [/^net\.unix\.max_dgram_qlen$/, ANY],
   [/^net\.ipv4\.(ip_local_port_range|ip_local_reserved_ports|ip_unprivileged_port_start|ip_default_ttl)$/, ANY],
-  // a container has it from this machine, where Docker needs it
+  // containers inherit it from this machine, where Docker needs it
   [/^net\.ipv4\.(ip_forward|ping_group_range|udp_[rw]mem_min|icmp_echo_ignore_(all|broadcasts))$/, ANY],
   [/^net\.ipv4\.tcp_congestion_control$/, KNOWN_CONTROL],
   [/^net\.ipv4\.tcp_(syncookies|max_syn_backlog|syn_retries|synack_retries|retries[12]|orphan_retries)$/, ANY],

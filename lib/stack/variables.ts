@@ -1,8 +1,11 @@
-/** The variables that everything of a workspace finds in its environment, and those of a project that would direct this machine. Pure. */
+/**
+ * The variables that every service of a workspace gets, and those in a project's `.env` that would direct programs of
+ * this machine. Pure.
+ */
 import { hasUrl } from '../core/urls.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 
-/** What every service of the workspace finds in its environment; `NEXUS_WS_*` is never configuration. */
+/** The variables of every service of the workspace; `NEXUS_WS_*` is never configuration. */
 export function nexusVariables(record: WorkspaceRecord): Readonly<Record<string, string>> {
   const env: Record<string, string> = {
     NEXUS_WS_ID: record.id,

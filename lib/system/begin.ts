@@ -1,4 +1,4 @@
-/** Commands whose streams their caller has in hand, and programs that are started and left alone. Reached through `exec.ts`. */
+/** Commands whose streams their caller holds, and programs that Nexus starts and leaves. Reached by `runner.ts`. */
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { Emit } from '../core/events.ts'
@@ -16,7 +16,7 @@ import {
 } from './exec.ts'
 import { holdLifeLine, LIFE_LINE, underLifeLine } from './life-line.ts'
 
-/** In a group of its own: a Ctrl-C of the terminal is ours to pass on. */
+/** In its own process group: Nexus passes on a Ctrl-C of the terminal. */
 export function beginStreams(
   argv: readonly string[],
   options: BeginOptions,
@@ -62,7 +62,7 @@ export function beginStreams(
   return { stdin: child.stdin, stdout, stderr, ended: Promise.race([over, exit]), kill: end }
 }
 
-/** Has somebody else read what a command has left behind. */
+/** Lets another process read what a command's background processes still write. */
 export async function relieve(endWord: EndWord | undefined, emit: Emit, environment: NodeJS.ProcessEnv): Promise<void> {
   if (endWord?.relieve === undefined) return
   const { stdout, stderr, ended } = beginStreams(endWord.relieve, {}, emit, environment)
@@ -71,7 +71,7 @@ export async function relieve(endWord: EndWord | undefined, emit: Emit, environm
   await ended
 }
 
-/** A program of the user's own with a life of its own: it has no terminal, and stays when we end. */
+/** Starts a program of the user's, such as an editor: it has no terminal and goes on when Nexus ends. */
 export async function launch(
   argv: readonly string[],
   waitMs: number,

@@ -1,6 +1,6 @@
 /**
- * The start of a program that outlives us, beside `exec.ts` and without anything that captures or has time limits: what ssh runs for
- * an alias loads it.
+ * Starts a program that outlives this process. It stands apart from `runner.ts` and loads neither capturing nor time
+ * limits, because what ssh runs for an alias loads it.
  */
 import { spawn } from 'node:child_process'
 
@@ -15,7 +15,7 @@ export interface DetachedOptions {
 }
 
 /**
- * Runs a program of ours in a session of its own: it goes on when we end, and then talks to nobody. Its exit code.
+ * Runs a program of ours in a new session, so that it goes on when this process ends. Returns its exit code.
  * @throws {Error} of node's, when it cannot be started
  */
 export function startDetached(argv: readonly string[], { cwd, env, onLine }: DetachedOptions): Promise<number> {

@@ -1,29 +1,29 @@
 /**
- * Commands that say when they are over, by a word on both of their streams with the exit code behind it. What they leave behind may
- * hold the streams as long as it likes: whatever was written before the word has arrived, and nothing else is waited for. The program
- * that carried the streams is ended when it does not end by itself, once somebody else reads what is still written.
+ * Commands that say when they have ended: the shell around a command writes a random word and the exit code to both
+ * streams. What was written before the word has arrived, so a process that the command left in the background may hold
+ * the streams for ever. The program that carried the streams (ssh) is ended when it does not end by itself.
  */
 import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const CODE_DIGITS = 3
-/** What carried the streams may take so long to end by itself. */
+/** How long the carrier of the streams may take to end by itself. */
 const LINGER_MS = 50
 
 export interface Heard {
   readonly stdout: Readable
   readonly stderr: Readable
-  /** The command's exit code, once each stream had the word or was closed by who read it; without any word it stays open. */
+  /** The command's exit code, once each stream had the word or its reader closed it; pending without a word. */
   readonly over: Promise<number>
 }
 
-/** One that no output has. */
+/** A random word, so that no output contains it. */
 export function createEndWord(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** Shell text of bash: says the word, with the code of the command before it. stdout last, which is what a reader may have closed. */
+/** Text for bash: writes the word and the last exit code, to stdout last, as a reader may have closed that. */
 export function sayEnd(word: string, stderr: string): string {
   const say = `printf '${word}%0${CODE_DIGITS}d' $c`
   return `c=$?; trap '' PIPE; ${say} >&${stderr}; ${say}; exit $c`
@@ -38,7 +38,7 @@ export function hear(streams: { readonly stdout: Readable; readonly stderr: Read
   return { stdout: out.stream, stderr: err.stream, over }
 }
 
-/** Ends what carried the streams of a command that is over, where it has left something behind that `relieve` cares for. */
+/** Ends the carrier of an ended command, once `relieve` reads for what the command left behind. */
 export async function endSoon(isAlive: () => boolean, relieve: () => Promise<unknown>, end: () => void): Promise<void> {
   await pause(LINGER_MS, undefined, { ref: false })
   if (isAlive()) await relieve().catch(() => undefined) // it writes to nobody then
@@ -75,7 +75,7 @@ function untilWord(from: Readable, word: string) {
       done(null, isOver || waiting.length === 0 ? undefined : waiting)
     },
   })
-  /** What still comes is for nobody, and must not stop who writes it. */
+  /** Output after the word is read and dropped, so that its writer does not block. */
   const letGo = () => {
     from.unpipe(stream)
     from.resume()

@@ -1,8 +1,9 @@
 /**
- * The environment that a child gets, by its program. Docker, compose and their builders work in folders that a stranger may have
- * filled: compose gets the variables of this list and no others, and whatever they start themselves, a git finds itself disarmed.
+ * The environment of a child, decided by its program, so that no call can forget it. docker, compose and their builders
+ * work in folders that a stranger may have filled: they get the variables of this list and no others, and a git that
+ * they start is disarmed.
  *
- * No child gets a folder that is named relative to where it stands: that could be a folder of a stranger's worktree.
+ * No child gets a relative path in PATH and the like: it could mean a folder of a stranger's worktree.
  */
 import { basename, isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -23,7 +24,7 @@ export const ACCOUNT_VARIABLES: readonly string[] = [
 
 const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy', 'ftp_proxy']
 
-/** What docker and compose need to find the engine, the builder and the registries; a project's files see none of them. */
+/** What docker and compose need to find engine, builder and registries; a project's files see none of them. */
 export const DOCKER_VARIABLES: readonly string[] = [
   ...['DOCKER_HOST', 'DOCKER_CONTEXT', 'DOCKER_CONFIG', 'DOCKER_TLS', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'],
   ...[
@@ -41,8 +42,9 @@ export const DOCKER_VARIABLES: readonly string[] = [
 export const HOST_VARIABLES: readonly string[] = [...ACCOUNT_VARIABLES, ...DOCKER_VARIABLES]
 
 /**
- * BuildKit's client asks git about each build context, and the configuration of a repository in there could name any command. It is
- * told not to ask; a git that runs all the same obeys no repository that it merely finds, no hooks and no file system monitor.
+ * BuildKit's client asks git about each build context, and the configuration of a repository in there could name any
+ * command. It is told not to ask; a git that runs all the same obeys no repository that it merely finds, no hooks and
+ * no file system monitor.
  */
 export const WITHOUT_GIT: Readonly<Record<string, string>> = {
   BUILDX_GIT_INFO: 'false',
@@ -66,8 +68,9 @@ const FOLDERS =
 const DEFAULT_PATH = '/usr/bin:/bin'
 
 /**
- * Of `base`, what the program in `argv` may have, with `extra` on top.
- * @param extra undefined takes a variable away; a PATH in it is taken as it is, for compose files that the user lets git fetch
+ * The variables of `base` that the program in `argv` may have, with `extra` on top.
+ * @param extra undefined takes a variable away; a PATH in it is taken as it is, for compose files that the user lets
+ * git fetch
  */
 export function childEnvironment(
   argv: readonly string[],

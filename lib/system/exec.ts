@@ -177,7 +177,7 @@ export const liveGroups = new Set<number>()
 
 export function toolMissing(tool: string, output?: string): NexusError {
   return new NexusError('TOOL_MISSING', `The program \`${tool}\` could not be started.`, {
-    hint: 'To install what Nexus needs, run `make setup`',
+    hint: 'To see what Nexus needs and is missing, run `nexus doctor`',
     details: { tool },
     output,
   })

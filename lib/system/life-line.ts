@@ -1,15 +1,21 @@
 /**
- * Commands that end with us, however we end, SIGKILL included: beside each waits a small process for the end of a pipe of ours, which
- * the kernel closes when we die. It ends the command then, and runs a last one, for what would go on elsewhere without it.
+ * Commands that end when Nexus ends, also by SIGKILL. Beside each command a small process (the guard) reads a pipe that
+ * Nexus holds. The kernel closes the pipe when Nexus dies. Unless the word `done` came first, the guard then ends the
+ * command and runs a last one, which ends what the command began inside a workspace.
  *
- * It is in a group of its own and deaf to what asks to end: our last act may be to end the command's group. For that the command needs a
- * session of its own, as a shell that makes groups takes the terminal where there is one.
+ * The guard has its own process group and ignores HUP, INT and TERM, because Nexus may end the command's group as its
+ * last act. `set -m` makes that group. A shell with `set -m` takes the terminal, so the command must run in a session
+ * without one.
  */
 import type { ChildProcess, StdioPipe } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import { type EndsWithUs, WORKER_VARIABLE } from './exec.ts'
 
-/** The last command runs without our mark: whoever repairs what we left ends what has it. */
+/**
+ * bash, as the command itself: `$1` is the length of the last command, then its words, then the words of the command.
+ * The guard reads descriptor 3. The last command runs without the worker variable, by which a repair finds what a
+ * killed Nexus left and ends it.
+ */
 const SCRIPT = `n=$1; last=("\${@:2:n}"); shift $((n + 1)); set -m
 {
   trap '' HUP INT TERM
@@ -32,7 +38,7 @@ export function underLifeLine(argv: readonly string[], { last = [] }: EndsWithUs
 export function holdLifeLine(child: ChildProcess): () => void {
   const line = child.stdio[3] as Writable
   line.on('error', () => undefined) // what waited was ended by somebody else: there is nobody left to dismiss
-  // closed at once, as a child counts as open while one of its streams is
+  // closed at once: Node counts a child as open while one of its streams is open
   const letGo = () => void (line.writable && line.end('done\n', () => line.destroy()))
   child.once('exit', letGo)
   return letGo

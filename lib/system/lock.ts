@@ -1,10 +1,12 @@
 /**
- * Locks between processes. A lock is two locks: on Linux a listening abstract socket, which the kernel releases when the
- * process dies, decides between Nexus processes; proper-lockfile's folder beside the file is what other tools can see.
- * Because the socket is held first, the library's racy take-over of a stale folder is never run by two processes at once.
+ * Locks between processes. A lock is two locks: on Linux a listening abstract socket, which the kernel releases when
+ * the process dies, decides between Nexus processes; proper-lockfile's folder beside the file is what other tools can
+ * see. Because the socket is held first, the library's racy take-over of a stale folder is never run by two processes
+ * at once.
  *
- * Whoever knows the folder alone may take it while our event loop stands still for long. No Nexus gets in even then, what such a
- * holder has is not removed by us, and who is about to write finds out (`requireHeld`) and begins again.
+ * Another tool, which knows the folder alone, may take it while our event loop stands still for long. No Nexus gets in
+ * even then. We leave the other tool's folder alone; before a write `requireHeld` notices the loss, and the body runs
+ * again.
  *
  * Locks are for read-modify-write of small files and for naming who works on a workspace; see each caller.
  */
@@ -32,7 +34,7 @@ export interface LockOptions {
 }
 
 export interface Lock {
-  /** Throws when the lock was lost to somebody else; `body` is run anew then, once the lock is ours again. */
+  /** Throws when another tool took the lock; `body` is then run again, once the lock is ours. */
   readonly requireHeld: () => void
 }
 
@@ -63,7 +65,7 @@ async function runLocked<T>(file: string, body: (lock: Lock) => Promise<T>, opti
   const isLinux = process.platform === 'linux'
   const socket = isLinux ? await waitFor(() => holdSocket(file), waiting) : undefined
   try {
-    // the kernel says that no Nexus holds it: a folder is left by a killed one, for two seconds at most, and nobody to tell of
+    // no Nexus holds it, says the kernel: a killed one left the folder, which counts for two seconds at most
     const quiet = createWait(file, deadline, { signal: options.signal })
     const folder = await waitFor(() => holdFolder(file), isLinux ? quiet : waiting)
     try {
@@ -141,7 +143,7 @@ async function holdFolder(file: string): Promise<Held | undefined> {
       requireHeld: () => {
         if (!isHeld()) throw new LockLost()
       },
-      // somebody else's by now: the library must see that too, or it would remove it when the process ends
+      // another tool has it now: the library must see that too, or it removes the folder when the process ends
       release: () => (isHeld() ? release() : Promise.race([noticed, expire(2 * UPDATE_MS)])),
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 /**
- * What other users of this machine may do with what workspaces make. It has the modes and owners that a container gave it, so that
- * the folder above has to keep others away. A mode is changed on what was opened and looked at, never by a path: somebody
- * inside may put a link there in between.
+ * Modes that keep other users of this machine out. Files of a workspace have the modes and owners that a container gave
+ * them, so the folder above has to keep others away. A mode is changed through an open file, never by a path, because a
+ * program inside may put a link at the path in between.
  */
 import { chmodSync, constants, lstatSync, realpathSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -10,14 +10,13 @@ import { makeFolder } from './store.ts'
 const CLOSED = 0o700
 /** What only the owner may have of it, and the bits that folders below would inherit. */
 const TOO_OPEN = 0o7077
-/** No folder but a link or something else; a file system without modes, or that cannot be written to. */
+/** Errors that are fine here: no folder at this path, a file system without modes, or a read-only one. */
 const NOT_A_FOLDER = ['ELOOP', 'ENOTDIR']
 const NO_MODES = ['EPERM', 'ENOTSUP', 'EROFS']
 
 /**
- * Makes a folder of mode 0700, or takes from one that is there what others may do in it. A link is left alone, and so is the
- * folder of another user.
- * @param owner whom root gives a folder of its own to
+ * Makes a folder of mode 0700, or closes an existing one to others. It leaves a link, and another user's folder, alone.
+ * @param owner the user to whom root gives the folder
  */
 export async function closeFolder(path: string, owner?: { readonly uid: number; readonly gid: number }): Promise<void> {
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) await makeFolder(path, CLOSED)
@@ -37,8 +36,8 @@ export async function closeFolder(path: string, owner?: { readonly uid: number; 
 }
 
 /**
- * Lets this user into a folder of the user's own again: somebody inside may have taken all rights from the top of a worktree, whose
- * folder above only this user can write to.
+ * Gives this user rights to the user's own folder again: a program inside may have taken all of them from the top of a
+ * worktree.
  */
 export function reopenFolder(path: string): void {
   const stat = lstatSync(path, { throwIfNoEntry: false })
@@ -46,13 +45,13 @@ export function reopenFolder(path: string): void {
   chmodSync(path, (stat.mode & 0o7777) | CLOSED)
 }
 
-/** What others may do in a folder that is no link; undefined where they may do nothing, or where there is none. */
+/** The rights of others in a folder; undefined without any, for a link, and for a missing folder. */
 export function openTo(path: string): number | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat?.isDirectory() === true && (stat.mode & 0o077) !== 0 ? stat.mode & 0o7777 : undefined
 }
 
-/** Itself and no link to it, so that its mode and no other's is changed. Undefined for what this user may not open. */
+/** Opens the folder itself and no link to it. Undefined where this user may not open it. */
 async function openFolder(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
@@ -63,8 +62,8 @@ async function openFolder(path: string): Promise<FileHandle | undefined> {
 }
 
 /**
- * Takes the set-user-ID and set-group-ID bits from a file that really lies in `root`. False for one of another user, or that is
- * not what it was any more.
+ * Takes the set-user-ID and set-group-ID bits from a file that really lies in `root`. False for one of another user, or
+ * that is not what it was any more.
  */
 export async function clearSetId(root: string, path: string): Promise<boolean> {
   let file: FileHandle

@@ -78,7 +78,8 @@ export function ownAddresses(): readonly string[] {
 
 /**
  * What the kernel tells of the network that a process is in: its IPv6 addresses and IPv4 routes, as `/proc` has them.
- * @param mark stands in the control group of the process that is meant; undefined for another one, or where none is seen
+ * @param mark stands in the control group of the process that is meant; undefined for another one, or where none is
+ * seen
  */
 export async function networkOfProcess(pid: number, mark: string): Promise<string | undefined> {
   try {

@@ -1,14 +1,14 @@
 /**
- * The commands that a killed Nexus left running: each of them carries the mark of the process that started it in its
- * environment, so that nothing has to be noted while all goes well, and none is missed between its start and the note.
- * Whoever repairs ends them first: a checkout that goes on would fill a worktree that is being removed.
+ * The commands that a killed Nexus left running. Each command carries the mark of the Nexus that started it in its
+ * environment; a note on disk would cost a write per command and miss one that was started right before the kill. A
+ * repair ends them first, because a checkout that goes on would fill a worktree that is being removed.
  */
 import { readdirSync } from 'node:fs'
 import { kill, WORKER_VARIABLE } from './exec.ts'
 import { markOf, type ProcessIdentity } from './process.ts'
 import { readPlain } from './read.ts'
 
-/** Milliseconds for what was asked to end; git removes its lock files in that time. */
+/** Milliseconds between TERM and KILL; git removes its lock files in that time. */
 const TERM_GRACE_MS = 2_000
 const KILL_GRACE_MS = 3_000
 const POLL_MS = 10
@@ -24,7 +24,7 @@ export async function endOrphans(worker: ProcessIdentity): Promise<number> {
   return first.length
 }
 
-/** Again and again, as what is asked to end may start something before it does; true when none is left. */
+/** Repeated, as a process that is asked to end may start another one first; true when none is left. */
 async function endAll(mark: string, signal: NodeJS.Signals, patienceMs: number): Promise<boolean> {
   const asked = new Set<number>()
   const deadline = performance.now() + patienceMs

@@ -1,6 +1,6 @@
 /**
- * Who a process is, so that a record can name its worker and a later command can tell whether that one still lives: the
- * pid alone may have been given to another process. Reads only.
+ * The identity of a process: pid, start time and boot. A record names its worker by it, so that a later command can
+ * tell whether the worker still lives; the pid alone may belong to another process by then. Reads only.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 
@@ -23,7 +23,7 @@ export function ownIdentity(): ProcessIdentity {
   }
 }
 
-/** Of work that no process does any more, though the one that did it may live on: a server's that failed. */
+/** Stands for no process: the work failed in a server, which lives on. */
 export function nobody(): ProcessIdentity {
   return { pid: 0, pidStart: 'ended', bootId: bootId() }
 }
@@ -76,7 +76,7 @@ function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? ''
 }
 
-/** Leaves a folder that was removed, in which libraries fail. Returns where it was; undefined where the kernel does not tell. */
+/** Leaves a removed current folder, in which libraries fail. Returns its path, if the kernel tells it. */
 export function leaveFolder(): string | undefined {
   const where = ownLink('cwd')
   try {

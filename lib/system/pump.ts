@@ -1,16 +1,16 @@
 /**
- * Passes on what a child says to our own stdout and stderr, so that a write that fails is found out, and is an error. A reader that has
- * gone is none: the child hears of it at its next write.
+ * Copies a child's output to our own stdout and stderr, so that a failed write is noticed and becomes an error. A
+ * reader that has gone is no error: the child hears of it at its next write.
  */
 import { fstatSync, write } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { NexusError } from '../core/errors.ts'
 
-/** Somebody made the other end one that does not wait. */
+/** The other end is non-blocking. */
 const AGAIN_MS = 5
 
-/** Of the event loop: what can be read is read within one, and has passed what is between within the others. */
+/** Turns of the event loop: one reads what can be read, the others let it pass the streams in between. */
 const DRAIN_TURNS = 4
 
 const WHY: Readonly<Record<string, string>> = {
@@ -21,7 +21,7 @@ const WHY: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
 }
 
-/** Undefined for a reader that has gone, which is no failure. In one line, as nothing that Nexus knows of mends it. */
+/** Undefined for a reader that has gone. The error has no hint, as no command of Nexus can help. */
 export function unwritable(error: unknown, stream = 'stdout'): NexusError | undefined {
   const { code = '', message } = error as NodeJS.ErrnoException
   if (code === 'EPIPE') return undefined
@@ -62,7 +62,7 @@ function startFlow(from: Readable | null, writer: ReturnType<typeof createWriter
   const done = flow().catch((error: unknown) => {
     if (!isFinished) failure = error
   })
-  /** What was written before the child ended can be read at once; somebody else may hold the stream for ever. */
+  /** Reads what was written before the child ended; another process may hold the stream for ever. */
   const isDrained = async () => {
     for (let before = -1; before !== pieces || writer.isBusy(); ) {
       before = pieces

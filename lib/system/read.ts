@@ -1,7 +1,7 @@
 /**
- * The one reader of files that somebody else may have put there: what lies in a worktree, in a git dir that a workspace writes to, in a
- * repository. Only a plain file is read, at most a limit of it, and it is never waited for: not for the other end of a pipe, not for the
- * end of a device, not for a file that grows while it is read.
+ * The one reader of files that a stranger may have written: in a worktree, in a git dir that a workspace writes to, in
+ * a repository. It reads a plain file only, up to a limit, and never waits: not for the other end of a pipe, not for
+ * the end of a device, not for a file that grows.
  */
 import {
   closeSync,
@@ -39,14 +39,14 @@ interface Unread {
   readonly cause?: unknown
 }
 
-/** Content of a plain file; undefined where there is none, whatever stands in its place: for a look that may find nothing. */
+/** Content of a plain file; undefined for anything else at its place, for a look that may find nothing. */
 export function readPlain(path: string, limits: ReadLimits = {}): Buffer | undefined {
   const read = readOrTell(path, limits)
   return Buffer.isBuffer(read) ? read : undefined
 }
 
 /**
- * The same for a file that counts; undefined only where nothing is there.
+ * The same for a file that the caller needs; undefined only where nothing exists.
  * @throws {NexusError} CONFIG_INVALID that says what stands in its place
  */
 export function requirePlain(path: string, limits: ReadLimits = {}): Buffer | undefined {
@@ -57,7 +57,8 @@ export function requirePlain(path: string, limits: ReadLimits = {}): Buffer | un
 }
 
 /**
- * Before another program reads the file, which might wait for it or read without end. A folder is that program's to refuse.
+ * Checks a file before another program reads it, which might wait for it or read without end. That program refuses a
+ * folder itself.
  * @throws {NexusError} CONFIG_INVALID for a pipe, a device or a socket, and for a file that is larger
  */
 export function requireReadable(path: string, maxBytes: number): void {
@@ -67,7 +68,7 @@ export function requireReadable(path: string, maxBytes: number): void {
   if (why !== undefined) throw unreadable(path, why)
 }
 
-/** Names in a folder, at most so many: somebody may have put millions there. */
+/** Names in a folder, at most so many: a stranger may have put millions there. */
 export function firstNames(folder: string, max: number): readonly string[] {
   const names: string[] = []
   const open = opendirSync(folder)
@@ -156,7 +157,7 @@ function liesIn(file: number, path: string, folder: string): boolean {
   return real.startsWith(`${realpathSync(folder)}/`)
 }
 
-/** What it is, when it is no plain file. */
+/** The kind of thing, for anything but a plain file. */
 function kindOf(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined
   if (stats.isDirectory()) return 'is a folder, not a file'

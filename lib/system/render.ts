@@ -1,8 +1,8 @@
 /**
- * The one door that renders: Handlebars for the shape of a file, data for its policy. Values enter a template only
+ * The one file that renders: Handlebars for the shape of a file, data for its policy. Values enter a template only
  * through helpers that quote: `{{yaml value}}` writes JSON text (which is YAML), `{{line value}}` one plain word,
- * `{{words list}}` several, `{{quoted value}}` a path in ssh's quotes, `{{command value}}` a line that is quoted for its shell
- * already, `{{number value}}` a whole number. A missing value throws instead of becoming "undefined".
+ * `{{words list}}` several, `{{quoted value}}` a path in ssh's quotes, `{{command value}}` a line that is quoted for
+ * its shell already, `{{number value}}` a whole number. A missing value throws instead of becoming "undefined".
  *
  * `renderCompose` then parses what the template made, lets policy change it as data, doubles every `$` (Compose would
  * interpolate it) and writes it out again.
@@ -150,7 +150,7 @@ export function formatResolved(model: unknown, header: string): string {
   return `${header}\n${escapeUnprintable(JSON.stringify(model, null, 1))}\n`
 }
 
-/** What YAML calls unprintable, and what YAML 1.1 readers take for a line break; it can only stand in quoted values here. */
+/** Unprintable by YAML, or a line break for YAML 1.1 readers; it stands only in quoted values here. */
 function escapeUnprintable(text: string): string {
   return text.replace(/[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`

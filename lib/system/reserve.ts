@@ -1,7 +1,7 @@
 /**
- * Room that NEXUS_HOME holds back for a full disk. What takes things away (stop, delete, gc) has to note what it does, and a note
- * needs room before anything is freed: such a command gives a part of the reserve up when a write finds none, and writes again. A later
- * command that finds room makes it whole.
+ * Room that NEXUS_HOME holds back for a full disk. stop, delete and gc note what they do, and a note needs room before
+ * anything is freed, since a record is written beside the old one and renamed. When such a write finds no room, these
+ * commands give up a part of the reserve and write again. A later command that finds room fills it up.
  */
 
 import { randomBytes } from 'node:crypto'
@@ -22,7 +22,7 @@ export function maySpend(reserve: string): void {
   spendable = reserve
 }
 
-/** Makes it whole; a disk that is nearly full has a smaller one, or none. */
+/** Fills the reserve up; on a nearly full disk it stays smaller, or empty. */
 export function keepReserve(reserve: string): void {
   try {
     const missing = RESERVE_BYTES - sizeOf(reserve)
@@ -32,7 +32,7 @@ export function keepReserve(reserve: string): void {
     // what a file system could leave out or press together would be no room
     if (bavail * bsize > ROOM * RESERVE_BYTES) appendFileSync(reserve, randomBytes(missing), { mode: 0o600 })
   } catch {
-    // whatever is wrong with the folder is told by what is done in it
+    // a trouble with the folder is reported by the writes into it
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Files of a server that runs, beside the store's: one that only the first may make, and a log that cannot grow without end.
- * Neither holds state that would be missed.
+ * Files of a running server: a file that only the first process may create, and a log with a size limit. Neither holds
+ * state.
  */
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { mkdir, open, unlink } from 'node:fs/promises'
@@ -28,7 +28,7 @@ export async function createExclusive(path: string, text: string, mode: number):
   }
 }
 
-/** Appends lines; at `maxBytes` the file becomes `<path>.1`, in place of the one before. A disk that is full costs only the line. */
+/** Appends lines; at `maxBytes` the file replaces `<path>.1`. A full disk costs only the line. */
 export function createLogFile(path: string, maxBytes: number): (line: string) => void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   let size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
@@ -42,7 +42,7 @@ export function createLogFile(path: string, maxBytes: number): (line: string) =>
       appendFileSync(path, text, { mode: 0o600 })
       size += text.length
     } catch {
-      // what is served matters more than what is written of it
+      // a request matters more than its log line
     }
   }
 }

@@ -1,9 +1,11 @@
 /**
- * Where the sockets of a home lie: in `run/`, or, where the kernel would not take so long a path, in a short folder outside of the home.
- * There others can make folders too, and somebody may remove ours while we run: it is made, or looked at, each time that it is used.
+ * Where the sockets of a home lie: in `run/`, or in a short folder below /tmp when the kernel would not take so long a path. The home
+ * alone decides which: a login, cron and `su` have different variables, and must find the same server.
+ * Other users can make folders in /tmp too, and somebody may remove ours while we run: each use makes the folder or checks it. A folder
+ * that others could enter is refused, not closed: they may have put something there already.
  */
 import { lstatSync, mkdirSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
@@ -16,27 +18,25 @@ export interface Wanted {
   readonly name: string
   /** Of the whole path. */
   readonly maxBytes: number
-  /** Where the short folder lies; default: /tmp. */
-  readonly base?: string | undefined
 }
+
+const BASE = '/tmp'
 
 const STICKY = 0o1000
 
 /** The path alone; it may be another user's. */
-export function runPath({ home, run }: Home, { name, maxBytes, base = '' }: Wanted): string {
+export function runPath({ home, run }: Home, { name, maxBytes }: Wanted, base = BASE): string {
   const path = join(run, name)
   if (Buffer.byteLength(path) <= maxBytes) return path
-  const short = join(`nexus-${process.getuid?.() ?? 0}-${sha256(home).slice(0, 8)}`, name)
-  const wished = join(base, short)
-  return isAbsolute(wished) && Buffer.byteLength(wished) <= maxBytes ? wished : join('/tmp', short)
+  return join(base, `nexus-${process.getuid?.() ?? 0}-${sha256(home).slice(0, 8)}`, name)
 }
 
 /**
  * The path to use now.
  * @throws {NexusError} PERMISSION_DENIED when the short folder is not this user's alone
  */
-export function runPlace(home: Home, wanted: Wanted): string {
-  const path = runPath(home, wanted)
+export function runPlace(home: Home, wanted: Wanted, base = BASE): string {
+  const path = runPath(home, wanted, base)
   const folder = dirname(path)
   if (folder === home.run) return path
   requireOwnFolder(folder)
@@ -68,7 +68,7 @@ function isOwn(uid: number): boolean {
 
 function notOwn(path: string): NexusError {
   return new NexusError('PERMISSION_DENIED', `${path} is not a folder of yours alone, so no socket there is used.`, {
-    hint: `To see whose it is, run \`ls -ld ${shellWord(path)}\``,
+    hint: `To see whose it is, run \`ls -ld ${shellWord(path)}\`; to close one of yours, run \`chmod 700 ${shellWord(path)}\``,
     details: { path },
   })
 }

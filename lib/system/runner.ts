@@ -1,9 +1,10 @@
 /**
- * The one door through which processes start, together with `begin.ts` and with `capture.ts`, which is loaded only when something
- * is captured.
+ * The only way to start a process, together with `begin.ts` and with `capture.ts`, which is loaded only when
+ * something is captured.
  *
- * argv arrays only, never shell text. `environment.ts` says which variables each program gets, so that the caller's environment
- * cannot change what runs. A child stands in `/` unless its caller says where: the user may stand in a stranger's folder.
+ * argv arrays only, never shell text. `environment.ts` says which variables each program gets, so that the caller's
+ * environment cannot change what runs. A child stands in `/` unless its caller says where: the user may stand in a
+ * stranger's folder.
  */
 import { spawn } from 'node:child_process'
 import { isatty } from 'node:tty'
@@ -26,7 +27,7 @@ import {
 } from './exec.ts'
 import { pumpOut } from './pump.ts'
 
-/** With `attach`, what runs on the caller's streams runs on streams that somebody else has: a server's caller has no terminal here. */
+/** Replaces the caller's streams in `attach`: a server's caller has no terminal here. */
 export function createRunner(
   emit: Emit,
   environment: NodeJS.ProcessEnv,
@@ -89,8 +90,8 @@ function startDaemon(argv: readonly string[], logFile: string, environment: Node
 }
 
 /**
- * Runs a command on the caller's own terminal or pipes. Not through zx: there is nothing to capture, and a shell between
- * would only stand in the way of signals and cost every `exec` its start.
+ * Runs a command on the caller's own terminal or pipes. Not through zx: there is nothing to capture, and a shell
+ * between would only stand in the way of signals and cost every `exec` its start.
  */
 async function runAttached(
   argv: readonly string[],
@@ -120,7 +121,7 @@ async function spawnAttached(
   const { endsWithUs, endWord } = options
   const env = childEnvironment(argv, environment, { LC_ALL: environment.LC_ALL, ...options.env })
   const child = spawn(program, args, {
-    // a terminal is the child's; of another stdout it has to be known whether it takes what is written
+    // a terminal belongs to the child; writes to any other stdout are checked
     stdio: [
       'inherit',
       endWord !== undefined || !isatty(1) ? 'pipe' : 'inherit',
@@ -132,7 +133,7 @@ async function spawnAttached(
   const { stdout, stderr } = child
   const heard = stdout !== null && stderr !== null ? hear({ stdout, stderr }, endWord?.word) : { stdout, stderr }
   const pumping = pumpOut(heard.stdout, heard.stderr)
-  // beside it, as a life line needs a session of its own, and the terminal is not there
+  // the guard runs beside the command, as a life line needs a session without the terminal
   const guard =
     endsWithUs === undefined || child.pid === undefined
       ? undefined

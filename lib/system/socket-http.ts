@@ -1,13 +1,13 @@
 /**
- * HTTP over a unix socket of this machine, which is how the engine's own API is spoken to: no process is started for a look, and
- * what is followed ends with us. Answers are JSON or a stream of bytes; nothing here knows what they mean.
+ * HTTP over a unix socket of this machine, for the engine's API: a look starts no process, and a followed stream ends
+ * when Nexus ends. Answers are JSON or a stream of bytes; nothing here knows what they mean.
  */
 import { type IncomingMessage, request } from 'node:http'
 
-/** More than this is no answer to a look. */
+/** A larger answer is refused. */
 const ANSWER_MAX_BYTES = 64 * 1024 * 1024
 
-/** The socket answered with a status that is no success. */
+/** The socket answered with an error status. */
 export class SocketRefused extends Error {
   override readonly name = 'SocketRefused'
   readonly status: number
@@ -17,7 +17,7 @@ export class SocketRefused extends Error {
   }
 }
 
-/** Nobody answers at the socket, or not in time. */
+/** The socket gave no answer, or not in time. */
 export class SocketSilent extends Error {
   override readonly name = 'SocketSilent'
 }
@@ -41,7 +41,10 @@ export async function getJson(asked: SocketRequest): Promise<unknown> {
   }
 }
 
-/** An answer that goes on; it ends when the other side ends it or `signal` is aborted. @throws {SocketSilent | SocketRefused} */
+/**
+ * An answer that goes on; it ends when the other side ends it or `signal` is aborted. @throws {SocketSilent |
+ * SocketRefused}
+ */
 export async function getStream(asked: SocketRequest): Promise<IncomingMessage> {
   return begin(asked)
 }

@@ -1,7 +1,7 @@
 /**
- * The sockets of the client's side of SSH: one connection to a server on this machine's loopback that has said who it is, and its
- * splicing with two pipes of ours. Bytes are passed on as they come and never looked at; whoever is slower sets the pace.
- * Loads nothing but `node:net`: it is most of what a connection through an alias costs.
+ * The sockets of the client's side of SSH: one connection to a server on this machine's loopback that has said who it
+ * is, and its splicing with two pipes of ours. Bytes are passed on unread; the slower side sets the pace. Loads nothing
+ * but `node:net`: it is most of what a connection through an alias costs.
  */
 import { connect, Socket } from 'node:net'
 
@@ -24,8 +24,8 @@ export interface Patience {
 }
 
 /**
- * Connects to an SSH server on loopback and waits for its banner. `refused`: nobody listens, or somebody who is no SSH server, or a
- * proxy of Docker's with nothing behind it; `silent`: it was accepted and that was all.
+ * Connects to an SSH server on loopback and waits for its banner. `refused`: nothing listens, or no SSH server, or
+ * Docker's proxy with nothing behind it; `silent`: accepted, and no banner came.
  */
 export function openSsh(port: number, { patienceMs, quiet, signal }: Patience): Promise<Attempt> {
   return new Promise((done) => {
@@ -56,7 +56,7 @@ export function openSsh(port: number, { patienceMs, quiet, signal }: Patience): 
 }
 
 export interface End {
-  /** Who ended it: the client by closing its side, or the server (or whatever lay between). */
+  /** Which side ended it: the client, or the server with all between. */
   readonly by: 'client' | 'server'
   /** Bytes that came from the server. */
   readonly received: number

@@ -1,7 +1,7 @@
 /**
- * Small notes that are no state: a file whose time, or a number in it, is all it tells. They are written from the hottest paths, by
- * system calls alone, and never fail: where one cannot be written (a full disk, a home that is read-only), whoever writes state
- * says so. What must survive goes through `store.ts`.
+ * Small notes that are no state: a file's time, or a number in it, is all that counts. The hottest paths write them, by
+ * system calls alone, and a failed write is no error: a full disk or a read-only home is reported by the code that
+ * writes state. What must survive goes through `store.ts`.
  */
 import { mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -51,6 +51,6 @@ function note(path: string, text: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     writeFileSync(path, text, { mode: 0o600 })
   } catch {
-    // told by nobody; see above
+    // not reported; see above
   }
 }

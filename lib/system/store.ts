@@ -1,6 +1,6 @@
 /**
- * The one door that writes files. State is written to a temporary name, synced, renamed over the old one, and the folder is
- * synced: a reader sees the old bytes or the new, never a torn file. Read-modify-write happens under a lock (`lock.ts`).
+ * The one file that writes files. State goes to a temporary name, is synced and renamed over the old file, and the
+ * folder is synced: a reader sees the old bytes or the new. Read-modify-write happens under a lock (`lock.ts`).
  */
 import {
   chmodSync,
@@ -40,7 +40,8 @@ import { explainReadError, explainWriteError, removeAbandoned, requireSpace, tem
 const FOLDER_ATTEMPTS = 10
 
 /**
- * Replaces a file in one step. Missing folders are made with mode 0700. `check` has the last word: what it throws leaves the old file.
+ * Replaces a file in one step; missing folders get mode 0700. When `check` throws before the rename, the old file
+ * stays.
  * @throws {NexusError} DISK_FULL; the old file is untouched then
  */
 export async function writeFileAtomic(
@@ -75,9 +76,9 @@ export async function writeFileAtomic(
 }
 
 /**
- * Writes a file that can be generated again, only when its bytes differ; true when it wrote. It is renamed into place but
- * not synced: after a power cut it is simply generated once more. Synchronous inside, because these files are small and many,
- * and a dozen turns of the event loop for each cost more than the writing.
+ * Writes a file that can be generated again, only when its bytes differ; true when it wrote. It is renamed into place
+ * but not synced: after a power cut it is simply generated once more. Synchronous inside, because these files are small
+ * and many, and a dozen turns of the event loop for each cost more than the writing.
  */
 export async function writeGenerated(path: string, text: string, mode = 0o600): Promise<boolean> {
   const temporary = temporaryName(path)
@@ -145,7 +146,7 @@ export async function writeJson(path: string, data: unknown, check?: () => void)
   await writeFileAtomic(path, `${JSON.stringify(data, null, 1)}\n`, 0o600, check)
 }
 
-/** Also while somebody else removes the folders above it because they are empty. */
+/** Tried again while another process removes the empty folders above. */
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -165,10 +166,10 @@ export async function appendLineOnce(path: string, line: string): Promise<void> 
   await appendFile(path, `${text === '' || text.endsWith('\n') ? '' : '\n'}${line}\n`)
 }
 
-/** Of what fails again and again, for years perhaps, the newest say enough. */
+/** Older crash logs are removed. */
 const CRASH_LOGS_MAX = 20
 
-/** Writes an internal error's stack to a file of its own in `folder` and returns its path, or the stack where that fails. */
+/** Writes an internal error's stack to a new file in `folder`; returns its path, or the stack where that fails. */
 export function writeCrashLog(folder: string, error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   const file = join(folder, `crash-${new Date().toISOString().replaceAll(':', '-')}.log`)
@@ -193,7 +194,7 @@ function timeOf(name: string): string {
   return /(\d{4}-[\dTZ-]+)[^-]*$/.exec(name)?.[1] ?? ''
 }
 
-/** Takes a file or folder from everybody but its owner. */
+/** Leaves a file or folder to its owner alone. */
 export async function restrict(path: string, mode: number): Promise<void> {
   await chmod(path, mode)
 }
@@ -209,7 +210,7 @@ export async function makeLink(target: string, path: string): Promise<void> {
   await symlink(target, path)
 }
 
-/** Gives a file or a folder of root's to another user; nobody else can, and need not. */
+/** Gives a file or a folder of root to another user; does nothing for other users. */
 export async function giveTo(path: string, owner: { readonly uid: number; readonly gid: number }): Promise<void> {
   if (process.getuid?.() === 0) await chown(path, owner.uid, owner.gid)
 }
@@ -219,7 +220,7 @@ export async function renameInto(temporary: string, path: string): Promise<void>
   await rename(temporary, path)
 }
 
-/** A second name for a file as it is now, unless that name is there. Costs no copy: files here are replaced, never changed. */
+/** A second name for a file, unless that name exists. A hard link will do, as files here are only replaced. */
 export function linkOnce(path: string, name: string): void {
   try {
     linkSync(path, name)
@@ -239,7 +240,7 @@ export async function copyTree(from: string, to: string): Promise<void> {
   }
 }
 
-/** Moves a file or a folder in one step; false when the new place is on another file system. Missing folders are made. */
+/** Moves a file or a folder in one step; false between file systems. Missing folders are made. */
 export async function moveTree(from: string, to: string): Promise<boolean> {
   await makeFolder(dirname(to))
   try {

@@ -20,17 +20,22 @@ export function requireSpace(): void {
   if (diskIsFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
 }
 
-/** Unique among the processes of this machine, and telling whose it is. */
+/** Unique among the processes of this machine, and telling which process writes it. */
 export function temporaryName(path: string): string {
   return `${path}.nexus-${process.pid}-${sequence++}.tmp`
 }
 
-/** What a process that was killed between temporary file and rename left goes with the next write into that folder. */
+/** What `temporaryName` adds to the name of a file. */
+export const TEMPORARY_SUFFIX = /\.nexus-(\d+)-\d+\.tmp$/
+
+/** True for the name of a temporary file whose process has ended. */
+export function isAbandoned(name: string): boolean {
+  const pid = TEMPORARY_SUFFIX.exec(name)?.[1]
+  return pid !== undefined && !isRunning(Number(pid))
+}
+
+/** The next write into a folder removes the temporary files that killed processes left there. */
 export function removeAbandoned(folder: string): void {
-  const isAbandoned = (name: string) => {
-    const pid = /\.nexus-(\d+)-\d+\.tmp$/.exec(name)?.[1]
-    return pid !== undefined && !isRunning(Number(pid))
-  }
   try {
     for (const name of readdirSync(folder).filter(isAbandoned)) rmSync(join(folder, name), { force: true })
   } catch {

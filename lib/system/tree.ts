@@ -1,6 +1,6 @@
 /**
- * Trees of files, read to be copied elsewhere. Somebody inside a workspace may change the very folders that are walked: each is
- * opened in the one above it and no link is followed on the way, so that nothing outside is read.
+ * Reads trees of files that are copied elsewhere. A program inside a workspace may change the folders that are walked,
+ * so each folder is opened in the one above it and no link is followed: nothing outside is read.
  *
  * Names are bytes, one per character (latin1).
  */
@@ -29,7 +29,7 @@ export interface Item {
   readonly content: AsyncIterable<Buffer>
 }
 
-/** What could not be taken along, in words. */
+/** Files that were left out, in words. */
 export type Tell = (problem: { readonly text: string; readonly fatal: boolean }) => void
 
 export function bytesOf(path: string): string {
@@ -40,7 +40,7 @@ export function shown(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString()
 }
 
-/** A folder that is open; what is in it is named by way of that, whatever its path leads to meanwhile. */
+/** An open folder. Its entries are named through the descriptor, whatever its path leads to meanwhile. */
 export interface Folder {
   readonly fd: number
   /** For messages, and where there is no /proc. */
@@ -62,7 +62,8 @@ function entryOf(names: readonly string[], stats: Stats, kind: Entry['kind'], ta
 }
 
 /**
- * A file, or a folder with all that is in it, the folder first. Links in it are links; one that is named itself is followed.
+ * A file, or a folder with all that is in it, the folder first. Links in it are links; one that is named itself is
+ * followed.
  * @throws {NexusError} PERMISSION_DENIED where nothing of it can be read
  */
 export async function* readTree(path: string, tell: Tell): AsyncGenerator<Item> {
@@ -126,7 +127,7 @@ async function* readLink(folder: Folder, name: string, names: readonly string[])
 
 async function* nothing(): AsyncGenerator<Buffer> {}
 
-/** As many bytes as were promised, though the file has become shorter or longer. */
+/** Exactly the promised number of bytes, though the file may have become shorter or longer. */
 async function* contentOf(fd: number, size: number, path: string, tell: Tell): AsyncGenerator<Buffer> {
   if (size === 0 && hasContent(fd))
     tell({ text: `the content of ${path}, which has size 0 as files of /proc have`, fatal: false })
@@ -144,7 +145,7 @@ async function* contentOf(fd: number, size: number, path: string, tell: Tell): A
   }
 }
 
-/** What the kernel makes up as it is read, such as most of /proc, has no size; some of it cannot even be read. */
+/** Files that the kernel generates, such as most of /proc, have no size; some cannot be read at all. */
 function hasContent(fd: number): boolean {
   try {
     return readSync(fd, Buffer.allocUnsafe(1), 0, 1, null) > 0

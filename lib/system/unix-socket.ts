@@ -1,6 +1,6 @@
 /**
- * Unix sockets of ours and of the user's agent: opened with a time limit, in folders that nobody else can enter. A socket's own mode
- * protects it on Linux alone, so the folder has to.
+ * Unix sockets of Nexus and of the user's agent: opened with a time limit, in folders that only the user can enter. A
+ * socket's own mode protects it on Linux alone, so the folder has to.
  */
 import { rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'

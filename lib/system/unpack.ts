@@ -1,7 +1,7 @@
 /**
- * Makes trees of files from what comes out of a workspace: beside `store.ts` and `within.ts`, a door for what is written. Nothing
- * of it is believed, and the target may lie where somebody inside changes it meanwhile: each folder is opened in the one above it,
- * and no link is followed. A file is written beside its place and put there when it is whole.
+ * Writes trees of files that come out of a workspace; besides it only `store.ts` and `within.ts` write files. The input
+ * is not trusted, and a program inside may change the target meanwhile: each folder is opened in the one above it, and
+ * no link is followed. A file is written beside its place and renamed when it is whole.
  */
 import {
   closeSync,
@@ -26,7 +26,7 @@ import { bytesOf, type Folder, type Item, openFolder, shown, type Tell, within }
 let sequence = 0
 
 export interface Unpacker {
-  /** Puts one thing at these names below the base; what is there already is replaced, folders are gone into. */
+  /** Writes one entry at these names below the base; a file that exists is replaced, a folder is kept. */
   put(names: readonly string[], item: Item): Promise<void>
   /** Waits until all is there. */
   finish(): Promise<void>
@@ -42,7 +42,8 @@ interface Level extends Folder {
 
 /**
  * Makes files below `base`, a folder that is there. A link that would lead out of its tree is left out.
- * @throws {NexusError} from `put`: DISK_FULL, PERMISSION_DENIED, INVALID_ARGUMENT where something of another kind is in the way
+ * @throws {NexusError} from `put`: DISK_FULL, PERMISSION_DENIED, INVALID_ARGUMENT where something of another kind is in
+ * the way
  */
 export function createUnpacker(base: string, tell: Tell): Unpacker {
   const top: Level = { fd: openBase(base), path: bytesOf(base), names: [], made: undefined }

@@ -8,9 +8,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { openPlain, readPlain } from './read.ts'
-import { explainWriteError } from './temporary.ts'
-
-let sequence = 0
+import { explainWriteError, removeAbandoned, temporaryName } from './temporary.ts'
 
 /** Bytes of such a file, undefined when there is none of at most `maxBytes`. */
 export function readWithin(root: string, path: string, maxBytes?: number): Buffer | undefined {
@@ -30,10 +28,11 @@ export async function hashWithin(root: string, path: string): Promise<string | u
 export async function copyWithin(root: string, path: string, target: string, sha256: string): Promise<boolean> {
   const file = openPlain(join(root, path), root)
   if (file === undefined) return false
-  const temporary = `${target}.${process.pid}.${sequence++}.tmp`
+  const temporary = temporaryName(target)
   const hash = createHash('sha256')
   try {
     await mkdir(dirname(target), { recursive: true })
+    removeAbandoned(dirname(target))
     const source = contentOf(file).on('data', (chunk) => hash.update(chunk))
     await pipeline(source, createWriteStream(temporary, { flags: 'wx', mode: 0o644 }))
     if (hash.digest('hex') !== sha256) return false

@@ -1,6 +1,6 @@
 /**
- * Where a branch comes from, by git's own log of it (git-reflog(1)), read as a file. Without a log (`core.logAllRefUpdates=false`, or
- * after it has expired) nothing is known of that.
+ * Tells where a branch comes from, by its reflog (git-reflog(1)), read as a file: one read and no process. Without a
+ * reflog (`core.logAllRefUpdates=false`, or expired) the branch counts as the user's.
  */
 import { join } from 'node:path'
 import { readWithin } from '../system/within.ts'
@@ -10,7 +10,7 @@ const LOG_MAX_BYTES = 64 * 1024 * 1024
 const ELSEWHERE =
   /\t(nexus: (taken|brought back) from |branch: Created from (refs\/remotes\/|origin\/|upstream\/|FETCH_HEAD)|fetch .*: storing head$)/m
 
-/** True for a branch that began as somebody else's, or got commits from a workspace, as its own log has it. */
+/** True for a branch that, by its reflog, began as another person's or got commits from a workspace. */
 export function cameFromElsewhere(gitDir: string, branch: string): boolean {
   return ELSEWHERE.test(readWithin(gitDir, join('logs', 'refs', 'heads', branch), LOG_MAX_BYTES)?.toString() ?? '')
 }

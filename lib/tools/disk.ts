@@ -1,4 +1,4 @@
-/** How much a folder takes on the disk, by `du`, and how much is left there. Looks only; what cannot be told is null. */
+/** The size of a folder, by `du`, and the space left on its disk. Reads only; null for unknown. */
 import { existsSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { NexusError } from '../core/errors.ts'

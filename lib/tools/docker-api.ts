@@ -179,7 +179,7 @@ async function explain<T>(run: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof SocketSilent) {
       throw new NexusError('BACKEND_UNAVAILABLE', `The Docker engine does not answer (${error.message}).`, {
-        hint: 'To start the engine, run `make setup`',
+        hint: 'To see what is wrong with the engine, run `nexus doctor`',
         cause: error,
       })
     }

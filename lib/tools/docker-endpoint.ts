@@ -3,11 +3,12 @@
  * Reads only.
  */
 
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
+import { findProgram, isProgram } from '../system/programs.ts'
 import { readPlain } from '../system/read.ts'
 
 /** Where the docker CLI will look for the engine, by the environment and the current context; `''` is the default. */
@@ -53,7 +54,7 @@ export function toolsFingerprint(env: NodeJS.ProcessEnv): string {
     const stat = statSync(file, { throwIfNoEntry: false })
     return stat === undefined ? '-' : `${stat.ino}:${Math.floor(stat.ctimeMs)}`
   })
-  return [endpoint, findProgram('docker', env.PATH ?? ''), ...stats].join('|')
+  return [endpoint, findProgram(['docker'], env) ?? '', ...stats].join('|')
 }
 
 /**
@@ -61,7 +62,7 @@ export function toolsFingerprint(env: NodeJS.ProcessEnv): string {
  * contexts, without the CLI's own start and its look at every plugin: about 40 ms less for each command.
  */
 export function findComposePlugin(env: NodeJS.ProcessEnv): string | undefined {
-  return composeCandidates(env).find(isExecutable)
+  return composeCandidates(env).find(isProgram)
 }
 
 /** In the CLI's own order (cli-plugins/manager). */
@@ -73,19 +74,6 @@ function composeCandidates(env: NodeJS.ProcessEnv): readonly string[] {
     ...[home, ...system].map((dir) => `${dir}/cli-plugins`),
   ]
   return folders.filter((dir) => isAbsolute(dir)).map((dir) => join(dir, 'docker-compose'))
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function findProgram(name: string, path: string): string {
-  return path.split(':').find((dir) => existsSync(join(dir, name))) ?? ''
 }
 
 const PLUGIN_MINIMUM = [2, 24, 4] as const
@@ -101,7 +89,7 @@ export function requireComposeVersion(version: string): void {
   if (isFrom(version, PLUGIN_MINIMUM)) return
   const wanted = PLUGIN_MINIMUM.join('.')
   throw new NexusError('TOOL_MISSING', `The docker compose plugin is ${version}; Nexus needs ${wanted} or newer.`, {
-    hint: 'To install a newer one, run `make setup`',
+    hint: 'To see what else is too old, run `nexus doctor`',
     details: { version, wanted },
   })
 }

@@ -1,6 +1,6 @@
 /**
- * The engine's own events, as the docker CLI tells them: one long-lived child that is started again, with growing pauses, when the
- * engine goes away and comes back. It tells that something happened, not what: whoever wants to know looks.
+ * The engine's own events, as the docker CLI tells them: one long-lived child that is started again, with growing
+ * pauses, when the engine goes away and comes back. It tells that something happened, not what: the caller looks.
  */
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'

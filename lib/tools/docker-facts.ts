@@ -1,6 +1,6 @@
 /**
- * The docker CLI's words about the engine itself and about everything that carries a label: versions, time, disk use, rows
- * with chosen labels. By argv, machine formats only. Part of `docker.ts`.
+ * The docker CLI's words about the engine itself and about everything that carries a label: versions, time, disk use,
+ * rows with chosen labels. By argv, machine formats only. Part of `docker.ts`.
  */
 import { parseSize } from '../core/sizes.ts'
 import type { RunOptions, RunResult } from '../system/exec.ts'
@@ -111,7 +111,7 @@ export function createFactCommands(docker: DockerCall) {
     })
   }
 
-  /** True when a container, of whomever, is made from the image. */
+  /** True when any container is made from the image. */
   async function isImageUsed(reference: string): Promise<boolean> {
     const args = ['container', 'ls', '--all', '--quiet', '--filter', `ancestor=${reference}`]
     return lines((await docker(args)).stdout).length > 0
@@ -122,7 +122,7 @@ export function createFactCommands(docker: DockerCall) {
     return parseDiskUse((await docker(args, { timeoutMs: DISK_TIMEOUT_MS })).stdout)
   }
 
-  /** Subnets of all bridge networks, whosever they are. */
+  /** Subnets of all bridge networks of the engine. */
   async function countBridges(): Promise<{ readonly all: number; readonly labelled: number }> {
     const count = async (...filters: readonly string[]) =>
       lines((await docker(['network', 'ls', '--quiet', '--filter', 'driver=bridge', ...filters])).stdout).length

@@ -116,14 +116,14 @@ const FAILURES: readonly FailureRow[] = [
     ),
     error: () =>
       new NexusError('BACKEND_UNAVAILABLE', 'The Docker engine does not answer.', {
-        hint: 'To start it, run `make setup` (or `sudo systemctl start docker`)',
+        hint: 'To start it, run `sudo systemctl start docker`, or start Docker Desktop',
       }),
   },
   {
     pattern: /is not a docker command|unknown shorthand flag: 'f' in -f|unknown flag: --progress/,
     error: () =>
       new NexusError('TOOL_MISSING', 'The docker compose plugin is missing or too old.', {
-        hint: 'To install it, run `make setup`',
+        hint: 'To see what is missing, run `nexus doctor`',
       }),
   },
   {

@@ -1,5 +1,6 @@
 /**
- * The docker CLI's words for images, by argv. Like `docker.ts`, which these are part of, it knows nothing of workspaces.
+ * The docker CLI's words for images, by argv. Like `docker.ts`, which these are part of, it knows nothing of
+ * workspaces.
  */
 import { join } from 'node:path'
 import { sha256 } from '../core/digest.ts'
@@ -14,7 +15,7 @@ const BUILD_TIMEOUT_MS = 30 * 60_000
 const BUILD_FILE_MAX_BYTES = 4 * 1024 * 1024
 
 export interface ImageFacts {
-  /** Hash of the layers and of the configuration but for the labels: the same however often, and for whom, it is built. */
+  /** Hash of layers and configuration without labels: the same for every build and every workspace. */
   readonly content: string
   readonly entrypoint: readonly string[]
   readonly command: readonly string[]

@@ -1,7 +1,8 @@
 /**
- * The engine's log stream as lines: frames of eight bytes and a piece each (or plain bytes, of a container with a terminal),
- * where every piece begins with a time. A line of more than 16 KB comes in several pieces, each with the time of the first; one without
-an end, the last of a container, in a piece without a line break. A piece may come in several reads. Pure.
+ * The engine's log stream as lines: frames of eight bytes and a piece each (or plain bytes, of a container with a
+ * terminal), where every piece begins with a time. A line of more than 16 KB comes in several pieces, each with the
+ * time of the first; one without an end, the last of a container, in a piece without a line break. A piece may come in
+ * several reads. Pure.
  */
 
 export interface LogLine {

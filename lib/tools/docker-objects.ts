@@ -1,8 +1,8 @@
 /**
- * The docker CLI's words for containers, networks and volumes by label, and for containers that run one command; by argv. Part
- * of `docker.ts`.
+ * The docker CLI's words for containers, networks and volumes by label, and for containers that run one command; by
+ * argv. Part of `docker.ts`.
  */
-import type { Protocol } from '../core/workspace.ts'
+import type { Protocol } from '../core/modes.ts'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const CHANGE_TIMEOUT_MS = 3 * 60_000
@@ -111,7 +111,10 @@ export function createObjectCommands(docker: DockerCall) {
     return (await docker(args, { timeoutMs: RUN_TIMEOUT_MS, keepBytes: OUTPUT_KEPT_BYTES })).stdout
   }
 
-  /** Makes a volume; one that is there stays as it is. @param folder of this machine that it is, instead of one of its own */
+  /**
+   * Makes a volume; one that is there stays as it is. @param folder of this machine that it is, instead of one of its
+   * own
+   */
   async function makeVolume(name: string, labels: Readonly<Record<string, string>>, folder?: string): Promise<void> {
     const flags = Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`])
     const options = folder === undefined ? [] : ['type=none', 'o=bind', `device=${folder}`]

@@ -285,7 +285,7 @@ async function explain<T>(run: () => Promise<T>): Promise<T> {
     const waited = error instanceof NexusError && error.code === 'TIMEOUT' ? Number(error.details?.timeoutMs) : 0
     if (waited > 0 && waited <= QUERY_TIMEOUT_MS) {
       throw new NexusError('BACKEND_UNAVAILABLE', `The Docker engine did not answer within ${waited / 1000} s.`, {
-        hint: 'To see what it does, run `docker info`; to start it again, run `make setup`',
+        hint: 'To see what it does, run `docker info`; to start it again, run `sudo systemctl restart docker`',
         cause: error,
       })
     }

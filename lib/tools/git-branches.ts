@@ -1,4 +1,4 @@
-/** What git knows of a branch's way into another: the default branch, tips and their age, whether all of it arrived. Reads only. */
+/** Whether a branch is merged: the default branch, tips and their age, commits that arrived. Reads only. */
 import { CommandFailed, type Runner } from '../system/exec.ts'
 import { explainGitFailure } from './git-failures.ts'
 
@@ -44,8 +44,8 @@ export function createGitBranches(runner: Runner, repo: string) {
   }
 
   /**
-   * What branches are merged into: origin's default branch and the local one of that name; without a remote `main`, `master`,
-   * or what the main worktree is on. Full ref names, those that exist.
+   * What branches are merged into: origin's default branch and the local one of that name; without a remote `main`,
+   * `master`, or what the main worktree is on. Full ref names, those that exist.
    */
   async function findDefaultRefs(): Promise<readonly string[]> {
     const head = await git(['symbolic-ref', '--quiet', 'refs/remotes/origin/HEAD'], [0, 1, 128])
@@ -73,8 +73,8 @@ export function createGitBranches(runner: Runner, repo: string) {
   }
 
   /**
-   * One commit there makes the change of the whole branch, as after a squash. Compared by patch ids: a trial merge would run
-   * the merge drivers that the configuration names.
+   * One commit there makes the change of the whole branch, as after a squash. Compared by patch ids: a trial merge
+   * would run the merge drivers that the configuration names.
    */
   async function isSquashed(commit: string, into: string): Promise<boolean> {
     const base = (await git(['merge-base', commit, into], [0, 1])).stdout.trim()

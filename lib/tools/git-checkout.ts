@@ -1,8 +1,8 @@
 /**
- * Fills a worktree that git has registered. The user's filters run, and for content of the user's own the post-checkout hook. What
- * names them by a path in the worktree means the main one.
+ * Checks out the files of a worktree that git has registered. The user's filters run, and for the user's own content
+ * the post-checkout hook. A relative path in their configuration means the main worktree's copy.
  *
- * A hook or a filter that fails takes no worktree away: once the files are there, the failure is told to the caller as data.
+ * A hook or a filter that fails does not undo the worktree: once the files exist, the failure is returned as data.
  */
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -78,7 +78,10 @@ export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsE
     return hook === undefined ? { unfiltered: left } : { unfiltered: left, hook }
   }
 
-  /** As `git worktree add` runs it, but apart from the checkout, whose exit code would not tell the hook's from git's own. */
+  /**
+   * Runs the hook as `git worktree add` does, but as a separate command: git's exit code after a checkout does not tell
+   * the hook's failure from its own.
+   */
   async function runHook(path: string, folder: string, onLine: (line: string) => void) {
     const hook = join(folder, HOOK)
     if (!existsSync(hook)) return undefined
@@ -104,8 +107,8 @@ export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsE
 }
 
 /**
- * Of a file that is as old as the index git compares the content, which a look without filters finds to be another one than is stored.
- * Nobody but git has written here yet, so the index may be younger.
+ * Sets the index's time after that of the files. git compares the content of a file that is as old as the index, and a
+ * look without filters would find a filtered file changed. Only git has written here yet, so the index may be younger.
  */
 async function settleIndex({ gitDir }: Repository, path: string): Promise<void> {
   const admin = findAdminDir(gitDir, path)?.path
@@ -137,8 +140,8 @@ const KNOWN = new Set(
 const PASSING = /[A-Z]|^(sharedindex|fsmonitor|rebase-|nexus-)|[.~](lock|log|pid|cache|tmp)$|~$/
 
 /**
- * What a filter keeps in the git dir, such as git-crypt its keys: a filter that asks for the git dir of a linked worktree gets that
- * worktree's own part, so links there lead to what lies in the repository's.
+ * What a filter keeps in the git dir, such as git-crypt its keys: a filter that asks for the git dir of a linked
+ * worktree gets that worktree's own part, so links there lead to what lies in the repository's.
  */
 async function shareState(gitDir: string, worktree: string): Promise<void> {
   const names = readdirSync(gitDir).filter((name) => !KNOWN.has(name) && !PASSING.test(name))
@@ -154,7 +157,7 @@ function without(filter: string): readonly string[] {
   return ['smudge=', 'process=', 'required=false'].flatMap((value) => ['-c', `filter.${filter}.${value}`])
 }
 
-/** The filter that git could not go on without; one of Git LFS has an error of its own. */
+/** The filter that made git stop; Git LFS has a separate error. */
 function failedFilter({ code, stderr }: RunResult): Unfiltered | undefined {
   if (code === 0) return undefined
   const [, path, filter] = /^fatal: (.*): smudge filter (.+) failed$/m.exec(stderr) ?? []

@@ -1,7 +1,7 @@
 /**
- * What of a repository's own configuration makes git run something: keys of `.git/config` and of what it may be split into,
- * hooks, attributes. Read as files, without git, so that a look costs nothing and runs nothing. The format is git-config(1)'s;
- * a line that cannot be read is left out, as git refuses the whole file then.
+ * Lists what makes git run a program in a repository: keys of `.git/config` and of the files that it includes, hooks,
+ * attributes. Read as files, without git, so that a look is cheap and runs nothing. The format is git-config(1)'s; a
+ * line that cannot be read is left out, as git refuses the whole file then.
  */
 
 import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs'

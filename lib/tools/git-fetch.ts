@@ -1,7 +1,7 @@
 /**
- * Fetches from a program that speaks git's protocol and belongs to somebody else: it may say what it likes, as long as it
- * likes. What arrives is checked, goes under the given refs alone, and starts nothing here; when nothing arrives for a while,
- * or too much is said, the fetch ends.
+ * Fetches from a program that speaks git's protocol and is not trusted (a git inside a workspace). What arrives is
+ * checked, goes under the given refs alone, and starts nothing here. The fetch ends when nothing arrives for a while,
+ * or too much is written.
  */
 import type { Readable } from 'node:stream'
 import { NexusError } from '../core/errors.ts'
@@ -40,7 +40,8 @@ export interface FetchRequest {
 
 /**
  * Returns git's words for refs that could not be updated.
- * @throws {NexusError} TIMEOUT when nothing arrives for 20 s, when all takes too long, and upon a flood of words; GIT_ERROR
+ * @throws {NexusError} TIMEOUT when nothing arrives for 20 s, when all takes too long, and upon a flood of words;
+ * GIT_ERROR
  */
 export async function fetchFrom(runner: Runner, repo: string, request: FetchRequest): Promise<string> {
   const { program, refspecs, signal, totalMs = TOTAL_MS } = request
@@ -69,7 +70,7 @@ export async function fetchFrom(runner: Runner, repo: string, request: FetchRequ
   throw explainGitFailure(new CommandFailed(argv, { stdout: '', stderr, code }))
 }
 
-/** Ends it when it has no business to go on; what it said last is kept. */
+/** Ends the program when the fetch is over; its last output is kept. */
 function watch({ stdout, stderr, kill }: Begun, signal: AbortSignal, totalMs: number) {
   let why: string | undefined
   let kept = Buffer.alloc(0)
@@ -94,7 +95,7 @@ function watch({ stdout, stderr, kill }: Begun, signal: AbortSignal, totalMs: nu
   for (const stream of [stdout, stderr]) listen(stream)
   const closed = Promise.all([stdout, stderr].map((stream) => new Promise((done) => stream.once('close', done))))
   return {
-    /** What it said last may arrive after its end; somebody else may hold the pipes for ever. */
+    /** The last output may arrive after the program's end; another process may hold the pipes for ever. */
     all: async () => {
       await Promise.race([closed, new Promise((done) => setTimeout(done, PIPE_GRACE_MS))])
       for (const stream of [stdout, stderr]) stream.destroy()

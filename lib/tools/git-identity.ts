@@ -1,6 +1,6 @@
 /**
- * What Nexus has to know of git's configuration before it changes a repository: who commits, how they are signed, what makes git feel
- * at home inside, and what git would run (`git-programs.ts`). One call of git; nothing that it names is run.
+ * Reads git's configuration before Nexus changes a repository: author, signing, harmless settings that come along
+ * inside, and the programs that git would run (`git-programs.ts`). One call of git; no program that it names is run.
  */
 import type { RunResult } from '../system/exec.ts'
 import { PROGRAM_KEYS, type Setting } from './git-programs.ts'
@@ -10,7 +10,9 @@ import { COMFORT_KEYS, type Entry } from './git-settings.ts'
 export interface SigningSettings {
   /** A path, a public key or `key::` and one; '' for none. */
   readonly key: string
-  /** What tells the key where none is named; only from the user's own configuration, as it is run. */
+  /**
+   * The command that names the key (`gpg.ssh.defaultKeyCommand`); only from the user's own configuration, as it runs.
+   */
   readonly command: string
   readonly commits: boolean
   readonly tags: boolean

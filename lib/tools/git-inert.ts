@@ -1,10 +1,10 @@
 /**
- * Looks at a tree that somebody in a workspace has written to, with git on this machine and without running anything from it.
+ * Runs git of this machine on a worktree that a workspace writes to, without running anything from it.
  *
- * Configuration is where git's programs are named (filters, fsmonitor, hooks, ssh, textconv, signature checks), and none of
- * them can be switched off by its name, which is free. So git is given a git dir of ours for the moment of the look: its own
- * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested repositories
- * get one of their own instead of git's walk into them, which would read their configuration.
+ * git's configuration names programs (filters, fsmonitor, hooks, ssh, textconv, signature checks). A filter's name is
+ * free, so no `-c` option can switch all of them off. For the moment of a look git gets a temporary git dir: our
+ * configuration with harmless keys alone, and links to the data (objects, refs, index) of the real one. Nested
+ * repositories get such a git dir too, since git itself would read their configuration.
  */
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -34,14 +34,14 @@ const DEPTH_MAX = 8
 const SUBMODULE_MODE = Buffer.from([0, 0, 0xe0, 0])
 const INDEX_MAX_BYTES = 1024 * 1024 * 1024
 
-/** A worktree looked at as if this commit, which is here, were checked out. */
+/** The worktree is compared with this commit, which the repository has. */
 export interface SeenAs {
   readonly commit: string
   /** This machine's index is that commit's. */
   readonly inStep: boolean
 }
 
-/** How a worktree with a git dir of the workspace's own is looked at: by what of its commits is here. */
+/** How to look at a worktree with a private git dir: by the commits that were brought back. */
 export interface OwnTree extends SeenAs {
   /** The workspace's own git dir. */
   readonly path: string
@@ -90,7 +90,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     ]
   }
 
-  /** Runs `look` with a git that has nothing to run. */
+  /** Runs `look` with a git that has no program to run. */
   async function within<T>(place: Place, look: (git: InertRun, dir: string) => Promise<T>): Promise<T> {
     const dir = `${scratch}-${process.pid}-${sequence++}`
     try {
@@ -163,7 +163,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [...mine, ...nested]
   }
 
-  /** Submodules of a worktree where something else than remote-tracking branches, or tags as they were cloned, has commits of its own. */
+  /** Submodules with commits that neither remote-tracking branches nor tags as cloned have. */
   function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
     return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
@@ -190,7 +190,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
     const visits = listSubmodules(stdout).map(({ path, commit }) => {
-      // it cannot be looked into
+      // it cannot be read
       if (path.includes(UNREADABLE)) return visit(undefined, path, commit)
       const fetched = existsSync(join(place.worktree, path, '.git'))
       return visit(fetched ? submoduleAt(place, path, own) : 'not fetched', path, commit)
@@ -222,7 +222,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return stdout.split('\0').filter((line) => line !== '')
   }
 
-  /** What is staged or marked in a workspace's own git dir against what is checked out there: only the index in it tells that. */
+  /** Staged or marked files of a private git dir, which only its own index tells. */
   async function listStaged(repository: Repository, own: OwnTree): Promise<readonly string[]> {
     const place = ownPlaceOf(repository, own)
     const index = { root: own.path, folder: join('worktrees', basename(place.admin)) }
@@ -235,7 +235,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     })
   }
 
-  /** Makes a worktree's index that of a commit and touches no file; what is known of unchanged files stays known. */
+  /** Sets a worktree's index to a commit and touches no file; the cached state of unchanged files stays. */
   async function setIndex(repository: Repository, commit: string): Promise<void> {
     const { admin } = placeOf(repository)
     const env = { GIT_INDEX_FILE: join(admin, 'index'), GIT_OPTIONAL_LOCKS: '1' }
@@ -274,7 +274,7 @@ function ownPlaceOf(repository: Repository, own: SeenAs | undefined): Place {
   return { ...place, commit: own.commit, ...(own.inStep ? {} : { index: 'copy' as const }) }
 }
 
-/** By the mode of a submodule, as it stands in the index: to list all files would cost more than all the rest. */
+/** Finds submodules by their mode in the index: listing all files would cost more than the rest of the look. */
 function mayHaveSubmodules({ admin }: Place): boolean {
   const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
   return files.some((name) => readWithin(admin, name, INDEX_MAX_BYTES)?.includes(SUBMODULE_MODE) !== false)
@@ -286,7 +286,7 @@ function listSubmodules(listed: string): readonly { readonly path: string; reado
   return links.map((line) => ({ path: line.slice(line.indexOf('\t') + 1), commit: line.split(' ')[1] ?? '' }))
 }
 
-/** A submodule's git dir lies in the repository's or in the worktree; elsewhere it is none of ours to look into. */
+/** A submodule's git dir lies in the repository's git dir or in the worktree; others are not read. */
 function submoduleAt(parent: Place, path: string, own?: OwnDirs): Place | undefined {
   const worktree = join(parent.worktree, path)
   const dotGit = join(worktree, '.git')

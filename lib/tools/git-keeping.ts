@@ -1,5 +1,6 @@
 /**
- * git's words for keeping what a worktree held after the worktree is gone, and for bringing it back; by argv. Part of `git.ts`.
+ * git's words for keeping what a worktree held after the worktree is gone, and for bringing it back; by argv. Part of
+ * `git.ts`.
  */
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
@@ -13,7 +14,7 @@ const OWN_REFS = [
   'refs/bisect/',
   'refs/rewritten/',
 ]
-/** Whoever collects garbage reads the name of this commit only. */
+/** The name of the commit that only git's garbage collection reads. */
 const KEEPER = { name: 'Nexus', email: 'nexus@localhost' }
 
 type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
@@ -22,8 +23,8 @@ export function createKeepingCommands(git: GitCall) {
   const quietly = { env: { GIT_OPTIONAL_LOCKS: '0' }, okCodes: 'any' as const }
 
   /**
-   * Keeps from being collected, under a ref, what a worktree's HEAD, index and unfinished work hold, and `more` commits: as
-   * the parents and the tree of one commit. False when there is nothing to keep.
+   * Keeps from being collected, under a ref, what a worktree's HEAD, index and unfinished work hold, and `more`
+   * commits: as the parents and the tree of one commit. False when there is nothing to keep.
    */
   async function keepState(
     repo: string,
@@ -81,7 +82,7 @@ export function createKeepingCommands(git: GitCall) {
     await git(worktree, ['read-tree', 'HEAD'])
   }
 
-  /** Makes a repository and a worktree lead to each other again, after either was moved; what it cannot is left. */
+  /** Links a repository and a worktree to each other again, after either was moved, where possible. */
   async function repairWorktree(repo: string, path: string): Promise<void> {
     await git(repo, ['worktree', 'repair', '--', path], { okCodes: 'any' })
   }

@@ -1,6 +1,6 @@
 /**
- * Files that git's status passes over because of a mark in the index: `skip-worktree` and `assume-unchanged`. People keep settings of
- * their own that way, so what such a file says may be nowhere else. Part of `git-inert.ts`.
+ * Files that `git status` skips because of a mark in the index: `skip-worktree` and `assume-unchanged`. People keep
+ * local settings that way, so such a change may exist nowhere else. Part of `git-inert.ts`.
  */
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join } from 'node:path'

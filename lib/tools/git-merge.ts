@@ -3,10 +3,10 @@ import type { RunOptions, RunResult } from '../system/exec.ts'
 import { shown } from '../system/tree.ts'
 import type { Whose } from './git-programs.ts'
 
-/** Hooks of the user's and signatures that want a finger on a key take their time. */
+/** Hooks of the user and signatures by a hardware key take time. */
 const MERGE_TIMEOUT_MS = 10 * 60_000
 
-/** What is merged is what was looked at: no commit stands for another. */
+/** Merges exactly the commit that was shown: replaced objects (git-replace(1)) are off. */
 const PLAIN_OBJECTS = { GIT_NO_REPLACE_OBJECTS: '1' }
 
 export const SUBMODULE_MODE = '160000'
@@ -43,7 +43,7 @@ type HooksOf = (repo: string, whose: Whose) => Promise<readonly string[]>
 
 /** `call` runs hooks, those that `hooksOf` names; `git` runs none. */
 export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksOf) {
-  /** What a merge would do; touches no file. Of git before 2.38, which cannot tell, the branch's own changes and no conflict. */
+  /** What a merge would do; touches no file. git before 2.38 tells the branch's changes and no conflict. */
   async function foresee(repo: string, ours: string, theirs: string): Promise<Foreseen> {
     const args = ['merge-tree', '--write-tree', '--name-only', '--no-messages', '-z', ours, theirs]
     const { code, stdout } = await git(repo, args, { okCodes: 'any', timeoutMs: MERGE_TIMEOUT_MS, env: PLAIN_OBJECTS })
@@ -69,8 +69,8 @@ export function createMergeCommands(git: GitCall, call: GitCall, hooksOf: HooksO
   }
 
   /**
-   * Merges exactly this commit, under the branch's name: as one commit, or with `squash` as one that has all of its changes and not
-   * its history. `whose` says whose hooks run.
+   * Merges exactly this commit, under the branch's name: as one commit, or with `squash` as one that has all of its
+   * changes and not its history. `whose` says whose hooks run.
    */
   async function merge(repo: string, commit: string, options: MergeOptions): Promise<void> {
     const { branch, squash, whose, onLine } = options

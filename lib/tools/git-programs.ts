@@ -1,7 +1,7 @@
 /**
- * What of a repository's git configuration git runs in a worktree, and which of it a branch would decide: a path without a
- * leading slash means the worktree that git stands in, so a hook, a filter or a helper of somebody else's branch. For Nexus such a
- * path means the main worktree's copy. Read once for a command; nothing here starts a program.
+ * Lists the programs that git would run in a worktree by its configuration, and those that a branch decides: a relative
+ * path means the worktree that git runs in, and so a hook, a filter or a helper of another person's branch. For Nexus
+ * such a path means the main worktree's copy. Read once per command; starts no program.
  */
 import { readdirSync, readlinkSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -12,11 +12,11 @@ import { shellWord } from '../core/shell.ts'
 import { escapePattern } from '../core/words.ts'
 import { findRepository, isOnItsOwn, listLinkedWorktrees, type Repository } from './repository.ts'
 
-/** Whose the content of a branch is: of somebody else's nothing runs here, neither its own hooks nor the user's. */
+/** Whose content a branch has: for another person's branch no hook runs, neither the branch's nor the user's. */
 export type Whose = 'own' | 'other'
 
 const LINKS_MAX = 40
-/** As a folder of hooks, it holds none. */
+/** As `core.hooksPath`, a folder without hooks. */
 export const NO_HOOKS = '/dev/null'
 
 export interface Setting {
@@ -70,7 +70,7 @@ export function filtersIn(line: string): readonly string[] {
   return [...line.matchAll(/(?:^|\s)filter=(\S+)/g)].map(([, name]) => name ?? '')
 }
 
-/** Those that count: of a key that is given more than once git takes the last value, of helpers all. */
+/** The values that count: git takes the last value of a key, and all values of a helper. */
 export function effective(settings: readonly Setting[]): readonly Setting[] {
   const last = new Map(settings.map((one, i) => [one.key, i]))
   return settings.filter(({ key }, i) => key.startsWith('credential.') || last.get(key) === i)
@@ -89,7 +89,7 @@ export function hooksFolder(settings: readonly Setting[], root: string): string 
   return value === '' ? NO_HOOKS : mainCopy(value, places)
 }
 
-/** What a path of the configuration means in the main worktree; nothing where that leads into another worktree after all. */
+/** A path of the configuration in the main worktree; undefined where it leads into another worktree. */
 function mainCopy(value: string, places: Places): string {
   const { root, linked } = places
   // git knows the homes of others
@@ -259,7 +259,7 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** Also of what is not there, and of a link that leads to nothing yet: a merge may bring it. */
+/** Also for a missing file, or a link to nothing: a merge may bring the file. */
 function realPath(path: string, links = 0): string {
   if (!isAbsolute(path)) return path
   try {

@@ -1,4 +1,4 @@
-/** git's words for refs: part of `git.ts`. Nothing here runs a hook (`git.ts`): those are for what the user does by hand. */
+/** git's commands for refs: part of `git.ts`. None runs a hook: hooks are for what the user does by hand. */
 import type { RunOptions, RunResult } from '../system/exec.ts'
 
 const READ = { GIT_OPTIONAL_LOCKS: '0' }
@@ -81,8 +81,8 @@ export function createRefCommands(git: GitCall, read: GitCall) {
   }
 
   /**
-   * What a branch follows and how far apart they are; undefined without such a branch. Without an upstream, or with one that is
-   * gone, there are no counts.
+   * What a branch follows and how far apart they are; undefined without such a branch. Without an upstream, or with one
+   * that is gone, there are no counts.
    */
   async function findTracking(repo: string, branch: string, timeoutMs: number): Promise<Tracking | undefined> {
     const format = '--format=%(refname)%00%(upstream:short)%00%(upstream:track)'

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { isRunning } from '../system/process.ts'
 import { copyTree, makeFolder, makeLink, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 
@@ -74,11 +75,6 @@ export async function sweep(scratch: string): Promise<void> {
   const names = existsSync(folder) ? readdirSync(folder) : []
   for (const name of names) {
     const pid = name.startsWith(prefix) ? /^(\d+)-\d+$/.exec(name.slice(prefix.length))?.[1] : undefined
-    if (pid !== undefined && !isRunning(pid)) await removeTree(join(folder, name))
+    if (pid !== undefined && !isRunning(Number(pid))) await removeTree(join(folder, name))
   }
-}
-
-function isRunning(pid: string): boolean {
-  if (Number(pid) === process.pid) return true
-  return existsSync('/proc/self/stat') ? existsSync(`/proc/${Number(pid)}/stat`) : true
 }

@@ -1,6 +1,7 @@
 /**
- * Which keys of a git configuration are harmless: they say how files and refs are meant and name no program. Whatever is not
- * listed here reaches neither a look at a workspace's tree nor a private git dir. Reading a configuration runs nothing.
+ * Which keys of a git configuration are harmless: they say how files and refs are meant and name no program. Whatever
+ * is not listed here reaches neither a look at a workspace's tree nor a private git dir. Reading a configuration runs
+ * nothing.
  */
 import type { Runner } from '../system/exec.ts'
 
@@ -25,7 +26,7 @@ const WORK = [
   /^(init\.defaultbranch|log\.date|lfs\.url)$/,
 ]
 
-/** Of the user's own, what makes git inside answer as it does here: as `git config --get-regexp` takes it. Any older git takes it too. */
+/** The user's settings that git inside gets, as a pattern for `git config --get-regexp`; any git takes them. */
 export const COMFORT_KEYS = [
   'alias\\..+',
   'core\\.excludesfile',

@@ -1,6 +1,7 @@
 /**
- * git's words for the submodules of a worktree: part of `git.ts`. Of a branch that is somebody else's only those are fetched from
- * here that the user's own repository names: a fetch asks whatever server `.gitmodules` says, with the user's credentials.
+ * git's words for the submodules of a worktree: part of `git.ts`. For another person's branch only submodules that the
+ * user's own repository names are fetched, because a fetch asks the server that `.gitmodules` names, with the user's
+ * credentials.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -52,7 +53,7 @@ export function createSubmoduleCommands({ git, call, settings, findCommit }: Cal
 
   /**
    * Fills the submodules of a worktree, and those in them.
-   * @returns those that somebody else's branch names alone, which are left out
+   * @returns those that only another person's branch names, which are left out
    * @throws {NexusError} UNSUPPORTED where the branch would decide what git reaches another machine with
    */
   async function initSubmodules(
@@ -108,7 +109,7 @@ export function createSubmoduleCommands({ git, call, settings, findCommit }: Cal
     return ours !== undefined && ours === theirs
   }
 
-  /** By its address in the user's configuration, which git prefers, or by name and address in what is the user's own. */
+  /** By its address in the user's configuration, which git prefers, or by name and address in the user's commits. */
   async function namedBy(repo: string, own: readonly Setting[]): Promise<(one: Submodule) => boolean> {
     const lists = await Promise.all(BASES.map((base) => list(repo, ['--blob', `${base}:.gitmodules`])))
     const named = new Set(lists.flat().flatMap(({ name, url }) => (url === '' ? [] : [`${name}\0${url}`])))

@@ -1,11 +1,11 @@
 /**
- * git on the user's own repository, by argv, with the user's configuration. Reads pass `GIT_OPTIONAL_LOCKS=0`, so that a look
- * never makes the user's own `git commit` fail on a lock. Looks at a *tree* that somebody in a workspace has written to go
+ * git on the user's own repository, by argv, with the user's configuration. Reads pass `GIT_OPTIONAL_LOCKS=0`, so that
+ * a look never makes the user's own `git commit` fail on a lock. Looks at a *tree* that a workspace writes to go
  * through `git-inert.ts`. Changes to the repository happen only here, and callers hold the repository's lock around
  * `addWorktree`, `removeWorktree` and branch changes.
  *
- * Every call runs without hooks and without fsmonitor, but for those that a user expects hooks of: these name the folder, which
- * is never one of a branch that is checked out in another worktree (`git-programs.ts`).
+ * Every call runs without hooks and without fsmonitor, except calls of which a user expects hooks: these name the
+ * folder of hooks, which never lies in a worktree of another branch (`git-programs.ts`).
  */
 
 import { existsSync } from 'node:fs'
@@ -164,12 +164,12 @@ export function createGit(runner: Runner) {
   }
 
   /**
-   * Registers a worktree without files; with `create` a new branch at `commit`, never tracking anything.
-   * The folder may exist when it is empty. `checkOut` brings the files. With `again`, what is left of an earlier worktree
-   * at this path is removed first. A new branch with `taken` notes in its log, by that word, that its content is somebody else's.
+   * Registers a worktree without files; with `create` a new branch at `commit`, never tracking anything. The folder may
+   * exist when it is empty. `checkOut` brings the files. With `again`, what is left of an earlier worktree at this path
+   * is removed first. A new branch with `taken` notes in its log, by that word, that its content is somebody else's.
    */
   async function addWorktree(repo: string, path: string, branch: NewBranch, whose: Whose = 'other'): Promise<void> {
-    // what an interrupted or deleted worktree left behind would stand in the way
+    // the remains of an interrupted or deleted worktree would be in the way
     if (branch.again) await removeWorktree(repo, path)
     if (!existsSync(dirname(path))) await closeFolder(dirname(path))
     await makeFolder(path, 0o755)
@@ -223,7 +223,7 @@ export function createGit(runner: Runner) {
     return refs.map((ref) => there.find(({ name }) => name === ref)).find((found) => found !== undefined)
   }
 
-  /** Fetches one ref of `origin` without giving it a name here: whoever asks names the commit at once. Contacts that remote alone. */
+  /** Fetches one ref of `origin` without giving it a name here: the caller names the commit at once. */
   async function fetchRef(repo: string, ref: string): Promise<void> {
     const options = ['--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--quiet']
     const args = ['fetch', ...options, '--', 'origin', ref]

@@ -1,6 +1,6 @@
 /**
- * Tells a file that Git LFS keeps from a changed one without running Git LFS: what git has of such a file is a pointer with the
- * hash and the size of its content.
+ * Tells a file that Git LFS keeps from a changed one without running Git LFS: what git has of such a file is a pointer
+ * with the hash and the size of its content.
  */
 
 import { lstatSync } from 'node:fs'

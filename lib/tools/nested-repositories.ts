@@ -1,6 +1,7 @@
 /**
- * Repositories and linked worktrees below a worktree, in folders that git ignores too: git's status says nothing of what is in them.
- * Found by their names alone; nothing of them is run, and no link is followed. Submodules are looked at elsewhere (`git-inert.ts`).
+ * Repositories and linked worktrees below a worktree, in folders that git ignores too: `git status` says nothing of
+ * them. They are found by the names of their files; nothing of them is run, and no link is followed. Submodules are
+ * looked at elsewhere (`git-inert.ts`).
  */
 import { existsSync, lstatSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -45,7 +46,7 @@ function describe(path: string, worktree: string, modules: readonly string[]): s
   const stat = lstatSync(Buffer.from(path, 'latin1'), { throwIfNoEntry: false })
   if (stat?.isFile() !== true) return isRepository(path) ? `the repository ${name}` : undefined
   const gitDir = linkOf(shown(folder))
-  // a name that is no UTF-8 cannot be followed: it may be one
+  // a name that is no UTF-8 cannot be opened: it may be a repository
   if (gitDir === undefined) return name.includes(UNREADABLE) ? `the linked worktree ${name}` : undefined
   const isModule = modules.some((one) => gitDir.startsWith(`${one}/`)) && !existsSync(join(gitDir, 'commondir'))
   return isModule ? undefined : `the linked worktree ${name}`

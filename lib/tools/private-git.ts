@@ -1,8 +1,8 @@
 /**
- * The git dir that a workspace has for itself in the git mode `private`. It borrows the objects of the repository, which are
- * mounted read-only beside it, and begins with the repository's refs and the harmless part of its configuration; from then on
- * it belongs to whoever works inside. git on this machine never runs on it: what has to be known of it here is read as plain
- * text by `private-refs.ts`, and commits come back through a program that runs where the workspace is.
+ * The private git dir of a workspace (git mode `private`). It borrows the objects of the repository, which are mounted
+ * read-only beside it, and begins with the repository's refs and the harmless part of its configuration; from then on
+ * the inside writes it. git on this machine never runs on it: `private-refs.ts` reads it as plain text, and commits are
+ * brought back through a git that runs inside.
  */
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -39,7 +39,7 @@ interface Local {
 
 export function createPrivateGit(runner: Runner, git: Git) {
   /**
-   * Refuses before anything is changed what a git dir of its own could not have as the repository has it.
+   * Refuses, before anything is changed, a repository that a private git dir cannot represent.
    * @throws {NexusError} UNSUPPORTED
    */
   async function requireBorrowable({ repo, gitDir }: Local, commit: string): Promise<void> {
@@ -64,7 +64,8 @@ export function createPrivateGit(runner: Runner, git: Git) {
   }
 
   /**
-   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that away.
+   * Makes it. Afterwards the refs at `keep` hold what it borrows, so that no `git gc` of the repository takes that
+   * away.
    */
   async function make(local: Local, path: string, commit: string, keep: string): Promise<void> {
     const { repo, gitDir } = local
@@ -134,7 +135,7 @@ export function createPrivateGit(runner: Runner, git: Git) {
     await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
   }
 
-  /** Gives one that comes back its worktree, whose part of it had the name `admin`, and its branch, which may have another name now. */
+  /** Links a restored one to its worktree (`admin` before) and its branch, which may have another name. */
   async function takeBack(
     local: Local,
     path: string,
@@ -166,8 +167,8 @@ export function createPrivateGit(runner: Runner, git: Git) {
 }
 
 /**
- * The worktree's part of a private git dir, with nothing in it but submodules. Whoever worked inside may have left links in its
- * place, through which we would write elsewhere; nobody is inside now.
+ * The worktree's part of a private git dir, with nothing in it but submodules. The inside may have left links in its
+ * place, through which we would write elsewhere; the workspace is stopped now.
  */
 async function ownFolder(path: string, name: string): Promise<string> {
   const folder = await requireFolders(path, ['worktrees', name])
@@ -175,7 +176,7 @@ async function ownFolder(path: string, name: string): Promise<string> {
   return folder
 }
 
-/** Makes folders, one in the other, and puts them in place of whatever else lies there. */
+/** Makes nested folders, in place of anything else at these paths. */
 async function requireFolders(path: string, names: readonly string[]): Promise<string> {
   const folder = join(path, ...names)
   for (const [i] of names.entries()) {

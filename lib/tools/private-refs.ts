@@ -1,6 +1,6 @@
 /**
- * Reads a private git dir as plain text: where HEAD is and what the branches name. Whoever works inside writes there, so
- * nothing in it is believed: links lead nowhere, names that git would not take are left out, sizes and counts have limits.
+ * Reads a private git dir as plain text: where HEAD is and what the branches name. The inside writes there, so nothing
+ * in it is trusted: links are not followed, names that git would refuse are left out, sizes and counts have limits.
  */
 import { type Dirent, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -33,7 +33,7 @@ export function readPrivateHead(path: string, name: string): PrivateHead | undef
 /** Branch -> the commit that it names. */
 export const readPrivateBranches = (path: string) => readRefs(path, 'heads')
 
-/** What else holds commits of the user's, such as `tags/v1` -> what it names. */
+/** Further refs with commits of the user, such as `tags/v1` -> the object that it names. */
 export function readPrivateTags(path: string): ReadonlyMap<string, string> {
   const packed = packedOf(path)
   const all = ['tags', 'notes'].map((kind) =>
@@ -78,8 +78,8 @@ export function countPrivateStashes(path: string): number {
 }
 
 /**
- * Large files of Git LFS that were made inside go where the repository keeps its own; each lies under the hash of its content,
- * which is checked. Only where the repository has such files.
+ * Large files of Git LFS that were made inside go where the repository keeps its own; each lies under the hash of its
+ * content, which is checked. Only where the repository has such files.
  */
 export async function bringLargeFiles(path: string, gitDir: string): Promise<void> {
   const [from, to] = ['lfs/objects', join(gitDir, 'lfs', 'objects')]

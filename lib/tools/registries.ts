@@ -1,6 +1,6 @@
 /**
- * Hosts of the package registries that this machine is configured for, as its own tools tell: npm, pip, Go, apt. A tool that is not
- * there has none. Names no registry itself.
+ * Hosts of the package registries that this machine is configured for, as npm, pip, Go and apt tell. A missing tool has
+ * none. Names no registry itself.
  */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'

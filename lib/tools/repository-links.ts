@@ -1,7 +1,7 @@
 /**
- * Parts of a git dir that a symbolic link puts elsewhere. Inside a workspace the git dir is mounted at its own path and nothing of what
- * lies beside it, and git writes the real path into each worktree: with such a link no git command works inside. What a link leads
- * to is mounted for nobody, as whoever is inside can write one.
+ * Finds parts of a git dir that a symbolic link puts elsewhere. Inside a workspace only the git dir is mounted, at its
+ * own path, and git writes the real path into each worktree: with such a link no git command works inside. The target
+ * of a link is not mounted, as a program inside can write links.
  */
 import { lstatSync, realpathSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -9,7 +9,7 @@ import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
 import type { Repository } from './repository.ts'
 
-/** Without each of these git works not at all, or on other branches. */
+/** Without any one of these git does not work, or works on other branches. */
 const PARTS = ['objects', 'objects/pack', 'objects/info', 'refs', 'refs/heads', 'packed-refs', 'HEAD', 'config']
 
 /** @throws {NexusError} UNSUPPORTED, with the command that mends it */
@@ -30,7 +30,7 @@ export function requireOwnParts({ root, gitDir }: Pick<Repository, 'root' | 'git
   throw linked(part, `To work in a clone that has all of it, run \`${command}\``)
 }
 
-/** A file in the place of the link leaves the git dir where it is; git takes one called `.git` for that of the folder around it. */
+/** The git dir itself, if called `.git` (git takes that for the folder around it), else a file in place of the link. */
 function whole(root: string, gitDir: string): string {
   const file = `echo ${shellWord(`gitdir: ${gitDir}`)} > .git && git config core.worktree "$PWD"`
   const mend = basename(gitDir) === '.git' ? `mv ${shellWord(gitDir)} .git` : file

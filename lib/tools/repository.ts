@@ -186,13 +186,13 @@ const UNFINISHED: readonly (readonly [string, string])[] = [
 ]
 
 /** What was begun in a worktree and not ended, such as `rebase`. */
-export function listUnfinished(worktree: string): readonly string[] {
+export function listGitOperations(worktree: string): readonly string[] {
   const gitDir = linkOf(worktree)
-  return gitDir === undefined ? [] : listUnfinishedIn(gitDir)
+  return gitDir === undefined ? [] : listGitOperationsIn(gitDir)
 }
 
 /** The same by the worktree's own part of the git dir. */
-export function listUnfinishedIn(gitDir: string): readonly string[] {
+export function listGitOperationsIn(gitDir: string): readonly string[] {
   return [...new Set(UNFINISHED.filter(([file]) => existsSync(join(gitDir, file))).map(([, word]) => word))]
 }
 

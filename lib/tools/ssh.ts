@@ -1,6 +1,6 @@
 /**
- * OpenSSH's client tools, by argv. Nexus always names its key, its known_hosts and its control socket, and reads none of the
- * user's configuration, so that readiness and exec never depend on it.
+ * OpenSSH's client tools, by argv. Nexus always names its key, its known_hosts and its control socket, and reads none
+ * of the user's configuration, so that readiness and exec never depend on it.
  */
 import type { Runner, RunResult } from '../system/exec.ts'
 
@@ -20,8 +20,9 @@ export const CARRIER = 'NEXUS_WS_ENV'
 /** A folder inside with no settings of any shell in it. */
 const NO_DOTFILES = '/usr/local/lib/nexus/no-dotfiles'
 /**
- * Keeps the login shell inside, whichever it is, from the user's files, which may print, read stdin, exit or change the shell. bash reads
- * none over ssh when it is not the first shell; zsh and fish look for theirs in these folders. `byBash` takes them away again.
+ * Keep the login shell inside from the user's dotfiles, which may print, read stdin, exit or change the shell. With
+ * SHLVL=1 bash takes itself for a nested shell and reads none; zsh and fish look for theirs in the folder without
+ * settings. `byBash` removes these variables again.
  */
 export const NO_DOTFILES_VARIABLES: Readonly<Record<string, string>> = {
   SHLVL: '1',
@@ -32,7 +33,7 @@ export const NO_DOTFILES_VARIABLES: Readonly<Record<string, string>> = {
 const PERSIST_S = 600
 const LOGIN_TIMEOUT_MS = 20_000
 
-/** ssh arguments that reach a door verified, without the user's configuration here. Inside, the user's dotfiles are read. */
+/** Arguments of ssh that reach a workspace verified, without the user's ssh configuration. Dotfiles count. */
 export function doorArgs(door: Door): readonly string[] {
   return [
     ...['-F', 'none', '-p', String(door.port), '-l', door.user],
@@ -58,7 +59,7 @@ export function doorArgs(door: Door): readonly string[] {
   ]
 }
 
-/** The same for what Nexus itself sends, which no dotfile inside may change. */
+/** The same for commands that Nexus itself sends, which read no dotfile inside. */
 export function ownArgs(door: Door): readonly string[] {
   const pairs = Object.entries(NO_DOTFILES_VARIABLES).map(([name, value]) => `${name}=${value}`)
   return [...doorArgs(door), ...options({ SetEnv: pairs.join(' ') })]
@@ -111,7 +112,7 @@ export function createSsh(runner: Runner) {
     })
   }
 
-  /** A login by a connection of its own. */
+  /** A login by a separate connection. */
   async function loginOnce(door: Door): Promise<RunResult> {
     const argv = [
       'ssh',
@@ -127,7 +128,7 @@ export function createSsh(runner: Runner) {
     return runner.run(argv, { okCodes: 'any', timeoutMs: LOGIN_TIMEOUT_MS })
   }
 
-  /** True while the master connection is open; without one, while the door is. */
+  /** True while the master connection is open; without one, while the workspace's port answers. */
   async function hasMaster(door: Door): Promise<boolean> {
     const { code } = door.controlPath === undefined ? await loginOnce(door) : await control(door, 'check')
     return code === 0

@@ -57,7 +57,9 @@ export async function observeOne(app: App, record: WorkspaceRecord): Promise<See
 /** @throws {NexusError} BACKEND_UNAVAILABLE when the backend could not be asked */
 export function requireEngine(seen: Seen): void {
   if (seen.state !== 'unknown') return
-  throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, { hint: 'To start the engine, run `make setup`' })
+  throw new NexusError('BACKEND_UNAVAILABLE', seen.reason, {
+    hint: 'To see what is wrong with the engine, run `nexus doctor`',
+  })
 }
 
 /** For what needs a workspace that runs: that this one does not, and the command that changes it. */

@@ -2,7 +2,8 @@
  * Which container ports a workspace publishes and, once blocks are leased, on which ports of this machine. Pure.
  */
 import { NexusError } from '../core/errors.ts'
-import type { PortMapping, Protocol, WorkspaceRecord } from '../core/workspace.ts'
+import type { Protocol } from '../core/modes.ts'
+import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { assignOffsets, BLOCK_SIZE, portAt, type WantedPort } from '../ports/blocks.ts'
 import type { Lease } from '../ports/leases.ts'
 import type { SubnetLease } from '../ports/subnets.ts'

@@ -1,7 +1,7 @@
 /** serve: runs the server until it is interrupted. The only command that loads it; see scripts/build.mjs. */
 import { parsePort } from '../../lib/api/entrance/checks.ts'
-import { serve as listen } from '../../lib/api/server.ts'
 import { NexusError } from '../../lib/core/errors.ts'
+import { serve as listen } from '../../lib/daemon/daemon.ts'
 import { writeCrashLog } from '../../lib/system/store.ts'
 import type { Run } from './command.ts'
 

@@ -66,6 +66,6 @@ async function withoutEngine(scene: Scene): Promise<void> {
   assert.is(code, 1, stdout + stderr)
   assert.match(stdout, /\(demo\) stays/)
   assert.match(stderr, /stays in the trash: \/\S+ holds files of another user, which need a container to remove/)
-  assert.match(stderr, /make setup.*sudo rm -rf \//)
+  assert.match(stderr, /nexus doctor.*sudo rm -rf \//)
   assert.match(await scene.ok(['trash', 'list']), /^demo /m)
 }

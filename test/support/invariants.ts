@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { TEMPORARY_SUFFIX } from '../../lib/system/temporary.ts'
 import { runProcess } from './process.ts'
 
 export interface World {
@@ -16,7 +17,6 @@ export interface World {
   readonly backend: 'docker' | 'mock'
 }
 
-const TEMPORARY = /\.nexus-\d+-\d+\.tmp$/
 const LABELS = ['dev.nexus.workspace', 'dev.nexus.instance', 'dev.nexus.cache'].map((name) => `{{.Label "${name}"}}`)
 
 /**
@@ -70,7 +70,7 @@ export function readRecords({ home }: World): readonly WorkspaceRecord[] {
 
 function checkFiles({ home, repo }: World): readonly string[] {
   const files = [...listTree(home), ...listTree(join(repo, '.worktree'))]
-  const temporary = files.filter((file) => TEMPORARY.test(file)).map((file) => `temporary file ${file}`)
+  const temporary = files.filter((file) => TEMPORARY_SUFFIX.test(file)).map((file) => `temporary file ${file}`)
   const invalid = files
     .filter((file) => file.startsWith(home) && file.endsWith('.json') && !isJson(readText(file)))
     .map((file) => `no JSON: ${file}`)

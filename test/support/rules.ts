@@ -15,11 +15,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ports: ['core', 'system'],
   stack: ['core', 'system', 'ports'],
   project: ['core', 'system', 'tools', 'config', 'stack'],
-  door: ['core', 'system', 'tools'],
-  backends: ['core', 'system', 'tools', 'ports', 'stack', 'door'],
-  workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'door', 'backends'],
+  record: ['core', 'system'],
+  door: ['core', 'system', 'tools', 'record'],
+  backends: ['core', 'system', 'tools', 'ports', 'stack', 'record', 'door'],
+  workspace: ['core', 'system', 'tools', 'config', 'ports', 'stack', 'project', 'record', 'door', 'backends'],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'door', 'backends', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'report'],
+  daemon: ['core', 'system', 'api'],
   report: ['core'],
 }
 

@@ -12,10 +12,10 @@ import { type Entrance, headOf, parsePort, requireAdmitted } from '../../lib/api
 import { createThrottle } from '../../lib/api/entrance/throttle.ts'
 import { loadToken, rotateToken, tokenFile } from '../../lib/api/entrance/token.ts'
 import { Refusal } from '../../lib/api/failure.ts'
-import { findServer, socketPath } from '../../lib/api/places.ts'
-import { type Serving, serve } from '../../lib/api/server.ts'
+import { findServer, servedSocket, socketPath } from '../../lib/api/places.ts'
 import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
+import { type MakeService, type Serving, serve } from '../../lib/daemon/daemon.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, tempRepo } from '../support/temp.ts'
@@ -267,7 +267,6 @@ async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv 
     PATH: process.env.PATH,
     HOME: dir.path,
     NEXUS_HOME: join(dir.path, folder),
-    XDG_RUNTIME_DIR: join(dir.path, 'r'),
     ...more,
   }
   const home = homePaths(env.NEXUS_HOME)
@@ -278,6 +277,7 @@ async function served(port?: number, folder = '.nexus', more: NodeJS.ProcessEnv 
     env,
     [Symbol.asyncDispose]: async () => {
       await serving.stop()
+      if (!serving.socket.startsWith(dir.path)) await rm(dirname(serving.socket), { recursive: true })
       await dir[Symbol.asyncDispose]()
     },
   }
@@ -340,9 +340,68 @@ suite('the server', (test) => {
   test('a long home has its socket in a short private folder', async () => {
     await using one = await served(undefined, 'x'.repeat(120))
     assert.ok(Buffer.byteLength(one.serving.socket) <= 107)
-    assert.is(one.serving.socket, socketPath(one.home, one.env))
+    assert.is(one.serving.socket, socketPath(one.home))
     assert.is((await stat(dirname(one.serving.socket))).mode & 0o777, 0o700)
     assert.is(await isAnswering(one.serving.socket), true)
+  })
+
+  test('the server of a long home is found, and none starts beside it, whatever variables and name the home has', async () => {
+    await using one = await served(undefined, 'x'.repeat(120))
+    const cron = { home: one.home, env: { XDG_RUNTIME_DIR: '/run/user/0' }, cwd: '/', version: '1', program: [] }
+    assert.is((await rejects(() => serve(cron), 'WORKSPACE_BUSY')).details?.pid, process.pid)
+    const link = `${one.home.home}-link`
+    await symlink(one.home.home, link)
+    const linked = homePaths(link)
+    assert.not.equal(socketPath(linked), one.serving.socket)
+    assert.is(await servedSocket(linked), one.serving.socket)
+    await rejects(() => serve({ ...cron, home: linked }), 'WORKSPACE_BUSY')
+    await rm(dirname(socketPath(linked)), { recursive: true })
+  })
+
+  test('a service beside the API works with its context, is stopped with it, and has log lines of its own', async () => {
+    await using dir = await tempDir()
+    const home = homePaths(join(dir.path, '.nexus'))
+    const seen: string[] = []
+    const idle: MakeService = {
+      name: 'idle',
+      make: ({ version }, log) => ({
+        name: 'idle',
+        required: false,
+        start: async () => {
+          seen.push(version)
+          log({ event: 'looked' })
+        },
+        stop: async () => seen.push('stopped') - seen.length,
+        health: () => undefined,
+      }),
+    }
+    const serving = await serve({ home, env: {}, cwd: '/', version: '7', program: [], services: [idle] })
+    assert.equal(
+      serving.health().map(({ name, state, problem }) => `${name} ${state} ${problem}`),
+      ['api running null', 'idle running null'],
+    )
+    assert.is(await serving.stop(), 0)
+    assert.equal(seen, ['7', 'stopped'])
+    const log = (await readFile(join(home.logs, 'serve.log'), 'utf8')).trim().split('\n')
+    const told = log.map((line) => JSON.parse(line)).map(({ service = '', event }) => `${service} ${event}`)
+    assert.equal(told, [
+      'api service-started',
+      'idle looked',
+      'idle service-started',
+      ' started',
+      'idle service-stopped',
+      'api service-stopped',
+      ' stopped',
+    ])
+  })
+
+  test('a folder of sockets that others can enter is refused', async () => {
+    await using dir = await tempDir()
+    const home = homePaths(join(dir.path, '.nexus'))
+    await mkdir(home.run, { recursive: true })
+    await chmod(home.run, 0o755)
+    const options = { home, env: {}, cwd: '/', version: '1', program: [] }
+    assert.match((await rejects(() => serve(options), 'PERMISSION_DENIED')).hint ?? '', /chmod 700 /)
   })
 
   test('TCP is on both loopback addresses, asks for the token, and a rotation holds at once', async () => {

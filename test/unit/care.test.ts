@@ -4,11 +4,11 @@ import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
+import { connectedPorts, orderByIdleness } from '../../lib/record/use.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import { judgeBudget } from '../../lib/workspace/create/budget.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
-import { connectedPorts, orderByIdleness } from '../../lib/workspace/look/idle.ts'
 import { listWorkspaces } from '../../lib/workspace/look/list.ts'
 import { pruneMerged } from '../../lib/workspace/remove/prune.ts'
 import { listTrash, saveEntry } from '../../lib/workspace/remove/trash.ts'
@@ -306,7 +306,7 @@ suite('the budget', (test) => {
     }
     const records = [make('young', 1, '2026-11-25T00:00:00Z'), make('old', 2, '2026-11-24T00:00:00Z')]
     assert.equal(
-      orderByIdleness(world.app, records).map(({ record }) => record.name),
+      orderByIdleness(world.app.home, records).map(({ record }) => record.name),
       ['old', 'young'],
     )
     const table = [

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { configSchema } from '../../lib/config/describe.ts'
 import { editSetting } from '../../lib/config/edit.ts'
 import { parseConfigFile } from '../../lib/config/file.ts'
+import { KEYS } from '../../lib/config/keys.ts'
 import { loadConfig } from '../../lib/config/load.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { type TempDir, tempDir, writeFiles } from '../support/temp.ts'
@@ -46,6 +47,22 @@ suite('configuration', (test) => {
     const values = seen.map((one) => one.split(' from ')[0])
     assert.equal(values, ['30m', '1h', '2h', '3h', '4h', '5h'])
     assert.is(new Set(seen.map((one) => one.split(' from ')[1])).size, seen.length, seen.join(', '))
+  })
+
+  test('each row of the table is a field of the settings, in camel case, with its default', async () => {
+    const none = { systemFile: '', userFile: '', project: undefined, flags: {}, flagNames: {}, env: {} }
+    const { settings } = await loadConfig(none)
+    const own = /\*|^(seed|hooks)\./ // put together from several keys
+    for (const { key, default: initial } of KEYS.filter((spec) => !own.test(spec.key))) {
+      const path = key.split('.').map((word) => word.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()))
+      let found: unknown = settings
+      for (const word of path) found = (found as Record<string, unknown>)[word]
+      assert.equal(found, initial, key)
+    }
+    const start: number = settings.ssh.portRange.start
+    assert.is(start, 32_800)
+    // @ts-expect-error a field without a row does not compile
+    assert.is(settings.ssh.portrange, undefined)
   })
 
   test('a mistake is named with file, line and column, and the nearest key', async () => {

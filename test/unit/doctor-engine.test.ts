@@ -59,7 +59,7 @@ suite('doctor on an engine', (test) => {
       { all: 'echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1' },
       'docker-engine',
       /^The Docker engine does not answer\.$/,
-      /`make setup`/,
+      /`sudo systemctl start docker`/,
     ],
     [
       'that this user may not use',
@@ -75,14 +75,14 @@ suite('doctor on an engine', (test) => {
       { compose: 'echo 2.20.1' },
       'docker-compose',
       /^The docker compose plugin is 2\.20\.1; Nexus needs 2\.24\.4 or newer\.$/,
-      /`make setup`/,
+      /package manager/,
     ],
     [
       'without compose',
       { compose: `echo "docker: 'compose' is not a docker command." >&2; exit 1` },
       'docker-compose',
       /^The docker compose plugin is missing or too old\.$/,
-      /`make setup`/,
+      /package manager/,
     ],
     [
       'with a known hole',

@@ -12,6 +12,7 @@ import { examine, runChecks } from '../../lib/doctor/doctor.ts'
 import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
 import type { Machine } from '../../lib/doctor/scan.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
+import { temporaryName } from '../../lib/system/temporary.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { noteRunningParts } from '../../lib/workspace/git/git-snapshot.ts'
 import { leasesOf } from '../../lib/workspace/port-plan.ts'
@@ -169,13 +170,13 @@ suite('doctor', (test) => {
   test('state-files: what a killed writer left is removed; that of a living one stays', async () => {
     await using world = await appWorld()
     await world.record('demo')
-    const state = join(world.app.home.home, 'state')
-    await mkdir(state, { recursive: true })
-    const living = join(state, `ports.json.${process.pid}.0.tmp`)
-    const dead = join(state, 'ports.json.4194999.3.tmp')
+    const { cache } = world.app.home // the next write into a folder would sweep it
+    await mkdir(cache, { recursive: true })
+    const living = temporaryName(join(cache, 'image.tar'))
+    const dead = living.replace(`-${process.pid}-`, '-4194999-')
     await writeFile(living, '{')
     await writeFile(dead, '{')
-    assert.match((await fixed(world, 'state-files')).message, /ports\.json\.4194999\.3\.tmp\.$/)
+    assert.match((await fixed(world, 'state-files')).message, /image\.tar\.nexus-4194999-\d+\.tmp\.$/)
     assert.equal([existsSync(living), existsSync(dead)], [true, false])
   })
 

@@ -38,15 +38,15 @@ const DOCKER: readonly (readonly [string, ErrorCode, string])[] = [
   [
     'Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?',
     'BACKEND_UNAVAILABLE',
-    'make setup',
+    'systemctl start docker',
   ],
   [
     'permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.45/containers/json": dial unix /var/run/docker.sock: connect: permission denied',
     'BACKEND_UNAVAILABLE',
     'usermod -aG docker',
   ],
-  ["docker: 'compose' is not a docker command.\nSee 'docker --help'", 'TOOL_MISSING', 'make setup'],
-  ["unknown shorthand flag: 'f' in -f\nSee 'docker --help'.", 'TOOL_MISSING', 'make setup'],
+  ["docker: 'compose' is not a docker command.\nSee 'docker --help'", 'TOOL_MISSING', 'nexus doctor'],
+  ["unknown shorthand flag: 'f' in -f\nSee 'docker --help'.", 'TOOL_MISSING', 'nexus doctor'],
   [
     'Error response from daemon: driver failed programming external connectivity on endpoint x (1a): Bind for 127.0.0.1:32800 failed: port is already allocated',
     'PORT_CONFLICT',

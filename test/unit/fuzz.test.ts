@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml'
 import { loadConfig } from '../../lib/config/load.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { parseName } from '../../lib/core/names.ts'
-import { quoteForAnyShell, quoteWord } from '../../lib/core/shell.ts'
+import { quoteForFishToo, quoteWord } from '../../lib/core/shell.ts'
 import { substitute } from '../../lib/project/env-template.ts'
 import { findUnapproved } from '../../lib/stack/allow-list.ts'
 import { detectStack } from '../../lib/stack/detect.ts'
@@ -143,7 +143,7 @@ suite('what is typed', (test) => {
       const all = fc.sample(plain, FUZZ)
       for (let i = 0; i < all.length; i += 500) {
         const some = all.slice(i, i + 500)
-        for (const quote of [quoteWord, quoteForAnyShell]) {
+        for (const quote of [quoteWord, quoteForFishToo]) {
           const script = `printf '%s\\0' ${some.map(quote).join(' ')}`
           for (const shell of ['bash', 'sh']) {
             const { stdout } = await runner.run([shell, '-c', script])
@@ -151,7 +151,7 @@ suite('what is typed', (test) => {
           }
         }
         // fish reads \\ and \' within quotes: none may stand there
-        const inQuotes = some.flatMap((word) => quoteForAnyShell(word).split(/\\./s))
+        const inQuotes = some.flatMap((word) => quoteForFishToo(word).split(/\\./s))
         assert.not(inQuotes.some((piece) => piece.includes('\\')))
       }
     },

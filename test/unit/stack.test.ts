@@ -1,5 +1,6 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
-import { detectStack, parseDotenv, sideCarName } from '../../lib/stack/detect.ts'
+import { detectStack, sideCarName } from '../../lib/stack/detect.ts'
+import { parseDotenv } from '../../lib/stack/dotenv.ts'
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
 import { buildCache, makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'

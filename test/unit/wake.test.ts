@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { NexusError } from '../../lib/core/errors.ts'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
-import { programOf, proxyCommand, proxyScript, quoteForAnyShell, requireTellable } from '../../lib/door/proxy-script.ts'
+import { escapeForAnyShell } from '../../lib/core/shell.ts'
+import { programOf, proxyCommand, proxyScript, requireTellable } from '../../lib/door/proxy-script.ts'
 import { parseTarget } from '../../lib/door/target.ts'
 import { BY_HAND_MS, refusal, UNUSED_STARTS_MAX, type WakeFacts, wake } from '../../lib/workspace/door/wake.ts'
 import { appWorld } from '../support/app.ts'
@@ -71,7 +72,7 @@ suite('the ProxyCommand', (test) => {
   test('one word stays one word in sh and bash, and in zsh, fish and tcsh where they are', async () => {
     const words = fc.sample(homes, { numRuns: 300, seed: 7 })
     for (const [shell, print] of SHELLS.filter(([name]) => isInstalled(name))) {
-      const script = `${print} ${words.map(quoteForAnyShell).join(' ')}`
+      const script = `${print} ${words.map(escapeForAnyShell).join(' ')}`
       const { stdout, stderr } = await runProcess([shell, '-c', script])
       assert.equal(stdout.split('\n').slice(0, -1), words, `${shell}: ${stderr}`)
     }

@@ -4,6 +4,7 @@
  * `reset`, which means: list anew. Nothing here looks at anything; `watching.ts` and the operations publish.
  */
 import { randomBytes } from 'node:crypto'
+import { createQueue } from '../../core/queue.ts'
 import type { WorkspaceResource } from '../../core/workspace.ts'
 
 /** Events that are kept for listeners who come back. */
@@ -69,7 +70,7 @@ export interface Hub {
 export function createHub(): Hub {
   const run = randomBytes(4).toString('hex')
   const kept: ApiEvent[] = []
-  const queues = new Set<Queue>()
+  const readers = new Set<Reader>()
   let last = 0
   let closed = false
   const idOf = (number: number) => `${run}-${number}`
@@ -91,25 +92,25 @@ export function createHub(): Hub {
       const event = eventOf(body)
       kept.push(event)
       if (kept.length > KEPT) kept.shift()
-      for (const queue of queues) queue.push(event)
+      for (const reader of readers) reader.put(event)
     },
     subscribe: ({ after, workspaceId } = {}) => {
       const first = after === undefined || after === '' ? [] : missed(after)
-      const queue = createQueue(
+      const reader = createReader(
         (event) => isAbout(event, workspaceId),
         first,
-        (gone) => queues.delete(gone),
+        (gone) => readers.delete(gone),
       )
-      if (closed) queue.end()
-      else queues.add(queue)
-      return Object.assign(queue.subscription, { startId: idOf(last) })
+      if (closed) reader.end()
+      else readers.add(reader)
+      return Object.assign(reader.subscription, { startId: idOf(last) })
     },
     get listeners() {
-      return queues.size
+      return readers.size
     },
     close: () => {
       closed = true
-      for (const queue of queues) queue.end()
+      for (const reader of readers) reader.end()
     },
   }
 }
@@ -121,58 +122,39 @@ function isAbout(event: ApiEvent, workspaceId: string | undefined): boolean {
   return true
 }
 
-interface Queue {
-  push(event: ApiEvent): void
+interface Reader {
+  put(event: ApiEvent): void
   end(): void
   readonly subscription: Omit<Subscription, 'startId'>
 }
 
-function createQueue(
+function createReader(
   wanted: (event: ApiEvent) => boolean,
   first: readonly ApiEvent[],
-  onEnd: (queue: Queue) => void,
-): Queue {
-  let waiting = first.filter(wanted)
+  onEnd: (reader: Reader) => void,
+): Reader {
+  const queue = createQueue(first.filter(wanted))
   let over = false
   let dropped = false
-  let wake: (() => void) | undefined
-  const ring = () => {
-    wake?.()
-    wake = undefined
-  }
   const end = () => {
     over = true
-    onEnd(queue)
-    ring()
+    onEnd(reader)
+    queue.end()
   }
   async function* events(): AsyncGenerator<ApiEvent> {
     try {
-      for (;;) {
-        const some = waiting
-        waiting = []
-        for (const event of some) {
-          if (dropped) return
-          yield event
-        }
-        if (waiting.length > 0) continue
-        if (over) return
-        await new Promise<void>((done) => (wake = done))
-      }
+      yield* queue.read()
     } finally {
       end()
     }
   }
-  const queue: Queue = {
-    push: (event) => {
+  const reader: Reader = {
+    put: (event) => {
       if (over || !wanted(event)) return
-      if (waiting.length >= Math.max(BEHIND_MAX, first.length)) {
-        dropped = true
-        waiting = []
-        end()
-        return
-      }
-      waiting.push(event)
-      ring()
+      if (queue.size < Math.max(BEHIND_MAX, first.length)) return queue.put(event)
+      dropped = true
+      queue.clear()
+      end()
     },
     end,
     subscription: {
@@ -183,5 +165,5 @@ function createQueue(
       [Symbol.asyncIterator]: events,
     },
   }
-  return queue
+  return reader
 }

@@ -34,7 +34,7 @@ export function createRootHelper(helpers: Helpers) {
     } catch (error) {
       if (!(error instanceof NexusError)) throw error
       throw new NexusError(error.code, `${path} holds files of another user, which need a container to remove.`, {
-        hint: `To go on, start the engine with \`make setup\` and repeat, or run \`sudo rm -rf ${shellWord(path)}\``,
+        hint: `To go on, start the engine (\`nexus doctor\` says how) and repeat, or run \`sudo rm -rf ${shellWord(path)}\``,
         output: [error.message, error.output].filter(Boolean).join('\n'),
         details: { path },
         cause: error,

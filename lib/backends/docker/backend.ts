@@ -231,7 +231,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     readSecrets: (record) => readSecretFiles(secretFolder(context, record)),
     shell: sessions.shell,
     logs: async (record, request) =>
-      (await import('./log-stream.ts')).readLogs(await parts(), context.emit, record, request),
+      (await import('./log-stream.ts')).streamLogs(await parts(), context.emit, record, request),
     listServices: async (record) => (await parts()).services(record),
     measureLoads: async (records) => (await parts()).loads(records),
     listProcesses: async (record) => (await parts()).processes(record),

@@ -3,7 +3,7 @@
  * addresses and space left. Each check is on its own; the answers that several need are asked for once.
  */
 import { NexusError } from '../../core/errors.ts'
-import { type Check, type Diagnosis, failure, warning, well } from '../../core/finding.ts'
+import { type Check, type Diagnosis, failure, INSTALL_HINT, warning, well } from '../../core/finding.ts'
 import { lacksFix } from '../../core/versions.ts'
 import { freeSpace, judgeSpace } from '../../tools/disk.ts'
 import type { Docker } from '../../tools/docker.ts'
@@ -90,7 +90,7 @@ async function checkCompose(docker: Docker): Promise<readonly Diagnosis[]> {
   } catch (error) {
     if (!isComposeTrouble(error)) throw error
     const why = 'The generated files use `!override` and `!reset`, which came with compose 2.24.4.'
-    return [failure({ message: error.message, why, hint: 'To install a newer one, run `make setup`' })]
+    return [failure({ message: error.message, why, hint: INSTALL_HINT })]
   }
 }
 

@@ -8,8 +8,8 @@ import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteDoorThere } from '../../door/activity.ts'
 import { CONTROL_PATH_MAX } from '../../door/control-path.ts'
+import { noteDoorThere } from '../../record/use.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'
 import { makeFolder, statIfPresent } from '../../system/store.ts'
@@ -28,7 +28,7 @@ export const DOOR_HOST = 'localhost'
 const USER = 'nexus'
 
 export function createDoors(context: BackendContext) {
-  const { home, env } = context
+  const { home } = context
   const ssh = createSsh(context.runner)
   let warned = false
 
@@ -48,7 +48,7 @@ export function createDoors(context: BackendContext) {
   /** None where its folder is not ours alone: what listens there may be anybody, so each connection is made anew. */
   function controlPath(record: WorkspaceRecord): string | undefined {
     try {
-      return runPlace(home, { name: `${record.id}.ssh`, maxBytes: CONTROL_PATH_MAX, base: env.XDG_RUNTIME_DIR })
+      return runPlace(home, { name: `${record.id}.ssh`, maxBytes: CONTROL_PATH_MAX })
     } catch (error) {
       if (!(error instanceof NexusError)) throw error
       if (!warned) context.emit({ type: 'warning', text: error.message, hint: error.hint })

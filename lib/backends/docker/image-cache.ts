@@ -12,6 +12,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { BuildLayers } from '../../stack/override.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, renameInto, touch, writeFileAtomic } from '../../system/store.ts'
+import { TEMPORARY_SUFFIX, temporaryName } from '../../system/temporary.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import { imageLabels, type OwnImage } from './image.ts'
@@ -148,14 +149,18 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
 
   async function saveFile(key: string): Promise<void> {
     await makeFolder(place, 0o755)
-    const temporary = `${fileOf(key)}.${process.pid}.tmp`
+    const temporary = temporaryName(fileOf(key))
     await docker.save(nameOf(key), temporary)
     await renameInto(temporary, fileOf(key))
   }
 
-  /** Ours by their names: hashes and `build-` keys, and archives that a killed job did not finish. */
+  /**
+   * Ours by their names: hashes and `build-` keys, and archives that a killed job did not finish. Age decides for those too: jobs of
+   * several machines share the folder, so a process id says nothing here.
+   */
   async function removeUnused(): Promise<void> {
-    const ours = (await readdir(place)).filter((name) => /^([0-9a-f]{16}|build-.+)\.tar(\.\d+\.tmp)?$/.test(name))
+    const isOurs = (name: string) => /^([0-9a-f]{16}|build-.+)\.tar$/.test(name.replace(TEMPORARY_SUFFIX, ''))
+    const ours = (await readdir(place)).filter(isOurs)
     for (const file of ours.map((name) => join(place, name))) {
       if (Date.now() - (await stat(file)).mtimeMs > UNUSED_MS) await removeTree(file)
     }

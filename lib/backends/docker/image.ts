@@ -12,6 +12,7 @@ import dockerfile from '../../../templates/Dockerfile.hbs'
 import gateDockerfile from '../../../templates/gate-Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { WITHOUT_GIT } from '../../system/environment.ts'
 import { CommandFailed } from '../../system/exec.ts'
@@ -236,7 +237,7 @@ export function createImages(docker: Docker, context: BackendContext) {
     } catch (error) {
       if (!(error instanceof CommandFailed)) throw error
       throw new NexusError('BUILD_FAILED', `The base image ${BASE_IMAGE} could neither be pulled nor bootstrapped.`, {
-        hint: "To have it made once with an administrator's rights, run `make setup`",
+        hint: `To have it made once with an administrator's rights, run \`sudo bash ${shellWord(script)} ${BASE_IMAGE}\``,
         output: error.result.stderr,
       })
     }

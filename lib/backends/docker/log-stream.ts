@@ -6,6 +6,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
+import { createQueue } from '../../core/queue.ts'
 import type { LogEntry } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { LogsQuery } from '../../tools/docker-api.ts'
@@ -18,7 +19,7 @@ const GONE_POLL_MS = 250
 type Parts = ReturnType<typeof createParts>
 
 /** Whoever stops reading ends what is still being followed, also while nothing is said: a generator alone would wait for the next line. */
-export function readLogs(
+export function streamLogs(
   parts: Parts,
   emit: Emit,
   record: WorkspaceRecord,
@@ -153,36 +154,3 @@ async function* entriesOf(lines: AsyncIterable<LogLine>, names: ReadonlyMap<stri
 }
 
 async function* none(): AsyncGenerator<LogLine> {}
-
-/** What is put in by many is read by one. */
-function createQueue<T>() {
-  const waiting: T[] = []
-  const state: { ended: boolean; error?: unknown; wake?: () => void } = { ended: false }
-  const wake = () => state.wake?.()
-  async function* read(): AsyncGenerator<T> {
-    while (true) {
-      yield* waiting.splice(0)
-      if (waiting.length > 0) continue
-      if (state.error !== undefined) throw state.error
-      if (state.ended) return
-      await new Promise<void>((done) => {
-        state.wake = done
-      })
-    }
-  }
-  return {
-    put: (item: T) => {
-      waiting.push(item)
-      wake()
-    },
-    end: () => {
-      state.ended = true
-      wake()
-    },
-    fail: (error: unknown) => {
-      state.error = error
-      wake()
-    },
-    read,
-  }
-}

@@ -8,7 +8,7 @@ import type { WorkspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { CacheVolume } from '../../stack/caches.ts'
 import type { ReadyServices } from '../../stack/catalogue.ts'
-import { DROPPED_CAPABILITIES, limitsOf } from '../../stack/gate.ts'
+import { DROPPED_CAPABILITIES, deployLimits } from '../../stack/gate.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
@@ -83,7 +83,7 @@ function policyInPlace(own: YamlMap, service: ComposeService = {}, record: Works
 
 /** The lower of the workspace's limits and the service's own, which may stand under `deploy`: compose refuses to have two. */
 function limitsInPlace(own: YamlMap, service: ComposeService): YamlMap {
-  const deployed = limitsOf(service)
+  const deployed = deployLimits(service)
   const lowest = (key: string, other: unknown) => {
     const all = [own[key], service[key], other].filter((value) => value !== undefined && value !== null).map(Number)
     return all.length === 0 ? undefined : Math.min(...all.filter((value) => value > 0))

@@ -25,7 +25,7 @@ export function observeWorkspaces(rows: readonly ContainerRow[]): ReadonlyMap<Wo
   const groups = groupByWorkspace(rows.filter(isPartRow))
   const observed = new Map<WorkspaceId, Observation>()
   for (const [id, group] of groups) {
-    if (isWorkspaceId(id)) observed.set(id, observeOne(group))
+    if (isWorkspaceId(id)) observed.set(id, observeContainers(group))
   }
   return observed
 }
@@ -47,7 +47,7 @@ function groupByWorkspace(rows: readonly ContainerRow[]): Map<string, ContainerR
   return groups
 }
 
-export function observeOne(rows: readonly ContainerRow[]): Observation {
+export function observeContainers(rows: readonly ContainerRow[]): Observation {
   const main =
     rows.find((row) => row.role === MAIN_SERVICE) ?? rows.find((row) => row.service === MAIN_SERVICE && row.role === '')
   if (main === undefined) return { state: 'error', reason: 'the workspace container is missing' }

@@ -5,7 +5,8 @@
  */
 import { join, relative } from 'node:path'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { plainVariables, underOwnNames, valueNames } from '../../stack/environment.ts'
+import { plainVariables } from '../../stack/dotenv.ts'
+import { underOwnNames, valueNames } from '../../stack/environment.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { readWithin } from '../../system/within.ts'
 import { projectDirectory } from './compose-file.ts'

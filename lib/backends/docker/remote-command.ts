@@ -6,7 +6,7 @@
  * say 255 for everything. The shell's own stderr is closed for its "Killed" remarks; the child's is not.
  */
 import { NexusError } from '../../core/errors.ts'
-import { quoteForAnyShell, quoteWord } from '../../core/shell.ts'
+import { quoteForFishToo, quoteWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
@@ -88,7 +88,7 @@ const SETTLE = [
 /** Shell text for a login shell that may be any, such as fish after a `chsh` inside: the script is read by bash, with these words. */
 export function byBash(script: string, words: readonly string[] = []): string {
   const argv = ['/bin/bash', '--norc', '-c', `${SETTLE}\n${script}`, 'bash', ...words]
-  return `exec ${argv.map(quoteForAnyShell).join(' ')}`
+  return `exec ${argv.map(quoteForFishToo).join(' ')}`
 }
 
 /**

@@ -8,7 +8,7 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
-import { quoteForAnyShell } from '../../core/shell.ts'
+import { quoteForFishToo } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
@@ -196,7 +196,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
   async function shell(record: WorkspaceRecord, request: ShellRequest): Promise<number> {
     const door = doors.doorOf(record)
     // one word is for the shell inside to read, as with ssh
-    const words = request.argv.length === 1 ? request.argv.join() : request.argv.map(quoteForAnyShell).join(' ')
+    const words = request.argv.length === 1 ? request.argv.join() : request.argv.map(quoteForFishToo).join(' ')
     const command = request.isOurs === true ? byBash('exec "$@"', request.argv) : words
     const agent = request.forwardAgent
       ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)

@@ -13,7 +13,7 @@ import { takePlace } from '../create/budget.ts'
 import { cachesOf, readyOfSettings } from '../create/draft.ts'
 import { limitsOf } from '../create/isolation.ts'
 import type { Scene, UpCarried } from '../create/scene.ts'
-import { describeStack, stateOf, type UpResult, withInputs } from '../create/up.ts'
+import { describeStack, plannedState, type UpResult, withInputs } from '../create/up.ts'
 import { upActions } from '../create/up-actions.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine } from '../observe.ts'
@@ -54,7 +54,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     capabilities: backend.capabilities,
     stack: describeStack(record),
     templates,
-    state: stateOf(seen),
+    state: plannedState(seen),
     distrusted: record.isolation === 'agent',
   }
   const hooks = planHooks(settings, record.pendingHooks === true)

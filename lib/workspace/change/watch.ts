@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { watch } from 'chokidar'
 import { NexusError } from '../../core/errors.ts'
+import { createQueue } from '../../core/queue.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { changedInputs, hashFiles } from '../../project/inputs.ts'
 import type { App } from '../app.ts'
@@ -37,7 +38,7 @@ export async function watchInputs(app: App, found: WorkspaceRecord, options: Wat
   const folders = [...new Set(paths.map(dirname))].filter((folder) => existsSync(folder))
   const wanted = new Set([...paths, ...folders])
   const watcher = watch(folders, { ignoreInitial: true, depth: 0, ignored: (path) => !wanted.has(path) })
-  const changes = createQueue()
+  const changes = createRounds()
   watcher.on('all', changes.note)
   watcher.on('error', changes.fail)
   // before that, a change may be taken for what was there; with it comes the first look
@@ -49,7 +50,7 @@ export async function watchInputs(app: App, found: WorkspaceRecord, options: Wat
   let seen = 0
   let told = ''
   try {
-    while (await changes.next()) {
+    for await (const _ of changes.read()) {
       const record = await app.records.load(found.id)
       if (record === undefined) return seen
       const files = changedInputs(worktree, record.inputs ?? {})
@@ -67,40 +68,21 @@ export async function watchInputs(app: App, found: WorkspaceRecord, options: Wat
   }
 }
 
-/** Turns events into rounds: one when it has been quiet for a moment; `next` is false at the end. */
-function createQueue() {
+/** Turns events into rounds: one when it has been quiet for a moment. */
+function createRounds() {
+  const rounds = createQueue<'round'>()
   let timer: NodeJS.Timeout | undefined
-  let pending = false
-  let over = false
-  let failure: unknown
-  let wake: (() => void) | undefined
-  const ring = () => {
-    wake?.()
-    wake = undefined
-  }
   return {
     note: () => {
       clearTimeout(timer)
-      timer = setTimeout(() => {
-        pending = true
-        ring()
-      }, QUIET_MS)
+      timer = setTimeout(() => rounds.size > 0 || rounds.put('round'), QUIET_MS)
     },
-    fail: (error: unknown) => {
-      failure = error
-      over = true
-      ring()
-    },
+    fail: rounds.fail,
     end: () => {
       clearTimeout(timer)
-      over = true
-      ring()
+      rounds.clear()
+      rounds.end()
     },
-    next: async (): Promise<boolean> => {
-      while (!pending && !over) await new Promise<void>((done) => (wake = done))
-      if (failure !== undefined) throw failure
-      pending = false
-      return !over
-    },
+    read: rounds.read,
   }
 }

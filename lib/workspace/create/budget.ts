@@ -11,10 +11,10 @@ import { NexusError } from '../../core/errors.ts'
 import { KINDS } from '../../core/operations.ts'
 import { formatAge } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { orderByIdleness, type Use } from '../../record/use.ts'
 import { withLock } from '../../system/lock.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
-import { orderByIdleness, type Use } from '../look/idle.ts'
 import { observeAll } from '../observe.ts'
 
 export interface Limits {
@@ -76,7 +76,7 @@ async function refuseTooMany(app: App, record: WorkspaceRecord, limits: Limits):
   const counted = [...new Set(present)]
   const problem = judgeBudget(counted, record, limits)
   if (problem === undefined) return
-  const uses = orderByIdleness(app, counted)
+  const uses = orderByIdleness(app.home, counted)
   const idle = uses.find(({ connected }) => !connected) ?? uses[0]
   throw new NexusError('RESOURCE_EXHAUSTED', `${problem}: ${nameThem(uses)}.`, {
     hint:

@@ -4,7 +4,8 @@
  */
 import type { Settings } from '../../config/load.ts'
 import type { AgentMode } from '../../core/agent-mode.ts'
-import type { NetworkMode, WorkspaceRecord } from '../../core/workspace.ts'
+import { NETWORK_MODES, type NetworkMode } from '../../core/modes.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 export type Guards = Pick<
   WorkspaceRecord,
@@ -18,7 +19,7 @@ type Bound = { readonly [key in keyof Limits]?: Limits[key] | undefined }
 type Owner = Pick<WorkspaceRecord, 'uid' | 'gid'>
 
 /** From open to shut. */
-const NETWORKS: readonly NetworkMode[] = ['open', 'allowlist', 'none']
+const NETWORKS: readonly NetworkMode[] = NETWORK_MODES
 
 /**
  * Stands in for root in isolation `agent`: a server that lets people in without any capability cannot run as uid 0. No

@@ -4,7 +4,8 @@
  */
 import { requireCapability } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
-import type { NetworkMode, WorkspaceRecord } from '../../core/workspace.ts'
+import type { NetworkMode } from '../../core/modes.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { expandAllowed, hasGate, type Refusal } from '../../stack/network.ts'
 import { REGISTRIES } from '../../stack/network-presets.ts'
 import type { App } from '../app.ts'

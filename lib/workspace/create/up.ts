@@ -7,8 +7,8 @@ import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import { KINDS, kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteUse } from '../../door/activity.ts'
 import { readInputs } from '../../project/inputs.ts'
+import { noteUse } from '../../record/use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
@@ -229,7 +229,7 @@ function planStart(
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
-    state: stateOf(seen),
+    state: plannedState(seen),
     start: options.start,
     capabilities: backend.capabilities,
     stack: describeStack(record),
@@ -237,18 +237,18 @@ function planStart(
     distrusted: record.isolation === 'agent',
     portsMoved: record.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
-    unseeded: options.start && settings.seed !== undefined && isUnfinished(record),
+    unseeded: options.start && settings.seed !== undefined && neverStarted(record),
   })
 }
 
 /** As plans know it. */
-export function stateOf({ observation }: Seen): UpFacts['state'] {
+export function plannedState({ observation }: Seen): UpFacts['state'] {
   const state = observation?.state ?? 'absent'
   return state === 'unknown' ? 'error' : state
 }
 
 /** Its create was cut off, and not after the last step. */
-export function isUnfinished({ operation }: WorkspaceRecord): boolean {
+function neverStarted({ operation }: WorkspaceRecord): boolean {
   return kindOf(operation)?.makes === true && !operation?.done.includes('start')
 }
 

@@ -87,7 +87,9 @@ async function requireSettled(app: App, record: WorkspaceRecord): Promise<boolea
   if (state === 'running' || state === 'stopped') return state === 'running'
   const { name } = record
   if (state === 'unknown')
-    throw new NexusError('BACKEND_UNAVAILABLE', reason, { hint: 'To start the engine, run `make setup`' })
+    throw new NexusError('BACKEND_UNAVAILABLE', reason, {
+      hint: 'To see what is wrong with the engine, run `nexus doctor`',
+    })
   const verb = state === 'paused' ? 'resume' : 'up'
   throw new NexusError('WORKSPACE_NOT_RUNNING', `Workspace ${name} is ${state}: its server can take no new key now.`, {
     hint: `To have it run, use \`nexus ${verb} ${name}\``,

@@ -6,7 +6,7 @@
  */
 import { type ErrorCode, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../../door/activity.ts'
+import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../../record/use.ts'
 import type { App } from '../app.ts'
 import { changeLocked } from '../change/down.ts'
 import { start, startThere, type UpResult } from '../create/up.ts'

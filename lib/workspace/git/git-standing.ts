@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import type { Counterpart, GitStanding } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { countPrivateStashes, readPrivateBranches } from '../../tools/private-refs.ts'
-import { findAdminDir, listUnfinished, listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
+import { findAdminDir, listGitOperations, listGitOperationsIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { privateHead, privatePlace } from '../current-branch.ts'
 import { askInside } from './git-look.ts'
@@ -115,9 +115,9 @@ async function countInside(
 
 function unfinishedOf(app: App, record: WorkspaceRecord): readonly string[] {
   const place = privatePlace(app.home, record)
-  if (place === undefined) return listUnfinished(record.worktree ?? '')
+  if (place === undefined) return listGitOperations(record.worktree ?? '')
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
-  return listUnfinishedIn(join(place.path, 'worktrees', basename(admin)))
+  return listGitOperationsIn(join(place.path, 'worktrees', basename(admin)))
 }
 
 /** Whatever is wrong with one look is told as "not known", and by the commands that are about it. */

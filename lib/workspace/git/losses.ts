@@ -14,7 +14,7 @@ import { readPlain } from '../../system/read.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listUnfinished, type Repository, readBranch } from '../../tools/repository.ts'
+import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
@@ -50,7 +50,7 @@ type Look = (sight: Sight) => Promise<readonly string[]>
 export const LOSSES = {
   files: listFiles,
   unfinished: async ({ repository, inside }) =>
-    (inside?.unfinished ?? listUnfinished(repository.worktree)).map((word) => `an unfinished ${word}`),
+    (inside?.unfinished ?? listGitOperations(repository.worktree)).map((word) => `an unfinished ${word}`),
   submodules: async ({ app, repository, inside }) =>
     (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
       (path) => `commits of submodule ${path} that are not pushed`,

@@ -12,7 +12,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
 import { isMarked, UNREADABLE } from '../../tools/git-marked.ts'
 import type { Foreseen, TreeChange } from '../../tools/git-merge.ts'
-import { listUnfinishedIn, readHeadBranch } from '../../tools/repository.ts'
+import { listGitOperationsIn, readHeadBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { observeOne } from '../observe.ts'
 import { withRepository } from '../operation/operate.ts'
@@ -137,7 +137,7 @@ function requireInto({ name, repo, branch }: WorkspaceRecord, gitDir: string, wa
 
 /** @returns marked files with edits: the user keeps them so, and only a merge that changes them is in their way */
 async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string): Promise<readonly string[]> {
-  const [unfinished] = listUnfinishedIn(gitDir)
+  const [unfinished] = listGitOperationsIn(gitDir)
   const changes = await app.inertGit.listChanges({ root: repo, gitDir, worktree: repo })
   const tracked = changes.filter((change) => !change.startsWith('??') && !isMarked(change))
   if (unfinished === undefined && tracked.length === 0) return changes.filter(isMarked).map((line) => line.slice(3))

@@ -9,7 +9,7 @@ import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { OwnTree } from '../../tools/git-inert.ts'
 import { countPrivateStashes } from '../../tools/private-refs.ts'
-import { findAdminDir, listUnfinishedIn, type Repository } from '../../tools/repository.ts'
+import { findAdminDir, listGitOperationsIn, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
@@ -42,7 +42,7 @@ export async function lookInside(app: App, record: WorkspaceRecord, bring: boole
     own: await ownTreeOf(app, record),
     gitDir: place.path,
     commits,
-    unfinished: listUnfinishedIn(join(place.path, 'worktrees', basename(admin))),
+    unfinished: listGitOperationsIn(join(place.path, 'worktrees', basename(admin))),
     stashes: countPrivateStashes(place.path),
   }
 }

@@ -8,7 +8,7 @@ import {
 } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { noteEnd, noteUse } from '../../door/activity.ts'
+import { noteEnd, noteUse } from '../../record/use.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
 import { repaired, requireThere } from '../operation/repaired.ts'

@@ -7,12 +7,11 @@ import { NexusError } from '../../core/errors.ts'
 import type { OperationResource, ServiceResource, WorkspaceStatus } from '../../core/status.ts'
 import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { lastActivity } from '../../door/activity.ts'
+import { orderByIdleness } from '../../record/use.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
 import { currentBranch } from '../current-branch.ts'
 import { standingOf } from '../git/git-standing.ts'
-import { orderByIdleness } from './idle.ts'
 import { describeWorkspace } from './list.ts'
 
 export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size: boolean }): Promise<WorkspaceStatus> {
@@ -30,13 +29,12 @@ export async function statusOf(app: App, record: WorkspaceRecord, wanted: { size
     git,
     wanted.size ? (await import('./size.ts')).measureAll(app, [record]) : undefined,
   ])
-  const use = orderByIdleness(app, [record])[0]
-  const last = Math.max(use?.lastUsed ?? 0, lastActivity(app.home, record.id)?.getTime() ?? 0)
+  const use = orderByIdleness(app.home, [record])[0]
   return {
     ...resource,
     services: listed,
     git: standing,
-    lastActivity: last > 0 ? timestamp(new Date(last)) : null,
+    lastActivity: use === undefined ? null : timestamp(new Date(use.lastUsed)),
     connected: existsSync('/proc/net/tcp') ? (use?.connected ?? null) : null,
     operation: operationOf(record),
     stopped: record.stopped ?? null,

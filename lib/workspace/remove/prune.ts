@@ -5,12 +5,11 @@
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { lastActivity } from '../../door/activity.ts'
+import { lastUsed } from '../../record/use.ts'
 import { type BranchTip, createGitBranches, type GitBranches } from '../../tools/git-branches.ts'
 import { readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { findLock } from '../git/losses.ts'
-import { lastUsed } from '../look/idle.ts'
 import { observeOne } from '../observe.ts'
 import { deleteWorkspace } from './delete.ts'
 
@@ -114,8 +113,7 @@ function keep(record: WorkspaceRecord, lastUsed: string, reason: string): Verdic
 async function whyInUse(app: App, { record, lastUsed: dated }: Verdict, now: number): Promise<string | undefined> {
   const lock = findLock(record)
   if (lock !== undefined) return lock
-  const entered = lastActivity(app.home, record.id)?.getTime() ?? 0
-  const used = Math.max(entered, lastUsed(app, record), Date.parse(dated))
+  const used = Math.max(lastUsed(app.home, record), Date.parse(dated))
   if (now - used < DAY_MS) return 'it was made or used in the last 24 hours'
   const { state } = await observeOne(app, record)
   return state === 'running' || state === 'paused' ? `it is ${state}` : undefined

@@ -4,14 +4,7 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
-import {
-  forgetUnusedStarts,
-  lastActivity,
-  noteEnd,
-  noteUnusedStart,
-  noteUse,
-  unusedStarts,
-} from '../../lib/door/activity.ts'
+import { forgetUnusedStarts, lastEntry, noteEnd, noteUnusedStart, noteUse, unusedStarts } from '../../lib/record/use.ts'
 import { createRecords } from '../../lib/workspace/records.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
@@ -21,15 +14,15 @@ suite('activity', (test) => {
     await using dir = await tempDir()
     const home = homePaths(dir.path)
     const id = newWorkspaceId()
-    assert.is(lastActivity(home, id), undefined)
+    assert.is(lastEntry(home, id), undefined)
     noteEnd(home, id)
-    assert.is(lastActivity(home, id), undefined, 'an end alone makes nothing')
+    assert.is(lastEntry(home, id), undefined, 'an end alone makes nothing')
     noteUse(home, id)
     const long = new Date('2020-01-01T00:00:00Z')
     await utimes(join(home.activity, id), long, long)
-    assert.equal(lastActivity(home, id), long)
+    assert.equal(lastEntry(home, id), long)
     noteEnd(home, id)
-    assert.ok(Date.now() - (lastActivity(home, id)?.getTime() ?? 0) < 60_000)
+    assert.ok(Date.now() - (lastEntry(home, id)?.getTime() ?? 0) < 60_000)
     await createRecords(home, () => {}).remove(id)
     assert.not(existsSync(join(home.activity, id)))
     noteEnd(home, id)
@@ -67,6 +60,6 @@ suite('activity', (test) => {
     const id = newWorkspaceId()
     noteUse(home, id)
     noteEnd(home, id)
-    assert.is(lastActivity(home, id), undefined)
+    assert.is(lastEntry(home, id), undefined)
   })
 })

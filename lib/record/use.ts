@@ -1,0 +1,138 @@
+/**
+ * When a workspace was used last: the one notion of it, for the idle timeout, `status`, `prune` and the budget. Three things tell:
+ * what came in over ssh or a verb (the mtime of `run/activity/<id>`), the connections in the kernel's table, and when its record, its
+ * worktree and git's files about it were last written. Nobody is asked, neither the engine nor the workspace.
+ *
+ * Beside the mark of use lies how often clients without a terminal had the workspace started since then, for nothing (`<id>.starts`;
+ * the rules are in `workspace/door/wake.ts`), and when its ssh server was last there (`<id>.door`).
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WorkspaceId } from '../core/names.ts'
+import { type HomePaths, workspacePaths } from '../core/paths.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
+import { readPlain } from '../system/read.ts'
+import { dropNote, noteCount, readCount, stamp, stampedAt } from '../system/stamp.ts'
+
+/** Somebody goes in now who is known to mean it: a verb of ours, a person at a terminal. */
+export function noteUse(home: HomePaths, id: WorkspaceId): void {
+  stamp(stampOf(home, id), true)
+  dropNote(startsOf(home, id))
+}
+
+/** Something connects now. */
+export function noteConnection(home: HomePaths, id: WorkspaceId): void {
+  stamp(stampOf(home, id), true)
+}
+
+/** What went in comes out now; says nothing of a workspace that was deleted under it. */
+export function noteEnd(home: HomePaths, id: WorkspaceId): void {
+  stamp(stampOf(home, id), false)
+}
+
+/** When something last came in or went out; undefined for never. */
+export function lastEntry(home: HomePaths, id: WorkspaceId): Date | undefined {
+  return stampedAt(stampOf(home, id))
+}
+
+/** Milliseconds since 1970: when it was made, when something last came in or went out, and what was last written of it. */
+export function lastUsed(home: HomePaths, record: WorkspaceRecord): number {
+  const { worktree, gitDir, id } = record
+  // git writes HEAD's log at each commit and checkout, and the index at each add
+  const admin =
+    worktree === null || gitDir === null ? [] : ['index', 'logs/HEAD'].map((name) => adminFile(worktree, name))
+  const files = [workspacePaths(home, id).record, ...(worktree === null ? [] : [worktree]), ...admin]
+  const entered = lastEntry(home, id)?.getTime() ?? 0
+  return Math.max(Date.parse(record.createdAt), entered, ...files.map(modifiedAt))
+}
+
+export interface Use {
+  readonly record: WorkspaceRecord
+  /** An SSH connection is open, Nexus's own included, which stays for ten minutes after a command. */
+  readonly connected: boolean
+  /** Milliseconds since 1970. */
+  readonly lastUsed: number
+}
+
+/** Longest idle first; those that somebody is connected to last. */
+export function orderByIdleness(home: HomePaths, records: readonly WorkspaceRecord[]): readonly Use[] {
+  const ports = connectedPorts([readText('/proc/net/tcp'), readText('/proc/net/tcp6')].join('\n'))
+  const uses = records.map((record) => {
+    const port = record.ports.find(({ name }) => name === 'ssh')?.host
+    return { record, connected: ports.has(port ?? 0), lastUsed: lastUsed(home, record) }
+  })
+  return uses.sort((a, b) => Number(a.connected) - Number(b.connected) || a.lastUsed - b.lastUsed)
+}
+
+/** Ports at either end of established connections, from the text of /proc/net/tcp. Exported for tests. */
+export function connectedPorts(text: string): ReadonlySet<number> {
+  const ESTABLISHED = '01'
+  const rows = [...text.matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{2}) /gm)]
+  return new Set(
+    rows
+      .filter(([, , , state]) => state === ESTABLISHED)
+      .flatMap(([, own = '', other = '']) => [Number.parseInt(own, 16), Number.parseInt(other, 16)]),
+  )
+}
+
+export function forgetActivity(home: HomePaths, id: WorkspaceId): void {
+  dropNote(stampOf(home, id))
+  dropNote(startsOf(home, id))
+  dropNote(doorOf(home, id))
+}
+
+/** Starts by clients without a terminal that nobody has used since. */
+export function unusedStarts(home: HomePaths, id: WorkspaceId): number {
+  return readCount(startsOf(home, id))
+}
+
+export function noteUnusedStart(home: HomePaths, id: WorkspaceId): void {
+  noteCount(startsOf(home, id), unusedStarts(home, id) + 1)
+}
+
+/** It was none: there was nothing to start. */
+export function takeBackUnusedStart(home: HomePaths, id: WorkspaceId): void {
+  const count = unusedStarts(home, id)
+  if (count > 0) noteCount(startsOf(home, id), count - 1)
+}
+
+/** The last start was of use. */
+export function forgetUnusedStarts(home: HomePaths, id: WorkspaceId): void {
+  dropNote(startsOf(home, id))
+}
+
+/** Its containers run: from now on a connection finds the server, or finds it getting ready. */
+export function noteDoorThere(home: HomePaths, id: WorkspaceId): void {
+  stamp(doorOf(home, id), true)
+}
+
+/** True when that was after a moment, in milliseconds since 1970. */
+export function isDoorThere(home: HomePaths, id: WorkspaceId, since: number): boolean {
+  return (stampedAt(doorOf(home, id))?.getTime() ?? 0) >= since
+}
+
+function stampOf(home: HomePaths, id: WorkspaceId): string {
+  return join(home.activity, id)
+}
+
+function doorOf(home: HomePaths, id: WorkspaceId): string {
+  return join(home.activity, `${id}.door`)
+}
+
+function startsOf(home: HomePaths, id: WorkspaceId): string {
+  return join(home.activity, `${id}.starts`)
+}
+
+function adminFile(worktree: string, name: string): string {
+  const folder = /^gitdir: (.+)$/m.exec(readText(join(worktree, '.git')))?.[1] ?? ''
+  return join(folder, name)
+}
+
+function modifiedAt(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
+
+function readText(path: string): string {
+  // what cannot be seen counts as nothing seen; the kernel's table is long on a busy machine
+  return readPlain(path, { maxBytes: 64 * 1024 * 1024 })?.toString() ?? ''
+}
