@@ -10,6 +10,7 @@ import { type Config, type ConfigSources, loadConfig, type Settings } from '../c
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import { late } from '../core/late.ts'
 import type { Named } from '../core/named.ts'
 import type { OperationKind } from '../core/operations.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
@@ -22,8 +23,8 @@ import { closeFolder, openTo } from '../system/modes.ts'
 import { keepReserve } from '../system/reserve.ts'
 import { createRunner } from '../system/runner.ts'
 import { makeFolder } from '../system/store.ts'
-import { createGit, type Git } from '../tools/git.ts'
-import { createInertGit, type InertGit } from '../tools/git-inert.ts'
+import type { Git } from '../tools/git.ts'
+import type { InertGit } from '../tools/git-inert.ts'
 import { leasesOf, subnetLeasesOf } from './port-plan.ts'
 import { createRecords, loadInstance, type Records } from './records.ts'
 
@@ -136,8 +137,8 @@ export function createApp(options: AppOptions, recover: Recover): App {
     ...options,
     home,
     runner,
-    git: createGit(runner),
-    inertGit: createInertGit(runner, home.inertGit),
+    git: late(async () => (await import('../tools/git.ts')).createGit(runner)),
+    inertGit: late(async () => (await import('../tools/git-inert.ts')).createInertGit(runner, home.inertGit)),
     records,
     recover,
     leases: async () => {
