@@ -9,8 +9,8 @@ import { makeWorktreePlace } from '../worktree-place.ts'
 import { withCanonical } from './canonical.ts'
 import { inputsOf, type Resolved, readStack } from './read-stack.ts'
 import type { Scene, Takes, UpCarried, Yields } from './scene.ts'
-import { start } from './start.ts'
 import { leaseRequest, requirePortRange, subnetRequest } from './start-ports.ts'
+import { runStart } from './start-step.ts'
 import { makeTemplates, makeWorktree, unmakeWorktree } from './worktree-files.ts'
 
 export function upActions(scene: Scene) {
@@ -29,7 +29,7 @@ export function upActions(scene: Scene) {
     'pre-start': {
       run: ({ record, secrets }) => runHook(app, record, draft.chosen.settings, 'pre-start', secrets),
     },
-    start: { run: (_, progress) => start(scene, progress) },
+    start: { run: (_, progress) => runStart(scene, progress) },
   } satisfies Actions<UpCarried>
 }
 

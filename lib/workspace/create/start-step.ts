@@ -10,7 +10,7 @@ import type { Scene, Takes, UpCarried } from './scene.ts'
 import { startWithPorts } from './start-ports.ts'
 import { giveToInside } from './worktree-files.ts'
 
-export async function start(scene: Scene, progress: Progress<UpCarried>): Promise<void> {
+export async function runStart(scene: Scene, progress: Progress<UpCarried>): Promise<void> {
   const { observed } = progress.carried()
   const model = await admitMounts(scene, progress.carried())
   const seed = await findOwnSeed(scene, progress.carried())
