@@ -36,9 +36,10 @@ install: build ## link nexus into ~/.local/bin
 	@ln -sfn "$(CURDIR)/dist/nexus.js" "$$HOME/.local/bin/nexus"
 	@echo "nexus is $$HOME/.local/bin/nexus"
 
-check: node_modules/.installed ## types, lint, format, shell scripts
+check: node_modules/.installed ## types, lint, format, import circles, shell scripts
 	@npx --no-install tsc --noEmit
 	@npx --no-install biome check .
+	@node scripts/circles.mjs
 	@for file in $$(git ls-files '*.sh'); do bash -n "$$file" || exit 1; done
 
 test: check setup build ## run all tests

@@ -15,7 +15,8 @@ import { leaveFolder } from '../lib/system/process.ts'
 import { unwritable } from '../lib/system/pump.ts'
 import { killChildren } from '../lib/system/runner.ts'
 import { writeCrashLog } from '../lib/system/store.ts'
-import { createApp, homeFolder } from '../lib/workspace/app.ts'
+import { homeFolder } from '../lib/workspace/app.ts'
+import { openApp } from '../lib/workspace/open-app.ts'
 import { type Answer, type Call, type Command, optionName } from './commands/command.ts'
 import { helpFor } from './commands/help.ts'
 import { type Parsed, parse } from './commands/parse.ts'
@@ -102,7 +103,7 @@ async function call(
   const interruption = createInterruption()
   const release = command.passesSignals === true ? () => {} : onSignals(process, interruption)
   try {
-    const app = createApp({
+    const app = openApp({
       cwd,
       env: process.env,
       emit: reporter.emit,

@@ -17,10 +17,27 @@ interface Program {
   readonly tellUnwritten: typeof TellUnwritten
 }
 
+/** What makes, starts or takes away runs far more code than what looks or goes in: each has a cache of its own, as reading it takes time. */
+const MAKING = [
+  'up',
+  'create',
+  'adopt',
+  'start',
+  'stop',
+  'restart',
+  'rebuild',
+  'run',
+  'pause',
+  'resume',
+  'wake',
+  'delete',
+]
+
 function load(): { readonly program: Program; readonly script: Script } {
   // the same program with the server in it, which nobody else should wait for
   const file = join(__dirname, process.argv.includes('serve') ? 'serve.cjs' : 'program.cjs')
-  const script = new Script(readFileSync(file, 'utf8'), { filename: file, cachedData: readCache(`${file}.cache`) })
+  const cache = MAKING.includes(process.argv[2] ?? '') ? `${file}.making.cache` : `${file}.cache`
+  const script = new Script(readFileSync(file, 'latin1'), { filename: file, cachedData: readCache(cache) })
   const program = { exports: {} as Program }
   script.runInThisContext()(program.exports, require, program, pathToFileURL(file).href)
   return { program: program.exports, script }

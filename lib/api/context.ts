@@ -9,9 +9,10 @@ import { createInterruption, type Interruption } from '../core/interruption.ts'
 import type { WorkspaceResource } from '../core/workspace.ts'
 import type { Attach } from '../system/exec.ts'
 import { findHere, findRepository, type Repository, requireRepository } from '../tools/repository.ts'
-import { type App, type Asking, createApp } from '../workspace/app.ts'
+import type { App, Asking } from '../workspace/app.ts'
 import { findRepo } from '../workspace/look/find.ts'
 import type { ListRequest } from '../workspace/look/list.ts'
+import { openApp } from '../workspace/open-app.ts'
 import { createLive, type Live } from './changes/live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
@@ -72,7 +73,7 @@ export function createContext({ version, env, cwd, program, snapshot }: ContextO
     from = '/', // no folder of the server's is where its callers stand
     effect = 'changes',
   }: AppRequest = {}) =>
-    createApp({
+    openApp({
       cwd: from,
       env,
       emit,

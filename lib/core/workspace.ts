@@ -5,6 +5,7 @@
 import type { AgentMode } from './agent-mode.ts'
 import type { GitMode, Isolation, NetworkMode, Protocol } from './modes.ts'
 import type { WorkspaceId, WorkspaceName } from './names.ts'
+import type { OperationKind } from './operations.ts'
 
 export type WorkspaceState = 'creating' | 'running' | 'paused' | 'stopped' | 'error' | 'deleting' | 'unknown'
 
@@ -92,7 +93,7 @@ export type MainBase =
 
 /** Which long operation runs (or was cut off) on a workspace. The process is named so that a dead one is recognised. */
 export interface Operation {
-  readonly kind: 'create' | 'start' | 'stop' | 'pause' | 'resume' | 'rebuild' | 'delete'
+  readonly kind: OperationKind
   /** How it was asked for, as far as whoever finishes it must know: `force`, `delete-branch`, `no-start`. */
   readonly options?: readonly string[]
   /** Steps of the plan that are done; what a crash left is made good from here. */

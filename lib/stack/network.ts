@@ -5,6 +5,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
+import { kindOf } from '../core/operations.ts'
 import type { StackRecord, WorkspaceRecord } from '../core/workspace.ts'
 import { NETWORK_PRESETS, REGISTRIES } from './network-presets.ts'
 
@@ -24,7 +25,7 @@ export function hasGate({ network }: Pick<WorkspaceRecord, 'network'>): boolean 
  * network, and later the files say what whoever works inside wrote into them.
  */
 export function hasFixedImages(record: Pick<WorkspaceRecord, 'network' | 'operation'>): boolean {
-  return hasGate(record) && record.operation?.kind !== 'create'
+  return hasGate(record) && kindOf(record.operation)?.makes !== true
 }
 
 /** What a workspace runs, with its own container made from what it was made from at first. */

@@ -10,9 +10,12 @@ import { type Config, type ConfigSources, loadConfig, type Settings } from '../c
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
+import { late } from '../core/late.ts'
 import type { Named } from '../core/named.ts'
+import type { OperationKind } from '../core/operations.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Leases } from '../ports/leases.ts'
 import type { Subnets } from '../ports/subnets.ts'
 import type { Attach, Runner } from '../system/exec.ts'
@@ -20,8 +23,8 @@ import { closeFolder, openTo } from '../system/modes.ts'
 import { keepReserve } from '../system/reserve.ts'
 import { createRunner } from '../system/runner.ts'
 import { makeFolder } from '../system/store.ts'
-import { createGit, type Git } from '../tools/git.ts'
-import { createInertGit, type InertGit } from '../tools/git-inert.ts'
+import type { Git } from '../tools/git.ts'
+import type { InertGit } from '../tools/git-inert.ts'
 import { leasesOf, subnetLeasesOf } from './port-plan.ts'
 import { createRecords, loadInstance, type Records } from './records.ts'
 
@@ -66,7 +69,20 @@ export interface App extends AppOptions {
   config(project?: ConfigSources['project']): Promise<Config>
   /** The backend by name, made once. */
   backend(name: string): Promise<Backend>
+  readonly recover: Recover
 }
+
+/**
+ * Finishes, or takes back, an operation that was cut off, under the workspace's lock. It goes on with the verbs themselves, which all
+ * stand above whoever finds such an operation: so it is handed in.
+ * @param next the operation that is about to begin; what its own plan covers is left to it
+ * @returns the workspace as it is now; undefined when it was removed
+ */
+export type Recover = (
+  app: App,
+  record: WorkspaceRecord,
+  next: OperationKind | undefined,
+) => Promise<WorkspaceRecord | undefined>
 
 /**
  * Where Nexus keeps its state: `NEXUS_HOME`, else `~/.nexus`.
@@ -83,7 +99,7 @@ export function homeFolder(env: NodeJS.ProcessEnv): string {
   })
 }
 
-export function createApp(options: AppOptions): App {
+export function createApp(options: AppOptions, recover: Recover): App {
   const { env, emit, interruption } = options
   const home = homePaths(homeFolder(env))
   const runner = createRunner(emit, env, interruption, options.attach)
@@ -121,9 +137,10 @@ export function createApp(options: AppOptions): App {
     ...options,
     home,
     runner,
-    git: createGit(runner),
-    inertGit: createInertGit(runner, home.inertGit),
+    git: late(async () => (await import('../tools/git.ts')).createGit(runner)),
+    inertGit: late(async () => (await import('../tools/git-inert.ts')).createInertGit(runner, home.inertGit)),
     records,
+    recover,
     leases: async () => {
       const { createLeases } = await import('../ports/leases.ts')
       return createLeases({ file: home.leases, rebuild, warn })
@@ -146,6 +163,12 @@ export function createApp(options: AppOptions): App {
 function partsOf(home: HomePaths): readonly string[] {
   const { workspaces, trash, run, sshDir, logs, cache, shared, instance } = home
   return [workspaces, trash, run, sshDir, logs, cache, shared, dirname(instance)]
+}
+
+/** Gives back what a workspace has leased. */
+export async function releaseAll(app: Pick<App, 'leases' | 'subnets'>, id: WorkspaceRecord['id']): Promise<void> {
+  const [ports, subnets] = await Promise.all([app.leases(), app.subnets()])
+  await Promise.all([ports.release(id), subnets.release(id)])
 }
 
 function withoutHooks(settings: Settings): Settings {

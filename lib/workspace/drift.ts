@@ -6,6 +6,7 @@
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { kindOf } from '../core/operations.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { firstNames } from '../system/read.ts'
@@ -36,7 +37,7 @@ export interface Drift {
 export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | undefined {
   const { worktree, gitDir, repo, name, operation } = record
   // what a create has not made yet is no drift
-  const making = operation?.kind === 'create' && !operation.done.includes('worktree')
+  const making = kindOf(operation)?.makes === true && !operation?.done.includes('worktree')
   if (worktree === null || gitDir === null || making) return undefined
   const repair = `nexus repair ${name}`
   if (!existsSync(gitDir)) {

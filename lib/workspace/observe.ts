@@ -2,14 +2,16 @@
  * One snapshot: records, what each backend sees (one call per backend, however many workspaces), and what git's files say.
  * The state of a workspace is decided here, and only here, by the contract's rules.
  */
+
 import { existsSync } from 'node:fs'
 import { sshInfo } from '../backends/facets.ts'
 import { NexusError } from '../core/errors.ts'
 import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
+import { KINDS, kindOf } from '../core/operations.ts'
 import { urlOf } from '../core/reach.ts'
 import { hasUrl } from '../core/urls.ts'
-import type { Observation, Operation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
+import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
 import { findHere } from '../tools/repository.ts'
 import type { App } from './app.ts'
@@ -117,16 +119,13 @@ export function stateOf(
 ): { readonly state: WorkspaceState; readonly reason: string } {
   const { operation } = record
   const works = operation !== null && isAlive(operation)
-  if (works && (operation.kind === 'create' || operation.kind === 'rebuild'))
-    return { state: 'creating', reason: describe(record) }
-  if (works && operation.kind === 'delete') return { state: 'deleting', reason: describe(record) }
+  const { state = null, finishedBy = null } = kindOf(operation) ?? {}
+  if (works && state !== null) return { state, reason: describe(record) }
   if (observation?.state === 'unknown') return observation
   const cut = operation !== null && !works ? operation.kind : undefined
   const repair = `${cut} was interrupted; `
-  if (cut === 'create' || cut === 'delete') {
-    const verb = cut === 'create' ? 'up' : 'delete'
-    return { state: 'error', reason: `${repair}\`nexus ${verb} ${record.name}\` finishes it` }
-  }
+  if (cut !== undefined && finishedBy !== null)
+    return { state: 'error', reason: `${repair}\`nexus ${finishedBy} ${record.name}\` finishes it` }
   if (drift?.broken === true) return { state: 'error', reason: `${drift.text}; \`${drift.command}\` mends it` }
   const seen = observation ?? {
     state: 'stopped' as const,
@@ -144,17 +143,7 @@ export function stateOf(
 
 /** What runs on a workspace right now: `being started since 2026-11-30T12:00:05Z`. */
 export function describe({ operation }: WorkspaceRecord): string {
-  return operation === null ? '' : `being ${DONE_TO_IT[operation.kind]} since ${operation.startedAt}`
-}
-
-const DONE_TO_IT: Readonly<Record<Operation['kind'], string>> = {
-  create: 'created',
-  start: 'started',
-  stop: 'stopped',
-  pause: 'paused',
-  resume: 'resumed',
-  rebuild: 'rebuilt',
-  delete: 'deleted',
+  return operation === null ? '' : `being ${KINDS[operation.kind].participle} since ${operation.startedAt}`
 }
 
 /** The public resource of the API and `--json`. */

@@ -16,25 +16,26 @@ import type { App } from './app.ts'
 const FOLDER = '.worktree'
 
 /** The folder for the worktrees of a repository. */
-export function worktreesFolder(settings: Pick<Settings, 'worktreeDir'>, repo: string): string {
+export function worktreesFolder(settings: Placing, repo: string): string {
   const { worktreeDir } = settings
   return worktreeDir === undefined ? join(repo, FOLDER) : join(worktreeDir, repoLabel(basename(repo)))
 }
 
 /** Folders of a repository that are Nexus's to close. One that holds the repository itself is the user's. */
-export function closedFolders(settings: Pick<Settings, 'worktreeDir'>, repo: string): readonly string[] {
+export function closedFolders(settings: Placing, repo: string): readonly string[] {
   const folders = [join(repo, FOLDER), worktreesFolder(settings, repo)]
   return [...new Set(folders)].filter((folder) => !`${repo}/`.startsWith(`${folder}/`))
 }
 
+type Placing = Pick<Settings, 'worktreeDir'>
 type Placed = Pick<WorkspaceRecord, 'repo' | 'worktree'>
 
 /**
  * Makes the folder of a workspace's worktree, in one that is closed to others.
  * @throws {NexusError} CONFIG_INVALID as `closeWorktrees`
  */
-export async function makeWorktreePlace(app: App, record: Placed): Promise<void> {
-  await closeWorktrees(app, record)
+export async function makeWorktreePlace(app: App, record: Placed, settings: Placing): Promise<void> {
+  await closeWorktrees(app, record, settings)
   if (record.worktree !== null) await makeFolder(record.worktree, 0o755)
 }
 
@@ -43,9 +44,9 @@ export async function makeWorktreePlace(app: App, record: Placed): Promise<void>
  * `nexus adopt`, stays as it is.
  * @throws {NexusError} CONFIG_INVALID where the repository's own files have a link in place of `.worktree`
  */
-export async function closeWorktrees(app: App, { repo, worktree }: Placed): Promise<void> {
+export async function closeWorktrees(app: App, { repo, worktree }: Placed, settings: Placing): Promise<void> {
   const folder = dirname(worktree ?? '')
-  if (!closedFolders((await app.config()).settings, repo).includes(folder)) return
+  if (!closedFolders(settings, repo).includes(folder)) return
   await refuseCommittedLink(app, repo, folder)
   await closeFolder(folder, existsSync(repo) ? statSync(repo) : undefined)
 }

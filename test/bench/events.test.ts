@@ -7,7 +7,7 @@ import { type ApiEvent, createHub, type Hub } from '../../lib/api/changes/hub.ts
 import { createSnapshot } from '../../lib/api/changes/snapshot.ts'
 import { startWatching } from '../../lib/api/changes/watching.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { createApp } from '../../lib/workspace/app.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
 import { must, openScene, type Scene } from '../scenario/scene.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
@@ -31,7 +31,7 @@ function listen(hub: Hub): { readonly heard: Heard[]; readonly ended: Promise<vo
 }
 
 function watched(scene: Scene) {
-  return createApp({
+  return openApp({
     cwd: scene.repo.path,
     env: { ...process.env, HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus') },
     emit: () => {},

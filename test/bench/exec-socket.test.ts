@@ -11,8 +11,8 @@ import { errorBody, NexusError } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { masterArgs } from '../../lib/tools/ssh.ts'
-import { createApp } from '../../lib/workspace/app.ts'
 import { requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
 import { openDemo, type Scene } from '../scenario/scene.ts'
 import { eventually } from '../support/eventually.ts'
 import { type ExecOptions, type ExecStart, openExec } from '../support/exec-client.ts'
@@ -23,7 +23,7 @@ const MEGABYTE = 1024 * 1024
 
 async function serve(scene: Scene) {
   const env = { ...process.env, HOME: scene.home, NEXUS_HOME: join(scene.home, '.nexus') }
-  const app = createApp({ cwd: scene.repo.path, env, emit: () => {}, interruption: createInterruption() })
+  const app = openApp({ cwd: scene.repo.path, env, emit: () => {}, interruption: createInterruption() })
   const upgrade = createUpgrade({
     find: async (name) => ({ app, record: await requireWorkspace(app, name) }),
     refusalOf: (error) => {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { type App, createApp } from '../../lib/workspace/app.ts'
+import type { App } from '../../lib/workspace/app.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
 import { type TempRepo, tempDir, tempRepo } from './temp.ts'
 
 export interface AppWorld extends AsyncDisposable {
@@ -23,7 +24,7 @@ export async function appWorld(env: NodeJS.ProcessEnv = {}): Promise<AppWorld> {
   const dir = await tempDir()
   const repo = await tempRepo()
   const warnings: string[] = []
-  const app = createApp({
+  const app = openApp({
     cwd: repo.path,
     env: { ...process.env, HOME: dir.path, NEXUS_HOME: join(dir.path, '.nexus'), NEXUS_BACKEND: 'mock', ...env },
     emit: (event) => {

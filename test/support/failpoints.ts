@@ -5,16 +5,15 @@
 import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Operation } from '../../lib/core/workspace.ts'
+import { KINDS, type OperationKind, type StepId } from '../../lib/core/operations.ts'
 import { FAILURES, type Failure, type Moment } from '../../lib/workspace/operation/failpoint.ts'
-import { PLAN_STEPS, type StepId } from '../../lib/workspace/operation/steps.ts'
 import { runNexus } from './cli.ts'
 import { checkInvariants, readUserFiles, takeSnapshot, type World } from './invariants.ts'
 import { type ProcessResult, runProcess } from './process.ts'
 import { writeFiles } from './temp.ts'
 
 export interface Case {
-  readonly operation: Operation['kind']
+  readonly operation: OperationKind
   readonly step: StepId
   readonly failure: Failure
   readonly moment: Moment
@@ -24,11 +23,11 @@ export const nameOf = ({ operation, step, failure, moment }: Case) => `${operati
 
 /** All of them, in a fixed order. */
 export function listCases(): readonly Case[] {
-  return Object.entries(PLAN_STEPS).flatMap(([operation, steps]) =>
+  return Object.entries(KINDS).flatMap(([operation, { steps }]) =>
     steps.flatMap((step) =>
       FAILURES.flatMap((failure) =>
         (['before', 'after'] as const).map((moment) => ({
-          operation: operation as Operation['kind'],
+          operation: operation as OperationKind,
           step,
           failure,
           moment,

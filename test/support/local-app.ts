@@ -9,8 +9,9 @@ import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
-import { type App, createApp } from '../../lib/workspace/app.ts'
+import type { App } from '../../lib/workspace/app.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
 import { type TempRepo, type TempRepoOptions, tempDir, tempRepo } from './temp.ts'
 
 export interface LocalApp extends AsyncDisposable {
@@ -45,7 +46,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     GIT_ALLOW_PROTOCOL: 'file',
     ...options.env,
   }
-  const made = createApp({
+  const made = openApp({
     cwd: repo.path,
     env,
     emit: (event) => events.push(event),

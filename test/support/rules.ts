@@ -27,8 +27,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The rooms of `lib/workspace`, from the ground up: each may import from its own and from those before it; '' is the folder itself. */
 const ROOMS = ['', 'operation', 'git', 'look', 'project', 'create', 'remove', 'change', 'door', 'inside']
-/** Whoever finds an operation cut off has it repaired, by the same verbs that began it. */
-const UPWARDS = ['lib/workspace/operation/operate.ts imports lib/workspace/change/recover.ts']
+/** It hands to the lowest what the highest do, so it stands above all rooms and none imports it. */
+const COMPOSITION = 'lib/workspace/open-app.ts'
 
 /** What may be taken from node:fs outside of the doors: looks, and folders. Whatever is not known here counts as opening files. */
 const HARMLESS =
@@ -47,28 +47,6 @@ export function layerProblems({ path, text }: SourceFile): readonly string[] {
     .map((target) => `imports ${target}`)
 }
 
-/** Files that import each other, types too, in a circle: `a.ts -> b.ts -> a.ts`. What is loaded late closes none. */
-export function importCircles(files: readonly SourceFile[]): readonly string[] {
-  const imports = new Map(files.map(({ path, text }) => [path, staticTargets(path, text)]))
-  const done = new Set<string>()
-  const circles: string[] = []
-  const walk = (path: string, trail: readonly string[]): void => {
-    const at = trail.indexOf(path)
-    if (at >= 0) circles.push([...trail.slice(at), path].join(' -> '))
-    if (at >= 0 || done.has(path)) return
-    for (const target of imports.get(path) ?? []) walk(target, [...trail, path])
-    done.add(path)
-  }
-  for (const path of imports.keys()) walk(path, [])
-  return circles
-}
-
-function staticTargets(path: string, text: string): readonly string[] {
-  return listImports(text)
-    .filter(({ from, clause }) => from.startsWith('.') && clause !== '*')
-    .map(({ from }) => posix.join(posix.dirname(path), from))
-}
-
 export function roomProblems({ path, text }: SourceFile): readonly string[] {
   const floor = floorOf(path)
   if (floor < 0) return ['lies in no known room; see ROOMS']
@@ -77,10 +55,10 @@ export function roomProblems({ path, text }: SourceFile): readonly string[] {
     .map(({ from }) => posix.join(posix.dirname(path), from))
     .filter((target) => target.startsWith('lib/workspace/') && floorOf(target) > floor)
     .map((target) => `imports ${target}`)
-    .filter((problem) => !UPWARDS.includes(`${path} ${problem}`))
 }
 
 function floorOf(path: string): number {
+  if (path === COMPOSITION) return ROOMS.length
   return ROOMS.indexOf(posix.relative('lib/workspace', posix.dirname(path)))
 }
 

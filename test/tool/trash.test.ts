@@ -12,11 +12,12 @@ import type { Scan } from '../../lib/doctor/scan.ts'
 import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
 import { nobody } from '../../lib/system/process.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
-import { type App, createApp } from '../../lib/workspace/app.ts'
+import type { App } from '../../lib/workspace/app.ts'
 import { adopt } from '../../lib/workspace/create/adopt.ts'
 import { bringUp } from '../../lib/workspace/create/up.ts'
 import { forgetRefs } from '../../lib/workspace/git/private-git.ts'
-import { beginOperation } from '../../lib/workspace/operation/operate.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
+import { beginOperation } from '../../lib/workspace/operation/walk.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
 import {
   dropEntry,
@@ -324,7 +325,7 @@ suite('which entry', (test) => {
     assert.is(await chosen(demo.app, 'same', other.path), theirs.key)
     assert.is(await chosen(elsewhere, mine.record.id), mine.key)
     await writeFiles(demo.app.home.home, { 'config.yaml': `workspaces: {shop: {path: ${other.path}}}\n` })
-    const fresh: App = { ...createApp(demo.app), backend: demo.app.backend }
+    const fresh: App = { ...openApp(demo.app), backend: demo.app.backend }
     assert.is(await chosen(fresh, 'shop/same'), theirs.key)
     await rejects(() => chosen(fresh, 'shop/none'), 'WORKSPACE_NOT_FOUND')
     for (const wrong of [theirs.key, theirs.record.id]) {

@@ -12,7 +12,7 @@ import { createOperations, type OperationResource } from '../../lib/api/operatio
 import type { ErrorBody } from '../../lib/core/errors.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
-import { beginOperation } from '../../lib/workspace/operation/operate.ts'
+import { beginOperation } from '../../lib/workspace/operation/walk.ts'
 import { COMMANDS } from '../../scripts/commands/table.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'

@@ -5,8 +5,17 @@
 import { Interrupted, NexusError } from '../../lib/core/errors.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { type Action, type Actions, apply } from '../../lib/workspace/operation/apply.ts'
-import type { Plan, StepId } from '../../lib/workspace/operation/steps.ts'
+import type { StepId } from '../../lib/core/operations.ts'
+import {
+  type Action,
+  type Actions,
+  apply,
+  type Carried,
+  merge,
+  type Progress,
+} from '../../lib/workspace/operation/apply.ts'
+import type { Plan } from '../../lib/workspace/operation/steps.ts'
+import { makeRecord } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -24,6 +33,21 @@ function gate() {
   return { open, fail, passed }
 }
 
+/** Of a plan whose steps hand nothing on, unless they say so. */
+function progressOf(): Progress<Carried> {
+  let carried: Carried = { record: makeRecord('x', '/r') }
+  const add: Progress<Carried>['add'] = (added) => {
+    carried = merge(carried, added)
+    return carried
+  }
+  return {
+    carried: () => carried,
+    add,
+    note: async (added) => void add(added),
+    setRecorded: async () => {},
+  }
+}
+
 /** A walk whose log says what happened in order: `worktree`, `undo worktree`, `event failed worktree`. */
 function scene() {
   const log: string[] = []
@@ -34,6 +58,7 @@ function scene() {
     emit: (event: Event) => events.push(event),
     interruption,
     limitOf: () => 60_000,
+    progress: progressOf(),
     journal: async (begun: readonly StepId[], done: readonly StepId[]) => {
       journal.push(`${begun.at(-1)} after ${done.join('+')}`)
     },
@@ -113,6 +138,30 @@ suite('apply', (test) => {
     const s = scene()
     await apply(plan(['start', 'configure', 'lease']), { start: s.action('start') }, s.context)
     assert.equal(s.log, ['start'])
+  })
+
+  test('hands on what a step yields: of the record single fields, also from steps side by side', async () => {
+    const s = scene()
+    const side = gate()
+    const seen: unknown[] = []
+    const actions: Actions = {
+      lease: { run: async () => ({ record: { subnets: ['10.0.0.0/28'] } }) },
+      provision: {
+        run: async (_, progress) => {
+          progress.add({ record: { image: 'early' } })
+          await side.passed
+          return { record: { hostKeyFingerprint: 'SHA256:x', pids: undefined } }
+        },
+      },
+      start: { run: async ({ record }) => void seen.push(record.subnets, record.image, record.hostKeyFingerprint) },
+    }
+    const walk = apply(plan(['lease'], ['provision'], ['start', 'lease', 'provision']), actions, s.context)
+    await eventually(() => phases(s.events).includes('done lease'))
+    assert.is(s.context.progress.carried().record.image, 'early')
+    side.open()
+    await walk
+    assert.equal(seen, [['10.0.0.0/28'], 'early', 'SHA256:x'])
+    assert.not('pids' in s.context.progress.carried().record)
   })
 
   test('an empty plan does nothing', async () => {

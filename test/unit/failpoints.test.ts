@@ -2,10 +2,9 @@
  * The tables behind failpoints: every step that a plan can have stands in them, so that a new step without a case fails here, and every
  * case can be asked for.
  */
+import { GIT_STEPS, KINDS, type OperationKind, STEP_LIMITS_MS, STEPS_AFTER } from '../../lib/core/operations.ts'
 import { FAILURES, parseFailpoint } from '../../lib/workspace/operation/failpoint.ts'
 import {
-  GIT_STEPS,
-  PLAN_STEPS,
   type Plan,
   planDelete,
   planPause,
@@ -13,15 +12,12 @@ import {
   planResume,
   planStop,
   planUp,
-  STEP_LIMITS_MS,
   type UpFacts,
 } from '../../lib/workspace/operation/steps.ts'
 import { listCases, nameOf } from '../support/failpoints.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const CAPABILITIES = new Set(['worktree', 'local-ports', 'pause', 'compose-file'])
-/** They run after the plan, as one of their own (`planHooks`). */
-const AFTER_START = ['dotfiles', 'post-create', 'post-start']
 
 const both = [false, true]
 const states = ['absent', 'running', 'paused', 'stopped', 'error'] as const
@@ -50,7 +46,7 @@ const rebuild = {
   state: 'running' as const,
   distrusted: true,
 }
-const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
+const PLANS: Readonly<Record<OperationKind, readonly Plan[]>> = {
   create: [...upPlans(true)],
   start: [...upPlans(false)],
   stop: [planStop('x', 'running', hooks)],
@@ -63,7 +59,8 @@ const PLANS: Readonly<Record<keyof typeof PLAN_STEPS, readonly Plan[]>> = {
 suite('failpoints', (test) => {
   for (const [operation, plans] of Object.entries(PLANS)) {
     test(`the table has the steps of ${operation}, and no others`, () => {
-      const listed: readonly string[] = PLAN_STEPS[operation as keyof typeof PLAN_STEPS]
+      const after: readonly string[] = STEPS_AFTER
+      const listed: readonly string[] = KINDS[operation as OperationKind].steps
       const planned = new Set<string>(plans.flatMap((plan) => plan.map(({ id }) => id)))
       assert.equal(
         [...planned].filter((id) => !listed.includes(id)),
@@ -71,7 +68,7 @@ suite('failpoints', (test) => {
         'steps without a case',
       )
       assert.equal(
-        listed.filter((id) => !planned.has(id) && !AFTER_START.includes(id)),
+        listed.filter((id) => !planned.has(id) && !after.includes(id)),
         [],
         'steps of no plan',
       )
@@ -79,7 +76,7 @@ suite('failpoints', (test) => {
   }
 
   test('each step belongs to an operation, or to git alone, and has a limit', () => {
-    const operations: readonly string[] = Object.values(PLAN_STEPS).flat()
+    const operations: readonly string[] = Object.values(KINDS).flatMap(({ steps }) => steps)
     assert.equal(
       GIT_STEPS.filter((step) => operations.includes(step)),
       [],
@@ -99,6 +96,6 @@ suite('failpoints', (test) => {
       const error = await rejects(() => parseFailpoint(text), 'INVALID_ARGUMENT')
       assert.match(error.hint ?? '', 'unset NEXUS_FAILPOINT')
     }
-    assert.is(listCases().length, Object.values(PLAN_STEPS).flat().length * FAILURES.length * 2)
+    assert.is(listCases().length, Object.values(KINDS).flatMap(({ steps }) => [...steps]).length * FAILURES.length * 2)
   })
 })

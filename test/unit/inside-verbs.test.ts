@@ -13,12 +13,12 @@ import { createLeases, isHeld } from '../../lib/ports/leases.ts'
 import { createPrefixer, prefixesOf } from '../../lib/report/prefixed.ts'
 import { ownIdentity } from '../../lib/system/process.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
-import { createApp } from '../../lib/workspace/app.ts'
 import { parseForward } from '../../lib/workspace/inside/forward.ts'
 import { runOnce } from '../../lib/workspace/inside/run.ts'
 import { requireSessionName } from '../../lib/workspace/inside/tmux.ts'
 import { findCurrent, requireCurrent } from '../../lib/workspace/look/current.ts'
 import { findWorkspace, requireWorkspace } from '../../lib/workspace/look/find.ts'
+import { openApp } from '../../lib/workspace/open-app.ts'
 import { appWorld } from '../support/app.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS, refusedOr } from '../support/fuzz.ts'
 import { openLocalApp } from '../support/local-app.ts'
@@ -136,7 +136,7 @@ suite('run', (test) => {
   test('interrupted before its command begins, it begins none and removes everything', async () => {
     await using world = await appWorld()
     const interruption = createInterruption()
-    const app = createApp({
+    const app = openApp({
       cwd: world.repo.path,
       env: world.app.env,
       emit: (event) => {

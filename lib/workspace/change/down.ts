@@ -10,9 +10,10 @@ import { startThere, type UpResult } from '../create/up.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine, type Seen } from '../observe.ts'
 import type { Actions } from '../operation/apply.ts'
-import { beginOperation, exclusively, settle, type Working, walk } from '../operation/operate.ts'
+import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
 import { type Plan, planPause, planResume, planStop } from '../operation/steps.ts'
+import { beginOperation, walk } from '../operation/walk.ts'
 import { findSettings, heldSecrets, tryHook } from '../project/hooks.ts'
 
 type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
@@ -20,6 +21,8 @@ type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
 /** A change of state: what is wanted, and what it takes from what was seen. */
 interface Change {
   readonly desired: WorkspaceRecord['desired']
+  /** Who wants it is noted in the record. */
+  readonly stops: boolean
   readonly plan: (seen: Seen) => Plan
   readonly actions: (seen: Seen) => Promise<Actions>
 }
@@ -77,18 +80,21 @@ export async function changeLocked(
   requireEngine(seen)
   const plan = what.plan(seen)
   // what was stopped for being idle, and is now stopped by somebody, is theirs
-  const noted = kind !== 'stop' || record.stopped?.by === by
+  const noted = !what.stops || record.stopped?.by === by
   const settled = plan.length === 0 && record.desired === what.desired && record.operation === null && noted
   if (dryRun || settled) return { record, plan, changed: false, created: false }
-  const working: Working = { record: { ...record, operation: beginOperation(kind) } }
-  await walk(app, working, plan, await what.actions(seen), () => true)
-  const stopped = kind === 'stop' ? { stopped: { at: timestamp(), by } } : {}
-  return {
-    record: await settle(app, { ...working.record, ...stopped }, what.desired),
-    plan,
-    changed: plan.length > 0,
-    created: false,
-  }
+  const begun = { ...record, operation: beginOperation(kind) }
+  const stopped = what.stops ? { stopped: { at: timestamp(), by } } : {}
+  const done = await walk(
+    app,
+    { record: begun },
+    {
+      plan,
+      actions: await what.actions(seen),
+      settled: (carried) => ({ record: { ...carried.record, ...stopped }, desired: what.desired }),
+    },
+  )
+  return { record: done.record, plan, changed: plan.length > 0, created: false }
 }
 
 async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Promise<Change> {
@@ -98,6 +104,7 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
   const bringBack = record.gitMode === 'private' ? record.branch : undefined
   return {
     desired: 'stopped',
+    stops: true,
     plan: (seen) => planStop(record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
     actions: async (seen) => {
       const backend = await app.backend(record.backend)
@@ -122,6 +129,7 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
 async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
   return {
     desired: 'paused',
+    stops: false,
     plan: (seen) => {
       if (seen.observation?.state === 'paused') return []
       if (seen.observation?.state === 'running') return planPause(record.name)
@@ -138,6 +146,7 @@ async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
 async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
   return {
     desired: 'running',
+    stops: false,
     plan: (seen) => {
       if (seen.observation?.state === 'running') return []
       if (seen.observation?.state === 'paused') return planResume(record.name)

@@ -2,9 +2,10 @@
  * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
  * and keys stay; containers and images are made again.
  */
+
 import type { Backend } from '../../backends/backend.ts'
 import { facetsOf } from '../../backends/facets.ts'
-import type { ConfigSources, Settings } from '../../config/load.ts'
+import type { Settings } from '../../config/load.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, keepsImage, withFixedBase } from '../../stack/network.ts'
@@ -13,16 +14,18 @@ import type { App } from '../app.ts'
 import { takePlace } from '../create/budget.ts'
 import { cachesOf, readyOfSettings } from '../create/draft.ts'
 import { limitsOf } from '../create/isolation.ts'
+import type { Scene, UpCarried } from '../create/scene.ts'
 import { describeStack, plannedState, type UpResult, withInputs } from '../create/up.ts'
-import { createSteps } from '../create/up-actions.ts'
+import { upActions } from '../create/up-actions.ts'
 import { requirePlaces } from '../drift.ts'
 import { observeOne, requireEngine } from '../observe.ts'
-import { beginOperation, exclusively, settle, type Working, walk } from '../operation/operate.ts'
+import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
 import { planRebuild } from '../operation/steps.ts'
+import { beginOperation, walk } from '../operation/walk.ts'
 import { ownPorts } from '../port-plan.ts'
-import { projectInFiles } from '../project/choice.ts'
-import { admitHooks, runStartHooks, secretsFor } from '../project/hooks.ts'
+import { type Chosen, projectInFiles, readChosen } from '../project/choice.ts'
+import { admitHooks, hookActions, owedAfter, planHooks, secretsFor } from '../project/hooks.ts'
 import { detectIn, stackOf, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
 
@@ -34,9 +37,9 @@ export async function rebuild(app: App, found: WorkspaceRecord, dryRun: boolean)
 /** Under the workspace's lock. */
 export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   requirePlaces(app, present)
-  const project = await projectInFiles(present)
+  const chosen = await readChosen(app, await projectInFiles(present))
   const backend = await app.backend(present.backend)
-  const { settings } = await app.config(project)
+  const { settings } = chosen
   const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
   requireEngine(seen)
   const instance = await loadInstance(app.home)
@@ -56,7 +59,8 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
     state: plannedState(seen),
     distrusted: record.isolation === 'agent',
   }
-  const plan = planRebuild(facts)
+  const hooks = planHooks(settings, record.pendingHooks === true)
+  const plan = [...planRebuild(facts), ...hooks]
   await tellLeft(app, present, record, backend)
   if (dryRun) return { record: present, plan, changed: false, created: false }
   await admitHooks(app, record, settings)
@@ -64,13 +68,20 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
   const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
   if (hasFixedImages(begun)) await backend.stack?.requireImages(begun, undefined)
-  if (record.isolation === 'agent') await lookFirst(app, begun, backend, project)
-  const working: Working = { record: begun, secrets: await secretsFor(app, settings) }
-  const steps = createSteps(app, working, { record, branch, wanted, backend, project }, seen, true)
-  await takePlace(app, working.record, settings.limits)
-  await walk(app, working, plan, steps, () => true)
-  const settled = await settle(app, withInputs(working), 'running')
-  return { record: await runStartHooks(app, 'rebuild', settled, project), plan, changed: true, created: false }
+  if (record.isolation === 'agent') await lookFirst(app, begun, backend, chosen)
+  const secrets = await secretsFor(app, settings)
+  const scene: Scene = { app, draft: { record, branch, wanted, backend, chosen }, seen, isRebuild: true }
+  await takePlace(app, begun, settings.limits)
+  const given = { record: begun, observed: seen.observation, wanted, secrets }
+  const done = await walk<UpCarried>(app, given, {
+    plan,
+    actions: { ...upActions(scene), ...hookActions(app, settings, plan) },
+    settled: (carried) => ({
+      record: { ...withInputs(carried), ...owedAfter(app, carried.record, plan) },
+      desired: 'running',
+    }),
+  })
+  return { record: done.record, plan, changed: true, created: false }
 }
 
 /** The data seem lost to who does not know of the copy. */
@@ -91,15 +102,10 @@ async function tellLeft(app: App, before: WorkspaceRecord, after: WorkspaceRecor
  * Before whoever is inside is stopped, so that files that cannot be used, or need approval, stop nobody; it is looked again when
  * nobody is inside, as what they say may be otherwise by then.
  */
-async function lookFirst(
-  app: App,
-  record: WorkspaceRecord,
-  backend: Backend,
-  project: ConfigSources['project'],
-): Promise<void> {
+async function lookFirst(app: App, record: WorkspaceRecord, backend: Backend, chosen: Chosen): Promise<void> {
   if (record.stack === undefined)
-    return (await import('../project/wishes.ts')).admitWishes(app, record, { project, model: undefined })
-  await (await import('../project/project-stack.ts')).resolveStack(app, record, backend, project, true)
+    return (await import('../project/wishes.ts')).admitWishes(app, record, { chosen, model: undefined })
+  await (await import('../project/project-stack.ts')).resolveStack(app, record, backend, chosen, true)
 }
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */

@@ -5,6 +5,7 @@
  */
 import { dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { KINDS, type OperationKind } from '../../core/operations.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { endOrphans } from '../../system/orphans.ts'
@@ -12,15 +13,12 @@ import { isAlive, isOwn, sharesLocks } from '../../system/process.ts'
 import { removeAbandoned } from '../../system/temporary.ts'
 import type { App } from '../app.ts'
 import { startLocked } from '../create/up.ts'
-import { busy, settle } from '../operation/operate.ts'
+import { busy } from '../operation/operate.ts'
+import { settle } from '../operation/walk.ts'
 import { deleteLocked } from '../remove/delete.ts'
 import { changeLocked } from './down.ts'
 import { rebuildLocked } from './rebuild.ts'
 
-type Kind = Operation['kind']
-
-/** What only changes the state of a workspace: the next change of state needs nothing of it. */
-const STATES: readonly Kind[] = ['start', 'stop', 'pause', 'resume']
 /** Neither forwards nor back is possible without; tried again by the next command. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'TOOL_MISSING', 'DISK_FULL', 'WORKSPACE_BUSY'])
 
@@ -29,7 +27,11 @@ const UNREACHABLE: ReadonlySet<string> = new Set(['BACKEND_UNAVAILABLE', 'TOOL_M
  * @returns the workspace as it is now; undefined when it was removed
  * @throws {NexusError} WORKSPACE_BUSY when the operation's process lives after all; what stands in the way of both directions
  */
-export async function recover(app: App, record: WorkspaceRecord, next?: Kind): Promise<WorkspaceRecord | undefined> {
+export async function recover(
+  app: App,
+  record: WorkspaceRecord,
+  next?: OperationKind,
+): Promise<WorkspaceRecord | undefined> {
   const { operation } = record
   if (operation === null) return record
   // in another network namespace the lock does not keep it out; else it was left by an operation of a server that lives on
@@ -40,13 +42,13 @@ export async function recover(app: App, record: WorkspaceRecord, next?: Kind): P
   for (const folder of writtenFolders(app, record)) removeAbandoned(folder)
   const where = operation.step === '' ? '' : ` at ${operation.step}`
   const found = `the ${operation.kind} of ${record.name} was cut off${where}`
-  if (next !== undefined && covers(next, operation.kind)) {
+  const covered: readonly string[] = next === undefined ? [] : KINDS[next].covers
+  if (covered.includes(operation.kind)) {
     app.emit({ type: 'notice', text: found })
     return record
   }
   app.emit({ type: 'notice', text: `${found}; it is finished first` })
-  if (operation.kind === 'delete') return removeUnlessLost(app, record)
-  return finish(app, record, operation)
+  return FINISH[operation.kind](app, record, operation)
 }
 
 /** Where the killed process may have been writing; other folders are looked after by the next write into them. */
@@ -55,40 +57,41 @@ function writtenFolders({ home }: App, { id }: WorkspaceRecord): readonly string
   return [dir, sshDir, join(home.logs, id), dirname(home.leases), home.cache, home.sshDir]
 }
 
-function covers(next: Kind, cut: Kind): boolean {
-  if (next === 'delete') return true
-  if (next === 'rebuild') return cut !== 'create' && cut !== 'delete'
-  return STATES.includes(next) && STATES.includes(cut)
+type Finish = (app: App, record: WorkspaceRecord, operation: Operation) => Promise<WorkspaceRecord | undefined>
+
+/** How each kind is finished: by the plan of its own verb, made again from what there is. */
+const FINISH: Readonly<Record<OperationKind, Finish>> = {
+  create: forward((app, record) => startLocked(app, record, { dryRun: false, start: record.desired === 'running' })),
+  start: forward((app, record, { options = [] }) =>
+    startLocked(app, record, { dryRun: false, start: !options.includes('no-start') }),
+  ),
+  stop: forward((app, record) => changeLocked(app, record, 'stop', false)),
+  pause: forward((app, record) => changeLocked(app, record, 'pause', false)),
+  resume: forward((app, record) => changeLocked(app, record, 'resume', false)),
+  rebuild: forward((app, record) => rebuildLocked(app, record, false)),
+  delete: (app, record) => removeUnlessLost(app, record),
 }
 
-async function finish(app: App, record: WorkspaceRecord, operation: Operation): Promise<WorkspaceRecord | undefined> {
-  try {
-    return (await forward(app, record, operation)).record
-  } catch (error) {
-    if (!(error instanceof NexusError) || UNREACHABLE.has(error.code)) throw error
-    const now = await app.records.load(record.id)
-    if (now === undefined) return undefined
-    app.emit({ type: 'warning', text: `${operation.kind}: ${error.message}`, hint: error.hint })
-    // it is up, and what failed was a hook
-    if (now.operation === null) return now
-    return operation.kind === 'create' ? takeBack(app, now) : settle(app, now, now.desired)
-  }
-}
+type Forward = (
+  app: App,
+  record: WorkspaceRecord,
+  operation: Operation,
+) => Promise<{ readonly record: WorkspaceRecord }>
 
-function forward(app: App, record: WorkspaceRecord, { kind, options = [] }: Operation) {
-  switch (kind) {
-    case 'create':
-      return startLocked(app, record, { dryRun: false, start: record.desired === 'running' })
-    case 'start':
-      return startLocked(app, record, { dryRun: false, start: !options.includes('no-start') })
-    case 'stop':
-    case 'pause':
-    case 'resume':
-      return changeLocked(app, record, kind, false)
-    case 'rebuild':
-      return rebuildLocked(app, record, false)
-    case 'delete':
-      throw new Error('a delete is finished elsewhere')
+/** What cannot be finished is over; a workspace that was being made is taken back. */
+function forward(finish: Forward): Finish {
+  return async (app, record, operation) => {
+    try {
+      return (await finish(app, record, operation)).record
+    } catch (error) {
+      if (!(error instanceof NexusError) || UNREACHABLE.has(error.code)) throw error
+      const now = await app.records.load(record.id)
+      if (now === undefined) return undefined
+      app.emit({ type: 'warning', text: `${operation.kind}: ${error.message}`, hint: error.hint })
+      // it is up, and what failed was a hook
+      if (now.operation === null) return now
+      return KINDS[operation.kind].makes ? takeBack(app, now) : settle(app, now, now.desired)
+    }
   }
 }
 

@@ -64,7 +64,7 @@ export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
   const whole = lost !== undefined && record.hostKeyFingerprint !== null
   if (lost !== undefined && !whole) await backend.lifecycle.dismantle(record)
   const claimed = await claimName(app, record)
-  await closeWorktrees(app, claimed)
+  await closeWorktrees(app, claimed, settings)
   await markWorktree(claimed)
   await ownGit.beginAnew(app, claimed)
   if (whole) await renewFiles(app, claimed)

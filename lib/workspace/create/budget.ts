@@ -8,6 +8,7 @@
  * without a limit of its own counts as `UNLIMITED_BYTES`.
  */
 import { NexusError } from '../../core/errors.ts'
+import { KINDS } from '../../core/operations.ts'
 import { formatAge } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { orderByIdleness, type Use } from '../../record/use.ts'
@@ -31,18 +32,18 @@ const WAIT_MS = 60_000
  * Takes a place for a workspace that is about to start: `reserve` writes the record that other processes count by.
  * @throws {NexusError} RESOURCE_EXHAUSTED
  */
-export async function withinBudget(
+export async function withinBudget<T>(
   app: App,
   record: WorkspaceRecord,
   limits: Limits,
-  reserve: () => Promise<void>,
-): Promise<void> {
+  reserve: () => Promise<T>,
+): Promise<T> {
   if (isUnlimited(limits)) return reserve()
-  await withLock(
+  return withLock(
     `${app.home.locks}/budget`,
     async () => {
       await refuseTooMany(app, record, limits)
-      await reserve()
+      return reserve()
     },
     { waitMs: WAIT_MS, signal: app.interruption.signal },
   )
@@ -93,7 +94,7 @@ async function refuseTooMany(app: App, record: WorkspaceRecord, limits: Limits):
 
 /** Another process is bringing it up, and the engine may not show it yet. */
 function isStarting({ operation }: WorkspaceRecord): boolean {
-  return operation !== null && operation.kind !== 'delete' && operation.kind !== 'stop' && isAlive(operation)
+  return operation !== null && KINDS[operation.kind].takesPlace && isAlive(operation)
 }
 
 /** Why one more does not fit, undefined when it does. Exported for tests. */

@@ -3,18 +3,23 @@
  * Of an agent's workspace only those that the user's own configuration names: a program of the user's that looks for the user's own
  * server at a well-known port would talk to the agent, and a browser would send it the cookies of that place.
  */
+import type { Settings } from '../../config/load.ts'
 import type { PortMapping, WorkspaceRecord } from '../../core/workspace.ts'
 import { describePortOwner } from '../../ports/owner.ts'
 import { isPortFree } from '../../system/net.ts'
 import type { App } from '../app.ts'
 
-/** Tells why a port is left out: a warning names its owner. */
+/**
+ * Tells why a port is left out: a warning names its owner.
+ * @param user the user's own settings
+ */
 export async function withCanonical(
   app: App,
   own: WorkspaceRecord,
   ports: readonly PortMapping[],
+  user: Pick<Settings, 'ports'>,
 ): Promise<readonly PortMapping[]> {
-  const may = await allowedTo(app, own)
+  const may = allowedTo(own, user)
   return Promise.all(
     ports.map(async ({ canonical, ...port }) => {
       if (canonical === undefined) return port
@@ -35,9 +40,8 @@ export async function withCanonical(
   )
 }
 
-async function allowedTo(app: App, { isolation }: WorkspaceRecord): Promise<(port: number) => boolean> {
+function allowedTo({ isolation }: WorkspaceRecord, { ports }: Pick<Settings, 'ports'>): (port: number) => boolean {
   if (isolation !== 'agent') return () => true
-  const { ports } = (await app.config()).settings
   const named = new Set([...ports.values()].map(({ host }) => host))
   return (port) => named.has(port)
 }

@@ -24,8 +24,9 @@ import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '.
 import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
 import { refuseRestoring } from '../look/restoring.ts'
-import { beginOperation } from '../operation/operate.ts'
+import { beginOperation } from '../operation/walk.ts'
 import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
+import type { Chosen } from '../project/choice.ts'
 import { stackOf, tellElsewhere, withReadyPorts } from '../project/stack-choice.ts'
 import { loadInstance } from '../records.ts'
 import { worktreesFolder } from '../worktree-place.ts'
@@ -67,7 +68,7 @@ export interface Draft {
   readonly branch: BranchChoice
   readonly wanted: readonly WantedPort[]
   readonly backend: Backend
-  readonly project: ConfigSources['project']
+  readonly chosen: Chosen
 }
 
 export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
@@ -93,11 +94,12 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const branch = await settleOrigin(app, repo, choice, { from: request.from, start })
   const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
   await refuseRelativePrograms(app, repo, branch, names)
-  const [config, dotenv] = await Promise.all(
+  const [committed, dotenv] = await Promise.all(
     [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
   )
-  const project = projectConfig(app, repo, config)
-  const { settings } = await app.config(project)
+  const project = projectConfig(app, repo, committed)
+  const config = await app.config(project)
+  const { settings } = config
   const backend = await app.backend(requireBackendName(settings.defaults.backend))
   const guards = guardsOf(settings, likely.own)
   if (guards.gitMode === 'private') {
@@ -126,7 +128,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     branch,
     wanted,
     backend,
-    project,
+    chosen: { project, config, settings, own: likely.own },
     record: {
       ...record,
       branch: branch.branch,

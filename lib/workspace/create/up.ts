@@ -2,32 +2,33 @@
  * Creates, starts and restarts workspaces: one plan from what there is to what is wanted. A create that fails or is
  * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
+
 import type { Backend } from '../../backends/backend.ts'
 import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
+import { KINDS, kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readInputs } from '../../project/inputs.ts'
 import { noteUse } from '../../record/use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
-import { noteRunningParts } from '../git/git-snapshot.ts'
 import { isHalfMade } from '../git/worktree-owner.ts'
 import { judge, observeOne, requireEngine, type Seen } from '../observe.ts'
-import type { Actions } from '../operation/apply.ts'
-import { beginOperation, exclusively, settle, type Working, walk } from '../operation/operate.ts'
+import { exclusively } from '../operation/operate.ts'
 import { listUnfinished, repairNeighbours, requireThere } from '../operation/repaired.ts'
 import { type Plan, planUp, type UpFacts } from '../operation/steps.ts'
+import { beginOperation, walk } from '../operation/walk.ts'
 import { SSH_PORT } from '../port-plan.ts'
-import { projectOf, readChoice } from '../project/choice.ts'
-import { admitHooks, planHooks, runStartHooks, secretRecords, secretsFor } from '../project/hooks.ts'
-import { makeWorktreePlace, removeEmptyFolders } from '../worktree-place.ts'
+import { type Chosen, projectOf, readChoice, readChosen } from '../project/choice.ts'
+import { admitHooks, hookActions, owedAfter, planHooks, secretRecords, secretsFor } from '../project/hooks.ts'
 import { type BranchChoice, lostBranch } from './branch.ts'
-import { requireRoom, takePlace, withinBudget } from './budget.ts'
+import { requireRoom, takePlace } from './budget.ts'
+import { createActions } from './create-actions.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
-import { claimName } from './naming.ts'
-import { createSteps } from './up-actions.ts'
+import type { Scene, Takes, UpCarried } from './scene.ts'
+import { upActions } from './up-actions.ts'
 
 export interface UpResult {
   /** The workspace as it is now; in a dry run as it would be. */
@@ -63,8 +64,8 @@ export async function bringUp(app: App, request: UpRequest): Promise<UpResult> {
 async function create(app: App, request: UpRequest): Promise<UpResult> {
   const draft = await draftWorkspace(app, request)
   const { record, branch, backend } = draft
-  const { settings } = await app.config(draft.project)
-  const plan = planUp({
+  const { settings } = draft.chosen
+  const making = planUp({
     name: record.name,
     branch: record.branch,
     branchCause: branch.cause,
@@ -79,41 +80,28 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     privateGit: record.gitMode === 'private',
     ...configuredSteps(record, settings),
   })
-  const after = request.start ? planHooks(settings, true) : []
+  const plan = [...making, ...(request.start ? planHooks(settings, true) : [])]
   if (request.start) await requireRoom(app, record, settings.limits)
-  if (request.dryRun) return { record, plan: [...plan, ...after], changed: false, created: false }
+  if (request.dryRun) return { record, plan, changed: false, created: false }
   await admitHooks(app, record, settings)
   request.onId?.(record.id)
   const secrets = await secretsFor(app, settings)
   return exclusively(app, record.id, async () => {
     // noted from the first, so that whoever finishes a create that was cut off runs them too
     const owed = app.noHooks === true || planHooks(settings, true).length > 0 ? { pendingHooks: true } : {}
-    const working: Working = { record: { ...record, ...owed }, secrets }
-    let saved = false
-    const steps = createSteps(app, working, draft, undefined)
-    const actions: Actions = {
-      ...steps,
-      record: {
-        run: async () => {
-          const save = () => reserve(app, working)
-          await (request.start ? withinBudget(app, record, settings.limits, save) : save())
-          saved = true
-        },
-        undo: async () => {
-          saved = false
-          await working.notes?.catch(() => undefined) // a note that could not be written is no reason to keep the record
-          await unreserve(app, working.record)
-        },
-      },
-      lease: { ...steps.lease, undo: () => releaseAll(app, record.id) },
-      // before its first start it has parts as well: what a backend keeps beside the record
-      configure: { ...steps.configure, undo: () => backend.lifecycle.remove(working.record) },
-    }
-    await walk(app, working, plan, actions, () => saved)
-    const settled = await settle(app, withInputs(working), request.start ? 'running' : 'stopped')
-    const done = request.start ? await runStartHooks(app, 'create', settled, draft.project) : settled
-    if (request.start) await (await import('./hooks-look.ts')).tellMissingPrograms(app, done)
-    return { record: done, plan: [...plan, ...after], changed: true, created: true }
+    const scene: Scene = { app, draft, seen: undefined, isRebuild: false }
+    const given = { record: { ...record, ...owed }, observed: undefined, wanted: draft.wanted, secrets }
+    const done = await walk<UpCarried>(app, given, {
+      plan,
+      actions: { ...createActions(scene, request.start), ...hookActions(app, settings, plan) },
+      isRecorded: false,
+      settled: (carried) => ({
+        record: { ...withInputs(carried), ...(request.start ? owedAfter(app, carried.record, plan) : {}) },
+        desired: request.start ? 'running' : 'stopped',
+      }),
+    })
+    if (request.start) await (await import('./hooks-look.ts')).tellMissingPrograms(app, done.record)
+    return { record: done.record, plan, changed: true, created: true }
   })
 }
 
@@ -155,43 +143,50 @@ export async function startThere(app: App, record: WorkspaceRecord, options: Sta
 /** The same, once; a create that was cut off goes on as such. */
 export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
   requirePlaces(app, record)
-  const project = await projectOf(app, record)
+  const chosen = await readChosen(app, await projectOf(app, record))
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])
   const redo = !seen.worktreePresent || (record.worktree !== null && isHalfMade(record))
-  const { settings } = await app.config(project)
+  const { settings } = chosen
   const steps = planStart(record, seen, backend, redo, options, settings)
-  const starts = steps.some(({ id }) => id === 'start') || record.pendingHooks === true
-  const plan = [...steps, ...(starts && options.start ? planHooks(settings, record.pendingHooks === true) : [])]
   const fills = steps.some(({ id }) => id === 'start')
+  const starts = options.start && (fills || record.pendingHooks === true)
+  const plan = [...steps, ...(starts ? planHooks(settings, record.pendingHooks === true) : [])]
   if (fills) await requireRoom(app, record, settings.limits)
   if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
     return { record, plan, changed: false, created: false }
   }
   await admitHooks(app, record, settings)
-  await admitChoice(app, record, project)
-  const operation = operationOf(record, options)
-  const working: Working = { secrets: await secretsFor(app, settings), record: { ...record, operation } }
-  const wanted = record.ports.map(({ host: _, ...port }) => port)
-  const branch = await ownBranch(app, record, redo)
-  const draft: Draft = { record, branch, wanted: wanted.length > 0 ? wanted : [SSH_PORT], backend, project }
-  if (fills) await takePlace(app, working.record, settings.limits)
-  await walk(app, working, steps, createSteps(app, working, draft, seen), () => true)
-  const made = working.model === undefined ? working.record : withInputs(working)
-  const settled = await settle(app, made, options.start ? 'running' : record.desired)
-  const done = starts && options.start ? await runStartHooks(app, operation.kind, settled, project) : settled
-  return { record: done, plan, changed: plan.length > 0, created: false }
+  await admitChoice(app, record, chosen)
+  const secrets = await secretsFor(app, settings)
+  const begun = { ...record, operation: operationOf(record, options) }
+  const ports = record.ports.map(({ host: _, ...port }) => port)
+  const wanted = ports.length > 0 ? ports : [SSH_PORT]
+  const draft: Draft = { record, branch: await ownBranch(app, record, redo), wanted, backend, chosen }
+  const scene: Scene = { app, draft, seen, isRebuild: false }
+  if (fills) await takePlace(app, begun, settings.limits)
+  const given = { record: begun, observed: seen.observation, wanted, secrets }
+  const done = await walk<UpCarried>(app, given, {
+    plan,
+    actions: { ...upActions(scene), ...hookActions(app, settings, plan) },
+    settled: (carried) => {
+      const made = carried.model === undefined ? carried.record : withInputs(carried)
+      const owed = starts ? owedAfter(app, made, plan) : {}
+      return { record: { ...made, ...owed }, desired: options.start ? 'running' : record.desired }
+    },
+  })
+  return { record: done.record, plan, changed: plan.length > 0, created: false }
 }
 
 /** Without a note of what the user chose, the configuration is what an agent's workspace says. */
-async function admitChoice(app: App, record: WorkspaceRecord, project: Draft['project']): Promise<void> {
+async function admitChoice(app: App, record: WorkspaceRecord, chosen: Chosen): Promise<void> {
   if (record.isolation !== 'agent' || (await readChoice(app, record)) !== undefined) return
   const unread = record.stack !== undefined
-  await (await import('../project/wishes.ts')).admitWishes(app, record, { project, model: undefined, unread })
+  await (await import('../project/wishes.ts')).admitWishes(app, record, { chosen, model: undefined, unread })
 }
 
 function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Operation {
-  return operation?.kind === 'create'
+  return operation !== null && KINDS[operation.kind].makes
     ? beginOperation('create', [], operation)
     : beginOperation('start', options.start ? [] : ['no-start'])
 }
@@ -256,7 +251,7 @@ export function plannedState({ observation }: Seen): UpFacts['state'] {
 
 /** Its create was cut off, and not after the last step. */
 function neverStarted({ operation }: WorkspaceRecord): boolean {
-  return operation?.kind === 'create' && !operation.done.includes('start')
+  return kindOf(operation)?.makes === true && !operation?.done.includes('start')
 }
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {
@@ -276,24 +271,7 @@ export function describeStack({ stack }: WorkspaceRecord): string | undefined {
 }
 
 /** Notes what the workspace was made from. */
-export function withInputs({ record, model, inputs }: Working): WorkspaceRecord {
+export function withInputs({ record, model, inputs }: Takes<'record' | 'model' | 'inputs'>): WorkspaceRecord {
   if (record.worktree === null) return record
   return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
-}
-
-async function reserve(app: App, working: Working): Promise<void> {
-  working.record = await claimName(app, working.record)
-  await noteRunningParts(app, working.record)
-  await makeWorktreePlace(app, working.record)
-}
-
-/** Gives back what a workspace has leased. */
-export async function releaseAll(app: App, id: WorkspaceRecord['id']): Promise<void> {
-  const [ports, subnets] = await Promise.all([app.leases(), app.subnets()])
-  await Promise.all([ports.release(id), subnets.release(id)])
-}
-
-async function unreserve(app: App, record: WorkspaceRecord): Promise<void> {
-  await app.records.remove(record.id)
-  if (record.worktree !== null) await removeEmptyFolders(record.worktree)
 }

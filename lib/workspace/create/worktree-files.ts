@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -17,55 +18,59 @@ import type { App } from '../app.ts'
 import { markWorktree } from '../git/marker.ts'
 import * as ownGit from '../git/own-git.ts'
 import { refuseForeign } from '../git/worktree-owner.ts'
-import { type Working, withRepository } from '../operation/operate.ts'
+import type { Progress } from '../operation/apply.ts'
+import { withRepository } from '../operation/operate.ts'
+import type { Chosen } from '../project/choice.ts'
 import { templateValues } from '../project/template-values.ts'
 import type { Draft } from './draft.ts'
 import { STAND_IN } from './isolation.ts'
 import { refuseRelativePrograms, whoseIs } from './origin.ts'
+import type { Scene, Takes, UpCarried } from './scene.ts'
 
 /** A tree of a million files. */
 const GIVE_TIMEOUT_MS = 10 * 60_000
 /** Of what a hook says, the end. */
 const HOOK_LINES = 3
 
-/**
- * Takes back only what this very call added: at the same path another home may have been quicker. With `again`, what an
- * interrupted or deleted worktree of this workspace left at the path goes first.
- */
-export function worktreeAction(app: App, working: Working, draft: Draft, again: boolean) {
-  let added = false
-  return {
-    run: async () => {
-      const { gitDir } = localFiles(working.record)
-      const { record } = working
-      const whose = draft.branch.taken === undefined ? whoseIs(record) : 'other'
-      if (again) await ownGit.rescueCommits(app, record)
-      if (again) await refuseChanged(app, record, draft)
-      await withRepository(app, gitDir, async () => {
-        try {
-          await addWorktree(app, working.record, draft, again, whose)
-        } catch (error) {
-          // git takes back what it did when it fails, but not when it is ended
-          added = app.interruption.signal.aborted
-          throw error
-        }
-        added = true
-        await markWorktree(working.record)
-      })
-      await ownGit.makeBeside(app, working.record, fillWorktree(app, record, whose))
-      await bringIgnored(app, working.record, draft)
-      await ownGit.adopt(app, working.record)
-      await giveToInside(app, working.record)
-    },
-    undo: async () => {
-      const { worktree, gitDir } = localFiles(working.record)
-      await withRepository(app, gitDir, async () => {
-        if (added) await app.git.removeWorktree(working.record.repo, worktree)
-        if (!again) await ownGit.forget(app, working.record)
-        await takeBackBranch(app, working.record, draft)
-      })
-    },
-  }
+/** The step `worktree`; with `again`, what an interrupted or deleted worktree of this workspace left at the path goes first. */
+export async function makeWorktree(
+  { app, draft, seen }: Scene,
+  { record }: Takes<'record'>,
+  progress: Progress<UpCarried>,
+): Promise<void> {
+  const { gitDir } = localFiles(record)
+  const again = seen !== undefined
+  const whose = draft.branch.taken === undefined ? whoseIs(record) : 'other'
+  if (again) await ownGit.rescueCommits(app, record)
+  if (again) await refuseChanged(app, record, draft)
+  await withRepository(app, gitDir, async () => {
+    try {
+      await addWorktree(app, record, draft, again, whose)
+    } catch (error) {
+      // git takes back what it did when it fails, but not when it is ended
+      progress.add({ isWorktreeAdded: app.interruption.signal.aborted })
+      throw error
+    }
+    progress.add({ isWorktreeAdded: true })
+    await markWorktree(record)
+  })
+  await ownGit.makeBeside(app, record, fillWorktree(app, record, whose))
+  await bringIgnored(app, record, draft.chosen)
+  await ownGit.adopt(app, record)
+  await giveToInside(app, record)
+}
+
+/** Takes back only what this very operation added: at the same path another home may have been quicker. */
+export async function unmakeWorktree(
+  { app, draft, seen }: Scene,
+  { record, isWorktreeAdded }: Takes<'record' | 'isWorktreeAdded'>,
+): Promise<void> {
+  const { worktree, gitDir } = localFiles(record)
+  await withRepository(app, gitDir, async () => {
+    if (isWorktreeAdded) await app.git.removeWorktree(record.repo, worktree)
+    if (seen === undefined) await ownGit.forget(app, record)
+    await takeBackBranch(app, record, draft)
+  })
 }
 
 function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
@@ -183,12 +188,11 @@ async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: D
 }
 
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
-async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draft): Promise<void> {
-  const { settings } = await app.config(project)
+async function bringIgnored(app: App, record: WorkspaceRecord, { settings, own }: Chosen): Promise<void> {
   const { worktree } = record
   if (worktree === null) return
   const asked = { main: record.repo, worktree, ...settings.worktree }
-  const request = record.isolation === 'agent' ? await ofTheUser(app, asked) : asked
+  const request = record.isolation === 'agent' ? ofTheUser(app, asked, own) : asked
   const { copied, linked } = await createIgnoredFiles(app.runner, app.emit).bring(request)
   const all = [...copied, ...linked]
   const more = all.length > 5 ? ` and ${all.length - 5} more` : ''
@@ -197,8 +201,8 @@ async function bringIgnored(app: App, record: WorkspaceRecord, { project }: Draf
 }
 
 /** Nothing is shared by hard links, which would let the agent write into the files of the main worktree. */
-async function ofTheUser(app: App, asked: IgnoredRequest): Promise<IgnoredRequest> {
-  const { copy, link } = (await app.config()).settings.worktree
+function ofTheUser(app: App, asked: IgnoredRequest, own: Settings): IgnoredRequest {
+  const { copy, link } = own.worktree
   const wanted = asked.copy.filter((pattern) => !copy.includes(pattern))
   const included = [asked.worktree, asked.main].some((folder) => existsSync(join(folder, INCLUDE_FILE)))
   if (included || wanted.length > 0) {
@@ -215,15 +219,15 @@ async function ofTheUser(app: App, asked: IgnoredRequest): Promise<IgnoredReques
 export async function makeTemplates(
   app: App,
   record: WorkspaceRecord,
-  { project, backend }: Draft,
+  settings: Settings,
   when: { readonly isNew: boolean; readonly early: boolean },
 ): Promise<void> {
-  const { templates } = (await app.config(project)).settings.worktree
+  const { templates } = settings.worktree
   if (templates.length === 0 || record.worktree === null) return
   await renderTemplates(app.git, {
     worktree: record.worktree,
     templates,
-    values: await templateValues(backend, record),
+    values: await templateValues(await app.backend(record.backend), record),
     ...when,
   })
 }

@@ -11,7 +11,6 @@ import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type Ignored, judgeIgnored } from '../../project/ignored-work.ts'
 import { readPlain } from '../../system/read.ts'
-import type { OwnTree } from '../../tools/git-inert.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readWorktreeRefs } from '../../tools/private-refs.ts'
@@ -19,20 +18,10 @@ import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch 
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
+import type { Inside } from './private-losses.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
 const LOOK_TIMEOUT_MS = 60_000
-
-/** What is known of a workspace with a git dir of its own, whose looks are in `private-losses.ts`. */
-export interface Inside {
-  /** Undefined while nothing has begun there. */
-  readonly own: OwnTree | undefined
-  readonly gitDir: string
-  /** Commits that cannot come back, in words. */
-  readonly commits: readonly string[]
-  readonly unfinished: readonly string[]
-  readonly stashes: number
-}
 
 /** A worktree that git knows, as the looks see it. */
 export interface Sight {

@@ -7,14 +7,25 @@ import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { OwnTree } from '../../tools/git-inert.ts'
 import { countPrivateStashes } from '../../tools/private-refs.ts'
 import { findAdminDir, listGitOperationsIn, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
-import type { Inside } from './losses.ts'
 import { ownTreeOf } from './own-tree.ts'
+
+/** What is known of a workspace with a git dir of its own. */
+export interface Inside {
+  /** Undefined while nothing has begun there. */
+  readonly own: OwnTree | undefined
+  readonly gitDir: string
+  /** Commits that cannot come back, in words. */
+  readonly commits: readonly string[]
+  readonly unfinished: readonly string[]
+  readonly stashes: number
+}
 
 /** Against what is checked out inside, as far as it has come back. */
 export async function listPrivateChanges(app: App, record: WorkspaceRecord, repository: Repository, timeoutMs: number) {

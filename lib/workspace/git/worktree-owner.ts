@@ -6,6 +6,7 @@
 
 import { existsSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
+import { KINDS } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { firstNames } from '../../system/read.ts'
 import { findAdminDir } from '../../tools/repository.ts'
@@ -13,7 +14,7 @@ import { findAdminDir } from '../../tools/repository.ts'
 /** True when an operation that was cut off was to make the worktree and did not finish that. */
 export function isHalfMade({ operation, adopted }: WorkspaceRecord): boolean {
   if (operation === null || operation.done.includes('worktree')) return false
-  return (operation.kind === 'create' && adopted !== true) || operation.begun?.includes('worktree') === true
+  return (KINDS[operation.kind].makes && adopted !== true) || operation.begun?.includes('worktree') === true
 }
 
 /**

@@ -1,27 +1,57 @@
 /**
- * Walks a plan: runs each step when the steps it needs are done, emits events, and decides nothing. When a step fails, takes too long, or
- * the user interrupts, running commands are ended, and what the plan did is undone in reverse order where a step says how.
+ * Walks a plan: runs each step when the steps it needs are done, hands on what it adds, emits events, and decides nothing. When a step
+ * fails, takes too long, or the user interrupts, running commands are ended, and what the plan did is undone in reverse order where a
+ * step says how.
  */
 import { Interrupted, NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { Interruption } from '../../core/interruption.ts'
+import type { StepId } from '../../core/operations.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Fire } from './failpoint.ts'
-import type { Plan, Step, StepId } from './steps.ts'
+import type { Plan, Step } from './steps.ts'
 
 /** Milliseconds at most that a step has to end once it was told to: its commands have 5 s of them before they are killed. */
 const END_GRACE_MS = 8_000
 
-export interface Action {
-  readonly run: () => Promise<void>
-  /** Takes back what `run` did or began; must be fine with nothing to take back. */
-  readonly undo?: () => Promise<void>
+/** What the steps of a plan hand from one to the next. A verb whose steps hand on more extends it. */
+export interface Carried {
+  readonly record: WorkspaceRecord
 }
 
-export type Actions = Readonly<Partial<Record<StepId, Action>>>
+/** Single fields of a record; one that is undefined goes. */
+export type Fields = { readonly [Key in keyof WorkspaceRecord]?: WorkspaceRecord[Key] | undefined }
 
-export interface ApplyContext {
+/** What a step adds: of the record single fields, as another step may add to it at the same time. */
+export type Added<C extends Carried> = Partial<Omit<C, 'record'>> & { readonly record?: Fields }
+
+/** What a step may do with what is carried while it runs. */
+export interface Progress<C extends Carried> {
+  /** As it is now, with what steps beside this one have added. */
+  carried(): C
+  /** At once, so that it is there for the way back also when this step fails. */
+  add(added: Added<C>): C
+  /** The same, and it is in the record's file when this returns. */
+  note(added: Added<C>): Promise<void>
+  /** There is a record from now on, or none any more: then what is just being written to it is waited for. */
+  setRecorded(isThere: boolean): Promise<void>
+}
+
+type Run<C extends Carried, Result> = (carried: C, progress: Progress<C>) => Promise<Result>
+
+export interface Action<C extends Carried = Carried> {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a step that adds nothing returns nothing
+  readonly run: Run<C, Added<C> | void>
+  /** Takes back what `run` did or began; must be fine with nothing to take back. */
+  readonly undo?: Run<C, void>
+}
+
+export type Actions<C extends Carried = Carried> = Readonly<Partial<Record<StepId, Action<C>>>>
+
+export interface ApplyContext<C extends Carried = Carried> {
   readonly emit: Emit
   readonly interruption: Interruption
+  readonly progress: Progress<C>
   /** Notes progress where a later command can find it; never waited for. */
   readonly journal: (begun: readonly StepId[], done: readonly StepId[]) => void
   /** Milliseconds that a step may take. */
@@ -30,11 +60,16 @@ export interface ApplyContext {
   readonly fire?: Fire | undefined
 }
 
-export function apply(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
+export function merge<C extends Carried>(carried: C, { record = {}, ...others }: Added<C>): C {
+  const fields = Object.entries({ ...carried.record, ...record }).filter(([, value]) => value !== undefined)
+  return { ...carried, ...others, record: Object.fromEntries(fields) }
+}
+
+export function apply<C extends Carried>(plan: Plan, actions: Actions<C>, context: ApplyContext<C>): Promise<void> {
   return context.interruption.undoable(() => applySteps(plan, actions, context))
 }
 
-async function applySteps(plan: Plan, actions: Actions, context: ApplyContext): Promise<void> {
+async function applySteps<C extends Carried>(plan: Plan, actions: Actions<C>, context: ApplyContext<C>): Promise<void> {
   const begun: Step[] = []
   const done: StepId[] = []
   const running = new Map<StepId, Promise<void>>()
@@ -68,14 +103,14 @@ async function applySteps(plan: Plan, actions: Actions, context: ApplyContext): 
   throw failure
 }
 
-async function perform(step: Step, actions: Actions, context: ApplyContext): Promise<void> {
-  const { emit, fire } = context
+async function perform<C extends Carried>(step: Step, actions: Actions<C>, context: ApplyContext<C>): Promise<void> {
+  const { emit } = context
   const action = actions[step.id]
   if (action === undefined) throw new Error(`no action for step ${step.id}`)
   const began = performance.now()
   emit({ type: 'step', phase: 'start', step: step.id, subject: step.subject, cause: step.cause })
   try {
-    await withinLimit(fire === undefined ? action.run() : runFiring(step.id, action, fire), step, context)
+    await withinLimit(run(step.id, action, context), step, context)
   } catch (error) {
     emit({ type: 'step', phase: 'failed', step: step.id, subject: step.subject })
     throw error
@@ -83,14 +118,23 @@ async function perform(step: Step, actions: Actions, context: ApplyContext): Pro
   emit({ type: 'step', phase: 'done', step: step.id, subject: step.subject, ms: performance.now() - began })
 }
 
-async function runFiring(id: StepId, action: Action, fire: Fire): Promise<void> {
-  await fire(id, 'before')
-  await action.run()
-  await fire(id, 'after')
+async function run<C extends Carried>(
+  id: StepId,
+  action: Action<C>,
+  { progress, fire }: ApplyContext<C>,
+): Promise<void> {
+  await fire?.(id, 'before')
+  const added = await action.run(progress.carried(), progress)
+  if (added !== undefined) progress.add(added)
+  await fire?.(id, 'after')
 }
 
 /** A step that takes too long ends the plan; one that does not end even then is left behind. */
-function withinLimit(work: Promise<void>, step: Step, { interruption, limitOf }: ApplyContext): Promise<void> {
+function withinLimit(
+  work: Promise<void>,
+  step: Step,
+  { interruption, limitOf }: Pick<ApplyContext, 'interruption' | 'limitOf'>,
+): Promise<void> {
   const limitMs = limitOf(step.id)
   const { signal } = interruption
   return new Promise((done, fail) => {
@@ -130,14 +174,18 @@ async function firstFailure(steps: readonly Promise<void>[], interruption: Inter
 }
 
 /** What another step's work that could not be undone rests on stays, the record above all: the next command goes on from it. */
-async function undoAll(steps: readonly Step[], actions: Actions, { emit }: ApplyContext): Promise<void> {
+async function undoAll<C extends Carried>(
+  steps: readonly Step[],
+  actions: Actions<C>,
+  { emit, progress }: ApplyContext<C>,
+): Promise<void> {
   const kept = new Set<StepId>()
   for (const { id, subject } of steps) {
     const undo = actions[id]?.undo
     if (steps.some((step) => kept.has(step.id) && step.needs.includes(id))) kept.add(id)
     if (undo === undefined || kept.has(id)) continue
     try {
-      await undo()
+      await undo(progress.carried(), progress)
       emit({ type: 'step', phase: 'undone', step: id, subject })
     } catch (error) {
       if (error instanceof Interrupted) throw error

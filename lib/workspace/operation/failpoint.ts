@@ -7,20 +7,24 @@
 import { NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { Interruption } from '../../core/interruption.ts'
-import type { Operation } from '../../core/workspace.ts'
+import { KINDS, type OperationKind, type StepId } from '../../core/operations.ts'
 import { simulateFullDisk } from '../../system/temporary.ts'
-import { PLAN_STEPS, type StepId } from './steps.ts'
 
 export const FAILURES = ['kill', 'term', 'error', 'hang', 'enospc'] as const
 export type Failure = (typeof FAILURES)[number]
 export type Moment = 'before' | 'after'
 
 interface Failpoint {
-  readonly operation: Operation['kind']
+  readonly operation: OperationKind
   readonly step: StepId
   readonly failure: Failure
   readonly moment: Moment
 }
+
+/** By operation. */
+const STEPS_OF: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(KINDS).map(([kind, { steps }]) => [kind, steps]),
+)
 
 export type Fire = (step: StepId, moment: Moment) => Promise<void>
 
@@ -30,7 +34,7 @@ export type Fire = (step: StepId, moment: Moment) => Promise<void>
  */
 export function armFailpoint(
   text: string,
-  operation: Operation['kind'],
+  operation: OperationKind,
   context: { readonly emit: Emit; readonly interruption: Interruption },
 ): Fire | undefined {
   const point = parseFailpoint(text)
@@ -46,11 +50,11 @@ export function armFailpoint(
 
 export function parseFailpoint(text: string): Failpoint {
   const [, operation, step, failure, moment = 'before'] = /^(\w+)\.([\w-]+):(\w+)(?::(before|after))?$/.exec(text) ?? []
-  const steps: readonly string[] | undefined = Object.entries(PLAN_STEPS).find(([kind]) => kind === operation)?.[1]
+  const steps: readonly string[] | undefined = STEPS_OF.get(operation ?? '')
   if (steps?.includes(step ?? '') !== true || !(FAILURES as readonly string[]).includes(failure ?? '')) {
     throw new NexusError('INVALID_ARGUMENT', `NEXUS_FAILPOINT=${JSON.stringify(text)} names no failpoint.`, {
       hint: `To see how they are written, read docs/reliability.md; to go on without, run \`unset NEXUS_FAILPOINT\``,
-      details: { steps: PLAN_STEPS, failures: FAILURES },
+      details: { steps: Object.fromEntries(STEPS_OF), failures: FAILURES },
     })
   }
   return { operation, step, failure, moment } as Failpoint

@@ -3,6 +3,7 @@
  * at hand already; what repairs is loaded only when there is something to repair.
  */
 import { NexusError } from '../../core/errors.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
@@ -31,8 +32,9 @@ export async function repairNeighbours(app: App, neighbours: readonly WorkspaceR
   for (const neighbour of neighbours) {
     const { name, operation } = neighbour
     try {
-      if (operation?.kind === 'delete') await repaired(app, neighbour)
-      if (operation?.kind === 'create') {
+      const kind = kindOf(operation)
+      if (kind?.removes === true) await repaired(app, neighbour)
+      if (kind?.makes === true) {
         const text = `the create of ${name} was interrupted; \`nexus up ${name}\` finishes it`
         app.emit({ type: 'notice', text })
       }

@@ -4,67 +4,7 @@
  * Pure: everything is decided from facts that were observed before.
  */
 
-import type { Operation } from '../../core/workspace.ts'
-
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-
-/**
- * How long each step may take. The commands in it have limits of their own, and hooks those that they are given; these end what hangs
- * all the same, and are far above what a slow machine needs.
- */
-export const STEP_LIMITS_MS = {
-  record: MINUTE_MS,
-  lease: 5 * MINUTE_MS,
-  /** Checkout, submodules and ignored files. */
-  worktree: 2 * HOUR_MS,
-  /** Images of the project are built or pulled here. */
-  resolve: 2 * HOUR_MS,
-  templates: 5 * MINUTE_MS,
-  'pre-start': 25 * HOUR_MS,
-  dotfiles: 25 * HOUR_MS,
-  'post-create': 25 * HOUR_MS,
-  'post-start': 25 * HOUR_MS,
-  'pre-stop': 25 * HOUR_MS,
-  'post-stop': 25 * HOUR_MS,
-  'pre-delete': 25 * HOUR_MS,
-  /** Commits between the workspace's own git dir and the repository. */
-  'bring-back': HOUR_MS,
-  'push-in': HOUR_MS,
-  merge: HOUR_MS,
-  provision: 2 * HOUR_MS,
-  configure: 10 * MINUTE_MS,
-  /** With health checks, prepared data, and other ports when some are taken. */
-  start: 6 * HOUR_MS,
-  stop: 15 * MINUTE_MS,
-  pause: 10 * MINUTE_MS,
-  resume: HOUR_MS,
-  remove: 30 * MINUTE_MS,
-  trash: 2 * HOUR_MS,
-  'worktree-remove': 2 * HOUR_MS,
-  'branch-delete': 10 * MINUTE_MS,
-  release: 5 * MINUTE_MS,
-  forget: 5 * MINUTE_MS,
-} as const
-
-export type StepId = keyof typeof STEP_LIMITS_MS
-
-const BRING_UP = ['resolve', 'lease', 'templates', 'provision', 'configure', 'pre-start', 'start'] as const
-const AFTER_START = ['dotfiles', 'post-create', 'post-start'] as const
-
-/** The steps that an operation may consist of. Failpoints are made from it: a step that is missing here is tried by no test. */
-export const PLAN_STEPS = {
-  create: ['record', 'worktree', ...BRING_UP, ...AFTER_START],
-  start: ['stop', 'worktree', ...BRING_UP, ...AFTER_START],
-  stop: ['pre-stop', 'bring-back', 'stop', 'post-stop'],
-  pause: ['pause'],
-  resume: ['resume'],
-  rebuild: ['stop', 'resolve', 'lease', 'templates', 'provision', 'configure', 'start', ...AFTER_START],
-  delete: ['pre-delete', 'remove', 'trash', 'worktree-remove', 'branch-delete', 'release', 'forget'],
-} as const satisfies Readonly<Record<Operation['kind'], readonly StepId[]>>
-
-/** Steps of no operation: one git command each, which git itself does whole or not at all. They are planned for people to read. */
-export const GIT_STEPS = ['push-in', 'merge'] as const satisfies readonly StepId[]
+import type { StepId } from '../../core/operations.ts'
 
 export interface Step {
   readonly id: StepId

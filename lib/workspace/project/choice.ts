@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { ConfigSources } from '../../config/load.ts'
+import type { Config, ConfigSources, Settings } from '../../config/load.ts'
 import { readText } from '../../config/read.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -40,6 +40,23 @@ export async function writeChoice(app: App, record: WorkspaceRecord, choice: Cho
 function isWhole({ settings, files, config }: ChoiceFile): boolean {
   const isObject = (value: unknown) => typeof value === 'object' && value !== null
   return isObject(settings) && isObject(files) && (config === null || typeof config === 'string')
+}
+
+/**
+ * The settings of one operation, read once, when it is decided: whoever writes into the project's file meanwhile changes nothing of
+ * what runs.
+ */
+export interface Chosen {
+  readonly project: Project
+  readonly config: Config
+  readonly settings: Settings
+  /** The user's alone, without the project's. */
+  readonly own: Settings
+}
+
+export async function readChosen(app: App, project: Project): Promise<Chosen> {
+  const [config, { settings: own }] = await Promise.all([app.config(project), app.config()])
+  return { project, config, settings: config.settings, own }
 }
 
 /**

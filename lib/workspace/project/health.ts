@@ -2,7 +2,7 @@
  * After a start, waits for the health checks of a project's services. A service that does not get well is told and changes
  * nothing: the workspace is up, and somebody will want to look.
  */
-import type { ConfigSources } from '../../config/load.ts'
+import type { Settings } from '../../config/load.ts'
 import { parseDuration } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
@@ -13,9 +13,8 @@ const LONG_MS = 2_000
 /** A check that fails in the first moments may pass the next time. */
 const SECOND_CHANCE_MS = 10_000
 
-export async function awaitHealth(app: App, record: WorkspaceRecord, project: ConfigSources['project']): Promise<void> {
+export async function awaitHealth(app: App, record: WorkspaceRecord, settings: Settings): Promise<void> {
   if (record.stack === undefined && record.ready === undefined) return
-  const { settings } = await app.config(project)
   const limit = parseDuration(settings.compose.wait)
   if (limit === undefined) return
   const backend = await app.backend(record.backend)

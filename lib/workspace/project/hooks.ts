@@ -2,24 +2,25 @@
  * Runs the project's hooks: inside over SSH, or on this machine in the worktree, each with a time limit and a log of its own. A
  * hook that fails leaves the workspace as it is, up and in reach. What secrets say is taken out of all that a hook says.
  */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { capture } from '../../backends/captured.ts'
-import type { ConfigSources } from '../../config/load.ts'
 import type { HookName, HookSetting, Settings } from '../../config/settings.ts'
 import { boundedPieces, wholeLines } from '../../core/bounded.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
+import type { StepId } from '../../core/operations.ts'
 import { inLoginShell } from '../../core/shell.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
-import type { Operation, SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import type { SecretRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { hookFindings, requireHook } from '../../project/hooks.ts'
 import { createMask, resolveSecrets, type SecretValues, secretFindings } from '../../project/secrets.ts'
 import { projectEnvironment } from '../../stack/environment.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { keepNewest, writeFileAtomic } from '../../system/store.ts'
 import type { App } from '../app.ts'
-import { perform } from '../operation/operate.ts'
-import type { Step, StepId } from '../operation/steps.ts'
+import type { Action, Actions } from '../operation/apply.ts'
+import type { Step } from '../operation/steps.ts'
 import { projectOf } from './choice.ts'
 import { installDotfiles, withoutCredentials } from './dotfiles.ts'
 
@@ -30,8 +31,6 @@ const KEPT_BYTES = 1024 * 1024
 const TOLD: ReadonlySet<string> = new Set(['CONFIG_INVALID', 'APPROVAL_REQUIRED'])
 /** A hook without a limit still ends some day. */
 const LONGEST_MS = 24 * 3_600_000
-
-type Project = ConfigSources['project']
 
 /**
  * What the configuration asks for on this machine, before anything is changed.
@@ -105,31 +104,36 @@ function stepOf(settings: Settings, name: HookName): readonly (readonly [StepId,
   return hook === undefined ? [] : [[name, `${hook.run} (${hook.on})`]]
 }
 
-/**
- * What follows a start that is done and noted. Returns the record as it is then.
- * @throws {NexusError} HOOK_FAILED; the next `up` runs post-create again
- */
-export async function runStartHooks(
+/** Steps that are owed until they have run once. */
+const ONCE: readonly StepId[] = ['dotfiles', 'post-create']
+
+function owes(app: App, record: WorkspaceRecord): boolean {
+  return record.pendingHooks === true && app.noHooks !== true
+}
+
+/** What a record says of them when the start has ended and they follow: where none is planned, none is owed any more. */
+export function owedAfter(
   app: App,
-  kind: Operation['kind'],
   record: WorkspaceRecord,
-  project: Project,
-): Promise<WorkspaceRecord> {
-  const { settings } = await app.config(project)
-  const owed = record.pendingHooks === true && app.noHooks !== true
-  const plan = planHooks(settings, owed)
-  const once = plan.filter(({ id }) => id !== 'post-start')
-  const always = plan.filter(({ id }) => id === 'post-start')
-  const actions = {
-    dotfiles: { run: () => installDotfiles(app, record, settings) },
-    'post-create': { run: () => runHook(app, record, settings, 'post-create') },
-    'post-start': { run: () => runHook(app, record, settings, 'post-start') },
+  plan: readonly Step[],
+): Pick<WorkspaceRecord, 'pendingHooks'> {
+  return owes(app, record) && !plan.some(({ id }) => ONCE.includes(id)) ? { pendingHooks: false } : {}
+}
+
+/** What they do. When one fails (HOOK_FAILED), the next `up` runs those that are owed again. */
+export function hookActions(app: App, settings: Settings, plan: readonly Step[]): Actions {
+  const last = plan.findLast(({ id }) => ONCE.includes(id))?.id
+  const after = (id: StepId, hook: (record: WorkspaceRecord) => Promise<void>): Action => ({
+    run: async ({ record }, progress) => {
+      await hook(record)
+      if (id === last && owes(app, record)) await progress.note({ record: { pendingHooks: false } })
+    },
+  })
+  return {
+    dotfiles: after('dotfiles', (record) => installDotfiles(app, record, settings)),
+    'post-create': after('post-create', (record) => runHook(app, record, settings, 'post-create')),
+    'post-start': after('post-start', (record) => runHook(app, record, settings, 'post-start')),
   }
-  await perform(app, kind, once, actions)
-  const now = owed ? { ...record, pendingHooks: false } : record
-  if (owed) await app.records.save(now)
-  await perform(app, kind, always, actions)
-  return now
 }
 
 /** `runHook` for one whose failure stops nothing: it is told. */

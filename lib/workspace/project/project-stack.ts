@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import type { Resolution } from '../../backends/making.ts'
-import type { ConfigSources, Settings } from '../../config/load.ts'
+import type { Settings } from '../../config/load.ts'
 import { locate } from '../../config/locate.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nearest } from '../../core/names.ts'
@@ -26,6 +26,7 @@ import { ownServices, stackPorts } from '../../stack/ports.ts'
 import { requireShared, sharedDatabase } from '../../stack/shared.ts'
 import type { App } from '../app.ts'
 import { SSH_PORT } from '../port-plan.ts'
+import type { Chosen } from './choice.ts'
 import { admitFiles, admitModel, dotenvOf, findingsOf } from './gate.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 
@@ -46,11 +47,11 @@ export async function resolveStack(
   app: App,
   record: WorkspaceRecord,
   backend: Backend,
-  project: ConfigSources['project'],
+  chosen: Chosen,
   lookOnly = false,
 ): Promise<ResolvedStack> {
   try {
-    return await resolve(app, record, backend, project, lookOnly)
+    return await resolve(app, record, backend, chosen, lookOnly)
   } catch (error) {
     throw error instanceof NexusError && error.code === 'CONFIG_INVALID' ? inProject(error, record) : error
   }
@@ -73,10 +74,10 @@ async function resolve(
   app: App,
   record: WorkspaceRecord,
   backend: Backend,
-  project: ConfigSources['project'],
+  chosen: Chosen,
   lookOnly: boolean,
 ): Promise<ResolvedStack> {
-  const { settings } = await app.config(project)
+  const { settings } = chosen
   const { worktree } = record
   if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
   const detected = detectIn(worktree, record.repo, settings)
@@ -106,7 +107,7 @@ async function resolve(
   for (const text of model === undefined ? [] : overrideNotes(model)) app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
   if (fixed) await backend.stack?.requireImages(named, model)
-  if (record.isolation === 'agent') await (await import('./wishes.ts')).admitWishes(app, named, { project, model })
+  if (record.isolation === 'agent') await (await import('./wishes.ts')).admitWishes(app, named, { chosen, model })
   const under = fixed || lookOnly ? undefined : await backend.stack?.prepareImage(named, model)
   const stack: StackRecord = {
     ...named.stack,

@@ -3,16 +3,15 @@
  * workspace and kept for the next.
  */
 import { capture } from '../../backends/captured.ts'
-import type { ConfigSources } from '../../config/load.ts'
+import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
 import { inLoginShell } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { ComposeService } from '../../stack/model.ts'
+import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { readyOf } from '../../stack/ready.ts'
 import { planSeed, type Seed } from '../../stack/seed.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
-import type { Working } from '../operation/operate.ts'
 
 const TIMEOUT_MS = 60 * 60_000
 
@@ -25,10 +24,10 @@ export interface FoundSeed {
 /** Undefined where no seed is configured. @throws {NexusError} CONFIG_INVALID */
 export async function findSeed(
   app: App,
-  { record, model }: Working,
-  project: ConfigSources['project'],
+  record: WorkspaceRecord,
+  model: ComposeModel | undefined,
+  { seed }: Pick<Settings, 'seed'>,
 ): Promise<FoundSeed | undefined> {
-  const { seed } = (await app.config(project)).settings
   const backend = await app.backend(record.backend)
   const repository = repositoryOf(record)
   if (seed === undefined || backend.stack === undefined || repository === undefined) return undefined
@@ -44,10 +43,9 @@ export async function findSeed(
 export async function prepareSeed(
   app: App,
   record: WorkspaceRecord,
-  project: ConfigSources['project'],
+  { seed }: Pick<Settings, 'seed'>,
   plan: Seed,
 ): Promise<void> {
-  const { seed } = (await app.config(project)).settings
   const backend = await app.backend(record.backend)
   if (seed === undefined || backend.stack === undefined) return
   app.emit({ type: 'notice', text: `preparing the data of ${plan.service}, once: ${seed.run}` })

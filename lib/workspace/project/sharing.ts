@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
 import type { Settings } from '../../config/load.ts'
 import { sha256 } from '../../core/digest.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { realPathOf } from '../../project/real-path.ts'
 import { makeFinding } from '../../stack/findings.ts'
@@ -114,7 +115,7 @@ async function admitClashes(app: App, { record, settings }: Sharing, clashes: re
 /** A volume can be copied; a folder is named by the compose files, which can name another one. */
 function hintToCopy({ asking }: App, { name, operation }: WorkspaceRecord, clashes: readonly Clash[]): string {
   if (clashes.some(({ data }) => data.kind !== 'external volume')) return 'To'
-  const again = operation?.kind === 'create' ? (asking?.line ?? `nexus up ${name}`) : `nexus rebuild ${name}`
+  const again = kindOf(operation)?.makes === true ? (asking?.line ?? `nexus up ${name}`) : `nexus rebuild ${name}`
   return `To give each workspace a copy, run \`nexus config set compose.external private && ${again}\`; to`
 }
 

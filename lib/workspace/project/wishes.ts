@@ -2,8 +2,9 @@
  * Before an agent's workspace takes what its files say now: what is not as the user chose it needs the user's approval, for this
  * workspace alone. What is approved is the new choice. Loaded for isolation `agent` only.
  */
-import type { Config, ConfigSources } from '../../config/load.ts'
+import type { Config } from '../../config/load.ts'
 import type { HookName } from '../../config/settings.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { requireApproval } from '../../project/approvals.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
@@ -14,13 +15,13 @@ import type { ComposeModel } from '../../stack/model.ts'
 import { hasGate } from '../../stack/network.ts'
 import { activeServices } from '../../stack/ports.ts'
 import type { App } from '../app.ts'
-import { type ChoiceFile, projectInFiles, readChoice, writeChoice } from './choice.ts'
+import { type ChoiceFile, type Chosen, projectInFiles, readChoice, writeChoice } from './choice.ts'
 import { askingOf, dotenvOf } from './gate.ts'
 
 const TAKEN_MAX = 5
 
 export interface Wish {
-  readonly project: ConfigSources['project']
+  readonly chosen: Chosen
   /** Undefined without compose files. */
   readonly model: ComposeModel | undefined
   /** The compose files were not looked at: what was known of them stays known. */
@@ -35,9 +36,9 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
   if (record.isolation !== 'agent' || record.worktree === null) return
   const present = await readChoice(app, record)
   if (isUsers(record)) return noteChoice(app, record, wish, present)
-  const config = await app.config(wish.project)
+  const { config, project } = wish.chosen
   const now = {
-    ...choiceOf(app, record, config, wish),
+    ...choiceOf(app, record, wish),
     ...(wish.unread === true ? known(present ?? NOTHING_CHOSEN) : {}),
   }
   // the user's own, which nobody inside can have changed to hide something behind it
@@ -53,7 +54,7 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
     told: wordsFor(record, asked.length, noted),
   })
   if (taken.length > 0 && noted) tellTaken(app, taken)
-  await keepChoice(app, record, present, fileOf(now, wish.project, wish.unread === true && !noted))
+  await keepChoice(app, record, present, fileOf(now, project, wish.unread === true && !noted))
 }
 
 async function keepChoice(app: App, record: WorkspaceRecord, present: ChoiceFile | undefined, choice: ChoiceFile) {
@@ -62,8 +63,8 @@ async function keepChoice(app: App, record: WorkspaceRecord, present: ChoiceFile
 
 /** Nobody was inside yet. */
 function isUsers({ operation, adopted, image }: WorkspaceRecord): boolean {
-  const creating = operation?.kind === 'create' && !(operation.begun ?? operation.done).includes('start')
-  return creating || (adopted === true && image === null)
+  const isNew = kindOf(operation)?.makes === true && !(operation?.begun ?? operation?.done)?.includes('start')
+  return isNew || (adopted === true && image === null)
 }
 
 /** As the files are in the worktree: a create may have had the configuration from the commit, or from the main worktree. */
@@ -73,12 +74,13 @@ async function noteChoice(
   wish: Wish,
   present: ChoiceFile | undefined,
 ): Promise<void> {
-  const project = wish.project?.text === undefined ? await projectInFiles(record) : wish.project
-  const now = choiceOf(app, record, await app.config(project), wish)
+  const { project: given } = wish.chosen
+  const project = given?.text === undefined ? await projectInFiles(record) : given
+  const now = choiceOf(app, record, wish)
   await keepChoice(app, record, present, fileOf(now, project, wish.unread === true))
 }
 
-function fileOf(choice: Choice, project: Wish['project'], unread: boolean): ChoiceFile {
+function fileOf(choice: Choice, project: Chosen['project'], unread: boolean): ChoiceFile {
   return { schema: 1, ...choice, config: project?.text ?? null, ...(unread ? { unread } : {}) }
 }
 
@@ -86,7 +88,8 @@ function known({ base, main, model, files }: Choice): Partial<Choice> {
   return { base, main, model, files }
 }
 
-function choiceOf(app: App, record: WorkspaceRecord, config: Config, { project, model }: Wish): Choice {
+function choiceOf(app: App, record: WorkspaceRecord, { chosen, model }: Wish): Choice {
+  const { project, config } = chosen
   const { stack, worktree } = record
   const { base, main } = stack ?? { base: { kind: 'default' as const }, main: '' }
   const active = model === undefined ? [] : [...activeServices(model, stack?.profiles ?? []).keys()]

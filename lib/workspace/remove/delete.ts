@@ -7,21 +7,18 @@
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
+import { kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
-import { releaseAll } from '../create/up.ts'
-import { removeFolder } from '../foreign-files.ts'
 import { refuseLock, refuseLoss } from '../git/losses.ts'
-import { unmarkWorktree } from '../git/marker.ts'
 import { isForeign } from '../git/worktree-owner.ts'
 import { observeOne } from '../observe.ts'
-import type { Actions } from '../operation/apply.ts'
-import { beginOperation, exclusively, perform, type Working, walk, withRepository } from '../operation/operate.ts'
+import { exclusively } from '../operation/operate.ts'
 import { type Plan, planDelete } from '../operation/steps.ts'
-import { admitNamed, findSettings, runHook, tryHook } from '../project/hooks.ts'
-import { removeEmptyFolders } from '../worktree-place.ts'
+import { beginOperation, walk } from '../operation/walk.ts'
+import { type DeleteCarried, type Doomed, deleteActions, findPreDelete, volumesIn } from './delete-actions.ts'
 import { causeOf, findKeeping, listData } from './keeping.ts'
-import { formatData, type Keeping } from './kept-data.ts'
+import { formatData } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
 
 export interface DeleteRequest {
@@ -57,7 +54,8 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 /** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
 export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
   const record = isForeign(found) ? { ...found, worktree: null } : found
-  const cut = record.operation?.kind === 'delete' ? record.operation : undefined
+  const { makes = false, removes = false } = kindOf(record.operation) ?? {}
+  const cut = removes ? (record.operation ?? undefined) : undefined
   const begun = cut === undefined ? undefined : await findBegun(app, record)
   const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const request = cut === undefined ? given : withOptions(given, cut, touched)
@@ -77,7 +75,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     judgeBranch(app, record, request),
     looked,
     // what a create that was cut off began to fill is nobody's data yet
-    record.operation?.kind === 'create' ? [] : listData(backend, record),
+    makes ? [] : listData(backend, record),
     told,
   ])
   const { force, trash } = request
@@ -101,23 +99,16 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   })
   const keptBranch = branch.kept
   if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
-  const operation = beginOperation('delete', optionsOf(request), cut)
-  const working: Working = { record: { ...record, operation } }
-  const progress: Progress = { saved: true, trash: null }
-  const actions = deleteActions(app, working, backend, {
-    progress,
-    keeping,
+  const doomed: Doomed = {
+    ...{ app, backend, keeping, preDelete },
     branchCommit: branch.delete?.commit,
     forgetAll: request.force && request.deleteBranch,
-  })
-  // before the point of no return: a hook that fails stops the delete
-  const before = plan.filter(({ id }) => id === 'pre-delete')
-  if (preDelete !== undefined) await perform(app, 'delete', before, { 'pre-delete': preDelete })
-  await app.records.save(working.record)
-  const steps = plan.filter(({ id }) => id !== 'pre-delete')
-  await walk(app, working, steps, actions, () => progress.saved)
-  await dropExpired(app, progress.trash)
-  return { record, plan, keptBranch, trash: progress.trash, data, changed: true }
+  }
+  const noted = { ...record, operation: beginOperation('delete', optionsOf(request), cut) }
+  const first = { record: noted, trash: null }
+  const { trash: kept } = await walk<DeleteCarried>(app, first, { plan, actions: deleteActions(doomed) })
+  await dropExpired(app, kept)
+  return { record, plan, keptBranch, trash: kept, data, changed: true }
 }
 
 function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): readonly string[] {
@@ -167,93 +158,6 @@ async function tellGuests({ emit }: App, record: WorkspaceRecord, backend: Backe
   const told = guests.slice(0, 5).join(', ')
   const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''
   emit({ type: 'warning', text: `somebody is in ${record.name}: ${told}${more}` })
-}
-
-/** How far a delete is. */
-interface Progress {
-  /** There is a record to note steps in. */
-  saved: boolean
-  trash: TrashEntry | null
-}
-
-/**
- * The hook before a delete; only where it can run.
- * @throws {NexusError} HOOK_FAILED and APPROVAL_REQUIRED without `force`
- */
-async function findPreDelete(app: App, record: WorkspaceRecord, { force, dryRun }: DeleteRequest) {
-  const settings = await findSettings(app, record, force && !dryRun ? ['pre-delete'] : [])
-  const hook = settings?.hooks.get('pre-delete')
-  if (settings === undefined || hook === undefined) return undefined
-  const run = async () => {
-    if (!force) await admitNamed(app, record, settings, ['pre-delete'])
-    if (hook.on === 'container' && (await observeOne(app, record)).state !== 'running') {
-      app.emit({ type: 'warning', text: 'the hook pre-delete was left out: the workspace does not run' })
-    } else if (force) await tryHook(app, record, settings, 'pre-delete')
-    else await runHook(app, record, settings, 'pre-delete')
-  }
-  return { command: hook.run, run }
-}
-
-function volumesIn(keeping: Keeping | undefined): readonly string[] {
-  return keeping?.data.flatMap(({ volume }) => volume ?? []) ?? []
-}
-
-interface Doomed {
-  readonly progress: Progress
-  readonly keeping: Keeping | undefined
-  readonly branchCommit: string | undefined
-  /** Also what came from inside and is found nowhere else. */
-  readonly forgetAll: boolean
-}
-
-function deleteActions(
-  app: App,
-  working: Working,
-  backend: Backend,
-  { progress, keeping, branchCommit, forgetAll }: Doomed,
-): Actions {
-  const { record } = working
-  const { worktree, gitDir, repo } = record
-  const inRepository = async (body: () => Promise<void>) => {
-    if (gitDir !== null && existsSync(gitDir)) await withRepository(app, gitDir, body)
-  }
-  return {
-    remove: { run: () => backend.lifecycle.remove(record, volumesIn(keeping)) },
-    trash: {
-      run: async () => {
-        if (keeping !== undefined) progress.trash = await (await import('./trash.ts')).putInTrash(app, record, keeping)
-      },
-    },
-    'worktree-remove': {
-      run: async () => {
-        if (worktree === null) return
-        const remove = (path: string) => removeFolder(app, record, path)
-        await inRepository(() => app.git.removeWorktree(repo, worktree, remove))
-        // also where its repository is gone
-        if (existsSync(worktree)) await remove(worktree)
-        await removeEmptyFolders(worktree)
-      },
-    },
-    'branch-delete': {
-      run: () =>
-        inRepository(async () => {
-          if (branchCommit !== undefined) await app.git.deleteBranch(repo, record.branch, branchCommit)
-        }),
-    },
-    release: { run: () => releaseAll(app, record.id) },
-    forget: {
-      run: async () => {
-        progress.saved = false
-        await working.notes?.catch(() => undefined) // the record goes, whatever could not be noted in it
-        if (record.gitMode === 'private') {
-          const isKept = progress.trash?.ownGit !== undefined
-          await (await import('../git/private-git.ts')).forgetPrivateGit(app, record, { all: forgetAll, isKept })
-        }
-        await unmarkWorktree(record)
-        await app.records.remove(record.id)
-      },
-    },
-  }
 }
 
 /** Forced or not, commits that can come back do. */

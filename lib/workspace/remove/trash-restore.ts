@@ -74,7 +74,7 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
     await refuseRelativePrograms(app, place.repo, { branch: record.branch, commit })
   if (request.dryRun) return result
   await saveEntry(app, { ...entry, restoring: { worktree: place.worktree, name: place.name } })
-  await closeWorktrees(app, record)
+  await closeWorktrees(app, record, (await app.config()).settings)
   try {
     await withRepository(app, place.repo.gitDir, () => bringBack(app, entry, place, record))
   } catch (error) {
