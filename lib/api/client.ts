@@ -2,8 +2,8 @@
  * The client's side of the unix socket, for `nexus api` and whatever else asks a server of this home. Loads nothing of the
  * server.
  */
-import { request } from 'node:http'
 import { NexusError } from '../core/errors.ts'
+import { beginCall } from '../system/socket-http.ts'
 
 /** The main worktree of the repository that the caller stands in, percent-encoded. */
 export const REPOSITORY_HEADER = 'nexus-repository'
@@ -25,39 +25,26 @@ export interface ClientRequest {
   readonly onPiece?: (piece: string) => Promise<boolean>
 }
 
-/** What fails without an answer is node's own error: ENOENT or ECONNREFUSED when nobody serves. */
-export function callSocket(
+/** What fails without an answer is node's own error, ENOENT or ECONNREFUSED when nobody serves; or why it was interrupted. */
+export async function callSocket(
   socket: string,
-  { method, path, headers = {}, body, signal, onPiece }: ClientRequest,
+  { body, headers = {}, signal, onPiece, ...asked }: ClientRequest,
 ): Promise<ClientAnswer> {
   const content =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
-  return new Promise((done, fail) => {
-    const failed = (error: Error) => fail(signal?.aborted === true ? signal.reason : error)
-    const options = { socketPath: socket, method, path, headers: { host: 'localhost', ...content, ...headers } }
-    const outgoing = request({ ...options, agent: false, ...(signal === undefined ? {} : { signal }) }, (incoming) => {
-      let text = ''
-      const goesOn = !/^application\/json\b/.test(incoming.headers['content-type'] ?? '')
-      const whole = () => done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text })
-      incoming.setEncoding('utf8')
-      incoming.on('data', (piece: string) => {
-        if (onPiece === undefined || !goesOn) {
-          text += piece
-          return
-        }
-        incoming.pause()
-        onPiece(piece).then((isRead) => {
-          if (isRead) return incoming.resume()
-          whole()
-          return outgoing.destroy()
-        }, fail)
-      })
-      incoming.on('error', failed)
-      incoming.on('end', whole)
-    })
-    outgoing.on('error', failed)
-    outgoing.end(body)
-  })
+  try {
+    const answer = await beginCall({ socket, ...asked, headers: { ...content, ...headers }, body, signal })
+    const goesOn = !/^application\/json\b/.test(answer.headers['content-type'] ?? '')
+    let text = ''
+    answer.setEncoding('utf8')
+    for await (const piece of answer) {
+      if (onPiece === undefined || !goesOn) text += piece
+      else if (!(await onPiece(piece))) break
+    }
+    return { status: answer.statusCode ?? 0, headers: answer.headers, text }
+  } catch (error) {
+    throw signal?.aborted === true ? signal.reason : error
+  }
 }
 
 /** Of a server at a socket: one that is silent listens and does not speak, as a stopped process does. */

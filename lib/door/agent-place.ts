@@ -3,17 +3,17 @@
  * there, or hangs, never keeps anybody out: then the connection has none.
  */
 
-import { readdirSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { type AgentMode, agentModeOf } from '../core/agent-mode.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
+import { escapePattern } from '../core/words.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { isRunning } from '../system/process.ts'
 import { readPlain } from '../system/read.ts'
 import { requireOwnFolder } from '../system/run-place.ts'
+import { removeAbandoned } from '../system/temporary.ts'
 import { connectTo } from '../system/unix-socket.ts'
 import { type AgentLook, agentTrouble, lookAtAgent } from './agent-client.ts'
 import { hostAgentFilter } from './agent-filter.ts'
@@ -101,7 +101,8 @@ async function openFilter(
     const own = `${path}.${process.pid}`
     const sharedPath = options.shared ? path : undefined
     requireOwnFolder(dirname(path))
-    removeAbandoned(path)
+    // sockets of processes that were killed
+    removeAbandoned(dirname(path), new RegExp(`^${escapePattern(basename(path))}\\.(\\d+)`))
     const { close } = await hostAgentFilter({ ...options, socketPath: own, sharedPath })
     return { socketPath: sharedPath ?? own, close }
   } catch (error) {
@@ -109,16 +110,6 @@ async function openFilter(
     const hint = error instanceof NexusError ? error.hint : `To see the folder, run \`ls -ld ${home.run}\``
     emit({ type: 'warning', text: `the ssh agent is not forwarded to ${record.name}: ${why}`, hint })
     return undefined
-  }
-}
-
-/** Sockets of processes that were killed. */
-function removeAbandoned(path: string): void {
-  const own = `${basename(path)}.`
-  for (const name of readdirSync(dirname(path)).filter((one) => one.startsWith(own))) {
-    const pid = Number.parseInt(name.slice(own.length), 10)
-    if (Number.isNaN(pid) || isRunning(pid)) continue
-    rmSync(join(dirname(path), name), { force: true })
   }
 }
 

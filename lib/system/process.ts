@@ -9,7 +9,7 @@ export interface ProcessIdentity {
   /** Clock ticks since boot (field 22 of /proc/<pid>/stat); '' where there is no /proc. */
   readonly pidStart: string
   readonly bootId: string
-  /** Network namespace, in which locks are known by their names; absent where there is none, and in older records. */
+  /** Network namespace, in which locks are known by their names; absent where there is none. */
   readonly network?: string
 }
 

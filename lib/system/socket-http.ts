@@ -1,6 +1,6 @@
 /**
- * HTTP over a unix socket of this machine, for the engine's API: a look starts no process, and a followed stream ends
- * when Nexus ends. Answers are JSON or a stream of bytes; nothing here knows what they mean.
+ * HTTP over a unix socket of this machine, for the engine's API and for Nexus's own server: a look starts no process, and a
+ * followed stream ends when Nexus ends. Answers are JSON or a stream of bytes; nothing here knows what they mean.
  */
 import { type IncomingMessage, request } from 'node:http'
 
@@ -20,6 +20,24 @@ export class SocketRefused extends Error {
 /** The socket gave no answer, or not in time. */
 export class SocketSilent extends Error {
   override readonly name = 'SocketSilent'
+}
+
+export interface SocketCall {
+  readonly socket: string
+  /** Path and query. */
+  readonly path: string
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The answer as soon as it begins, whatever its status. What fails without one is node's own error. */
+export function beginCall({ socket, body, signal, ...asked }: SocketCall): Promise<IncomingMessage> {
+  return new Promise((done, fail) => {
+    const options = { socketPath: socket, agent: false, ...asked, ...(signal === undefined ? {} : { signal }) }
+    request(options, done).once('error', fail).end(body)
+  })
 }
 
 export interface SocketRequest {
@@ -49,25 +67,24 @@ export async function getStream(asked: SocketRequest): Promise<IncomingMessage> 
   return begin(asked)
 }
 
-function begin(asked: SocketRequest): Promise<IncomingMessage> {
-  const { socket: socketPath, path, timeoutMs, signal } = asked
-  return new Promise((done, fail) => {
-    const call = request({ socketPath, path, agent: false, ...(signal === undefined ? {} : { signal }) })
-    const timer = setTimeout(() => call.destroy(silent(asked, 'did not answer in time')), timeoutMs)
-    call.once('error', (error) => {
-      clearTimeout(timer)
-      fail(error instanceof SocketSilent ? error : silent(asked, error.message))
-    })
-    call.once('response', (answer) => {
-      clearTimeout(timer)
-      const status = answer.statusCode ?? 0
-      if (status >= 200 && status < 300) return done(answer)
-      textOf(answer).then((text) => fail(new SocketRefused(status, messageOf(text))), fail)
-    })
-    call.end()
-  })
+async function begin(asked: SocketRequest): Promise<IncomingMessage> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), asked.timeoutMs)
+  const signal = asked.signal === undefined ? late.signal : AbortSignal.any([asked.signal, late.signal])
+  let answer: IncomingMessage
+  try {
+    answer = await beginCall({ socket: asked.socket, path: asked.path, signal })
+  } catch (error) {
+    throw silent(asked, late.signal.aborted ? 'did not answer in time' : (error as Error).message)
+  } finally {
+    clearTimeout(timer)
+  }
+  const status = answer.statusCode ?? 0
+  if (status >= 200 && status < 300) return answer
+  throw new SocketRefused(status, messageOf(await textOf(answer)))
 }
 
+/** An answer's text to its end. @throws {SocketRefused} for one that is longer than an answer to a look */
 async function textOf(answer: IncomingMessage): Promise<string> {
   answer.setEncoding('utf8')
   let text = ''

@@ -29,15 +29,19 @@ export function temporaryName(path: string): string {
 export const TEMPORARY_SUFFIX = /\.nexus-(\d+)-\d+\.tmp$/
 
 /** True for the name of a temporary file whose process has ended. */
-export function isAbandoned(name: string): boolean {
-  const pid = TEMPORARY_SUFFIX.exec(name)?.[1]
+export function isAbandoned(name: string, pattern = TEMPORARY_SUFFIX): boolean {
+  const pid = pattern.exec(name)?.[1]
   return pid !== undefined && !isRunning(Number(pid))
 }
 
-/** The next write into a folder removes the temporary files that killed processes left there. */
-export function removeAbandoned(folder: string): void {
+/**
+ * Removes what killed processes left in a folder: before each write there the temporary files, else what `pattern` knows by its name, of
+ * which the first group is the process.
+ */
+export function removeAbandoned(folder: string, pattern = TEMPORARY_SUFFIX): void {
   try {
-    for (const name of readdirSync(folder).filter(isAbandoned)) rmSync(join(folder, name), { force: true })
+    const names = readdirSync(folder).filter((name) => isAbandoned(name, pattern))
+    for (const name of names) rmSync(join(folder, name), { recursive: true, force: true })
   } catch {
     // another user's folder: whatever is wrong with it is told by what is done in it
   }

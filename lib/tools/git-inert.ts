@@ -94,7 +94,7 @@ export function createInertGit(runner: Runner, scratch: string) {
   async function within<T>(place: Place, look: (git: InertRun, dir: string) => Promise<T>): Promise<T> {
     const dir = `${scratch}-${process.pid}-${sequence++}`
     try {
-      await sweep(scratch)
+      sweep(scratch)
       await buildGitDir(dir, place, formatSettings(await settingsOf(place)))
       const git: InertRun = (args, options = {}) => runInert(dir, place, args, options)
       if (place.index === 'copy') await git(['read-tree', '-i', '-m', place.commit ?? 'HEAD'])

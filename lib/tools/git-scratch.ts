@@ -5,8 +5,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
-import { isRunning } from '../system/process.ts'
-import { copyTree, makeFolder, makeLink, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import { escapePattern } from '../core/words.ts'
+import { copyTree, makeFolder, makeLink, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import { removeAbandoned } from '../system/temporary.ts'
 import { readWithin } from '../system/within.ts'
 
 const HEAD = /^(ref: refs\/[^\s]+|[0-9a-f]{40,64})\n?$/
@@ -69,12 +70,7 @@ function isData(path: string): boolean {
   return stat !== undefined && (stat.isFile() || stat.isDirectory())
 }
 
-/** What a killed process left. */
-export async function sweep(scratch: string): Promise<void> {
-  const [folder, prefix] = [dirname(scratch), `${basename(scratch)}-`]
-  const names = existsSync(folder) ? readdirSync(folder) : []
-  for (const name of names) {
-    const pid = name.startsWith(prefix) ? /^(\d+)-\d+$/.exec(name.slice(prefix.length))?.[1] : undefined
-    if (pid !== undefined && !isRunning(Number(pid))) await removeTree(join(folder, name))
-  }
+/** Removes the git dirs of killed processes. */
+export function sweep(scratch: string): void {
+  removeAbandoned(dirname(scratch), new RegExp(`^${escapePattern(basename(scratch))}-(\\d+)-\\d+$`))
 }
