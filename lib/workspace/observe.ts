@@ -2,6 +2,7 @@
  * One snapshot: records, what each backend sees (one call per backend, however many workspaces), and what git's files say.
  * The state of a workspace is decided here, and only here, by the contract's rules.
  */
+
 import { existsSync } from 'node:fs'
 import { sshInfo } from '../backends/facets.ts'
 import { NexusError } from '../core/errors.ts'

@@ -23,7 +23,20 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   frame: ['core', 'tools', 'stack', 'report', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'ports', 'project', 'door', 'backends', 'workspace', 'doctor', 'frame'],
   daemon: ['core', 'system', 'api'],
-  verbs: ['core', 'system', 'tools', 'config', 'project', 'door', 'workspace', 'doctor', 'report', 'frame', 'api'],
+  verbs: [
+    'core',
+    'system',
+    'tools',
+    'config',
+    'project',
+    'door',
+    'backends',
+    'workspace',
+    'doctor',
+    'report',
+    'frame',
+    'api',
+  ],
   report: ['core'],
 }
 

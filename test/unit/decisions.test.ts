@@ -54,9 +54,9 @@ async function openStage(config = ''): Promise<Stage> {
   const steps: StepId[] = []
   const before: Stage['before'] = new Map()
   let reads = 0
-  const watch = (backend: Backend): Backend =>
-    new Proxy(backend, {
-      get: (target, name: keyof Backend & string) => {
+  const noted = <Facet extends object>(facet: Facet): Facet =>
+    new Proxy(facet, {
+      get: (target, name: keyof Facet & string) => {
         const method = target[name]
         if (typeof method !== 'function' || !WATCHED.includes(name)) return method
         return async (...args: readonly unknown[]) => {
@@ -66,6 +66,11 @@ async function openStage(config = ''): Promise<Stage> {
         }
       },
     })
+  const watch = (backend: Backend): Backend => ({
+    ...backend,
+    lifecycle: noted(backend.lifecycle),
+    ...(backend.pause === undefined ? {} : { pause: noted(backend.pause) }),
+  })
   const app: App = {
     ...world.app,
     emit: (event) => {

@@ -2,6 +2,7 @@
  * Makes a workspace anew from what its worktree says now: configuration, compose files, Dockerfiles. Worktree, volumes, ports
  * and keys stay; containers and images are made again.
  */
+
 import type { Backend } from '../../backends/backend.ts'
 import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'

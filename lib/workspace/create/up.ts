@@ -2,6 +2,7 @@
  * Creates, starts and restarts workspaces: one plan from what there is to what is wanted. A create that fails or is
  * interrupted is undone; one whose process was killed is finished, or undone, by the next command (`recover.ts`).
  */
+
 import type { Backend } from '../../backends/backend.ts'
 import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'

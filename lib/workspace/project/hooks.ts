@@ -2,6 +2,7 @@
  * Runs the project's hooks: inside over SSH, or on this machine in the worktree, each with a time limit and a log of its own. A
  * hook that fails leaves the workspace as it is, up and in reach. What secrets say is taken out of all that a hook says.
  */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { capture } from '../../backends/captured.ts'
