@@ -1,15 +1,15 @@
 /**
  * Entry of the ProxyCommand behind every alias, a bundle of its own: `ssh-proxy.js <id of a workspace>`, with NEXUS_HOME set by the
- * script that calls it (`lib/door/proxy-script.ts`). ssh's side is stdin and stdout; stderr is the user's.
+ * script that calls it (`lib/ssh/proxy-script.ts`). ssh's side is stdin and stdout; stderr is the user's.
  */
 import { fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event } from '../lib/core/events.ts'
 import { isWorkspaceId, type WorkspaceId } from '../lib/core/names.ts'
 import { type HomePaths, homePaths } from '../lib/core/paths.ts'
-import type { OpenAgent } from '../lib/door/agent-place.ts'
-import { runProxy } from '../lib/door/proxy.ts'
-import { createWaker } from '../lib/door/waker.ts'
+import type { OpenAgent } from '../lib/ssh/agent/agent-place.ts'
+import { runProxy } from '../lib/ssh/proxy.ts'
+import { createWaker } from '../lib/ssh/waker.ts'
 
 /** A home with no longer a path has its sockets in itself. */
 const SHORT_BYTES = 60
@@ -61,11 +61,11 @@ async function main(): Promise<boolean> {
 async function openAgentOf(home: HomePaths, id: WorkspaceId): Promise<OpenAgent | undefined> {
   // ssh takes whatever agent is at the path of its configuration, which is another user's where that has the folder
   if (Buffer.byteLength(home.run) > SHORT_BYTES)
-    (await import('../lib/door/agent-socket.ts')).agentSocketPlace(home, { id })
+    (await import('../lib/ssh/agent/agent-socket.ts')).agentSocketPlace(home, { id })
   const { env } = process
-  const { namesAgents } = await import('../lib/door/own-agent.ts')
+  const { namesAgents } = await import('../lib/ssh/agent/own-agent.ts')
   if ((env.SSH_AUTH_SOCK ?? '') === '' && !namesAgents(home)) return undefined
-  const { openAliasAgent } = await import('../lib/door/agent-place.ts')
+  const { openAliasAgent } = await import('../lib/ssh/agent/agent-place.ts')
   const emit = (event: Event) => {
     if (event.type === 'warning') say(event.text)
   }

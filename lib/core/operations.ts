@@ -1,7 +1,7 @@
 /**
  * What is known of every kind of operation, in one table: which steps it may have, what a workspace shows while one runs or was cut
  * off, and what becomes of it then. Whoever meets an operation asks the table, and compares no kinds. Pure; how a kind is finished
- * after a cut is in `lib/workspace/change/recover.ts`, which `lib/workspace/open-app.ts` hands to the rest.
+ * after a cut is in `lib/workspace/recover.ts`, which `lib/workspace/open-app.ts` hands to the rest.
  */
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

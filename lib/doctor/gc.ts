@@ -13,7 +13,7 @@ import { maySpend } from '../system/reserve.ts'
 import { listFolder, removeTree } from '../system/store.ts'
 import { measureFolder } from '../tools/disk.ts'
 import type { App } from '../workspace/app.ts'
-import { expireTrash } from '../workspace/remove/trash.ts'
+import { expireTrash } from '../workspace/trash/trash.ts'
 import { findNeeded } from './leftovers.ts'
 import { scan, thisMachine } from './scan.ts'
 

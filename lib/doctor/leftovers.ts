@@ -7,7 +7,7 @@ import { type Diagnosis, warning, well } from '../core/finding.ts'
 import { isWorkspaceId } from '../core/names.ts'
 import { listFolder } from '../system/store.ts'
 import type { App } from '../workspace/app.ts'
-import { listTrashed } from '../workspace/remove/trash.ts'
+import { listTrashed } from '../workspace/trash/trash.ts'
 import { peekRecord, type Scan } from './scan.ts'
 
 /** As it is now: a workspace that is being made has its record before anything else. */

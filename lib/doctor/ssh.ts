@@ -7,7 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
-import { describeClash, type Inspection, inspectInclude } from '../workspace/door/ssh-include.ts'
+import { describeClash, type Inspection, inspectInclude } from '../workspace/ssh/ssh-include.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]> {

@@ -8,10 +8,10 @@ import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
 import type { App } from '../workspace/app.ts'
-import { repairWorkspace } from '../workspace/change/repair.ts'
 import { type Drift, findDrift } from '../workspace/drift.ts'
-import { listRestoring, type Restoring } from '../workspace/look/restoring.ts'
+import { repairWorkspace } from '../workspace/lifecycle/repair.ts'
 import { toldFromHere } from '../workspace/observe.ts'
+import { listRestoring, type Restoring } from '../workspace/status/restoring.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {

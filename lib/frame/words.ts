@@ -5,7 +5,7 @@ import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
 import { formatFields } from '../report/tables.ts'
 import { isWithin } from '../stack/places.ts'
-import type { UpResult } from '../workspace/create/up.ts'
+import type { UpResult } from '../workspace/lifecycle/up.ts'
 import type { Plan } from '../workspace/operation/steps.ts'
 import type { Answer, Call } from './verb.ts'
 
@@ -42,7 +42,7 @@ export function answerPlan(plan: Plan, { name, branch, worktree }: WorkspaceReco
 /** What a start made of a workspace, with how to get in. */
 export async function answerUp(call: Call, { plan, record, changed }: UpResult, dryRun: boolean): Promise<Answer> {
   if (dryRun) return answerPlan(plan, record)
-  const { resourceOf } = await import('../workspace/look/list.ts')
+  const { resourceOf } = await import('../workspace/status/list.ts')
   const resource = await resourceOf(call.app, record)
   const text = async () => {
     const fields = formatFields(describeDoor(resource, await opensByAlias(call)))
@@ -54,7 +54,7 @@ export async function answerUp(call: Call, { plan, record, changed }: UpResult, 
 /** What a change of state made of a workspace; `done` names the state. */
 export async function answerChange(call: Call, result: UpResult, dryRun: boolean, done: string): Promise<Answer> {
   if (dryRun) return answerPlan(result.plan, result.record)
-  const { resourceOf } = await import('../workspace/look/list.ts')
+  const { resourceOf } = await import('../workspace/status/list.ts')
   return {
     data: await resourceOf(call.app, result.record),
     text: `${result.record.name} is ${result.changed ? done : `already ${done}`}`,
@@ -63,7 +63,7 @@ export async function answerChange(call: Call, result: UpResult, dryRun: boolean
 
 /** Whether plain `ssh <alias>` works now. */
 export async function opensByAlias({ app }: Call): Promise<boolean> {
-  return (await import('../workspace/door/ssh-installed.ts')).opensByAlias(app)
+  return (await import('../workspace/ssh/ssh-installed.ts')).opensByAlias(app)
 }
 
 /** Where a workspace is and how to get in; `isShort` as `opensByAlias` says. */

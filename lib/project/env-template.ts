@@ -10,10 +10,10 @@ import { GENERATED } from '../core/made-again.ts'
 import { nearest } from '../core/names.ts'
 import { isWithin } from '../stack/places.ts'
 import { requirePlain } from '../system/read.ts'
+import { realPathOf } from '../system/real-path.ts'
 import { writeFileAtomic } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import type { Git } from '../tools/git.ts'
-import { realPathOf } from './real-path.ts'
 
 export const SUFFIX = '.nexus'
 

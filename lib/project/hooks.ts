@@ -4,8 +4,8 @@
  */
 import type { HookName, HookSetting, Settings } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
-import { makeFinding } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
+import { makeFinding } from '../trust/findings.ts'
 
 /** Nothing runs inside at these moments. */
 const HOST_ONLY: readonly HookName[] = ['pre-start', 'post-stop']

@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import type { Emit } from '../core/events.ts'
 import { isWithin } from '../stack/places.ts'
 import type { Runner } from '../system/exec.ts'
-import { realPathOf } from './real-path.ts'
+import { realPathOf } from '../system/real-path.ts'
 import { copyPaths } from './tree-copy.ts'
 
 /** Of a million files; a pattern of a stranger's can cost git any time. */

@@ -7,8 +7,8 @@ import { readdir } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { GENERATED, isDropped, isMadeAgain } from '../core/made-again.ts'
 import { readPlain } from '../system/read.ts'
+import { realPathOf } from '../system/real-path.ts'
 import { UNREADABLE } from '../tools/git-marked.ts'
-import { realPathOf } from './real-path.ts'
 
 /** At most so many files are compared; more are reported without a count. */
 const ENTRIES_MAX = 100_000

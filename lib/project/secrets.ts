@@ -7,9 +7,9 @@ import { isAbsolute, join } from 'node:path'
 import { readText } from '../config/read.ts'
 import type { SecretSetting, Settings } from '../config/settings.ts'
 import { NexusError } from '../core/errors.ts'
-import { makeFinding } from '../stack/findings.ts'
 import type { Finding } from '../stack/model.ts'
 import { CommandFailed, type Runner } from '../system/exec.ts'
+import { makeFinding } from '../trust/findings.ts'
 
 const COMMAND_TIMEOUT_MS = 30_000
 const SECRET_MAX_BYTES = 512 * 1024

@@ -4,7 +4,7 @@
  * of its record, its worktree and git's files about it. Neither the engine nor the workspace is asked.
  *
  * `<id>.starts` beside it counts starts by clients without a terminal that were not used (the rules are in
- * `workspace/door/wake.ts`); `<id>.door` has the time when the ssh server was last ready.
+ * `workspace/ssh/wake.ts`); `<id>.door` has the time when the ssh server was last ready.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'

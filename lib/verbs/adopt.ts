@@ -22,8 +22,8 @@ const adopt = verb({
   },
   example: 'nexus adopt ../my-worktree --name mine',
   run: async (call, { place, name, dryRun }) => {
-    const adopting = await import('../workspace/create/adopt.ts')
-    const { noteNamed } = await import('../workspace/look/find.ts')
+    const adopting = await import('../workspace/lifecycle/adopt.ts')
+    const { noteNamed } = await import('../workspace/names/find.ts')
     const { record, lost } = await adopting.adopt(call.app, { given: place, name, dryRun })
     call.concerns(record.id)
     if (!dryRun) await noteNamed(call.app, record, '')

@@ -110,7 +110,7 @@ async function completeWord(call: Call, { fields }: Verb, position: number): Pro
     case 'shells':
       return SHELLS
     case 'trash': {
-      const { listTrash } = await import('../workspace/remove/trash.ts')
+      const { listTrash } = await import('../workspace/trash/trash.ts')
       return [...new Set((await listTrash(call.app)).map(({ record }) => record.name))]
     }
     default:

@@ -94,7 +94,7 @@ async function edit(call: Call, { key: name, project, repo: given }: Edit, value
   // where a relative path in the value begins
   const folder = call.http ? (repo?.worktree ?? app.env.HOME ?? homedir()) : call.cwd
   await editSetting(file, project ? 'project' : 'user', name, value, folder)
-  if (!project && !call.http) await (await import('../workspace/door/agent-reach.ts')).tellFurtherReach(app, name)
+  if (!project && !call.http) await (await import('../workspace/ssh/agent-reach.ts')).tellFurtherReach(app, name)
   const done = value === undefined ? `${name} is removed from ${file}` : `${name} is ${value} in ${file}`
   return { data: { key: name, value: value ?? null, file }, text: done }
 }

@@ -7,7 +7,7 @@ import { flag, words } from '../frame/fields.ts'
 import { DRY_RUN, REPO } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
 import { count, planned } from '../frame/words.ts'
-import type { CopyPlan, Place } from '../workspace/inside/copy-places.ts'
+import type { CopyPlan, Place } from '../workspace/exec/copy-places.ts'
 
 const cp = verb({
   name: 'cp',
@@ -30,7 +30,7 @@ const cp = verb({
   usage: '<source>... <target> [options]',
   example: 'nexus cp README.md feature-auth:/tmp/notes.md',
   run: async (call, { places: given, archive, repo, dryRun }) => {
-    const { copy } = await import('../workspace/inside/copy.ts')
+    const { copy } = await import('../workspace/exec/copy.ts')
     // after `--` there are paths, too, such as ones that begin with a dash
     const places = [...given, ...call.rest]
     // for `docker cp` owners are all that it means

@@ -13,10 +13,10 @@ const current = verb({
   example: 'nexus current .worktree/feature-auth',
   // the name alone needs no engine; `--json` tells the state, too
   run: async (call, { folder = '.' }) => {
-    const { requireCurrent } = await import('../workspace/look/current.ts')
+    const { requireCurrent } = await import('../workspace/names/current.ts')
     const record = await requireCurrent(call.app, resolve(call.cwd, folder))
     if (!call.json) return { data: null, text: record.name }
-    const { describeWorkspace } = await import('../workspace/look/list.ts')
+    const { describeWorkspace } = await import('../workspace/status/list.ts')
     return { data: await describeWorkspace(call.app, record), text: record.name }
   },
 })

@@ -4,7 +4,7 @@ import { flag } from '../frame/fields.ts'
 import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
 import { type Call, verb } from '../frame/verb.ts'
 import { answerPlan, count, wayOut } from '../frame/words.ts'
-import type { TrashEntry } from '../workspace/remove/trash.ts'
+import type { TrashEntry } from '../workspace/trash/trash.ts'
 
 const remove = verb({
   name: 'delete',
@@ -29,7 +29,7 @@ const remove = verb({
   },
   example: 'nexus delete feature-auth',
   run: async (call, { name, repo, force, locked, trash: keeps, deleteBranch, dryRun }) => {
-    const { deleteWorkspace } = await import('../workspace/remove/delete.ts')
+    const { deleteWorkspace } = await import('../workspace/trash/delete.ts')
     const record = await call.workspace(name, repo)
     const request = { force, locked, deleteBranch, trash: keeps, dryRun }
     const { plan, keptBranch, trash, data: words } = await deleteWorkspace(call.app, record, request)
@@ -47,7 +47,7 @@ const remove = verb({
 
 /** Loaded only by a delete that kept something. */
 async function tellTrash({ app }: Call, trash: TrashEntry, words: string) {
-  const { describeKept, nameInTrash } = await import('../workspace/remove/trash.ts')
+  const { describeKept, nameInTrash } = await import('../workspace/trash/trash.ts')
   const data = await describeKept(app, trash)
   const until = data.until === null ? '' : ` until ${data.until}`
   const back = `\`nexus trash restore ${await nameInTrash(app, trash)}\` brings it back`

@@ -81,7 +81,7 @@ export const endpoints: Endpoints = ({ z, endpoint, REPO: repository, sample, te
       const { Streamed } = await import('../api/answers.ts')
       const { checkedRepo } = await import('../api/context.ts')
       const { eventStream } = await import('../api/event-stream.ts')
-      const { requireWorkspace } = await import('../workspace/look/find.ts')
+      const { requireWorkspace } = await import('../workspace/names/find.ts')
       const repo = query.repo === undefined ? undefined : await checkedRepo(app, query.repo)
       const workspaceId =
         query.workspace === undefined ? undefined : (await requireWorkspace(app, query.workspace, repo)).id

@@ -51,8 +51,8 @@ export const endpoints: Endpoints = ({ z, endpoint, argv, refuseCurrent, REPO, s
     },
     run: async ({ api, app, cancelled, body }) => {
       const { checkedRepo, chooseRepository } = await import('../api/context.ts')
-      const { execAll } = await import('../workspace/inside/exec-all.ts')
-      const { requireWorkspace } = await import('../workspace/look/find.ts')
+      const { execAll } = await import('../workspace/exec/exec-all.ts')
+      const { requireWorkspace } = await import('../workspace/names/find.ts')
       const { command, workspaces, everywhere = false, cwd = null, env = {}, jobs = JOBS } = body
       for (const name of workspaces ?? []) refuseCurrent(name)
       const repo = body.repo === undefined ? undefined : await checkedRepo(app, body.repo)

@@ -39,10 +39,10 @@ async function execHere(call: Call, input: Values<typeof fields>): Promise<Answe
       hint: 'To name one in the worktree, use `--cwd /workspace/<folder>`',
     })
   }
-  const { parseVariable } = await import('../workspace/create/variables.ts')
+  const { parseVariable } = await import('../workspace/lifecycle/variables.ts')
   const env = Object.fromEntries(input.env.map((entry) => parseVariable(entry, call.app.env)))
   if (several) return (await import('./several-workspaces.ts')).execSeveral(call, input, cwd, env)
-  const inside = await import('../workspace/inside/inside.ts')
+  const inside = await import('../workspace/exec/inside.ts')
   const record = await call.workspace(name ?? '', repo)
   const exitCode = await inside.exec(call.app, record, { argv: call.rest, cwd, env, tty })
   return { data: null, text: '', exitCode }
@@ -83,7 +83,7 @@ export const endpoints: Endpoints = (kit) => {
       run: async (asked) => {
         const { api, app, cancelled, body } = asked
         const { collecting } = await import('../api/collect.ts')
-        const inside = await import('../workspace/inside/inside.ts')
+        const inside = await import('../workspace/exec/inside.ts')
         const record = await kit.workspaceOf(asked)
         const timeoutMs = (body.timeoutSeconds ?? DEFAULT_TIMEOUT_S) * 1_000
         // its own interruption, as the one that ends the command inside has to get there still

@@ -3,7 +3,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import { words } from '../frame/fields.ts'
 import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
-import type { WantedForward } from '../workspace/inside/forward.ts'
+import type { WantedForward } from '../workspace/exec/forward.ts'
 
 const forward = verb({
   name: 'forward',
@@ -19,7 +19,7 @@ const forward = verb({
   example: 'nexus forward feature-auth 3000',
   endless: true,
   run: async (call, { name, ports, repo, dryRun }) => {
-    const { forwardPorts, parseForward, planForward } = await import('../workspace/inside/forward.ts')
+    const { forwardPorts, parseForward, planForward } = await import('../workspace/exec/forward.ts')
     const wanted = ports.map(parseForward)
     const record = await call.workspace(name, repo)
     if (dryRun) {

@@ -19,7 +19,7 @@ const init = verb({
   },
   example: 'nexus init --dry-run',
   run: async (call, { make, force, repo: given, dryRun }) => {
-    const { initProject } = await import('../workspace/project/init.ts')
+    const { initProject } = await import('../workspace/stack/init.ts')
     const repo = await call.repository(given)
     const { found, files, kept } = await initProject(call.app, { repo, make, force, dryRun })
     const data = { dryRun, found, files: files.map(({ path }) => path), kept }

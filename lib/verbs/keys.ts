@@ -6,7 +6,7 @@ import { DRY_RUN, MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { planned } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
-import type { WorkspaceKeys } from '../workspace/door/keys.ts'
+import type { WorkspaceKeys } from '../workspace/ssh/keys.ts'
 
 const list = verb({
   name: 'keys list',
@@ -16,7 +16,7 @@ const list = verb({
   fields: { name: MAYBE_NAME, repo: REPO },
   example: 'nexus keys list feature-auth',
   run: async (call, { name, repo }) => {
-    const { listKeys, withDoors } = await import('../workspace/door/keys.ts')
+    const { listKeys, withDoors } = await import('../workspace/ssh/keys.ts')
     const records = name === undefined ? await withDoors(call.app) : [await call.workspace(name, repo)]
     const workspaces = await listKeys(call.app, records)
     const text = () => (workspaces.length === 0 ? 'there is no workspace yet' : workspaces.map(describe).join('\n\n'))
@@ -66,7 +66,7 @@ const rotate = verb({
 })
 
 async function rotateOne(call: Call, name: string, repo: string | undefined, dryRun: boolean): Promise<Answer> {
-  const { rotateHostKey } = await import('../workspace/door/keys.ts')
+  const { rotateHostKey } = await import('../workspace/ssh/keys.ts')
   const data = await rotateHostKey(call.app, await call.workspace(name, repo), dryRun)
   const when = data.running ? 'its server shows it from now on' : 'its server shows it from the next start on'
   const text = dryRun
@@ -76,7 +76,7 @@ async function rotateOne(call: Call, name: string, repo: string | undefined, dry
 }
 
 async function rotateOwn({ app }: Call, dryRun: boolean): Promise<Answer> {
-  const { rotateOwnKey } = await import('../workspace/door/keys.ts')
+  const { rotateOwnKey } = await import('../workspace/ssh/keys.ts')
   const data = await rotateOwnKey(app, dryRun)
   const names = data.workspaces.map(({ name, state }) => `${name} (${state})`).join(', ')
   const text = dryRun

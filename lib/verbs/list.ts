@@ -30,7 +30,7 @@ const list = verb({
 
 /** Exported for `status` outside of any worktree. */
 export async function listHere(call: Call, { repo: given, all, dirty, size }: Values<typeof fields>): Promise<Answer> {
-  const { listWorkspaces } = await import('../workspace/look/list.ts')
+  const { listWorkspaces } = await import('../workspace/status/list.ts')
   const repo = await call.scope(given, all)
   const columns = { repo: repo === undefined, dirty, size }
   const workspaces = await listWorkspaces(call.app, { ...columns, repo })
@@ -51,7 +51,7 @@ async function tellMoved({ app, cwd }: Call): Promise<void> {
 }
 
 async function tellRestoring({ app }: Call, repo: string | undefined): Promise<void> {
-  const { listRestoring } = await import('../workspace/look/restoring.ts')
+  const { listRestoring } = await import('../workspace/status/restoring.ts')
   for (const one of await listRestoring(app)) {
     if (repo === undefined || repo === one.repo)
       app.emit({ type: 'warning', text: one.text, hint: `To finish it, run \`${one.command}\`` })
@@ -126,7 +126,7 @@ export const endpoints: Endpoints = ({ z, endpoint, flag: queryFlag, REPO: repo,
     example: { workspaces: [sample.WORKSPACE] },
     // from the snapshot that the server keeps
     run: async ({ app, api, query }) => {
-      const { findRepo } = await import('../workspace/look/find.ts')
+      const { findRepo } = await import('../workspace/names/find.ts')
       const { checkedRepo } = await import('../api/context.ts')
       const root = query.repo === undefined ? undefined : (await findRepo(app, await checkedRepo(app, query.repo))).root
       if (query.dirty !== true && query.size !== true) return api.live.listText(root)

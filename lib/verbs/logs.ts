@@ -36,7 +36,7 @@ const logs = verb({
   passesSignals: true,
   run: async (call, input) => {
     const { name, services, follow, tail, since, hooks, repo } = input
-    const { readHookLogs, readLogs } = await import('../workspace/look/logs.ts')
+    const { readHookLogs, readLogs } = await import('../workspace/status/logs.ts')
     const record = await call.workspace(name, repo)
     const entries = hooks
       ? await readHookLogs(call.app, record, tail)
@@ -147,7 +147,7 @@ export const endpoints: Endpoints = (kit) => {
       },
       run: async (asked) => {
         const { app, query } = asked
-        const { readHookLogs, readLogs } = await import('../workspace/look/logs.ts')
+        const { readHookLogs, readLogs } = await import('../workspace/status/logs.ts')
         const record = await kit.workspaceOf(asked)
         const tail = query.tail ?? String(DEFAULT_TAIL)
         if (query.hooks === true) return { logs: await readHookLogs(app, record, tail), truncated: false }

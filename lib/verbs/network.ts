@@ -4,7 +4,7 @@ import { option, type Values, words } from '../frame/fields.ts'
 import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
-import type { NetworkAnswer } from '../workspace/create/network.ts'
+import type { NetworkAnswer } from '../workspace/network/network.ts'
 
 const WHY = {
   name: 'not on the list',
@@ -20,7 +20,7 @@ const show = verb({
   fields: { name: NAME, repo: REPO },
   example: 'nexus network show feature-auth',
   run: async (call, { name, repo }) => {
-    const { showNetwork } = await import('../workspace/create/network.ts')
+    const { showNetwork } = await import('../workspace/network/network.ts')
     return answer(showNetwork(await call.workspace(name, repo)))
   },
 })
@@ -56,7 +56,7 @@ const deny = verb({
 })
 
 async function change(call: Call, how: 'allow' | 'deny', { name, hosts, repo, dryRun }: Values<typeof fields>) {
-  const { changeNetwork } = await import('../workspace/create/network.ts')
+  const { changeNetwork } = await import('../workspace/network/network.ts')
   const request = { verb: how, words: hosts, dryRun }
   return answer(await changeNetwork(call.app, await call.workspace(name, repo), request))
 }
@@ -78,8 +78,8 @@ const log = verb({
   fields: { name: NAME, tail: option('lines', 'only the last ones'), repo: REPO },
   example: 'nexus network log feature-auth',
   run: async (call, { name, tail: given, repo }) => {
-    const { listRefusals } = await import('../workspace/create/network.ts')
-    const { parseTail } = await import('../workspace/look/logs.ts')
+    const { listRefusals } = await import('../workspace/network/network.ts')
+    const { parseTail } = await import('../workspace/status/logs.ts')
     const tail = parseTail(given)
     const all = await listRefusals(call.app, await call.workspace(name, repo))
     const refusals = tail === null ? all : all.slice(Math.max(0, all.length - tail))

@@ -4,7 +4,7 @@ import { shellWord } from '../core/shell.ts'
 import { flag, option, optionalWord, type Values } from '../frame/fields.ts'
 import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
 import { type Answer, verb } from '../frame/verb.ts'
-import type { Opening } from '../workspace/door/open.ts'
+import type { Opening } from '../workspace/ssh/open.ts'
 
 const fields = {
   name: NAME,
@@ -25,7 +25,7 @@ const open = verb({
   example: 'nexus open feature-auth --in cursor --dry-run',
   run: async (call, input) => {
     const { name, port, in: editor, web, repo, dryRun } = input
-    const { openInBrowser, openInEditor } = await import('../workspace/door/open.ts')
+    const { openInBrowser, openInEditor } = await import('../workspace/ssh/open.ts')
     refuseMixed(input)
     const record = await call.workspace(name, repo)
     const opening = web

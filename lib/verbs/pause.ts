@@ -14,7 +14,7 @@ const pause = verb({
   fields,
   example: 'nexus pause feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/change/down.ts')
+    const down = await import('../workspace/lifecycle/down.ts')
     const result = await down.pause(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'paused')
   },
@@ -28,7 +28,7 @@ const resume = verb({
   fields,
   example: 'nexus resume feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/change/down.ts')
+    const down = await import('../workspace/lifecycle/down.ts')
     const result = await down.resume(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'running')
   },

@@ -12,7 +12,7 @@ const ports = verb({
   fields: { name: NAME, repo: REPO },
   example: 'nexus ports feature-auth',
   run: async (call, { name, repo }) => {
-    const { describeWorkspace } = await import('../workspace/look/list.ts')
+    const { describeWorkspace } = await import('../workspace/status/list.ts')
     const workspace = await describeWorkspace(call.app, await call.workspace(name, repo))
     const rows = workspace.ports.map((port) => [
       port.name,

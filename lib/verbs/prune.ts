@@ -7,7 +7,7 @@ import { DRY_RUN, REPO, readAge } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
 import { wayOut } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
-import type { Verdict } from '../workspace/remove/prune.ts'
+import type { Verdict } from '../workspace/trash/prune.ts'
 
 const prune = verb({
   name: 'prune',
@@ -33,7 +33,7 @@ const prune = verb({
         hint: 'To see which workspaces are merged, run `nexus prune --merged --dry-run`',
       })
     }
-    const { pruneMerged } = await import('../workspace/remove/prune.ts')
+    const { pruneMerged } = await import('../workspace/trash/prune.ts')
     const repo = await call.scope(given, all)
     const verdicts = await pruneMerged(call.app, { repo, olderThanMs: olderThan, dryRun })
     const told = (wanted: boolean) =>

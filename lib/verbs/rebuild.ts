@@ -12,7 +12,7 @@ const rebuild = verb({
   fields: { name: NAME, approve: APPROVE, noHooks: NO_HOOKS, repo: REPO, dryRun: DRY_RUN },
   example: 'nexus rebuild feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const { rebuild: rebuildWorkspace } = await import('../workspace/change/rebuild.ts')
+    const { rebuild: rebuildWorkspace } = await import('../workspace/lifecycle/rebuild.ts')
     return answerUp(call, await rebuildWorkspace(call.app, await call.workspace(name, repo), dryRun), dryRun)
   },
 })

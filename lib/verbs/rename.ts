@@ -13,7 +13,7 @@ const rename = verb({
   fields: { name: NAME, to: word('the new name', { as: 'new-name' }), repo: REPO, dryRun: DRY_RUN },
   example: 'nexus rename feature-auth auth --dry-run',
   run: async (call, { name, to, repo, dryRun }) => {
-    const { renameWorkspace } = await import('../workspace/change/rename.ts')
+    const { renameWorkspace } = await import('../workspace/lifecycle/rename.ts')
     const found = await call.workspace(name, repo)
     const { record, changed } = await renameWorkspace(call.app, found, { to, dryRun })
     const said = `${dryRun ? 'would be' : 'is'} what ${found.name} is called${changed ? ' now' : ' already'}`

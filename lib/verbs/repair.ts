@@ -7,7 +7,7 @@ import { DRY_RUN, MAYBE_NAME } from '../frame/shared-fields.ts'
 import { type Call, verb } from '../frame/verb.ts'
 import { planned, summaryOf } from '../frame/words.ts'
 import { findHere, type Repository } from '../tools/repository.ts'
-import type { Repaired } from '../workspace/change/repair.ts'
+import type { Repaired } from '../workspace/lifecycle/repair.ts'
 
 const repair = verb({
   name: 'repair',
@@ -27,8 +27,8 @@ const repair = verb({
   example: 'nexus repair feature-auth',
   run: async (call, { name, all, repo: given, worktree, dryRun }) => {
     const { app } = call
-    const { repairWorkspace } = await import('../workspace/change/repair.ts')
-    const { noteNamed } = await import('../workspace/look/find.ts')
+    const { repairWorkspace } = await import('../workspace/lifecycle/repair.ts')
+    const { noteNamed } = await import('../workspace/names/find.ts')
     const { listMoved } = await import('../workspace/drift.ts')
     const repo = await call.namedRepository(given)
     const here = findHere(call.cwd)

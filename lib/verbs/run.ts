@@ -30,7 +30,7 @@ const run = verb({
         hint: 'To run one, use `nexus run -- make test`',
       })
     }
-    const { runOnce } = await import('../workspace/inside/run.ts')
+    const { runOnce } = await import('../workspace/exec/run.ts')
     const self = [process.execPath, process.argv[1] ?? '']
     const request = { ...input, argv: call.rest, folder: call.cwd, self, repo: await call.repository(repo) }
     const { exitCode } = await runOnce(call.app, request)
@@ -89,7 +89,7 @@ export const endpoints: Endpoints = (kit) => {
         }
         const { collecting } = await import('../api/collect.ts')
         const { chooseRepository } = await import('../api/context.ts')
-        const { runOnce } = await import('../workspace/inside/run.ts')
+        const { runOnce } = await import('../workspace/exec/run.ts')
         const timeoutMs = (body.timeoutSeconds ?? DEFAULT_TIMEOUT_S) * 1_000
         const settings = { flags: app.flags ?? {}, names: app.flagNames ?? {}, noHooks: app.noHooks === true }
         const collected = collecting({ api, app, interruption: app.interruption, settings, timeoutMs, cancelled })

@@ -4,7 +4,7 @@ import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Answer, Call } from '../frame/verb.ts'
 import { createPrefixer, prefixesOf } from '../report/prefixed.ts'
 import { formatTable } from '../report/tables.ts'
-import { execAll, type Ran, STREAMS, type StreamName } from '../workspace/inside/exec-all.ts'
+import { execAll, type Ran, STREAMS, type StreamName } from '../workspace/exec/exec-all.ts'
 
 /** What `exec` was asked for. */
 interface ExecInput {

@@ -7,7 +7,7 @@ import { flag, option, type Values } from '../frame/fields.ts'
 import { DRY_RUN } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { planned } from '../frame/words.ts'
-import type { Change } from '../workspace/door/ssh-config.ts'
+import type { Change } from '../workspace/ssh/ssh-config.ts'
 
 /** Lines of the user's own that a diff shows around the change. */
 const CONTEXT_LINES = 3
@@ -47,7 +47,7 @@ const uninstall = verb({
 async function change(call: Call, how: keyof typeof SAID, input: Input): Promise<Answer> {
   const { app } = call
   const { file: given, dryRun } = input
-  const { installInclude, uninstallInclude } = await import('../workspace/door/ssh-config.ts')
+  const { installInclude, uninstallInclude } = await import('../workspace/ssh/ssh-config.ts')
   // a person who was asked has seen the diff
   let asked = false
   const run = how === 'install' ? installInclude : uninstallInclude
@@ -131,9 +131,9 @@ const print = verb({
   fields: {},
   example: 'nexus ssh-config print',
   run: async ({ app }) => {
-    const { aliasFile } = await import('../door/alias-file.ts')
-    const { includeLine } = await import('../door/include-line.ts')
-    const { listClientFiles } = await import('../workspace/door/ssh-doors.ts')
+    const { aliasFile } = await import('../ssh/alias-file.ts')
+    const { includeLine } = await import('../ssh/include-line.ts')
+    const { listClientFiles } = await import('../workspace/ssh/ssh-doors.ts')
     const line = includeLine(app.home.sshConfig)
     const config = { path: app.home.sshConfig, text: aliasFile(app.home) }
     const workspaces = await listClientFiles(app)

@@ -16,7 +16,7 @@ const ssh = verb({
   passesSignals: true,
   passesCode: true,
   run: async (call, { name, repo, wake }) => {
-    const { shell } = await import('../workspace/inside/inside.ts')
+    const { shell } = await import('../workspace/exec/inside.ts')
     const record = await call.workspace(name, repo)
     const request = { argv: call.rest, login: { forwardAgent: record.forwardAgent } }
     return { data: null, text: '', exitCode: await shell(call.app, record, request, wake) }

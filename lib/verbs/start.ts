@@ -14,7 +14,7 @@ const start = verb({
   fields,
   example: 'nexus start feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const { start: startWorkspace } = await import('../workspace/create/up.ts')
+    const { start: startWorkspace } = await import('../workspace/lifecycle/up.ts')
     const record = await call.workspace(name, repo)
     return answerUp(call, await startWorkspace(call.app, record, { start: true, dryRun }), dryRun)
   },
@@ -29,7 +29,7 @@ const stop = verb({
   fields,
   example: 'nexus stop feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/change/down.ts')
+    const down = await import('../workspace/lifecycle/down.ts')
     const result = await down.stop(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'stopped')
   },
@@ -43,7 +43,7 @@ const restart = verb({
   fields,
   example: 'nexus restart feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/change/down.ts')
+    const down = await import('../workspace/lifecycle/down.ts')
     return answerUp(call, await down.restart(call.app, await call.workspace(name, repo), dryRun), dryRun)
   },
 })

@@ -19,11 +19,11 @@ const status = verb({
   fields: { name: MAYBE_NAME, size: flag('also measure what it takes on the disk'), repo: REPO },
   example: 'nexus status feature-auth --json',
   run: async (call, { name, repo, size }) => {
-    const { findCurrent } = await import('../workspace/look/current.ts')
+    const { findCurrent } = await import('../workspace/names/current.ts')
     const record = name === undefined ? await findCurrent(call.app) : await call.workspace(name, repo)
     if (record === undefined || (name === undefined && repo !== undefined))
       return listHere(call, { repo, size, all: false, dirty: false })
-    const { statusOf } = await import('../workspace/look/status.ts')
+    const { statusOf } = await import('../workspace/status/status.ts')
     const resource = await statusOf(call.app, record, { size })
     const text = async () => `${resource.name}\n${formatFields(fieldsOf(resource, await opensByAlias(call)))}`
     return { data: resource, text }

@@ -19,7 +19,7 @@ const tmux = verb({
   example: 'nexus tmux feature-auth --detach -- sleep 60',
   passesSignals: true,
   run: async (call, input) => {
-    const { attachTmux, makeTmux, requireSessionName, SESSION } = await import('../workspace/inside/tmux.ts')
+    const { attachTmux, makeTmux, requireSessionName, SESSION } = await import('../workspace/exec/tmux.ts')
     const session = requireSessionName(input.session ?? SESSION)
     const { detach } = input
     const record = await call.workspace(input.name, input.repo)

@@ -7,7 +7,7 @@ import { flag } from '../frame/fields.ts'
 import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, type TerminalSize, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
-import type { Top, WorkspaceLoad } from '../workspace/look/top.ts'
+import type { Top, WorkspaceLoad } from '../workspace/status/top.ts'
 
 const BETWEEN_SCREENS_MS = 1_500
 const CLEAR = '\x1b[H\x1b[2J'
@@ -52,7 +52,7 @@ type Look = () => Promise<Answer & { readonly text: string }>
 
 async function lookAtOne(call: Call, name: string, repo: string | undefined): Promise<Look> {
   const record = await call.workspace(name, repo)
-  const { topOne } = await import('../workspace/look/top.ts')
+  const { topOne } = await import('../workspace/status/top.ts')
   return async () => {
     const load = await topOne(call.app, record)
     return { data: load, text: formatOne(load) }
@@ -61,7 +61,7 @@ async function lookAtOne(call: Call, name: string, repo: string | undefined): Pr
 
 function lookAtAll({ app }: Call, repo: string | undefined): Look {
   return async () => {
-    const { topAll } = await import('../workspace/look/top.ts')
+    const { topAll } = await import('../workspace/status/top.ts')
     const records = (await app.records.list()).filter((record) => repo === undefined || record.repo === repo)
     const workspaces = await topAll(app, records)
     const text = workspaces.length === 0 ? 'no workspace runs' : formatAll(workspaces, repo === undefined)

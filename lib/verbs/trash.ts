@@ -16,7 +16,7 @@ const list = verb({
   fields: {},
   example: 'nexus trash list',
   run: async ({ app }) => {
-    const { describeEntry, listTrash } = await import('../workspace/remove/trash.ts')
+    const { describeEntry, listTrash } = await import('../workspace/trash/trash.ts')
     const trash = await Promise.all((await listTrash(app)).map((entry) => describeEntry(app, entry)))
     const text = () => {
       const rows = trash.map(({ name, key, deletedAt, until, changes, data, repo }) => {
@@ -44,8 +44,8 @@ const restore = verb({
   },
   example: 'nexus trash restore feature-auth --dry-run',
   run: async (call, { key, as, repo: given, dryRun }) => {
-    const { restoreTrash } = await import('../workspace/remove/trash-restore.ts')
-    const { noteNamed } = await import('../workspace/look/find.ts')
+    const { restoreTrash } = await import('../workspace/trash/trash-restore.ts')
+    const { noteNamed } = await import('../workspace/names/find.ts')
     const there = await call.namedRepository(given)
     const { entry, record, branch } = await restoreTrash(call.app, { given: key, as, repo: there, dryRun })
     await noteNamed(call.app, record, '')
@@ -75,7 +75,7 @@ const empty = verb({
   },
   example: 'nexus trash empty --older-than 7d',
   run: async ({ app }, { olderThan = 0, dryRun }) => {
-    const { describeEntry, emptyTrash } = await import('../workspace/remove/trash.ts')
+    const { describeEntry, emptyTrash } = await import('../workspace/trash/trash.ts')
     const { removed, kept } = await emptyTrash(app, { olderThanMs: olderThan, dryRun })
     const entries = await Promise.all(removed.map((entry) => describeEntry(app, entry)))
     const lines = [

@@ -7,10 +7,10 @@ import { formatAge } from '../core/time.ts'
 import { flag, type Values, words } from '../frame/fields.ts'
 import { DRY_RUN, REPO } from '../frame/shared-fields.ts'
 import { type Answer, type Call, verb } from '../frame/verb.ts'
-import type { Approval } from '../project/approvals.ts'
 import { visible } from '../report/visible.ts'
+import type { Approval } from '../trust/approvals.ts'
 
-const load = () => import('../project/approvals.ts')
+const load = () => import('../trust/approvals.ts')
 
 const show = verb({
   name: 'trust',
@@ -117,7 +117,7 @@ async function change(
   repo: string | undefined,
   nothing: string,
 ): Promise<Answer & { readonly text: string }> {
-  const { changeTrust } = await import('../workspace/project/trust.ts')
+  const { changeTrust } = await import('../workspace/trust/trust.ts')
   const { formatFindings } = await load()
   const done = verbWord === 'approve' ? 'approved' : 'revoked'
   const request = { verb: verbWord, words: hashes, repo, named: given !== undefined, dryRun }

@@ -37,10 +37,10 @@ const create = verb({
 
 async function bring(call: Call, verbName: string, input: Input): Promise<Answer> {
   const { app } = call
-  const { bringUp } = await import('../workspace/create/up.ts')
-  const { CURRENT, requireCurrent } = await import('../workspace/look/current.ts')
-  const { findWorkspace, noteNamed } = await import('../workspace/look/find.ts')
-  const { splitRepository } = await import('../workspace/create/meant.ts')
+  const { bringUp } = await import('../workspace/lifecycle/up.ts')
+  const { CURRENT, requireCurrent } = await import('../workspace/names/current.ts')
+  const { findWorkspace, noteNamed } = await import('../workspace/names/find.ts')
+  const { splitRepository } = await import('../workspace/lifecycle/meant.ts')
   const { from, branch, pr, env, ports, start, dryRun } = input
   const { repo: meant, given: typed } = await splitRepository(app, input.name, input.repo)
   const isCurrent = !call.http && input.existing === 'start' && typed === CURRENT
@@ -79,7 +79,7 @@ function nameNeeded({ http }: Call, verbName: string): NexusError {
 async function requireWanted(existing: WorkspaceRecord, wish: string | undefined): Promise<void> {
   const { isUnfinished } = await import('../workspace/operation/repaired.ts')
   if (wish === 'start' || isUnfinished(existing)) return
-  throw (await import('../workspace/create/naming.ts')).alreadyExists(existing)
+  throw (await import('../workspace/lifecycle/naming.ts')).alreadyExists(existing)
 }
 
 /** What a workspace is made from is fixed when it is created. */

@@ -3,7 +3,7 @@ import { NexusError } from '../core/errors.ts'
 import { option } from '../frame/fields.ts'
 import { NAME, REPO } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
-import type { Client } from '../workspace/door/wake.ts'
+import type { Client } from '../workspace/ssh/wake.ts'
 
 const wake = verb({
   name: 'wake',
@@ -14,7 +14,7 @@ const wake = verb({
   fields: { name: NAME, client: option('kind', 'terminal or program; default: program'), repo: REPO },
   example: 'nexus wake feature-auth --client terminal',
   run: async (call, { name, client = 'program', repo }) => {
-    const { wake: wakeWorkspace } = await import('../workspace/door/wake.ts')
+    const { wake: wakeWorkspace } = await import('../workspace/ssh/wake.ts')
     const result = await wakeWorkspace(call.app, await call.workspace(name, repo), parseClient(client))
     return { data: { id: result.record.id, changed: result.changed }, text: '' }
   },

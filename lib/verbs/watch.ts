@@ -12,7 +12,7 @@ const watch = verb({
   example: 'nexus watch feature-auth --apply',
   endless: true,
   run: async (call, { name, apply, repo }) => {
-    const { watchInputs } = await import('../workspace/change/watch.ts')
+    const { watchInputs } = await import('../workspace/lifecycle/watch.ts')
     const { formatPlan } = await import('../workspace/operation/steps.ts')
     const rounds = await watchInputs(call.app, await call.workspace(name, repo), {
       apply,

@@ -16,8 +16,8 @@ import type { OperationKind } from '../core/operations.ts'
 import { type HomePaths, homePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import type { Subnets } from '../network/subnets.ts'
 import type { Leases } from '../ports/leases.ts'
-import type { Subnets } from '../ports/subnets.ts'
 import type { Attach, Runner } from '../system/exec.ts'
 import { closeFolder, openTo } from '../system/modes.ts'
 import { keepReserve } from '../system/reserve.ts'
@@ -46,7 +46,7 @@ export interface AppOptions {
   readonly attach?: Attach
 }
 
-/** Whether the use case only looks decides what a name may mean (`look/find.ts`). */
+/** Whether the use case only looks decides what a name may mean (`names/find.ts`). */
 export interface Asking {
   readonly effect: 'looks' | 'changes'
   /** The verb of the command line, for hints; undefined for a request. */
@@ -146,7 +146,7 @@ export function createApp(options: AppOptions, recover: Recover): App {
       return createLeases({ file: home.leases, rebuild, warn })
     },
     subnets: async () => {
-      const { createSubnets } = await import('../ports/subnets.ts')
+      const { createSubnets } = await import('../network/subnets.ts')
       const implied = async () => (await records.list()).flatMap(subnetLeasesOf)
       return createSubnets({ file: home.subnets, rebuild: implied, warn })
     },

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import type { AsRootFacet } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { realPathOf } from '../project/real-path.ts'
+import { realPathOf } from '../system/real-path.ts'
 import { moveTree, removeTree } from '../system/store.ts'
 import type { App } from './app.ts'
 

@@ -6,7 +6,7 @@ import { type App, type AppOptions, createApp } from './app.ts'
 
 export function openApp(options: AppOptions): App {
   return createApp(options, async (app, record, next) => {
-    const { recover } = await import('./change/recover.ts')
+    const { recover } = await import('./recover.ts')
     return recover(app, record, next)
   })
 }

@@ -4,9 +4,9 @@
 import { NexusError } from '../core/errors.ts'
 import type { Protocol } from '../core/modes.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import type { SubnetLease } from '../network/subnets.ts'
 import { assignOffsets, BLOCK_SIZE, portAt, type WantedPort } from '../ports/blocks.ts'
 import type { Lease } from '../ports/leases.ts'
-import type { SubnetLease } from '../ports/subnets.ts'
 
 export const SSH_PORT: WantedPort = { name: 'ssh', container: 22, protocol: 'tcp' }
 

@@ -34,7 +34,7 @@ export interface Caller {
 }
 
 export function createCall({ process, version, json, rest }: Caller, app: App, verb: Verb): Call {
-  const finding = () => import('../../lib/workspace/look/find.ts')
+  const finding = () => import('../../lib/workspace/names/find.ts')
   const { cwd, interruption } = app
   const program = process.argv.slice(0, 2)
   const repository: Call['repository'] = async (given) => (await finding()).findRepo(app, given)

@@ -7,7 +7,7 @@
  * | B1 | a committed bare repository in or above a build context: BuildKit's client ran git there, which ran `core.sshCommand` | `lib/system/exec.ts`, `cleanEnvironment`; `lib/tools/docker.ts`, `up` | 4325688 |
  * | B2 | `.env` became the environment of compose and of its git: `XDG_CONFIG_HOME` ran a command, `GIT_TRACE` wrote a file | `lib/tools/docker.ts`, `buildServices` | 633829b |
  * | B2 | the same through a secret that takes its value from `.env`, once that was approved | `lib/backends/docker/own-variables.ts` | 8b1702e |
- * | B9 | `${DOCKER_PASSWORD}` and a proxy's password were put into containers | `lib/stack/environment.ts`, `KEPT` | 4325688 |
+ * | B9 | `${DOCKER_PASSWORD}` and a proxy's password were put into containers | `lib/trust/environment.ts`, `KEPT` | 4325688 |
  * | neighbour | a relative `DOCKER_CONFIG` or `PATH` named programs of the folder in which the user stood | `lib/tools/docker-endpoint.ts` | e00d42e |
  */
 import { chmod, readdir } from 'node:fs/promises'

@@ -4,7 +4,7 @@
  * | finding | what the attack did                                              | where                                  | since   |
  * |---------|------------------------------------------------------------------|----------------------------------------|---------|
  * | B5.1    | a set-user-ID file in the worktree, run by another local user    | tools/git.ts, docker/main-service.ts   | 66faf1f |
- * | B5.2    | the same of root, by a service with the worktree mounted         | stack/gate.ts                          | 4325688 |
+ * | B5.2    | the same of root, by a service with the worktree mounted         | network/gate.ts                          | 4325688 |
  * | B8      | `.git` written through a mount of a link, and git obeyed it      | docker/work-mounts.ts                  | c7f377c |
  * | B15     | `LABEL dev.nexus.role=workspace` passed for the main container   | docker/observation.ts                  | 4325688 |
  *

@@ -4,7 +4,7 @@
  *
  * | finding | what was done                                                   | where                                           | since   |
  * |---------|-----------------------------------------------------------------|-------------------------------------------------|---------|
- * | B11     | `.env` is a pipe: rebuild hangs, deaf to SIGTERM; so does a server | workspace/project/stack-choice.ts, gate.ts      | 218deaa |
+ * | B11     | `.env` is a pipe: rebuild hangs, deaf to SIGTERM; so does a server | workspace/stack/stack-choice.ts, gate.ts      | 218deaa |
  * | B11     | `.env` leads to /dev/zero: memory fills                         | the same                                        | 218deaa |
  * | B12     | a git inside that prints without end: 1.4 GB, code 70           | system/capture.ts                               | 66faf1f |
  * | B13     | values of `exec --env` are seen by ps                           | backends/docker/session.ts                      | b74624d |

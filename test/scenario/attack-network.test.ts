@@ -4,18 +4,18 @@
  *
  * | Finding | What the attack did | Where the fault was | Since |
  * |---|---|---|---|
- * | B7 | sysctls switched IPv6 on; services of this machine on `[::]` answered at its link-local address | `net.*` of `sysctls` in lib/stack/service-rules.ts; lib/stack/gate.ts passed them on | f46c1f1, 6e2dc27 |
+ * | B7 | sysctls switched IPv6 on; services of this machine on `[::]` answered at its link-local address | `net.*` of `sysctls` in lib/trust/service-rules.ts; lib/network/gate.ts passed them on | f46c1f1, 6e2dc27 |
  * | B7 | a container that joined another one's network switched it on there | the same | 6e2dc27 |
  * | B7 | what the engine made of the file was looked at by nobody | lib/backends/docker/starting.ts | 6e2dc27 |
- * | section 2 | `*.wild.example` let `wild.example` through | `expandAllowed` in lib/stack/network.ts | 6e2dc27 |
- * | section 2 | a service called itself `nexus-gate` and got the workspace's requests | `requireGuardable` in lib/stack/gate.ts | 6e2dc27 |
+ * | section 2 | `*.wild.example` let `wild.example` through | `expandAllowed` in lib/network/network.ts | 6e2dc27 |
+ * | section 2 | a service called itself `nexus-gate` and got the workspace's requests | `requireGuardable` in lib/network/gate.ts | 6e2dc27 |
  * | section 2 | a cache or a mount lay over the keys of the SSH server; nobody got in | lib/stack/caches.ts; nothing looked at mounts | 66faf1f |
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Refusal } from '../../lib/stack/network.ts'
+import type { Refusal } from '../../lib/network/network.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

@@ -3,10 +3,10 @@
  *
  * | finding | what the attack did | where | since |
  * |---|---|---|---|
- * | B5.3, kind 5 | a service `{image: <any local one>, user: root, volumes: ["./:/w"]}` in compose.yaml of an agent's worktree was started by the user's next `rebuild`, or by the `up` that mends; a command, a variable or a mount of another service was taken, too | `workspace/project/project-stack.ts`, `workspace/change/rebuild.ts` | e160a28 |
- * | B5.3, kind 5 | ready services, caches and ports in .nexus/config.yaml of an agent's worktree likewise | `workspace/change/rebuild.ts` | e160a28 |
- * | kind 5 | what the user approved in one agent's workspace was allowed in all others of the repository | `project/approvals.ts` | e469f85 |
- * | section 2 | `ports.db.host: 15432` of the project's: an agent could wait there for the user's own tools | `workspace/create/up-actions.ts` | 66faf1f |
+ * | B5.3, kind 5 | a service `{image: <any local one>, user: root, volumes: ["./:/w"]}` in compose.yaml of an agent's worktree was started by the user's next `rebuild`, or by the `up` that mends; a command, a variable or a mount of another service was taken, too | `workspace/stack/project-stack.ts`, `workspace/lifecycle/rebuild.ts` | e160a28 |
+ * | B5.3, kind 5 | ready services, caches and ports in .nexus/config.yaml of an agent's worktree likewise | `workspace/lifecycle/rebuild.ts` | e160a28 |
+ * | kind 5 | what the user approved in one agent's workspace was allowed in all others of the repository | `trust/approvals.ts` | e469f85 |
+ * | section 2 | `ports.db.host: 15432` of the project's: an agent could wait there for the user's own tools | `workspace/lifecycle/up-actions.ts` | 66faf1f |
  */
 import { existsSync } from 'node:fs'
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises'

@@ -3,10 +3,10 @@
  *
  * | finding | what went wrong | where it was |
  * |---|---|---|
- * | 2.15 | edited copies, ignored folders and data folders of services went with a plain delete | lib/workspace/remove/keeping.ts |
- * | S17 | a full database went without a word | lib/workspace/remove/keeping.ts |
+ * | 2.15 | edited copies, ignored folders and data folders of services went with a plain delete | lib/workspace/trash/keeping.ts |
+ * | S17 | a full database went without a word | lib/workspace/trash/keeping.ts |
  * | F27 | a delete did not say that somebody is in | lib/backends/docker/guests.ts |
- * | B5 | restored after the configuration had changed, a service ran on the image of before | lib/workspace/create/up-actions.ts |
+ * | B5 | restored after the configuration had changed, a service ran on the image of before | lib/workspace/lifecycle/up-actions.ts |
  */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

@@ -6,7 +6,7 @@
  * | F1 | edits under skip-worktree and assume-unchanged: by delete, `--force`, `prune --merged`, in both git modes | lib/workspace/git/losses.ts | 66faf1f |
  * | F1 | repositories and linked worktrees in ignored folders; locked worktrees | lib/workspace/git/losses.ts | 66faf1f |
  * | F3 | ignored and marked files of the main worktree, by a merge | lib/workspace/git/merge.ts | 0756d64 |
- * | F4 | the trash, by a clock that jumped | lib/workspace/remove/trash.ts | b5a1431 |
+ * | F4 | the trash, by a clock that jumped | lib/workspace/trash/trash.ts | b5a1431 |
  */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'

@@ -4,8 +4,8 @@
  *
  * | finding | what happened | where | since |
  * |---|---|---|---|
- * | 2.1 | `delete`, `stop` and all other verbs took the one workspace of that name from another repository | `workspace/look/find.ts` | the first commit |
- * | S9 | `<alias>/<name>` worked in `up` alone, and `up nope/x` made a branch | `workspace/look/find.ts` | the first commit |
+ * | 2.1 | `delete`, `stop` and all other verbs took the one workspace of that name from another repository | `workspace/names/find.ts` | the first commit |
+ * | S9 | `<alias>/<name>` worked in `up` alone, and `up nope/x` made a branch | `workspace/names/find.ts` | the first commit |
  * | S22 | `nexus api` created in the only repository that was known, not in the current one | `api/context.ts` | the first commit |
  * | B1, F16 | with compose files a taken port was leased anew and the override kept the old one: no start, then a record that nothing served | `backends/docker/backend.ts` (configure) | the first commit |
  * | item 8 | a verb on a stopped workspace answered 500 | `workspace/observe.ts` | the first commit |

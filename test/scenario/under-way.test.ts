@@ -3,7 +3,7 @@
  *
  * | finding | what happened on the old code | where it was | since |
  * |---|---|---|---|
- * | S24 | `exec` during a `restart` was refused at once, in inner words | lib/workspace/door/wake.ts | 3501e83 |
+ * | S24 | `exec` during a `restart` was refused at once, in inner words | lib/workspace/ssh/wake.ts | 3501e83 |
  * | S14 | every ordinary stop and start was an event "was interrupted" | lib/workspace/observe.ts | 3501e83 |
  * | F25 | a short mount from such a path was undone after the start | lib/stack/override.ts | 3501e83 |
  * | F20 | a delete in its own worktree left the shell nowhere, without a word; `version` and `list` failed there | scripts/main.ts | 3501e83 |

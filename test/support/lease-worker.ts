@@ -6,8 +6,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import lockfile from 'proper-lockfile'
 import type { WorkspaceId } from '../../lib/core/names.ts'
+import { createSubnets } from '../../lib/network/subnets.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
-import { createSubnets } from '../../lib/ports/subnets.ts'
 import { withLock } from '../../lib/system/lock.ts'
 
 const [task = '', file = '', word = ''] = process.argv.slice(2)

@@ -10,7 +10,7 @@ import type { WorkspaceId } from '../../lib/core/names.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import type { App } from '../../lib/workspace/app.ts'
-import { bringUp } from '../../lib/workspace/create/up.ts'
+import { bringUp } from '../../lib/workspace/lifecycle/up.ts'
 import { openApp } from '../../lib/workspace/open-app.ts'
 import { type TempRepo, type TempRepoOptions, tempDir, tempRepo } from './temp.ts'
 

@@ -5,11 +5,11 @@
  * | finding | what happened on the old code | where it was | since |
  * |---|---|---|---|
  * | F12 | a post-checkout hook that failed undid a good create | lib/tools/git.ts, `checkOut` | 3501e83 |
- * | F19 | refs in the way ended in git's raw words, late | lib/workspace/create/branch.ts | 3501e83 |
+ * | F19 | refs in the way ended in git's raw words, late | lib/workspace/lifecycle/branch.ts | 3501e83 |
  * | F11 | the hint for a branch `a@b` led to another branch | lib/core/names.ts | 3501e83 |
  * | issue 15 | git-crypt's keys were looked for in the worktree's part of the git dir | lib/tools/git.ts, `checkOut` | 3501e83 |
- * | issue 15 | `up` of a workspace whose repository was made anew ended in git's raw words | lib/workspace/create/up.ts | 1bf2d1e |
- * | issue 15 | `.git` as a link: made, and git worked not inside | lib/workspace/create/draft.ts | 3501e83 |
+ * | issue 15 | `up` of a workspace whose repository was made anew ended in git's raw words | lib/workspace/lifecycle/up.ts | 1bf2d1e |
+ * | issue 15 | `.git` as a link: made, and git worked not inside | lib/workspace/lifecycle/draft.ts | 3501e83 |
  * | issue 15 | stop and delete failed on a full disk | lib/system/store.ts | 3501e83 |
  */
 import { existsSync } from 'node:fs'
@@ -19,11 +19,11 @@ import type { Event } from '../../lib/core/events.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { keepReserve } from '../../lib/system/reserve.ts'
 import { findRepository, requireRepository } from '../../lib/tools/repository.ts'
-import { stop } from '../../lib/workspace/change/down.ts'
-import { tellRoot } from '../../lib/workspace/create/as-root.ts'
-import { bringUp } from '../../lib/workspace/create/up.ts'
-import { findWorkspace } from '../../lib/workspace/look/find.ts'
-import { deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import { tellRoot } from '../../lib/workspace/lifecycle/as-root.ts'
+import { stop } from '../../lib/workspace/lifecycle/down.ts'
+import { bringUp } from '../../lib/workspace/lifecycle/up.ts'
+import { findWorkspace } from '../../lib/workspace/names/find.ts'
+import { deleteWorkspace } from '../../lib/workspace/trash/delete.ts'
 import { type LocalApp, openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'

@@ -13,12 +13,12 @@ import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
 import { nobody } from '../../lib/system/process.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import type { App } from '../../lib/workspace/app.ts'
-import { adopt } from '../../lib/workspace/create/adopt.ts'
-import { bringUp } from '../../lib/workspace/create/up.ts'
 import { forgetRefs } from '../../lib/workspace/git/private-git.ts'
+import { adopt } from '../../lib/workspace/lifecycle/adopt.ts'
+import { bringUp } from '../../lib/workspace/lifecycle/up.ts'
 import { openApp } from '../../lib/workspace/open-app.ts'
 import { beginOperation } from '../../lib/workspace/operation/walk.ts'
-import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/remove/delete.ts'
+import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/trash/delete.ts'
 import {
   dropEntry,
   emptyTrash,
@@ -27,8 +27,8 @@ import {
   nameInTrash,
   saveEntry,
   type TrashEntry,
-} from '../../lib/workspace/remove/trash.ts'
-import { restoreTrash } from '../../lib/workspace/remove/trash-restore.ts'
+} from '../../lib/workspace/trash/trash.ts'
+import { restoreTrash } from '../../lib/workspace/trash/trash-restore.ts'
 import { type LocalApp, type LocalAppOptions, openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'

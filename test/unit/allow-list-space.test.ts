@@ -4,8 +4,8 @@
  * each of its keys has a harmless value here, or one that is asked about.
  */
 import fc from 'fast-check'
-import { findUnapproved } from '../../lib/stack/allow-list.ts'
 import type { ComposeModel } from '../../lib/stack/model.ts'
+import { findUnapproved } from '../../lib/trust/allow-list.ts'
 import { FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
 

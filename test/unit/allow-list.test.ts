@@ -1,8 +1,8 @@
 /** What of a resolved model needs approval: each thing that does, everything ordinary that does not, and how it is told. */
 import fc from 'fast-check'
-import { findUnapproved } from '../../lib/stack/allow-list.ts'
-import { makeFinding, sortFindings, withoutFindings } from '../../lib/stack/findings.ts'
 import type { ComposeModel, Fields, Finding } from '../../lib/stack/model.ts'
+import { findUnapproved } from '../../lib/trust/allow-list.ts'
+import { makeFinding, sortFindings, withoutFindings } from '../../lib/trust/findings.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const WHERE = { worktree: '/r/.worktree/w', repo: '/r', home: '/home/u' }

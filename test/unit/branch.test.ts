@@ -9,7 +9,7 @@ import {
   chooseBranch,
   refPatterns,
   requirePlainRevision,
-} from '../../lib/workspace/create/branch.ts'
+} from '../../lib/workspace/lifecycle/branch.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const HEAD = 'a'.repeat(40)

@@ -1,7 +1,7 @@
 /** Which differences of a workspace's files from what the user chose are asked about: all but those that are known to narrow. */
 import fc from 'fast-check'
-import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../lib/stack/changes.ts'
 import type { ComposeModel, Fields } from '../../lib/stack/model.ts'
+import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../lib/trust/changes.ts'
 import { FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
 

@@ -3,7 +3,6 @@
  */
 import { createBuildReport } from '../../lib/backends/docker/image.ts'
 import type { ErrorCode } from '../../lib/core/errors.ts'
-import { tellMissing } from '../../lib/stack/environment.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import {
   explainBuildFailure,
@@ -12,6 +11,7 @@ import {
   unsetVariables,
 } from '../../lib/tools/docker-failures.ts'
 import { explainGitFailure } from '../../lib/tools/git-failures.ts'
+import { tellMissing } from '../../lib/trust/environment.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const failed = (argv: readonly string[], stderr: string) => new CommandFailed(argv, { code: 1, stdout: '', stderr })

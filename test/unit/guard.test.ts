@@ -87,18 +87,18 @@ const RULES: readonly Rule[] = [
     where: /^lib\/workspace\/.*\.ts$/,
     find: roomProblems,
     bad: [
-      file('lib/workspace/app.ts', importing('./look/list.ts')),
-      file('lib/workspace/create/up.ts', importing('../change/down.ts')),
-      file('lib/workspace/git/merge.ts', "const late = await import('../remove/delete.ts')"),
+      file('lib/workspace/app.ts', importing('./status/list.ts')),
+      file('lib/workspace/lifecycle/up.ts', importing('../trash/delete.ts')),
+      file('lib/workspace/git/merge.ts', "const late = await import('../trash/delete.ts')"),
       file('lib/workspace/newroom/thing.ts', ''),
-      file('lib/workspace/operation/operate.ts', "await import('../change/recover.ts')"),
-      file('lib/workspace/change/down.ts', importing('../open-app.ts')),
+      file('lib/workspace/operation/operate.ts', "await import('../recover.ts')"),
+      file('lib/workspace/lifecycle/down.ts', importing('../open-app.ts')),
     ],
     good: [
-      file('lib/workspace/change/down.ts', importing('../create/up.ts')),
-      file('lib/workspace/change/down.ts', importing('./repair.ts')),
-      file('lib/workspace/inside/copy.ts', importing('../app.ts')),
-      file('lib/workspace/open-app.ts', "await import('./change/recover.ts')"),
+      file('lib/workspace/lifecycle/down.ts', importing('../stack/hooks.ts')),
+      file('lib/workspace/lifecycle/down.ts', importing('./repair.ts')),
+      file('lib/workspace/exec/copy.ts', importing('../app.ts')),
+      file('lib/workspace/open-app.ts', "await import('./recover.ts')"),
     ],
   },
   {
@@ -143,7 +143,7 @@ const RULES: readonly Rule[] = [
     ],
     good: [
       file('lib/backends/docker/own-container.ts', 'await docker.runOnce(helperArgs(id, task))'),
-      file('lib/door/a.ts', "join(home, 'run', 'git')"),
+      file('lib/ssh/a.ts', "join(home, 'run', 'git')"),
     ],
   },
   {
@@ -184,13 +184,13 @@ const RULES: readonly Rule[] = [
   {
     rule: 'the configuration of a workspace that is there comes from projectOf, for a rebuild from projectInFiles',
     why: "the file in an agent's worktree says what the agent wrote there; what the user chose is kept in the home",
-    where: /^lib\/workspace\/(?!(project\/(choice|init)|create\/(draft|adopt))\.ts$).*\.ts$/,
+    where: /^lib\/workspace\/(?!(trust\/choice|stack\/init|lifecycle\/(draft|adopt))\.ts$).*\.ts$/,
     find: (source) => linesWith(source, /['"`/]\.nexus\/config\.yaml['"`]|\bprojectIn\(/),
     bad: [
-      file('lib/workspace/change/a.ts', "const path = join(worktree, '.nexus/config.yaml')"),
-      file('lib/workspace/create/up.ts', 'const project = projectIn([record.worktree])'),
+      file('lib/workspace/lifecycle/a.ts', "const path = join(worktree, '.nexus/config.yaml')"),
+      file('lib/workspace/lifecycle/up.ts', 'const project = projectIn([record.worktree])'),
     ],
-    good: [file('lib/workspace/change/a.ts', 'const project = await projectOf(app, record)')],
+    good: [file('lib/workspace/lifecycle/a.ts', 'const project = await projectOf(app, record)')],
   },
   door(/^lib\/system\/render\.ts$/, /^handlebars(\/|$)/, {
     rule: 'only lib/system/render.ts renders',

@@ -1,7 +1,7 @@
 /** Variables in paths: what all versions of compose read alike is put in, everything else cannot be told. */
 import fc from 'fast-check'
-import { interpolate } from '../../lib/project/interpolate.ts'
 import { parsePlainEnv } from '../../lib/stack/dotenv.ts'
+import { interpolate } from '../../lib/trust/interpolate.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const VALUES: Readonly<Record<string, string | null>> = { A: 'a', E: '', LONG_1: '/x/y', U: null, D: 'x$A' }

@@ -2,8 +2,8 @@
 import { describeVolumes } from '../../lib/backends/docker/data-volumes.ts'
 import { findGuests } from '../../lib/backends/docker/guests.ts'
 import { isDropped } from '../../lib/core/made-again.ts'
-import { hasSameImage } from '../../lib/stack/network.ts'
-import { chooseData, findOverfull, formatData, type KeptData } from '../../lib/workspace/remove/kept-data.ts'
+import { hasSameImage } from '../../lib/network/network.ts'
+import { chooseData, findOverfull, formatData, type KeptData } from '../../lib/workspace/trash/kept-data.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const notes: KeptData = { what: 'notes/', files: 3, bytes: 12_000 }

@@ -2,8 +2,8 @@
 import { mkdir, realpath, symlink, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import fc from 'fast-check'
-import { realPathOf } from '../../lib/project/real-path.ts'
 import { createPlaces, isRemote, isWithin } from '../../lib/stack/places.ts'
+import { realPathOf } from '../../lib/system/real-path.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 

@@ -13,6 +13,12 @@ import { createBelow } from '../../lib/project/ignored-files.ts'
 import { resolveSecrets } from '../../lib/project/secrets.ts'
 import { cacheVolumes } from '../../lib/stack/caches.ts'
 import { databaseName } from '../../lib/stack/database.ts'
+import { secretsOf, withSecrets } from '../../lib/stack/secrets.ts'
+import { planSeed } from '../../lib/stack/seed.ts'
+import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
+import type { Runner } from '../../lib/system/exec.ts'
+import { formatCompose } from '../../lib/system/render.ts'
+import { requireRepository } from '../../lib/tools/repository.ts'
 import {
   openVariables,
   projectEnvironment,
@@ -21,15 +27,9 @@ import {
   tellHidden,
   visibleVariables,
   withOwnNames,
-} from '../../lib/stack/environment.ts'
-import { secretsOf, withSecrets } from '../../lib/stack/secrets.ts'
-import { planSeed } from '../../lib/stack/seed.ts'
-import { sharedModel, withoutShared } from '../../lib/stack/shared.ts'
-import type { Runner } from '../../lib/system/exec.ts'
-import { formatCompose } from '../../lib/system/render.ts'
-import { requireRepository } from '../../lib/tools/repository.ts'
-import { cachePlace } from '../../lib/workspace/inside/run.ts'
-import { initProject } from '../../lib/workspace/project/init.ts'
+} from '../../lib/trust/environment.ts'
+import { cachePlace } from '../../lib/workspace/exec/run.ts'
+import { initProject } from '../../lib/workspace/stack/init.ts'
 import { makeRecord } from '../support/app.ts'
 import { openLocalApp } from '../support/local-app.ts'
 import { assert, suite } from '../support/suite.ts'

@@ -8,15 +8,15 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
-import { type Cidr, formatCidr, overlap, parseCidr, sizeOf } from '../../lib/ports/cidr.ts'
-import { parseRoutes, type Route, readRoutes } from '../../lib/ports/routes.ts'
+import { type Cidr, formatCidr, overlap, parseCidr, sizeOf } from '../../lib/network/cidr.ts'
+import { parseRoutes, type Route, readRoutes } from '../../lib/network/routes.ts'
 import {
   candidateBlocks,
   createSubnets,
   parseRange,
   type SubnetLease,
   type SubnetRequest,
-} from '../../lib/ports/subnets.ts'
+} from '../../lib/network/subnets.ts'
 import { subnetLeasesOf } from '../../lib/workspace/port-plan.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'

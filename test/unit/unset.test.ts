@@ -1,11 +1,11 @@
 /** Variables that are not set: what is asked for only because of them is a mistake, and everything else is not. */
 import { parseComposeYaml } from '../../lib/config/compose-yaml.ts'
-import { findMistaken, listUnset } from '../../lib/project/unset.ts'
-import { hideValues } from '../../lib/stack/environment.ts'
-import { makeFinding, makeModelFinding } from '../../lib/stack/findings.ts'
 import { directsHost } from '../../lib/stack/variables.ts'
 import { CommandFailed } from '../../lib/system/exec.ts'
 import { explainResolveFailure } from '../../lib/tools/docker-failures.ts'
+import { hideValues } from '../../lib/trust/environment.ts'
+import { makeFinding, makeModelFinding } from '../../lib/trust/findings.ts'
+import { findMistaken, listUnset } from '../../lib/trust/unset.ts'
 import { assert, suite } from '../support/suite.ts'
 
 function usesIn(text: string, env: Readonly<Record<string, string>> = {}) {

@@ -4,7 +4,7 @@
  */
 import type { WorkspaceResource } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
-import { type ListRequest, listWorkspaces } from '../../workspace/look/list.ts'
+import { type ListRequest, listWorkspaces } from '../../workspace/status/list.ts'
 import { JsonText } from '../answers.ts'
 import type { OperationResource, Operations } from '../operations.ts'
 import { createHub, type Hub } from './hub.ts'

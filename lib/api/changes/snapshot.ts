@@ -7,7 +7,7 @@
  */
 import type { WorkspaceResource } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
-import { listWorkspaces } from '../../workspace/look/list.ts'
+import { listWorkspaces } from '../../workspace/status/list.ts'
 
 /** Age, counted from when the look began, up to which it is an answer. */
 const MAX_AGE_MS = 250

@@ -12,7 +12,7 @@ import { z } from 'zod'
 import { type ErrorBody, errorBody, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../../workspace/app.ts'
-import { stream } from '../../workspace/inside/inside.ts'
+import { stream } from '../../workspace/exec/inside.ts'
 import { requirePlainText } from './body.ts'
 
 export const EXEC_PROTOCOL = 'nexus.exec.v1'

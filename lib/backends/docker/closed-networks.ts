@@ -5,7 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { GATE_SERVICE } from '../../stack/network.ts'
+import { GATE_SERVICE } from '../../network/network.ts'
 import { networkOfProcess } from '../../system/net.ts'
 import type { Docker } from '../../tools/docker.ts'
 import { createDockerApi } from '../../tools/docker-api.ts'

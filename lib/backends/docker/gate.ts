@@ -8,7 +8,7 @@ import squidTemplate from '../../../templates/gate-squid.conf.hbs'
 import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { relaysOf } from '../../stack/gate.ts'
+import { relaysOf } from '../../network/gate.ts'
 import {
   GATE_SERVICE,
   hasGate,
@@ -17,7 +17,7 @@ import {
   parseRefusals,
   proxyRules,
   type Refusal,
-} from '../../stack/network.ts'
+} from '../../network/network.ts'
 import { outsideOf, ownAddresses } from '../../system/net.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, writeGenerated } from '../../system/store.ts'

@@ -4,7 +4,7 @@
  * a workspace for less than an hour, data that services of a repository share.
  */
 import { existsSync } from 'node:fs'
-import { hasGate } from '../../stack/network.ts'
+import { hasGate } from '../../network/network.ts'
 import type { ImageRow, LabelledRow } from '../../tools/docker-facts.ts'
 import { findRepository, listAdminDirs } from '../../tools/repository.ts'
 import type { Leftover, Needed } from '../housekeeping.ts'

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
-import { GATE_SERVICE } from '../../stack/network.ts'
+import { GATE_SERVICE } from '../../network/network.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ContainerFacts } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'

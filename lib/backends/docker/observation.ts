@@ -4,7 +4,7 @@
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import { joinWords } from '../../core/words.ts'
 import type { Observation } from '../../core/workspace.ts'
-import { GATE_SERVICE } from '../../stack/network.ts'
+import { GATE_SERVICE } from '../../network/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
 import { isProjectOf, PROJECT_LABEL } from './labels.ts'
 

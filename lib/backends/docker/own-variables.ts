@@ -6,9 +6,9 @@
 import { join, relative } from 'node:path'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { plainVariables } from '../../stack/dotenv.ts'
-import { underOwnNames, valueNames } from '../../stack/environment.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { readWithin } from '../../system/within.ts'
+import { underOwnNames, valueNames } from '../../trust/environment.ts'
 import { projectDirectory } from './compose-file.ts'
 
 type Variables = Readonly<Record<string, string | undefined>>

@@ -10,16 +10,6 @@ import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
-import {
-  isHidden,
-  openVariables,
-  readingEnvironment,
-  startingEnvironment,
-  tellHidden,
-  tellMissing,
-  visibleVariables,
-  withOwnNames,
-} from '../../stack/environment.ts'
 import { type ComposeModel, type ComposeService, plainText } from '../../stack/model.ts'
 import { buildCache, imageOf } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
@@ -29,6 +19,16 @@ import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
 import { unsetVariables } from '../../tools/docker-failures.ts'
 import type { ImageFacts } from '../../tools/docker-images.ts'
+import {
+  isHidden,
+  openVariables,
+  readingEnvironment,
+  startingEnvironment,
+  tellHidden,
+  tellMissing,
+  visibleVariables,
+  withOwnNames,
+} from '../../trust/environment.ts'
 import type { BackendContext } from '../context.ts'
 import type { Resolution } from '../making.ts'
 import { composeFilesOf, projectDirectory } from './compose-file.ts'

@@ -133,7 +133,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const way = login.isOurs === true ? ownArgs(door) : doorArgs(door)
     const attach = async () => {
       const agent = login.forwardAgent
-        ? await (await import('../../door/agent-place.ts')).openAgent(context, record, false)
+        ? await (await import('../../ssh/agent/agent-place.ts')).openAgent(context, record, false)
         : undefined
       // without one, ssh is kept from asking an agent that may hang
       const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']

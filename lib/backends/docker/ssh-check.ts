@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { programOf } from '../../door/proxy-script.ts'
+import { programOf } from '../../ssh/proxy-script.ts'
 import { readIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../context.ts'
 import { OWN_KEY_LOST } from './key-pair.ts'
@@ -16,10 +16,10 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
     if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
     if (made.length > 0 && !existsSync(home.sshKey)) return [lostKey()]
     if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
-    const { resolveHost } = await import('../../door/resolved.ts')
+    const { resolveHost } = await import('../../ssh/resolved.ts')
     const { refusal } = await resolveHost(runner, ['-F', home.sshConfig], 'nexus-doctor.invalid')
     if (refusal !== undefined) return [trouble(`ssh cannot read ${home.sshConfig}: ${refusal.replace(/\.$/, '')}.`)]
-    const { knowsHostKeys } = await import('../../door/alias-file.ts')
+    const { knowsHostKeys } = await import('../../ssh/alias-file.ts')
     for (const { id, name } of made) {
       if (!(await knowsHostKeys(home, id))) return [trouble(`${home.knownHosts} lacks the host key of ${name}.`)]
     }

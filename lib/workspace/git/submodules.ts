@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { realPathOf } from '../../project/real-path.ts'
 import { isWithin } from '../../stack/places.ts'
+import { realPathOf } from '../../system/real-path.ts'
 import { writeFileAtomic } from '../../system/store.ts'
 import type { App } from '../app.ts'
 

@@ -1,0 +1,300 @@
+/**
+ * Everything that is decided about a new workspace before anything is changed: repository, name, branch, configuration,
+ * ports wanted, owner. Looks side by side at what does not depend on each other; refuses bad input here.
+ */
+
+import { randomBytes } from 'node:crypto'
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { Backend } from '../../backends/backend.ts'
+import { requireFacet } from '../../backends/facets.ts'
+import { requireBackendName } from '../../backends/registry.ts'
+import type { ConfigSources, Settings } from '../../config/load.ts'
+import { readDotenv } from '../../config/read.ts'
+import { NexusError } from '../../core/errors.ts'
+import { nameOfBranch, newWorkspaceId, type WorkspaceName } from '../../core/names.ts'
+import { shellWord } from '../../core/shell.ts'
+import { timestamp } from '../../core/time.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WantedPort } from '../../ports/blocks.ts'
+import { cacheVolumes } from '../../stack/caches.ts'
+import { type Detected, detectStack } from '../../stack/detect.ts'
+import { readyRecord } from '../../stack/ready-record.ts'
+import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../../tools/repository.ts'
+import { requireOwnParts } from '../../tools/repository-links.ts'
+import type { App } from '../app.ts'
+import { allowedAtCreate } from '../network/network.ts'
+import { beginOperation } from '../operation/walk.ts'
+import { parsePortRequest, unmappedPorts, wantedPorts } from '../port-plan.ts'
+import { loadInstance } from '../records.ts'
+import { stackOf, tellElsewhere, withReadyPorts } from '../stack/stack-choice.ts'
+import { refuseRestoring } from '../status/restoring.ts'
+import type { Chosen } from '../trust/choice.ts'
+import { type Guards, guardsOf, limitsOf, userInside } from '../trust/isolation.ts'
+import { worktreesFolder } from '../worktree-place.ts'
+import { tellRoot } from './as-root.ts'
+import {
+  type BranchChoice,
+  type BranchRequest,
+  chooseBranch,
+  refPatterns,
+  requirePlainRevision,
+  unknownRevision,
+} from './branch.ts'
+import { findPullRequest, refuseRelativePrograms, settleOrigin } from './origin.ts'
+import { identityInside } from './signing.ts'
+import { parseVariable } from './variables.ts'
+
+const PROJECT_CONFIG = '.nexus/config.yaml'
+
+export interface CreateRequest {
+  /** The name as typed; undefined only with `pr`. */
+  readonly given: string | undefined
+  readonly repo: Repository
+  readonly from?: string | undefined
+  readonly branch?: string | undefined
+  readonly pr?: number | undefined
+  /** `KEY=value`, or `KEY` to take this process's own value. */
+  readonly env?: readonly string[]
+  readonly ports?: readonly string[]
+  /** Where images are looked for before they are built, and left: a folder's absolute path, or a registry's repository. */
+  readonly imageCache?: string | undefined
+  readonly start: boolean
+  readonly dryRun: boolean
+}
+
+export interface Draft {
+  readonly record: WorkspaceRecord
+  readonly branch: BranchChoice
+  readonly wanted: readonly WantedPort[]
+  readonly backend: Backend
+  readonly chosen: Chosen
+}
+
+export async function draftWorkspace(app: App, request: CreateRequest): Promise<Draft> {
+  const given = request.given ?? (request.pr === undefined ? '' : `pr-${request.pr}`)
+  const name = nameOfBranch(given)
+  const { repo } = request
+  requireOwnParts(repo)
+  await refuseRestoring(app, { repo: repo.root, name, worktree: null })
+  const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
+  if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
+  const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
+
+  const [refs, start, author, top, likely] = await Promise.all([
+    app.git.listRefs(repo.root, refPatterns(branchAsked)),
+    app.git.findCommit(repo.root, revision),
+    app.git.identity(repo.root),
+    app.git.listNames(repo.root, revision),
+    checkLikelyBackend(app, repo),
+  ])
+  if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
+  const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
+  const choice = chooseBranch(branchAsked, { refs, start, pr })
+  const branch = await settleOrigin(app, repo, choice, { from: request.from, start })
+  const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
+  await refuseRelativePrograms(app, repo, branch, names)
+  const [committed, dotenv] = await Promise.all(
+    [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
+  )
+  const project = projectConfig(app, repo, committed)
+  const config = await app.config(project)
+  const { settings } = config
+  const backend = await app.backend(requireBackendName(settings.defaults.backend))
+  const guards = guardsOf(settings, likely.own)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('../git/private-git.ts')
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
+  }
+  if (guards.isolation === 'agent' || guards.network !== 'open')
+    await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+  const inside = userInside(ownerOf(repo), guards.isolation)
+  if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
+  else if (likely.failure !== undefined) throw likely.failure
+
+  tellRoot(app, repo.root, ownerOf(repo).uid)
+  const instance = await loadInstance(app.home)
+  const worktree = backend.code.kind === 'mounted' ? worktreePath(settings, repo, name) : null
+  if (worktree !== null) requireFreeFolder(worktree, repo)
+  const detected = backend.stack !== undefined ? detectProject(settings, repo, names, dotenv) : undefined
+  const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
+  if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
+  if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
+  const who = await identityInside(app, guards, author)
+  const what = { id: newWorkspaceId(), name, given, worktree, ...who, ...inside }
+  const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
+  const { record, wanted } = await newRecord(fresh, request.ports ?? [])
+  return {
+    branch,
+    wanted,
+    backend,
+    chosen: { project, config, settings, own: likely.own },
+    record: {
+      ...record,
+      branch: branch.branch,
+      base: branch.create ? branch.commit : null,
+      branchCreated: branch.ours,
+      ...(await allowedAtCreate(app, guards, settings.network.allow)),
+      desired: request.start ? 'running' : 'stopped',
+      ports: backend.endpoints.leased !== undefined ? [] : unmappedPorts(wanted),
+      env: parseEnvironment(request.env ?? [], app.env),
+      operation: beginOperation('create'),
+      ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
+    },
+  }
+}
+
+/** What every new record is made from, whether or not its worktree is there already. */
+export interface Fresh {
+  readonly what: Pick<
+    WorkspaceRecord,
+    'id' | 'name' | 'given' | 'worktree' | 'author' | 'signing' | 'comfort' | 'uid' | 'gid'
+  >
+  readonly repo: Repository
+  readonly settings: Settings
+  /** The user's alone. */
+  readonly own: Settings
+  readonly guards: Guards
+  readonly backend: Backend
+  readonly instance: string
+  readonly detected: Detected | undefined
+}
+
+/** A record as the configuration has it, of a stopped workspace on no branch; and the ports that it wants. */
+export async function newRecord(
+  { what, repo, settings, own, guards, backend, instance, detected }: Fresh,
+  ports: readonly string[] = [],
+): Promise<{ readonly record: WorkspaceRecord; readonly wanted: readonly WantedPort[] }> {
+  const ready = readyOfSettings(settings, instance, repo.root)
+  const stack = detected === undefined ? undefined : stackOf(detected, settings)
+  const asked = wantedPorts(configuredPorts(settings, repo), ports.map(parsePortRequest))
+  const wanted = await withReadyPorts(asked, { ...what, ...ready })
+  const record: WorkspaceRecord = {
+    schema: 1,
+    ...what,
+    displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
+    repo: repo.root,
+    project: settings.workspace.name ?? basename(repo.root),
+    branch: '',
+    base: null,
+    branchCreated: false,
+    gitDir: what.worktree === null ? null : repo.gitDir,
+    backend: backend.name,
+    host: backend.host,
+    ...guards,
+    createdAt: timestamp(),
+    desired: 'stopped',
+    ports: unmappedPorts(wanted),
+    env: {},
+    ...limitsOf(guards.isolation, settings, own.workspace),
+    idleTimeout: settings.defaults.idleTimeout,
+    shortAlias: true,
+    image: null,
+    hostKeyFingerprint: null,
+    operation: null,
+    ...(stack === undefined ? {} : { stack }),
+    ...ready,
+    ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
+    ...(backend.stack !== undefined ? { editors: true } : {}),
+  }
+  return { record, wanted }
+}
+
+/** With the password that the workspace has already, or a new one. */
+export function readyOfSettings(
+  settings: Settings,
+  instance: string,
+  repo: string,
+  password: string = randomBytes(15).toString('hex'),
+): Pick<WorkspaceRecord, 'ready'> {
+  const wish = { wanted: settings.services, images: settings.images, seeded: settings.seed !== undefined }
+  return readyRecord(wish, `${instance}\0${repo}`, password)
+}
+
+export function cachesOf(
+  settings: Settings,
+  backend: Backend,
+  instance: string,
+  owner: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
+): Pick<WorkspaceRecord, 'caches'> {
+  if (settings.caches.length === 0 || backend.stack === undefined) return {}
+  return { caches: cacheVolumes(instance, owner, settings.caches) }
+}
+
+async function findCommitted(app: App, repo: Repository, commit: string, names: readonly string[], file: string) {
+  const [top = ''] = file.split('/')
+  return names.includes(top) ? app.git.findFile(repo.root, commit, file) : undefined
+}
+
+/** By the commit's files; an ignored `.env` of the main worktree counts too. */
+function detectProject(
+  settings: Settings,
+  repo: Repository,
+  names: readonly string[],
+  dotenv: string | undefined,
+): Detected {
+  const text = dotenv ?? readDotenv(join(repo.root, '.env'))
+  return detectStack({ names, dotenv: text, compose: settings.compose, workspace: settings.workspace })
+}
+
+/** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */
+async function checkLikelyBackend(
+  app: App,
+  repo: Repository,
+): Promise<{ readonly name: string; readonly own: Settings; readonly failure?: unknown }> {
+  const { settings: own } = await app.config()
+  const { backend: name } = own.defaults
+  const guards = guardsOf(own, own)
+  try {
+    await (await app.backend(name)).check({ ...userInside(ownerOf(repo), guards.isolation), ...guards })
+    return { name, own }
+  } catch (failure) {
+    return { name, own, failure } // thrown when this turns out to be the backend
+  }
+}
+
+/** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */
+function projectConfig(app: App, repo: Repository, committed: string | undefined): ConfigSources['project'] {
+  const file = join(repo.root, PROJECT_CONFIG)
+  if (committed !== undefined) return { file, text: committed }
+  if (!existsSync(file)) return undefined
+  app.emit({ type: 'notice', text: `${PROJECT_CONFIG} is not committed on this branch; the main worktree's is used` })
+  return { file }
+}
+
+function configuredPorts(settings: Settings, repo: Repository): readonly WantedPort[] {
+  const configured = [...settings.ports]
+  if (configured.length > 0) {
+    return configured.map(([name, { container, host, protocol }]) => ({
+      name,
+      container,
+      protocol,
+      ...(host === undefined ? {} : { canonical: host }),
+    }))
+  }
+  const alias = Object.values(settings.workspaces).find(({ path }) => findRepository(path)?.root === repo.root)
+  const requests = (alias?.ports ?? []).map((container) => ({ name: undefined, container }))
+  return wantedPorts([], requests).filter(({ name }) => name !== 'ssh')
+}
+
+function worktreePath(settings: Settings, repo: Repository, name: WorkspaceName): string {
+  return join(worktreesFolder(settings, repo.root), name)
+}
+
+/** @throws {NexusError} WORKSPACE_ALREADY_EXISTS when there is something at the path */
+export function requireFreeFolder(path: string, repo: Pick<Repository, 'gitDir'>): void {
+  const registered = listLinkedWorktrees(repo.gitDir).find((worktree) => worktree.path === path)
+  const filled = existsSync(path) && readdirSync(path).length > 0
+  if (!filled && registered?.present !== true) return
+  throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${path} is already there and not empty.`, {
+    hint:
+      registered === undefined
+        ? `To see what is in it, run \`ls -la ${path}\``
+        : `To make that worktree a workspace, run \`nexus adopt ${shellWord(path)}\``,
+    details: { path },
+  })
+}
+
+function parseEnvironment(entries: readonly string[], own: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  return Object.fromEntries(entries.map((entry) => parseVariable(entry, own)))
+}
