@@ -118,13 +118,16 @@ async function change(
   nothing: string,
 ): Promise<Answer & { readonly text: string }> {
   const { changeTrust } = await import('../workspace/trust/trust.ts')
-  const { formatFindings } = await load()
+  const { createApprovals, formatFindings } = await load()
   const done = verbWord === 'approve' ? 'approved' : 'revoked'
+  const { pending } = await createApprovals(app).list()
+  const isRequest = ({ repo: of, hash }: Approval) => pending.some((one) => one.repo === of && one.hash === hash)
+  const wordOf = (one: Approval) => (verbWord === 'revoke' && isRequest(one) ? 'forgotten, never approved,' : done)
   const request = { verb: verbWord, words: hashes, repo, named: given !== undefined, dryRun }
   const chosen = await changeTrust(app, request)
   const lines = chosen.map((one) => {
     const asked = one.asker === undefined ? '' : `, as asked for${byBranch(one)} (workspace ${one.asker.workspace})`
-    const head = `${one.hash} ${dryRun ? 'would be' : 'is'} ${done} for ${one.repo}${asked}`
+    const head = `${one.hash} ${dryRun ? 'would be' : 'is'} ${wordOf(one)} for ${one.repo}${asked}`
     return `${head}\n${indent(formatFindings(one.findings))}`
   })
   return { data: { [done]: chosen }, text: chosen.length === 0 ? nothing : lines.join('\n') }

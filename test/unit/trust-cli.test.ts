@@ -85,7 +85,8 @@ suite('nexus trust', (test) => {
     await s.nexus('approve', 'all')
     assert.is((await s.approvals.list(s.repo)).approved.length, 2)
     await s.approvals.request(s.repo, 'nx-3', ONE)
-    await s.nexus('revoke', 'all')
+    const { stdout } = await s.nexus('revoke', 'all')
+    assert.match(stdout, new RegExp(`^${SECOND} is revoked for .*^nx-3 is forgotten, never approved, for `, 'ms'))
     assert.equal(await s.approvals.list(), { pending: [], approved: [] })
   })
 
