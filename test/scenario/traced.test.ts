@@ -24,7 +24,10 @@ interface Allowed {
 const ALLOWED: readonly Allowed[] = [
   { call: /^\S+\/node \S+\/dist\/nexus\.js /, why: 'Nexus itself, and the server that it leaves behind' },
   { call: /^\/\S*bash -c exec /, why: 'how a captured command is started: the call itself comes next' },
-  { call: /^\/\S*bash -c (read -r word;|kill |# A command under a life line: )/, why: 'stands by until a command of Nexus has ended' },
+  {
+    call: /^\/\S*bash -c (read -r word;|kill |# A command under a life line: )/,
+    why: 'stands by until a command of Nexus has ended',
+  },
   { call: /^\/\S*\/(bash|git) --version$/, why: 'doctor looks at what is installed' },
   { call: /^\/\S*bash -- \S+\/dist\/\S+\.sh /, why: 'a script that Nexus brings' },
   { call: /^\/usr(\/local)?\/bin\/git (-c \S+ )*-C \//, why: "git as Nexus calls it, with Nexus's own settings" },
