@@ -173,11 +173,14 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   }
 }
 
-/** What deletes with --force left in the trash is meant to stay. */
+/** What deletes with --force left in the trash is meant to stay, with the refs that hold what a git dir there borrows. */
 function withoutTrash(refs: string): string {
+  const trashed = [...refs.matchAll(/refs\/nexus\/trash\/(ws-\w+)-/g)].map(([, id]) => id)
+  const isKept = (line: string) =>
+    trashed.some((id) => new RegExp(`refs/nexus/${id}/(base/\\d+|host|synced)$`).test(line))
   return refs
     .split('\n')
-    .filter((line) => !line.includes('refs/nexus/trash/'))
+    .filter((line) => !line.includes('refs/nexus/trash/') && !isKept(line))
     .join('\n')
 }
 
