@@ -30,10 +30,10 @@ export function shellWord(text: string): string {
 }
 
 /**
- * A project's command line for bash inside: with /etc/profile of the image, and without the user's dotfiles, which are
- * for people.
+ * A project's command line for bash inside: with /etc/profile of the image, and without the user's dotfiles, which are for people. It
+ * stays in its folder wherever the profile, or a file that BASH_ENV names, goes.
  */
 export function inLoginShell(line: string): readonly string[] {
-  const profile = '[ ! -r /etc/profile ] || { nexus_here=$PWD; . /etc/profile; cd -- "$nexus_here"; unset nexus_here; }'
-  return ['bash', '-c', `${profile}; ${line}`]
+  const settle = '[ ! -r /etc/profile ] || . /etc/profile; cd -- "$nexus_here"; unset nexus_here'
+  return ['sh', '-c', 'nexus_here=$PWD exec bash -c "$0"', `${settle}; ${line}`]
 }

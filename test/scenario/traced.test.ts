@@ -24,7 +24,10 @@ interface Allowed {
 const ALLOWED: readonly Allowed[] = [
   { call: /^\S+\/node \S+\/dist\/nexus\.js /, why: 'Nexus itself, and the server that it leaves behind' },
   { call: /^\/\S*bash -c exec /, why: 'how a captured command is started: the call itself comes next' },
-  { call: /^\/\S*bash -c (read -r word;|kill |n=\$1;)/, why: 'stands by until a command of Nexus has ended' },
+  {
+    call: /^\/\S*bash -c (read -r word;|kill |# A command under a life line: )/,
+    why: 'stands by until a command of Nexus has ended',
+  },
   { call: /^\/\S*\/(bash|git) --version$/, why: 'doctor looks at what is installed' },
   { call: /^\/\S*bash -- \S+\/dist\/\S+\.sh /, why: 'a script that Nexus brings' },
   { call: /^\/usr(\/local)?\/bin\/git (-c \S+ )*-C \//, why: "git as Nexus calls it, with Nexus's own settings" },
@@ -81,17 +84,20 @@ interface Play {
   readonly scene: Scene
   readonly logs: string
   readonly note: string
+  /** How many verbs were begun. */
+  begun: number
   /** Verbs that ended otherwise than they should. */
   readonly failed: string[]
 }
 
 /** Runs a verb under strace; `-D` leaves the tracer behind with what the verb leaves behind. */
 async function traced(
-  { scene, logs, failed }: Play,
+  play: Play,
   args: readonly string[],
   options: { code?: number; cwd?: string; endless?: true } = {},
 ) {
-  const log = join(logs, `${readdirSync(logs).length / 2} ${args.join(' ').replaceAll('/', '_').slice(0, 60)}`)
+  const { scene, logs, failed } = play
+  const log = join(logs, `${play.begun++} ${args.join(' ').replaceAll('/', '_').slice(0, 60)}`)
   const words = [process.execPath, join(process.cwd(), 'dist', 'nexus.js'), ...args]
   // files for its output: the tracer that is left behind holds whatever it inherits
   const shell = 'exec strace -D -f -qq --seccomp-bpf -s 500 -e trace=execve -o "$0" -- "$@" > "$0.out" 2>&1'
@@ -150,7 +156,7 @@ async function openPlay(): Promise<Play & AsyncDisposable> {
   await repo.git('commit', '--quiet', '--message', 'without hooks')
   await must(['rm', '-r', join(repo.path, '.husky')])
   await repo.git('config', 'core.hooksPath', '.husky')
-  return { scene, logs, note, failed: [], [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose]() }
+  return { scene, logs, note, begun: 0, failed: [], [Symbol.asyncDispose]: () => scene[Symbol.asyncDispose]() }
 }
 
 const PLANT = `
@@ -168,61 +174,66 @@ async function playAll(play: Play): Promise<void> {
   const { scene } = play
   const worktree = (name: string) => join(scene.repo.path, '.worktree', name)
   const run = (line: string, options?: Parameters<typeof traced>[2]) => traced(play, line.split(' '), options)
+  const inTurn = async (lines: readonly string[]) => {
+    for (const line of lines) await run(line)
+  }
   await run('up own')
   await run('create stranger --isolation agent')
   await traced(play, ['exec', 'stranger', '--', 'sh', '-c', PLANT])
-  for (const line of [
-    ...['list --dirty --size', 'status stranger', 'top stranger', 'logs stranger', 'ports stranger', 'diff stranger'],
-    ...[
-      'log stranger',
+  // what only looks can look at the same time, and what happens to one workspace is nothing to the other
+  await Promise.all([
+    inTurn(['list --dirty --size', 'top stranger', 'ports stranger', 'log stranger', 'keys list stranger', 'doctor']),
+    inTurn([
+      'status stranger',
+      'logs stranger',
+      'diff stranger',
       'compare own stranger',
-      'pull stranger',
-      'push stranger',
-      'keys list stranger',
-      'keys rotate stranger',
-    ],
-    ...['network show stranger', 'network allow stranger one.example', 'network deny stranger one.example'],
-    ...[
-      'network log stranger',
+      'network show stranger',
+      'trust',
+    ]),
+    inTurn([
+      'config show',
+      'config get isolation',
+      'ssh-config print',
+      'api token show',
+      'version',
+      'help',
+      'completion bash',
+    ]),
+    inTurn([
+      'init --dry-run',
+      'complete -- nexus up ',
+      'open stranger --web --dry-run',
+      `cp own:/etc/hostname ${scene.root}/hostname`,
+    ]),
+    run('current', { cwd: worktree('stranger') }),
+    // they read the home of the user database, which is not this test's, and refuse before they start anything else
+    ...['install', 'uninstall'].map((verb) => run(`ssh-config ${verb}`, { code: 2 })),
+  ])
+  await inTurn(['pull stranger', 'push stranger', 'keys rotate stranger'])
+  await inTurn(['network allow stranger one.example', 'network deny stranger one.example', 'network log stranger'])
+  await Promise.all([
+    inTurn([
       'ssh stranger -- true',
       'tmux stranger --detach -- true',
-      'open stranger --web --dry-run',
-    ],
-    ...[
       'pause stranger',
       'resume stranger',
       'stop stranger',
-      'wake stranger --client terminal',
-      'start stranger',
-      'restart stranger',
-    ],
-    ...[
-      'stop own',
-      'start own',
-      'rebuild own',
-      'rebuild stranger',
-      'repair --all',
-      'doctor',
-      'gc',
-      'trust',
-      'init --dry-run',
-    ],
-    ...[
-      'config show',
-      'config get isolation',
+    ]),
+    inTurn(['stop own', 'start own', 'rebuild own']),
+  ])
+  await Promise.all([
+    inTurn(['wake stranger --client terminal', 'start stranger', 'restart stranger', 'rebuild stranger']),
+    inTurn([
       'config set defaults.idle_timeout 20m',
       'config unset defaults.idle_timeout',
-    ],
-    ...['ssh-config print', 'api /workspaces', 'api token show', 'serve status'],
-    ...['serve stop', 'version', 'help', 'completion bash', 'trust approve all', 'trust revoke all', 'run -- true'],
+      'api /workspaces',
+      'serve status',
+    ]),
   ])
-    await run(line)
-  await run('current', { cwd: worktree('stranger') })
-  await run(`cp own:/etc/hostname ${scene.root}/hostname`)
-  // it reads the home of the user database, which is not this test's, and refuses before it starts anything else
-  for (const verb of ['install', 'uninstall']) await run(`ssh-config ${verb}`, { code: 2 })
-  await run('complete -- nexus up ')
-  for (const line of ['watch stranger', 'events', 'forward stranger 8080', 'serve']) await run(line, { endless: true })
+  await inTurn(['serve stop', 'repair --all', 'gc', 'trust approve all', 'trust revoke all', 'run -- true'])
+  await Promise.all(['watch stranger', 'events', 'forward stranger 8080'].map((line) => run(line, { endless: true })))
+  await run('serve', { endless: true })
   await run('merge stranger')
   await run('delete own --force')
   await run('rename stranger other')

@@ -142,6 +142,20 @@ suite('pages', (test) => {
     assert.equal(missing, [])
   })
 
+  test('files and folders that CONTRIBUTING and decisions name are there', async () => {
+    const paths = (await listSourceFiles(process.cwd())).map(({ path }) => path)
+    const isThere = (name: string) =>
+      paths.some((path) => path === name || path.startsWith(`${name.replace(/\/$/, '')}/`))
+    const missing = [...(await pages())]
+      .filter(([path]) => path === 'CONTRIBUTING.md' || path.startsWith('docs/decisions/'))
+      .flatMap(([path, text]) =>
+        [...text.matchAll(/`((?:lib|scripts|test|compose|templates|bench)\/[\w./-]+)`/g)]
+          .filter(([, name = '']) => !isThere(name))
+          .map(([, name]) => `${path}: ${name}`),
+      )
+    assert.equal(missing, [])
+  })
+
   test('every command and option that a page shows exists', async () => {
     const texts = await pages()
     const commands = commandsOf(texts.get(GENERATED) ?? '')
