@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { Emit } from '../core/events.ts'
-import { endSoon, hear } from './end-word.ts'
+import { endAfter, hear } from './end-word.ts'
 import { childEnvironment, withoutRelative } from './environment.ts'
 import {
   type BeginOptions,
@@ -35,18 +35,14 @@ export function beginStreams(
   })
   const { pid } = child
   if (pid !== undefined) liveGroups.add(pid)
-  const letGo = bound === undefined ? () => {} : holdLifeLine(child)
+  const letGo = bound && holdLifeLine(child)
   const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord?.word)
   const end = (signal: NodeJS.Signals) => void (pid !== undefined && liveGroups.has(pid) && kill(-pid, signal))
-  const over = heard.over.then((code) => {
-    letGo()
-    const isAlive = () => pid !== undefined && liveGroups.has(pid)
-    void endSoon(
-      isAlive,
-      () => relieve(options.endWord, emit, environment),
-      () => end('SIGTERM'),
-    )
-    return code
+  void endAfter(heard.over, {
+    isAlive: () => pid !== undefined && liveGroups.has(pid),
+    letGo,
+    relieve: () => relieve(options.endWord, emit, environment),
+    end: () => end('SIGTERM'),
   })
   const exit = new Promise<number>((done, fail) => {
     child.once('error', (error: NodeJS.ErrnoException) =>
@@ -59,7 +55,7 @@ export function beginStreams(
     })
   })
   const { stdout, stderr } = heard
-  return { stdin: child.stdin, stdout, stderr, ended: Promise.race([over, exit]), kill: end }
+  return { stdin: child.stdin, stdout, stderr, ended: Promise.race([heard.over, exit]), kill: end }
 }
 
 /** Lets another process read what a command's background processes still write. */

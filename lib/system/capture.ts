@@ -11,7 +11,7 @@ import { $, quote } from 'zx/core'
 import { boundedPieces, isCut, wholeLines } from '../core/bounded.ts'
 import { Interrupted, NexusError } from '../core/errors.ts'
 import type { Emit } from '../core/events.ts'
-import { endSoon, hear } from './end-word.ts'
+import { endAfter, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
   CommandFailed,
@@ -44,8 +44,69 @@ const PIECE_BYTES = 256
 
 const STREAMS = ['stdout', 'stderr'] as const
 
+type Pieces = Readonly<Record<(typeof STREAMS)[number], Buffer[]>>
+
 /** Bytes that are held for all commands. */
 let held = 0
+
+export async function runCaptured(
+  argv: readonly string[],
+  options: RunOptions,
+  emit: Emit,
+  environment: NodeJS.ProcessEnv,
+  aborted: AbortSignal | undefined,
+  relieve: () => Promise<void>,
+): Promise<RunResult> {
+  const began = performance.now()
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, maxBytes = STDOUT_MAX, endWord, onLine } = options
+  const said = createStore(options.keepBytes, maxBytes, () => ending.stop('flood'))
+  const child = spawnCaptured(argv, options, environment, endWord === undefined ? said.pieces : noneKept())
+  const streams = { stdout: child.stdout as Readable, stderr: child.stderr as Readable }
+  const closePipes = () => {
+    for (const name of STREAMS) streams[name].destroy()
+  }
+  const letGo = options.endsWithUs && child.child && holdLifeLine(child.child)
+  const ending = superviseGroup({ pid: child.pid, timeoutMs, aborted, closePipes })
+  const heard = hear(streams, endWord?.word)
+  const limited = onLine && limitLines(onLine)
+  if (limited) for (const name of STREAMS) onLines(heard[name], limited)
+  let told: number | undefined
+  void heard.over.then((code) => {
+    told = code
+  })
+  const isAlive = () => child.pid !== undefined && liveGroups.has(child.pid)
+  void endAfter(heard.over, { isAlive, letGo, relieve, end: () => ending.stop('over') })
+  const kept = endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said.pieces[name]))
+  const output = await child.finally(said.release)
+  await Promise.all(kept)
+  const why = ending.end()
+  const result = resultOf(said.pieces, told ?? codeOf(output.exitCode, output.signal), options.asBytes)
+  emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
+  if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
+  if (why === 'timeout') throw timeoutError(argv, timeoutMs, result)
+  if (why === 'flood') throw floodError(argv, maxBytes)
+  return options.anyEnd === true ? result : accept(argv, result, options.okCodes ?? [0])
+}
+
+function spawnCaptured(
+  argv: readonly string[],
+  { endsWithUs, input = '', cwd, env }: RunOptions,
+  environment: NodeJS.ProcessEnv,
+  store: Pieces,
+) {
+  const child = shell(endsWithUs === undefined ? argv : underLifeLine(argv, endsWithUs), {
+    detached: true,
+    store: { ...store, stdall: boundedPieces(0) },
+    // the caller's own folder may be gone, or be what the command removes
+    cwd: cwd ?? '/',
+    env: childEnvironment(argv, environment, { ...env, [WORKER_VARIABLE]: markOf() }),
+    ...(input === '' ? {} : { input: Readable.from([input]) }),
+    stdio: [input === '' ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(endsWithUs === undefined ? [] : [LIFE_LINE])],
+  })
+  // it ended, or closed its stdin, before all was written: its exit code says how it went
+  if (input !== '') child.stdin.on('error', () => undefined)
+  return child
+}
 
 function shell(argv: readonly string[], options: Record<string, unknown>) {
   const pinned = $({
@@ -65,64 +126,14 @@ function shell(argv: readonly string[], options: Record<string, unknown>) {
   return pinned`${[...argv]}`
 }
 
-export async function runCaptured(
-  argv: readonly string[],
-  options: RunOptions,
-  emit: Emit,
-  environment: NodeJS.ProcessEnv,
-  aborted: AbortSignal | undefined,
-  relieve: () => Promise<void>,
-): Promise<RunResult> {
-  const began = performance.now()
-  // zx would decode each piece alone, and a letter that is cut in two would be lost
-  const { keepBytes = STDERR_KEPT, maxBytes = STDOUT_MAX } = options
-  const whole = options.keepBytes === undefined ? limitedPieces(maxBytes, () => ending.stop('flood')) : undefined
-  const said = { stdout: whole?.pieces ?? boundedPieces<Buffer>(keepBytes), stderr: boundedPieces<Buffer>(keepBytes) }
-  const bound = options.endsWithUs
-  const withInput = options.input !== undefined && options.input !== ''
-  const child = shell(bound === undefined ? argv : underLifeLine(argv, bound), {
-    detached: true,
-    store: { ...(options.endWord === undefined ? said : noneKept()), stdall: boundedPieces(0) },
-    // the caller's own folder may be gone, or be what the command removes
-    cwd: options.cwd ?? '/',
-    env: childEnvironment(argv, environment, { ...options.env, [WORKER_VARIABLE]: markOf() }),
-    ...(withInput ? { input: Readable.from([options.input]) } : {}),
-    stdio: [withInput ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(bound === undefined ? [] : [LIFE_LINE])],
-  })
-  // it ended, or closed its stdin, before all was written: its exit code says how it went
-  if (withInput) child.stdin.on('error', () => undefined)
-  const letGo = bound !== undefined && child.child !== undefined ? holdLifeLine(child.child) : () => {}
-  const ending = superviseGroup({
-    pid: child.pid,
-    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-    aborted,
-    closePipes: () => {
-      for (const stream of [child.stdout, child.stderr]) (stream as Readable).destroy()
-    },
-  })
-  const heard = hear({ stdout: child.stdout as Readable, stderr: child.stderr as Readable }, options.endWord?.word)
-  const onLine = options.onLine && limitLines(options.onLine)
-  if (onLine) for (const name of STREAMS) onLines(heard[name], onLine)
-  let told: number | undefined
-  void heard.over.then((code) => {
-    told = code
-    letGo()
-    const isAlive = () => child.pid !== undefined && liveGroups.has(child.pid)
-    void endSoon(isAlive, relieve, () => ending.stop('over'))
-  })
-  const kept = options.endWord === undefined ? [] : STREAMS.map((name) => keep(heard[name], said[name]))
-  const output = await child.finally(whole?.release)
-  await Promise.all(kept)
-  const why = ending.end()
-  const code = told ?? codeOf(output.exitCode, output.signal)
-  const [stdout, stderr] = [textOf(said.stdout, options.asBytes && 'latin1'), textOf(said.stderr)]
-  const cut = isCut(stdout) || isCut(stderr)
-  const result = { stdout: wholeLines(stdout), stderr: wholeLines(stderr), code, cut }
-  emit({ type: 'command', argv, ms: performance.now() - began, code: result.code })
-  if (why === 'aborted') throw aborted?.reason ?? new Interrupted('SIGTERM')
-  if (why === 'timeout') throw timeoutError(argv, options.timeoutMs ?? DEFAULT_TIMEOUT_MS, result)
-  if (why === 'flood') throw floodError(argv, maxBytes)
-  return options.anyEnd === true ? result : accept(argv, result, options.okCodes ?? [0])
+/** Pieces and not text: zx would decode each alone, and a letter that is cut in two would be lost. */
+function createStore(keepBytes: number | undefined, maxBytes: number, onFlood: () => void) {
+  const stderr = boundedPieces<Buffer>(keepBytes ?? STDERR_KEPT)
+  if (keepBytes !== undefined) {
+    return { pieces: { stdout: boundedPieces<Buffer>(keepBytes), stderr }, release: () => {} }
+  }
+  const { pieces: stdout, release } = limitedPieces(maxBytes, onFlood)
+  return { pieces: { stdout, stderr }, release }
 }
 
 function noneKept() {
@@ -153,6 +164,12 @@ function limitedPieces(maxBytes: number, onFlood: () => void) {
     held -= own
   }
   return { pieces, release }
+}
+
+function resultOf(pieces: Pieces, code: number, asBytes: true | undefined): RunResult {
+  const [stdout, stderr] = [textOf(pieces.stdout, asBytes && 'latin1'), textOf(pieces.stderr)]
+  const cut = isCut(stdout) || isCut(stderr)
+  return { stdout: wholeLines(stdout), stderr: wholeLines(stderr), code, cut }
 }
 
 function textOf(pieces: readonly (Buffer | string)[], encoding?: 'latin1'): string {

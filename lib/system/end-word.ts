@@ -38,8 +38,20 @@ export function hear(streams: { readonly stdout: Readable; readonly stderr: Read
   return { stdout: out.stream, stderr: err.stream, over }
 }
 
-/** Ends the carrier of an ended command, once `relieve` reads for what the command left behind. */
-export async function endSoon(isAlive: () => boolean, relieve: () => Promise<unknown>, end: () => void): Promise<void> {
+/** The program that carries a command's streams. */
+export interface Carrier {
+  readonly isAlive: () => boolean
+  /** Lets go of the carrier's life line. */
+  readonly letGo?: (() => void) | undefined
+  /** Lets another process read what the command left behind. */
+  readonly relieve: () => Promise<unknown>
+  readonly end: () => void
+}
+
+/** Once the command is over, lets go of its carrier, and ends the carrier when it does not end by itself. */
+export async function endAfter(over: Promise<number>, { isAlive, letGo, relieve, end }: Carrier): Promise<void> {
+  await over
+  letGo?.()
   await pause(LINGER_MS, undefined, { ref: false })
   if (isAlive()) await relieve().catch(() => undefined) // it writes to nobody then
   if (isAlive()) end()

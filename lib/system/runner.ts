@@ -11,7 +11,7 @@ import { isatty } from 'node:tty'
 import type { Emit } from '../core/events.ts'
 import type { Interruption } from '../core/interruption.ts'
 import { beginStreams, launch, relieve } from './begin.ts'
-import { endSoon, hear } from './end-word.ts'
+import { endAfter, hear } from './end-word.ts'
 import { childEnvironment } from './environment.ts'
 import {
   type Attach,
@@ -148,15 +148,15 @@ async function spawnAttached(
     )
     child.once('exit', (code, signal) => done(codeOf(code, signal)))
   })
+  if ('over' in heard) {
+    void endAfter(heard.over, {
+      isAlive: () => child.exitCode === null && child.signalCode === null,
+      relieve: () => relieve(endWord, emit, environment),
+      end: () => child.kill('SIGTERM'),
+    })
+  }
   const code = await Promise.race('over' in heard ? [heard.over, exit] : [exit])
   guard?.dismiss()
-  const isAlive = () => child.exitCode === null && child.signalCode === null
-  if (isAlive())
-    void endSoon(
-      isAlive,
-      () => relieve(endWord, emit, environment),
-      () => child.kill('SIGTERM'),
-    )
   await pumping.finish()
   return code
 }

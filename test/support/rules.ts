@@ -4,7 +4,7 @@
  */
 import { posix } from 'node:path'
 import Handlebars from 'handlebars'
-import { importedNames, listImports, type SourceFile, withoutComments } from './source.ts'
+import { importedNames, listFunctions, listImports, type SourceFile, withoutComments } from './source.ts'
 
 /** Layer -> the layers of ours that it may import. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -65,6 +65,11 @@ const ROOMS = [
 /** They hand to the lowest what the highest do, so they stand above all rooms and none imports them. */
 const COMPOSITION = ['lib/workspace/open-app.ts', 'lib/workspace/recover.ts']
 
+export const FUNCTION_LINES_MAX = 60
+export const BRANCHES_MAX = 12
+const PROSE = /^ *(?:\*|\/\*).*|\/\/ .*|'[^'\n]*'|`[^`\n]*`/gm
+const BRANCH = /\b(?:if|for|while|case|catch)\b| \? /g
+
 /** What may be taken from node:fs outside of the doors: looks, and folders. Whatever is not known here counts as opening files. */
 const HARMLESS =
   /^((read(dir|link)|l?stat|statfs|realpath|access|exists|opendir|mkdir|rmdir|rm)(Sync)?|constants|watch)$/i
@@ -112,6 +117,20 @@ export function openingImports({ text }: SourceFile): readonly string[] {
 /** `12: the line`, for each line of the code (or of the text given) that matches. */
 export function linesWith(source: SourceFile, pattern: RegExp, text = withoutComments(source.text)): readonly string[] {
   return text.split('\n').flatMap((line, index) => (pattern.test(line) ? [`line ${index + 1}: ${line.trim()}`] : []))
+}
+
+/** A factory of closures is as long as it has closures; each of them counts by itself. */
+export function functionProblems({ text }: SourceFile): readonly string[] {
+  return listFunctions(text)
+    .filter(({ name }) => !/^create[A-Z]/.test(name))
+    .flatMap(({ name, line, text: own }) => {
+      const lines = own.split('\n').length
+      const branches = own.replace(PROSE, '').match(BRANCH)?.length ?? 0
+      return [
+        ...(lines > FUNCTION_LINES_MAX ? [`line ${line}: ${name} has ${lines} lines`] : []),
+        ...(branches > BRANCHES_MAX ? [`line ${line}: ${name} has ${branches} branches`] : []),
+      ]
+    })
 }
 
 export function isBarrel(text: string): boolean {

@@ -38,6 +38,36 @@ export function withoutComments(text: string): string {
   return text.replace(TOKEN, (token, literal: string | undefined) => literal ?? token.replace(/[^\n]+/g, ' '))
 }
 
+export interface SourceFunction {
+  readonly name: string
+  /** Where it begins, from 1. */
+  readonly line: number
+  /** From the first line of its head to its last brace. */
+  readonly text: string
+}
+
+/** How the head of a function begins, which may be a method, and how its last line ends. */
+const HEAD =
+  /^( *)(?:(?:export )?(?:async )?function\*? (\w+)|(?:export )?const (\w+) = (?:async )?[(<]|(\w+): (?:async )?[(<]|(?:async )?(?!if|for|while|switch|catch)(\w+)[<(])/
+const HEAD_END = /\).* \{$/
+
+/** Functions with a name and a block, also arrow functions and nested ones, read by the indentation that Biome gives. */
+export function listFunctions(text: string): readonly SourceFunction[] {
+  const lines = text.split('\n')
+  return lines.flatMap((head, index) => {
+    const [, indent = '', ...names] = HEAD.exec(head) ?? []
+    const name = names.find((one) => one !== undefined)
+    if (name === undefined) return []
+    const findAfter = (start: number, mark: string) =>
+      lines.findIndex((line, at) => at > start && line.startsWith(indent + mark))
+    const [, open] = /(\(\{?)$/.exec(head) ?? []
+    const opens = open === undefined ? index : findAfter(index, open === '(' ? ')' : '}')
+    if (!HEAD_END.test(lines[opens] ?? '')) return []
+    const end = findAfter(opens, '}')
+    return [{ name, line: index + 1, text: lines.slice(index, end + 1).join('\n') }]
+  })
+}
+
 export interface Import {
   readonly from: string
   /** What stands before `from`: `type X`, `{ a, b as c }`, `* as x`; '' for `import 'x'`, `*` for `import('x')`. */

@@ -4,7 +4,17 @@
  * that break it; a rule that does not find its own samples fails.
  */
 import { importCircles, listCircles } from '../support/circles.ts'
-import { isBarrel, layerProblems, linesWith, openingImports, roomProblems, templateProblems } from '../support/rules.ts'
+import {
+  BRANCHES_MAX,
+  FUNCTION_LINES_MAX,
+  functionProblems,
+  isBarrel,
+  layerProblems,
+  linesWith,
+  openingImports,
+  roomProblems,
+  templateProblems,
+} from '../support/rules.ts'
 import { listImports, listSourceFiles, type SourceFile } from '../support/source.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -24,7 +34,18 @@ const LIB = /^lib\/.*\.ts$/
 const PRODUCT = /^(lib|scripts)\/.*\.ts$/
 const CODE = /^(lib|scripts|test|bench)\/.*\.(ts|mjs)$/
 
-const LINES_MAX = 300
+/** How functions begin. */
+const HEADS = [
+  'function work(a: A): B {',
+  'export async function* work() {',
+  'const work = async (a: A): Promise<B> => {',
+  'work: (a) => {',
+  'async work<T>(a) {',
+  'export async function work(\n  a: A,\n): Promise<B> {',
+  'const work = (\n  a: A,\n) => {',
+  'export async function work({\n  a,\n}: A): Promise<B> {',
+] as const
+const BRANCHES = ['if (a) b()', 'for (;;) b()', 'while (a) b()', 'case a:', '} catch {', 'b(a ? c : d)']
 
 /** Files that open files, and what each opens. */
 const OPENERS: Readonly<Record<string, string>> = {
@@ -266,15 +287,22 @@ const RULES: readonly Rule[] = [
     bad: [file('lib/core/a.ts', `export ${'default'} 1`), file('lib/core/a.ts', `export { a as ${'default'} }`)],
   },
   {
-    rule: `no file over ${LINES_MAX} lines but the table of the configuration's keys`,
-    why: 'it holds more than one topic by then; a table is one topic, however many rows it has',
-    where: /^(lib|scripts)\/(?!config\/key-table\.ts$)/,
-    find: ({ text }) => {
-      const lines = text.split('\n').length - 1
-      return lines > LINES_MAX ? [`${lines} lines`] : []
-    },
-    bad: [file('lib/core/a.ts', '\n'.repeat(LINES_MAX + 1))],
-    good: [file('lib/core/a.ts', '\n'.repeat(LINES_MAX))],
+    rule: `no function over ${FUNCTION_LINES_MAX} lines or ${BRANCHES_MAX} branches but factories of closures`,
+    why: 'it does more than one thing by then, and a part of it has a name',
+    where: PRODUCT,
+    find: functionProblems,
+    bad: [
+      ...HEADS.map((head) => file('lib/core/a.ts', block(head, FUNCTION_LINES_MAX - 1))),
+      ...BRANCHES.map((branch) => file('lib/core/a.ts', block(HEADS[0], BRANCHES_MAX + 1, branch))),
+      file('lib/core/a.ts', block('function createAll() {', 1, block(HEADS[0], FUNCTION_LINES_MAX - 1))),
+    ],
+    good: [
+      ...HEADS.map((head) => file('lib/core/a.ts', block(head, FUNCTION_LINES_MAX - head.split('\n').length - 1))),
+      ...BRANCHES.map((branch) => file('lib/core/a.ts', block(HEADS[0], BRANCHES_MAX, branch))),
+      file('lib/core/a.ts', block(HEADS[0], BRANCHES_MAX + 1, "say('if', a?.b ?? c) // for a while")),
+      file('lib/core/a.ts', block('export function createAll() {', FUNCTION_LINES_MAX)),
+      file('lib/core/a.ts', block('const TABLE = {', FUNCTION_LINES_MAX)),
+    ],
   },
   {
     rule: 'every file of lib opens with a comment',
@@ -339,6 +367,12 @@ const RULES: readonly Rule[] = [
 
 function file(path: string, text: string): SourceFile {
   return { path, text }
+}
+
+/** `head`, the indented line so many times, and the end of the block. */
+function block(head: string, times: number, line = 'say()'): string {
+  const inner = line.replaceAll(/^/gm, '  ')
+  return `${head}\n${`${inner}\n`.repeat(times)}}\n`
 }
 
 function importing(from: string, clause = 'x'): string {

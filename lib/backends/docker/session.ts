@@ -51,11 +51,8 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     return request.login === undefined ? run(record, request) : enter(record, request)
   }
 
-  /**
-   * A command, found again inside by a token: ssh carries no signals without a terminal, and ended here alone it would run on.
-   * Over Nexus's own ControlMaster, unless it is to be apart.
-   */
-  function run(record: WorkspaceRecord, request: CommandRequest): Session {
+  /** The ssh command line of a command, which is found again inside by its token. */
+  function prepare(record: WorkspaceRecord, request: CommandRequest) {
     const token = randomBytes(8).toString('hex')
     const door = doors.doorOf(record)
     const size = request.tty === true ? undefined : request.tty
@@ -64,14 +61,22 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const end = tty ? {} : { endWord: endWordOf(door, token) }
     const { argv, cwd, env } = request
     const command = remoteCommand(record, { argv, cwd, env, tty }, { token, ...end, first: terminal?.first ?? '' })
-    const apart = request.apart === true
-    const way = apart ? [...ownArgs(door), ...optionWords(APART)] : masterArgs(door)
+    const way = request.apart === true ? [...ownArgs(door), ...optionWords(APART)] : masterArgs(door)
     const words = ['ssh', ...way, ...(terminal?.options ?? []), tty ? '-tt' : '-T', '--', door.host, command]
     const options = {
       ...end,
       env: { ...carried(env), ...terminal?.env },
       endsWithUs: { last: lastWord(door, token) },
     }
+    return { token, door, terminal, words, options }
+  }
+
+  /**
+   * A command that can be signalled inside: ssh carries no signals without a terminal, and ended here alone it would
+   * run on. Over Nexus's own ControlMaster, unless it is to be apart.
+   */
+  function run(record: WorkspaceRecord, request: CommandRequest): Session {
+    const { token, door, terminal, words, options } = prepare(record, request)
     let over = false
     let asked: NodeJS.Signals | undefined
     const signal = async (name: NodeJS.Signals): Promise<void> => {
@@ -90,7 +95,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
         over = true
       })
       if (asked !== undefined && code === SSH_FAILURE) return 128 + (constants.signals[asked] ?? 15)
-      return code !== SSH_FAILURE || (!apart && (await doors.ssh.hasMaster(door))) ? code : null
+      return code !== SSH_FAILURE || (request.apart !== true && (await doors.ssh.hasMaster(door))) ? code : null
     }
     if (request.streams === 'ours') {
       const ended = codeOf(runner.attach(words, { ...options, onSignal }))
