@@ -1,6 +1,6 @@
 /** The server with the endpoints of all verbs: the only file that loads it; see scripts/build.mjs. */
 import { parsePort } from '../lib/api/entrance/checks.ts'
-import { type Serving, serve } from '../lib/daemon/daemon.ts'
+import { type RunningDaemon, serve } from '../lib/daemon/daemon.ts'
 import { ENDPOINTS } from '../lib/verbs/endpoints.ts'
 import type { App } from '../lib/workspace/app.ts'
 
@@ -11,7 +11,12 @@ interface Listening {
   readonly port: string | undefined
 }
 
-export async function listen({ app: { home, env, cwd }, version, program, port: given }: Listening): Promise<Serving> {
+export async function listen({
+  app: { home, env, cwd },
+  version,
+  program,
+  port: given,
+}: Listening): Promise<RunningDaemon> {
   const port = given === undefined ? undefined : parsePort(given)
   return serve({ home, env, cwd, version, program, port, endpoints: ENDPOINTS })
 }

@@ -1,15 +1,15 @@
 /** What a request is answered with; its body may be other than data to be made into JSON: a text that is JSON already, or a stream that goes on. */
 
-export interface Answer {
+export interface HttpAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: unknown
 }
 
 /** An operation that goes on whoever waits for it. */
-export interface Begun {
+export interface BegunOperation {
   readonly operationId: string
-  readonly answer: Promise<Answer>
+  readonly answer: Promise<HttpAnswer>
 }
 
 /** JSON made before, for an answer that many get. */

@@ -3,7 +3,7 @@
  * turns answers into JSON. Who may come in is decided before it, by `checks.ts`.
  */
 import { type Context, Hono } from 'hono'
-import { type Answer, JsonText, Streamed } from './answers.ts'
+import { type HttpAnswer, JsonText, Streamed } from './answers.ts'
 import type { ApiContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
 import { failureOf, Refusal } from './failure.ts'
@@ -58,12 +58,12 @@ export function createApi(api: ApiContext, options: ApiOptions): Hono {
   return hono
 }
 
-function ok(body: unknown): Answer {
+function ok(body: unknown): HttpAnswer {
   return { status: 200, headers: {}, body }
 }
 
 /** JSON in one piece: who is gone by then costs nothing. */
-function send(c: Context, { status, headers, body }: Answer): Response {
+function send(c: Context, { status, headers, body }: HttpAnswer): Response {
   if (body instanceof Streamed) {
     const isHead = c.req.method === 'HEAD'
     if (isHead) void body.body.cancel() // nobody reads it, and it would go on

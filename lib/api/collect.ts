@@ -6,7 +6,7 @@ import { Interrupted, NexusError } from '../core/errors.ts'
 import { createInterruption, type Interruption } from '../core/interruption.ts'
 import { createRunner } from '../system/runner.ts'
 import type { App } from '../workspace/app.ts'
-import type { ApiContext, Settings } from './context.ts'
+import type { ApiContext, RequestSettings } from './context.ts'
 
 /** Of stdout and of stderr. */
 const KEPT_BYTES = 1024 * 1024
@@ -24,7 +24,7 @@ export interface CollectOptions {
   readonly api: ApiContext
   readonly app: App
   readonly interruption: Interruption
-  readonly settings?: Settings
+  readonly settings?: RequestSettings
   readonly timeoutMs: number
   readonly cancelled: AbortSignal
   readonly input?: string | undefined

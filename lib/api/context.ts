@@ -17,7 +17,7 @@ import { createLive, type Live } from './changes/live.ts'
 import { createOperations, type Operations } from './operations.ts'
 
 /** Where lists of workspaces come from. */
-export interface Snapshot {
+export interface ListSource {
   list(request: ListRequest): Promise<readonly WorkspaceResource[]>
 }
 
@@ -29,7 +29,7 @@ export interface ApiContext {
   readonly cwd: string
   /** How this very program is started. */
   readonly program: readonly string[]
-  readonly snapshot: Snapshot
+  readonly snapshot: ListSource
   readonly operations: Operations
   readonly live: Live
   /** An app for one request. */
@@ -37,7 +37,7 @@ export interface ApiContext {
 }
 
 /** What a request gives in place of options that stand for configuration keys. */
-export interface Settings {
+export interface RequestSettings {
   /** Dotted key -> text as on the command line. */
   readonly flags: Readonly<Record<string, string>>
   /** Dotted key -> field of the body. */
@@ -48,7 +48,7 @@ export interface Settings {
 export interface AppRequest {
   readonly emit?: Emit
   readonly interruption?: Interruption
-  readonly settings?: Settings
+  readonly settings?: RequestSettings
   readonly attach?: Attach
   /** The main worktree of the repository that the caller stands in, where it says so. */
   readonly from?: string | undefined
@@ -61,7 +61,7 @@ export interface ContextOptions {
   /** The folder that the server was started in: its repository counts as known. Nothing else is looked up from there. */
   readonly cwd: string
   readonly program: readonly string[]
-  readonly snapshot?: Snapshot
+  readonly snapshot?: ListSource
 }
 
 export function createContext({ version, env, cwd, program, snapshot }: ContextOptions): ApiContext {

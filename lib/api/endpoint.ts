@@ -4,7 +4,7 @@
  */
 import { z } from '@hono/zod-openapi'
 import type { App } from '../workspace/app.ts'
-import type { ApiContext, Settings } from './context.ts'
+import type { ApiContext, RequestSettings } from './context.ts'
 
 export type Method = 'get' | 'post' | 'put' | 'delete'
 export type Tag =
@@ -68,7 +68,7 @@ export interface Spec<P extends Fields, Q extends Fields, B extends z.ZodType> e
   readonly headers?: z.ZodObject
   readonly body?: B
   /** What query and body give in place of options that stand for configuration keys. */
-  readonly settings?: (given: Readonly<Record<string, unknown>>) => Settings
+  readonly settings?: (given: Readonly<Record<string, unknown>>) => RequestSettings
   readonly run: (asked: Asked<z.output<P>, z.output<Q>, z.output<B>>) => Promise<unknown>
 }
 
@@ -78,12 +78,12 @@ export interface Endpoint extends About {
   readonly query: Fields
   readonly headers: Fields
   readonly body: z.ZodType | undefined
-  readonly settings: (given: Readonly<Record<string, unknown>>) => Settings
+  readonly settings: (given: Readonly<Record<string, unknown>>) => RequestSettings
   readonly run: (asked: Asked<unknown, unknown, unknown>) => Promise<unknown>
 }
 
 const NOTHING = z.strictObject({})
-const NO_SETTINGS: Settings = { flags: {}, names: {} }
+const NO_SETTINGS: RequestSettings = { flags: {}, names: {} }
 
 export function endpoint<P extends Fields, Q extends Fields, B extends z.ZodType>(spec: Spec<P, Q, B>): Endpoint {
   const { run } = spec

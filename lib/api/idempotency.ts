@@ -3,7 +3,7 @@
  * the first still runs waits for it. Memory of the server only; after a restart the names of workspaces still guard.
  */
 import { sha256 } from '../core/digest.ts'
-import type { Begun } from './answers.ts'
+import type { BegunOperation } from './answers.ts'
 import { Refusal } from './failure.ts'
 
 const KEPT_MS = 24 * 60 * 60_000
@@ -12,12 +12,16 @@ const KEY = /^[\x21-\x7e]{1,255}$/
 
 export interface Idempotency {
   /** What the key began, now or (`again`) before. @throws {Refusal} 422 when the key came with another request before */
-  once(key: string, request: unknown, begin: () => Begun): { readonly begun: Begun; readonly again: boolean }
+  once(
+    key: string,
+    request: unknown,
+    begin: () => BegunOperation,
+  ): { readonly begun: BegunOperation; readonly again: boolean }
 }
 
 interface Entry {
   readonly request: string
-  readonly begun: Begun
+  readonly begun: BegunOperation
   readonly since: number
 }
 

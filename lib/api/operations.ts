@@ -55,7 +55,7 @@ export interface Running {
 export type OperationListener = (operation: OperationResource, event: OperationEvent | null) => void
 
 export interface Operations {
-  begin(kind: string, interruption: Interruption, work: (running: Running) => Promise<Outcome>): Running
+  begin(kind: string, interruption: Interruption, work: (running: Running) => Promise<OperationOutcome>): Running
   list(): readonly OperationResource[]
   find(id: string): OperationResource | undefined
   /** What runs on a workspace. */
@@ -68,7 +68,9 @@ export interface Operations {
   listen(listener: OperationListener): () => void
 }
 
-export type Outcome = { readonly result: unknown } | { readonly error: ErrorBody['error']; readonly cancelled: boolean }
+export type OperationOutcome =
+  | { readonly result: unknown }
+  | { readonly error: ErrorBody['error']; readonly cancelled: boolean }
 
 interface Entry {
   resource: OperationResource
@@ -88,7 +90,11 @@ export function createOperations(now: () => number = Date.now): Operations {
     for (const listener of listeners) listener(entry.resource, event)
   }
 
-  function begin(kind: string, interruption: Interruption, work: (running: Running) => Promise<Outcome>): Running {
+  function begin(
+    kind: string,
+    interruption: Interruption,
+    work: (running: Running) => Promise<OperationOutcome>,
+  ): Running {
     forget()
     const id = `op-${randomBytes(5).toString('hex')}`
     const resource: OperationResource = {

@@ -5,14 +5,14 @@
 import { isAbsolute } from 'node:path'
 import type { Event } from '../core/events.ts'
 import { createInterruption } from '../core/interruption.ts'
-import { type Answer, type Begun, JsonText, Streamed } from './answers.ts'
+import { type BegunOperation, type HttpAnswer, JsonText, Streamed } from './answers.ts'
 import { REPOSITORY_HEADER } from './client.ts'
 import type { ApiContext } from './context.ts'
 import { type Endpoint, isOperation } from './endpoint.ts'
 import { check, queryOf, readBody } from './entrance/body.ts'
 import { type Failure, failureOf, Refusal } from './failure.ts'
 import type { Idempotency } from './idempotency.ts'
-import type { Outcome, Running } from './operations.ts'
+import type { OperationOutcome, Running } from './operations.ts'
 
 export interface Performing {
   readonly api: ApiContext
@@ -27,7 +27,7 @@ export async function perform(
   endpoint: Endpoint,
   request: Request,
   params: Readonly<Record<string, string>>,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   try {
     const asked = {
       params: check(endpoint.params, params, 'path'),
@@ -87,9 +87,9 @@ interface Parts {
   readonly from: string | undefined
 }
 
-function beginAsked(host: Performing, endpoint: Endpoint, asked: Parts, keepsResult: boolean): Begun {
-  let answer: Answer | undefined
-  const work = async (self: Running): Promise<Outcome> => {
+function beginAsked(host: Performing, endpoint: Endpoint, asked: Parts, keepsResult: boolean): BegunOperation {
+  let answer: HttpAnswer | undefined
+  const work = async (self: Running): Promise<OperationOutcome> => {
     answer = await runNow(host, endpoint, asked, self.emit, self)
     if (answer.status < 400) return { result: keepsResult ? answer.body : null }
     const { error } = (answer as Failure).body
@@ -104,7 +104,7 @@ function beginAsked(host: Performing, endpoint: Endpoint, asked: Parts, keepsRes
 }
 
 /** The operation as it is now, for who does not wait, or what it ends with. */
-async function answerOf(api: ApiContext, { operationId, answer }: Begun, later: boolean): Promise<Answer> {
+async function answerOf(api: ApiContext, { operationId, answer }: BegunOperation, later: boolean): Promise<HttpAnswer> {
   const headers = { 'Nexus-Operation': operationId }
   const operation = later ? api.operations.find(operationId) : undefined
   if (operation === undefined) {
@@ -121,7 +121,7 @@ async function runNow(
   { params, query, body, header, from }: Parts,
   emit: (event: Event) => void,
   running?: Running,
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const { api } = host
   try {
     const settings = endpoint.settings({ ...(query as object), ...(body as object) })

@@ -66,7 +66,7 @@ export const LOAD = {
   services: [{ name: SERVICE.name, container: SERVICE.container, ...USED, memoryLimit: 8_589_934_592 }],
 }
 export const KEY = { type: 'ssh-ed25519', bits: 256, fingerprint: SSH.hostKeyFingerprint, comment: 'nexus' }
-export const KEYS = {
+export const WORKSPACE_KEYS = {
   ...ID,
   repo: PLACE.repo,
   hostKey: { ...KEY, rotating: false },

@@ -12,8 +12,8 @@ import { renameInto, restrict, writeCrashLog } from '../system/store.ts'
 import { createApi } from './api.ts'
 import { type ApiContext, createContext } from './context.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Door, Entrance } from './entrance/checks.ts'
-import { createListener, type Listener, type Upgrade } from './entrance/listener.ts'
+import type { Entrance, TokenCheck } from './entrance/checks.ts'
+import { createListener, type HandleUpgrade, type Listener } from './entrance/listener.ts'
 import { createThrottle } from './entrance/throttle.ts'
 import { createTokenCheck } from './entrance/token.ts'
 import { createUpgrade } from './entrance/upgrade.ts'
@@ -26,7 +26,7 @@ const UNDO_PATIENCE_MS = 90_000
 const PORT_ATTEMPTS = 10
 const LOOK_EVERY_MS = 1_000
 
-export interface ApiOptions {
+export interface ServerOptions {
   readonly home: HomePaths
   readonly env: NodeJS.ProcessEnv
   readonly cwd: string
@@ -37,7 +37,7 @@ export interface ApiOptions {
   readonly socket: string
   /** Undefined: the unix socket alone; 0: any. */
   readonly port?: number | undefined
-  readonly upgrade?: Upgrade
+  readonly upgrade?: HandleUpgrade
   readonly log: Log
 }
 
@@ -47,7 +47,7 @@ export interface ApiService extends Service {
   readonly port: number | null
 }
 
-export function createApiService(options: ApiOptions): ApiService {
+export function createApiService(options: ServerOptions): ApiService {
   const { home, socket, log } = options
   const context = createContext(options)
   const logOf = (error: unknown) => writeCrashLog(home.logs, error)
@@ -67,9 +67,9 @@ export function createApiService(options: ApiOptions): ApiService {
   async function start(): Promise<void> {
     const api = createApi(context, { logOf, endpoints: options.endpoints })
     const token = await createTokenCheck(home)
-    const door: Door = { throttle: createThrottle(), isToken: token.isToken }
+    const check: TokenCheck = { throttle: createThrottle(), isToken: token.isToken }
     const listen = (entrance: Entrance, where: object) =>
-      createListener({ entrance, where, api, door, refresh: token.refresh, log, logOf, upgrade })
+      createListener({ entrance, where, api, check, refresh: token.refresh, log, logOf, upgrade })
     // a listener that is closed removes the path it was made with, whoever has that by then; so it is made with one that nobody else has
     const path = join(dirname(socket), `api.${process.pid}`)
     listeners.push(await listen({ kind: 'unix' }, { path }))

@@ -6,7 +6,7 @@ import { ERROR_TABLE } from '../core/errors.ts'
 const CODES = Object.keys(ERROR_TABLE) as [string, ...string[]]
 
 /** Query parameters are text; any other word than these two is a mistake. */
-export const flag = (description: string) =>
+export const queryFlag = (description: string) =>
   z
     .enum(['true', 'false'])
     .transform((text) => text === 'true')
@@ -28,8 +28,8 @@ export const variables = (description: string) =>
     .optional()
     .openapi({ description, propertyNames: { pattern: VARIABLE.source } } as object)
 
-export const REPO = text('The repository: an absolute path, or an alias of the configuration', 4_096).optional()
-export const NO_HOOKS = z
+export const repoSchema = text('The repository: an absolute path, or an alias of the configuration', 4_096).optional()
+export const noHooksSchema = z
   .boolean()
   .optional()
   .openapi({ description: 'Run no hooks and install no dotfiles this time' })
@@ -46,7 +46,7 @@ export const idParams = z.strictObject({
     }),
 })
 
-export const scopedQuery = z.strictObject({ repo: REPO })
+export const scopedQuery = z.strictObject({ repo: repoSchema })
 
 export const portSchema = z
   .object({

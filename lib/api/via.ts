@@ -11,10 +11,10 @@ import type { Repository } from '../tools/repository.ts'
 import type { App } from '../workspace/app.ts'
 import { CURRENT } from '../workspace/names/current.ts'
 import { findRepo, requireWorkspace } from '../workspace/names/find.ts'
-import { checkedRepo, chooseRepository, type Settings } from './context.ts'
+import { checkedRepo, chooseRepository, type RequestSettings } from './context.ts'
 import { type About, type Asked, type Endpoint, endpoint, type Method } from './endpoint.ts'
 import { WORKSPACE } from './samples.ts'
-import { flag, idParams, planSchema, text, variables, workspaceSchema } from './shapes.ts'
+import { idParams, planSchema, queryFlag, text, variables, workspaceSchema } from './shapes.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what comes in has been through the schemas, which are made of data
 type Given = Readonly<Record<string, any>>
@@ -97,7 +97,7 @@ function schemaOf({ kind, text: meaning, http = capital(meaning), ...field }: Fi
   const { min = 0, max, choices, entry, pattern } = field
   switch (kind) {
     case 'flag':
-      return inQuery ? flag(http) : said(z.boolean().optional())
+      return inQuery ? queryFlag(http) : said(z.boolean().optional())
     case 'integer':
       return said(
         z
@@ -153,7 +153,7 @@ function readValue(name: string, field: Field, value: unknown): unknown {
 }
 
 /** Fields that stand for configuration keys, for the layer of flags. */
-export function settingsOf({ fields }: Verb): (given: Given) => Settings {
+export function settingsOf({ fields }: Verb): (given: Given) => RequestSettings {
   return (given) => {
     const set = Object.entries(fields).flatMap(([name, { config }]) => {
       const value: unknown = given[name]

@@ -9,7 +9,7 @@ import type { WorkspaceId } from '../core/names.ts'
 import type { Reach } from '../core/reach.ts'
 import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
 import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
-import type { Refusal } from '../network/network.ts'
+import type { RefusedRequest } from '../network/network.ts'
 import type { PortRange } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Housekeeping } from './housekeeping.ts'
@@ -37,8 +37,8 @@ export interface Backend {
    */
   check(ahead?: Ahead): Promise<void>
   readonly lifecycle: Lifecycle
-  readonly code: Mounted | Carried
-  readonly endpoints: Endpoints
+  readonly code: MountedCode | CarriedCode
+  readonly endpoints: BackendEndpoints
   /** True when a connection is open already, so that nobody need ask whether the workspace runs. */
   isReachable(record: WorkspaceRecord): Promise<boolean>
   /**
@@ -88,7 +88,7 @@ export interface Lifecycle {
 }
 
 /** The workspace's files are a git worktree, a folder of this machine. */
-export interface Mounted {
+export interface MountedCode {
   readonly kind: 'mounted'
   readonly git?: GitFacet
   /** For a folder of this machine in which a container's root made files. */
@@ -99,7 +99,7 @@ export interface Mounted {
  * The workspace's files are elsewhere. They come and go by git, through `open`: `git receive-pack` and `git upload-pack`
  * of this folder inside, or bundles.
  */
-export interface Carried {
+export interface CarriedCode {
   readonly kind: 'carried'
   /** Absolute, inside: where its repository is, or is made. */
   folder(record: WorkspaceRecord): string
@@ -120,7 +120,7 @@ export interface AsRootFacet {
   own(record: WorkspaceRecord, path: string): Promise<void>
 }
 
-export interface Endpoints {
+export interface BackendEndpoints {
   /** How a port of the workspace is reached from this machine; undefined for one that is not. */
   reach(record: WorkspaceRecord, port: PortMapping): Reach | undefined
   /** Ports of this machine that its workspaces lease, given the configured range. Without it they take none here. */
@@ -189,7 +189,7 @@ export interface NetworkFacet {
   /** Another list of what can be reached, for a workspace that may run; with `cut`, connections that are open end. */
   apply(record: WorkspaceRecord, cut: boolean): Promise<void>
   /** What was refused on the way out, the newest last. */
-  refusals(record: WorkspaceRecord): Promise<readonly Refusal[]>
+  refusals(record: WorkspaceRecord): Promise<readonly RefusedRequest[]>
 }
 
 export interface SecretsFacet {

@@ -9,7 +9,7 @@ import { readText } from './read.ts'
 import { parseYamlDocuments } from './yaml-text.ts'
 
 /** A map of YAML. Not an object, whose prototype a stranger's keys could meet. */
-export type YamlMap = ReadonlyMap<string, unknown>
+export type ParsedYamlMap = ReadonlyMap<string, unknown>
 
 export const COMPOSE_FILE_MAX_BYTES = 1024 * 1024
 const LIMITS = { what: 'a compose file', bytes: COMPOSE_FILE_MAX_BYTES, depth: 50 }
@@ -103,9 +103,9 @@ function resolveAlias(name: string, node: Node, context: Unfolding): unknown {
   return value
 }
 
-function unfoldMap(items: readonly Pair<Node, Node | null>[], context: Unfolding): YamlMap {
+function unfoldMap(items: readonly Pair<Node, Node | null>[], context: Unfolding): ParsedYamlMap {
   const own = new Map<string, unknown>()
-  const sources: YamlMap[] = []
+  const sources: ParsedYamlMap[] = []
   for (const { key, value } of items) {
     if (isMergeKey(key)) {
       sources.push(...mergeSources(unfold(value, context), key, context))
@@ -119,7 +119,7 @@ function unfoldMap(items: readonly Pair<Node, Node | null>[], context: Unfolding
 }
 
 /** `<<` as YAML 1.1 has it: a map or a list of maps, of which the first that has a key gives it. */
-function mergeSources(value: unknown, key: Node, context: Unfolding): readonly YamlMap[] {
+function mergeSources(value: unknown, key: Node, context: Unfolding): readonly ParsedYamlMap[] {
   const sources = Array.isArray(value) ? value : [value]
   for (const source of sources) {
     if (!(source instanceof Map)) return context.refuse('<< takes a map, or a list of maps', key)

@@ -11,7 +11,7 @@ import { keyText, parseYaml } from './yaml-text.ts'
 
 export type FileScope = 'system' | 'user' | 'project'
 
-export interface Entry {
+export interface FileEntry {
   readonly value: unknown
   readonly line: number
 }
@@ -23,11 +23,11 @@ interface Walk {
   readonly scope: FileScope
   readonly position: (offset: number) => { readonly line: number; readonly column: number }
   readonly problems: Problem[]
-  readonly entries: Map<string, Entry>
+  readonly entries: Map<string, FileEntry>
 }
 
 /** Entries of a file by dotted key, in the order of the file. @throws {NexusError} CONFIG_INVALID */
-export function parseConfigFile(file: string, text: string, scope: FileScope): ReadonlyMap<string, Entry> {
+export function parseConfigFile(file: string, text: string, scope: FileScope): ReadonlyMap<string, FileEntry> {
   const { document, problems, position } = parseYaml(text.replace(/^\uFEFF/, ''))
   if (problems.length > 0) throw invalidFile(file, problems)
   const context: Walk = { scope, position, problems: [], entries: new Map() }

@@ -6,7 +6,7 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
-import type { Entry, FileScope } from './file.ts'
+import type { FileEntry, FileScope } from './file.ts'
 import { entryOf, findKey, KEYS, nearestKey } from './keys.ts'
 import { nameKey, quote } from './problem.ts'
 import { readText } from './read.ts'
@@ -95,7 +95,7 @@ function layOver(below: Map<string, Setting>, { file, scope, entries }: Layer, e
 interface Layer {
   readonly file: string
   readonly scope: FileScope
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: ReadonlyMap<string, FileEntry>
 }
 
 async function readLayer(file: string, scope: FileScope, known: string | undefined): Promise<Layer | undefined> {

@@ -8,13 +8,13 @@ import { parseYamlDocuments } from './yaml-text.ts'
 
 const LIMITS = { what: 'a compose file', bytes: 1024 * 1024, depth: 50 }
 
-export interface Place {
+export interface FileLine {
   readonly file: string
   readonly line: number
 }
 
 /** The first of the files that holds what the message names: a dotted path, a service in quotes, or a value. */
-export async function locate(files: readonly string[], message: string): Promise<Place | undefined> {
+export async function locate(files: readonly string[], message: string): Promise<FileLine | undefined> {
   const paths = pathsIn(message)
   const words = [...message.matchAll(/[:"'] ?"?([^\s:"']+)"?\.?$/g)].map((match) => (match[1] ?? '').replace(/\.$/, ''))
   for (const file of files) {

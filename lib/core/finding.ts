@@ -25,7 +25,7 @@ export interface Check {
 }
 
 /** A diagnosis as `--json` and the API show it. */
-export interface Finding {
+export interface DoctorFinding {
   readonly check: string
   readonly status: FindingStatus
   readonly message: string
@@ -58,7 +58,7 @@ export const INSTALL_HINT =
   'To install it, use the package manager of this system, or run `make setup` in a clone of Nexus'
 
 /** Names of files and branches in it may come from inside a workspace, so control characters are written out. */
-export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): Finding {
+export function toFinding(check: string, { status, message, why, hint, fix }: Diagnosis): DoctorFinding {
   const [said, reason, help] = [message, why, hint].map((text) => (text === undefined ? null : printable(text)))
   return { check, status, message: said ?? '', why: reason ?? null, hint: help ?? null, fixable: fix !== undefined }
 }

@@ -130,7 +130,7 @@ function shorten(text: string): string {
 }
 
 /** The names of a workspace: the present one, and the first one of a renamed workspace. */
-export interface Named {
+export interface WorkspaceNames {
   readonly id: WorkspaceId
   readonly name: WorkspaceName
   readonly madeAs?: WorkspaceName
@@ -140,7 +140,7 @@ export interface Named {
  * `nexus-<name>-<8 id characters>`: the compose project of a workspace. A workspace that was renamed keeps it, as its
  * containers and volumes are found by it.
  */
-export function composeProject({ id, name, madeAs = name }: Named): string {
+export function composeProject({ id, name, madeAs = name }: WorkspaceNames): string {
   return `nexus-${madeAs}-${id.slice('ws-'.length)}`
 }
 

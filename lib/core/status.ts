@@ -47,7 +47,7 @@ export interface GitStanding {
   readonly toldInside: readonly string[]
 }
 
-export interface OperationResource {
+export interface WorkspaceOperation {
   readonly kind: string
   readonly step: string
   readonly startedAt: string
@@ -63,7 +63,7 @@ export interface WorkspaceStatus extends WorkspaceResource {
   readonly lastActivity: string | null
   /** True while an SSH connection is open; null where that cannot be seen. */
   readonly connected: boolean | null
-  readonly operation: OperationResource | null
+  readonly operation: WorkspaceOperation | null
   /** When and for whom it was stopped; null while it is not, and where that was never noted. */
   readonly stopped: { readonly at: string; readonly by: 'user' | 'idle' } | null
 }

@@ -13,7 +13,7 @@ const LATEST = 2 ** 33
 export type EntryKind = 'file' | 'folder' | 'link' | 'other'
 
 /** What an archive says of one file, before its content. */
-export interface Entry {
+export interface TarEntry {
   /** Names from the top of the tree, one byte a character; none for the top itself. */
   readonly names: readonly string[]
   readonly kind: EntryKind
@@ -30,7 +30,7 @@ export interface Entry {
 export class BadArchive extends Error {}
 
 /** The head of an entry: its pax records and the ustar block. Content and padding follow. */
-export function encodeEntry({ names, kind, size, mode, mtime, target }: Entry): Buffer {
+export function encodeEntry({ names, kind, size, mode, mtime, target }: TarEntry): Buffer {
   const path = `${names.join('/') || '.'}${kind === 'folder' ? '/' : ''}`
   const records = [record('path', path), record('mtime', mtime.toFixed(9)), record('size', String(size))]
   if (kind === 'link') records.push(record('linkpath', target))
@@ -147,7 +147,7 @@ export function byteSource(stream: AsyncIterable<Buffer>): ByteSource {
  * The next entry; undefined at the end. Its content has to be taken from the source before the next is asked for.
  * @throws {BadArchive}
  */
-export async function decodeEntry(source: ByteSource): Promise<Entry | undefined> {
+export async function decodeEntry(source: ByteSource): Promise<TarEntry | undefined> {
   const said = new Map<string, string>()
   for (;;) {
     const head = await source.take(BLOCK)
@@ -177,7 +177,7 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
   '2': 'link',
 }
 
-function entryOf(head: Buffer, type: string, said: ReadonlyMap<string, string>): Entry {
+function entryOf(head: Buffer, type: string, said: ReadonlyMap<string, string>): TarEntry {
   const prefix = head.toString('latin1', 257, 263) === 'ustar\0' ? textAt(head, 345, 155) : ''
   const path = said.get('path') ?? (prefix === '' ? '' : `${prefix}/`) + textAt(head, 0, 100)
   const kind = KINDS[type] ?? 'other'

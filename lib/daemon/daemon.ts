@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { isAnswering } from '../api/client.ts'
 import type { ApiContext } from '../api/context.ts'
 import { findServer, removeNote, socketPath, writeNote } from '../api/places.ts'
-import { type ApiOptions, createApiService } from '../api/server.ts'
+import { createApiService, type ServerOptions } from '../api/server.ts'
 import { NexusError } from '../core/errors.ts'
 import type { HomePaths } from '../core/paths.ts'
 import type { Log, Service } from '../core/service.ts'
@@ -27,11 +27,11 @@ export interface MakeService {
   make(api: ApiContext, log: Log): Service
 }
 
-export interface ServeOptions extends Omit<ApiOptions, 'socket' | 'log'> {
+export interface ServeOptions extends Omit<ServerOptions, 'socket' | 'log'> {
   readonly services?: readonly MakeService[]
 }
 
-export interface Serving {
+export interface RunningDaemon {
   readonly socket: string
   readonly port: number | null
   readonly context: ApiContext
@@ -43,11 +43,11 @@ export interface Serving {
 }
 
 /** @throws {NexusError} WORKSPACE_BUSY when this home has a server; PORT_CONFLICT */
-export function serve(options: ServeOptions): Promise<Serving> {
+export function serve(options: ServeOptions): Promise<RunningDaemon> {
   return withLock(join(options.home.run, 'serve'), () => start(options), { waitMs: START_WAIT_MS })
 }
 
-async function start({ services = [], ...options }: ServeOptions): Promise<Serving> {
+async function start({ services = [], ...options }: ServeOptions): Promise<RunningDaemon> {
   const { home, version } = options
   const socket = socketPath(home)
   requireOwnFolder(dirname(socket))

@@ -4,7 +4,7 @@
  * `fix` nothing is changed.
  */
 import { Interrupted, NexusError } from '../core/errors.ts'
-import { type Check, type Diagnosis, type Finding, toFinding, warning } from '../core/finding.ts'
+import { type Check, type Diagnosis, type DoctorFinding, toFinding, warning } from '../core/finding.ts'
 import type { App } from '../workspace/app.ts'
 import { listChecks } from './checks.ts'
 import { type Machine, scan, thisMachine } from './scan.ts'
@@ -20,15 +20,15 @@ export interface DoctorRequest {
 
 export interface DoctorResult {
   /** In the order of the checks, as they were at the end. */
-  readonly findings: readonly Finding[]
+  readonly findings: readonly DoctorFinding[]
   /** Findings that a repair has ended. */
-  readonly fixed: readonly Finding[]
+  readonly fixed: readonly DoctorFinding[]
   /** No finding is an error. */
   readonly healthy: boolean
 }
 
 interface Told {
-  readonly finding: Finding
+  readonly finding: DoctorFinding
   readonly fix: Diagnosis['fix']
 }
 
@@ -48,9 +48,9 @@ export async function examine(app: App, request: DoctorRequest): Promise<DoctorR
   }
 }
 
-const keyOf = ({ check, message }: Finding) => `${check}\0${message}`
+const keyOf = ({ check, message }: DoctorFinding) => `${check}\0${message}`
 
-async function repair(app: App, finding: Finding, fix: Diagnosis['fix']): Promise<void> {
+async function repair(app: App, finding: DoctorFinding, fix: Diagnosis['fix']): Promise<void> {
   app.interruption.signal.throwIfAborted()
   app.emit({ type: 'progress', text: `fixing: ${finding.message}` })
   try {

@@ -27,7 +27,7 @@ export interface GcRequest {
   readonly dryRun: boolean
 }
 
-export interface Item {
+export interface GcItem {
   readonly kind: string
   readonly name: string
   readonly cause: string
@@ -37,9 +37,9 @@ export interface Item {
 
 export interface GcResult {
   /** What was removed; in a dry run what would be. */
-  readonly items: readonly Item[]
+  readonly items: readonly GcItem[]
   /** What is still there after all. */
-  readonly kept: readonly Item[]
+  readonly kept: readonly GcItem[]
 }
 
 export async function collectGarbage(app: App, { all, dryRun }: GcRequest): Promise<GcResult> {
@@ -71,7 +71,7 @@ async function cleanBackend(app: App, backend: Backend, all: boolean, dryRun: bo
 }
 
 const keyOf = ({ kind, name }: Leftover) => `${kind} ${name}`
-const toItem = ({ kind, name, cause, bytes }: Leftover): Item => ({ kind, name, cause, bytes })
+const toItem = ({ kind, name, cause, bytes }: Leftover): GcItem => ({ kind, name, cause, bytes })
 
 async function cleanFiles(app: App, dryRun: boolean): Promise<GcResult> {
   const [logs, builds] = await Promise.all([findOldLogs(app), findOldBuilds(app)])

@@ -7,7 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
-import { describeClash, type Inspection, inspectInclude } from '../workspace/ssh/ssh-include.ts'
+import { describeClash, type IncludeInspection, inspectInclude } from '../workspace/ssh/ssh-include.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserSsh({ app }: Scan): Promise<readonly Diagnosis[]> {
@@ -32,7 +32,7 @@ export async function checkInclude({ app }: Scan): Promise<readonly Diagnosis[]>
 }
 
 /** Not installed is fine: everything works with `ssh -F` and `nexus ssh`. */
-export function describeInclude(seen: Inspection): readonly Diagnosis[] {
+export function describeInclude(seen: IncludeInspection): readonly Diagnosis[] {
   const { path, state, said = '', clashes, named } = seen
   switch (state) {
     case 'foreign-home':
@@ -64,7 +64,7 @@ export function describeInclude(seen: Inspection): readonly Diagnosis[] {
   }
 }
 
-function describe(path: string, clash: Inspection['clashes'][number]): Diagnosis {
+function describe(path: string, clash: IncludeInspection['clashes'][number]): Diagnosis {
   return warning({
     message: `${describeClash(path, clash).replace(/^./, (letter) => letter.toUpperCase())}.`,
     why: 'The connection fails, leads elsewhere, or is not verified.',

@@ -79,7 +79,7 @@ export interface Call {
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
   /** As it is now; without limits where it is no terminal. */
-  stdoutSize(): TerminalSize
+  stdoutSize(): ScreenSize
   /** What only the command line has. */
   readonly cli: CommandLine | undefined
 }
@@ -104,7 +104,8 @@ export interface Serving {
   stop(): Promise<number>
 }
 
-export interface TerminalSize {
+/** Of the terminal that stdout is. */
+export interface ScreenSize {
   readonly columns: number
   readonly rows: number
 }

@@ -63,7 +63,7 @@ export async function answerChange(call: Call, result: UpResult, dryRun: boolean
 
 /** Whether plain `ssh <alias>` works now. */
 export async function opensByAlias({ app }: Call): Promise<boolean> {
-  return (await import('../workspace/ssh/ssh-installed.ts')).opensByAlias(app)
+  return (await import('../workspace/ssh/ssh-installed.ts')).isIncludeInstalled(app)
 }
 
 /** Where a workspace is and how to get in; `isShort` as `opensByAlias` says. */

@@ -6,7 +6,7 @@
 import { NexusError } from '../core/errors.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { sideCarName } from '../stack/detect.ts'
-import type { ComposeModel, ComposeService, Fields } from '../stack/model.ts'
+import type { ComposeModel, ComposeService, ModelFields } from '../stack/model.ts'
 import { publishedPorts } from '../stack/override.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
 import { guardedSysctls } from '../trust/sysctls.ts'
@@ -167,8 +167,8 @@ function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlM
 }
 
 /** What a service's `deploy` says of its limits, which compose refuses to have twice. */
-export function deployLimits({ deploy }: ComposeService): Fields | undefined {
-  return ((deploy as Fields | undefined)?.resources as Fields | undefined)?.limits as Fields | undefined
+export function deployLimits({ deploy }: ComposeService): ModelFields | undefined {
+  return ((deploy as ModelFields | undefined)?.resources as ModelFields | undefined)?.limits as ModelFields | undefined
 }
 
 /**

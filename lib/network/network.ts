@@ -140,7 +140,7 @@ export function proxyRules(hosts: readonly string[]): readonly ProxyRule[] {
 }
 
 /** A request that the gate refused. */
-export interface Refusal {
+export interface RefusedRequest {
   /** RFC 3339 UTC. */
   readonly time: string
   readonly method: string
@@ -151,7 +151,7 @@ export interface Refusal {
 }
 
 /** From the lines that the gate printed; others are passed over. What stands in them was chosen inside. */
-export function parseRefusals(text: string): readonly Refusal[] {
+export function parseRefusals(text: string): readonly RefusedRequest[] {
   return text.split('\n').flatMap((line) => {
     const [time = '', method = '', host = '', port = '', reason = ''] = stripVTControlCharacters(line)
       .trim()
@@ -163,7 +163,7 @@ export function parseRefusals(text: string): readonly Refusal[] {
         method: method.replace(/[^A-Z]/g, '?').slice(0, 20),
         host: host.replace(/[^\w.:[\]-]/g, '?').slice(0, 253),
         port: Number(port) || 0,
-        reason: reason as Refusal['reason'],
+        reason: reason as RefusedRequest['reason'],
       },
     ]
   })

@@ -17,14 +17,14 @@ import type { Git } from '../tools/git.ts'
 
 export const SUFFIX = '.nexus'
 
-export type Values = Readonly<Record<string, string>>
+export type TemplateValues = Readonly<Record<string, string>>
 
 export interface TemplateRequest {
   readonly worktree: string
   /** Paths from the top of the worktree. */
   readonly templates: readonly string[]
   /** By dotted name, such as `ports.web`. */
-  readonly values: Values
+  readonly values: TemplateValues
   /** In a new worktree a template wins over a file that was copied; later it replaces only what it made itself. */
   readonly isNew: boolean
   /** True before ports are leased: unknown ports are written as 0. */
@@ -89,7 +89,7 @@ function tracked(template: string, target: string): NexusError {
 }
 
 /** @throws {NexusError} CONFIG_INVALID with file, line and column */
-export function substitute(file: string, text: string, values: Values, early = false): string {
+export function substitute(file: string, text: string, values: TemplateValues, early = false): string {
   return text.replaceAll(/\{\{([^{}]*)\}\}/g, (whole, inner: string, offset: number) => {
     const name = inner.trim()
     const value = Object.hasOwn(values, name) ? values[name] : undefined

@@ -4,7 +4,7 @@
  */
 
 /** Hooks that git runs for what one does in a worktree. */
-export const HOOK_NAMES: readonly string[] = [
+export const GIT_HOOK_NAMES: readonly string[] = [
   ...['pre-commit', 'prepare-commit-msg', 'commit-msg', 'post-commit', 'pre-merge-commit', 'post-merge', 'pre-push'],
   ...['post-checkout', 'pre-rebase', 'post-rewrite', 'applypatch-msg', 'pre-applypatch', 'post-applypatch'],
 ]

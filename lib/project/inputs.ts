@@ -7,7 +7,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { sha256 } from '../core/digest.ts'
 import type { MainBase, WorkspaceRecord } from '../core/workspace.ts'
 import { COMPOSE_CANDIDATES } from '../stack/detect.ts'
-import { type ComposeModel, type Fields, plainText } from '../stack/model.ts'
+import { type ComposeModel, type ModelFields, plainText } from '../stack/model.ts'
 import { readWithin } from '../system/within.ts'
 
 /** Path from the top of the worktree -> hash of its content, '' for a file that is not there. */
@@ -68,11 +68,11 @@ export function dockerfilesOf(worktree: string, model: ComposeModel | undefined,
 function filesOf(model: ComposeModel): readonly string[] {
   return Object.values(model.services).flatMap(({ build, env_file: envFiles }) => [
     ...(build === undefined ? [] : [dockerfileOf(build)]),
-    ...(Array.isArray(envFiles) ? envFiles.map((file) => String((file as Fields).path ?? file)) : []),
+    ...(Array.isArray(envFiles) ? envFiles.map((file) => String((file as ModelFields).path ?? file)) : []),
   ])
 }
 
-function dockerfileOf({ context, dockerfile }: Fields): string {
+function dockerfileOf({ context, dockerfile }: ModelFields): string {
   const file = typeof dockerfile === 'string' ? dockerfile : 'Dockerfile'
   return isAbsolute(file) ? file : join(String(context ?? ''), file)
 }

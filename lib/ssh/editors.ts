@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 
 /** What an editor is told: a folder on a host that ssh knows. */
-export interface Place {
+export interface EditorPlace {
   readonly alias: string
   /** Absolute path inside. */
   readonly folder: string
@@ -25,8 +25,8 @@ export interface Editor {
   /** Programs to look for, best first. */
   readonly programs: readonly string[]
   /** What follows the program. */
-  readonly args: (place: Place) => readonly string[]
-  readonly link: (place: Place) => string
+  readonly args: (place: EditorPlace) => readonly string[]
+  readonly link: (place: EditorPlace) => string
 }
 
 /** Of VS Code's family: the same words, another scheme of links. */
@@ -55,7 +55,7 @@ const JETBRAINS = [
   'rustrover',
 ]
 
-function jetbrainsLink({ alias, folder, user, port }: Place): string {
+function jetbrainsLink({ alias, folder, user, port }: EditorPlace): string {
   const facts = { projectPath: folder, host: alias, port: String(port), user, type: 'ssh', deploy: 'true' }
   const words = Object.entries(facts).map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
   return `jetbrains-gateway://connect#${words.join('&')}`

@@ -13,14 +13,14 @@ const TIMEOUT_MS = 10_000
 /** Words before the host; `-F file` for another file than the user's own. */
 export type SshWords = readonly string[]
 
-export interface Resolved {
+export interface ResolvedHost {
   /** Keyword in lower case -> its values, in ssh's order. */
   readonly values: ReadonlyMap<string, readonly string[]>
   /** What ssh said when it refused the configuration. */
   readonly refusal: string | undefined
 }
 
-export async function resolveHost(runner: Runner, words: SshWords, host: string): Promise<Resolved> {
+export async function resolveHost(runner: Runner, words: SshWords, host: string): Promise<ResolvedHost> {
   const argv = ['ssh', '-G', ...words, '--', host]
   const { code, stdout, stderr } = await runner.run(argv, { okCodes: 'any', timeoutMs: TIMEOUT_MS }).catch(tooSlow)
   const values = new Map<string, readonly string[]>()
@@ -94,7 +94,7 @@ const NEEDED_IN = [
 const OTHER_PORT = '1'
 const UNSET = new Set(['', 'none'])
 
-export interface Target {
+export interface SshTarget {
   /** As people type it. */
   readonly name: string
   readonly host: string
@@ -104,7 +104,7 @@ export interface Target {
 /** Compares what the user's configuration makes of a host with what Nexus's own alone does. */
 export async function findClashes(
   runner: Runner,
-  target: Target,
+  target: SshTarget,
   files: { readonly user: SshWords; readonly own: string; readonly text: string },
 ): Promise<readonly Clash[]> {
   const [actual, needed] = await Promise.all([
@@ -142,10 +142,10 @@ export async function findClashes(
  */
 async function sharesConnections(
   runner: Runner,
-  { values }: Resolved,
+  { values }: ResolvedHost,
   ownPath: string | undefined,
   user: SshWords,
-  { words, host }: Target,
+  { words, host }: SshTarget,
 ): Promise<boolean> {
   const path = values.get('controlpath')?.[0] ?? ''
   if (UNSET.has(path) || path === ownPath || (values.get('controlmaster')?.[0] ?? 'false') === 'false') return false

@@ -13,7 +13,7 @@ import { NexusError } from '../core/errors.ts'
 import { composeProject } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type Fields, plainText, type ServiceVolume } from './model.ts'
+import { type ComposeModel, type ComposeService, type ModelFields, plainText, type ServiceVolume } from './model.ts'
 import { isWithin } from './places.ts'
 
 /** The key of the volume in the generated file. */
@@ -60,7 +60,7 @@ export interface HeldPath {
 export function heldPaths(model: ComposeModel, worktree: string): readonly HeldPath[] {
   return Object.values(model.services).flatMap((service) => [
     ...((service.volumes ?? []) as readonly Mount[]).filter(isBind).flatMap(({ source, bind }) => {
-      const made = (bind as Fields | undefined)?.create_host_path !== false
+      const made = (bind as ModelFields | undefined)?.create_host_path !== false
       return isBelow(plainText(source), worktree) ? [{ path: plainText(source), made }] : []
     }),
     ...fileMounts(service, model, worktree).map(({ source }) => ({ path: source, made: false })),
@@ -115,7 +115,7 @@ function holdService(service: YamlMap, definition: ComposeService, model: Compos
   }
 }
 
-interface Mount extends ServiceVolume, Fields {}
+interface Mount extends ServiceVolume, ModelFields {}
 
 function holdMount({ target, source, read_only }: Mount & { readonly source: string }, worktree: string): Mount {
   const subpath = posix.relative(worktree, source)
@@ -149,12 +149,12 @@ function remaining(kind: FileKind, service: ComposeService, model: ComposeModel,
   return kept.length === uses.length ? {} : { [kind]: new Override(kept.map(plainTexts)) }
 }
 
-function usesOf(service: ComposeService, kind: FileKind): readonly Fields[] {
-  const uses = (service[kind] ?? []) as readonly (string | Fields)[]
+function usesOf(service: ComposeService, kind: FileKind): readonly ModelFields[] {
+  const uses = (service[kind] ?? []) as readonly (string | ModelFields)[]
   return uses.map((use) => (typeof use === 'string' ? { source: use } : use))
 }
 
-function fileOf({ source }: Fields, kind: FileKind, model: ComposeModel): string | undefined {
+function fileOf({ source }: ModelFields, kind: FileKind, model: ComposeModel): string | undefined {
   const file = model[kind]?.[String(source)]?.file
   return typeof file === 'string' ? plainText(file) : undefined
 }
@@ -174,7 +174,7 @@ function double(text: string): string {
 function plainTexts(value: unknown): Yaml {
   if (typeof value === 'string') return plainText(value)
   if (Array.isArray(value)) return value.map(plainTexts)
-  if (value !== null && typeof value === 'object') return mapValues(value as Fields, plainTexts)
+  if (value !== null && typeof value === 'object') return mapValues(value as ModelFields, plainTexts)
   return value as Yaml
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** A JSON object of the resolved model with keys that Nexus does not read. */
-export type Fields = Readonly<Record<string, unknown>>
+export type ModelFields = Readonly<Record<string, unknown>>
 
 export interface PublishedPort {
   readonly target: number
@@ -21,29 +21,29 @@ export interface ServiceVolume {
   readonly source?: string
   readonly target: string
   /** Of a bind mount. */
-  readonly bind?: Fields
+  readonly bind?: ModelFields
   readonly read_only?: boolean
   /** Of a named volume. */
-  readonly volume?: Fields
+  readonly volume?: ModelFields
 }
 
-export interface ComposeService extends Fields {
+export interface ComposeService extends ModelFields {
   readonly image?: string
-  readonly build?: Fields
+  readonly build?: ModelFields
   readonly command?: readonly string[] | null
   readonly entrypoint?: readonly string[] | null
   readonly container_name?: string
   readonly profiles?: readonly string[]
   readonly ports?: readonly PublishedPort[]
   readonly volumes?: readonly ServiceVolume[]
-  readonly networks?: Readonly<Record<string, Fields | null>>
+  readonly networks?: Readonly<Record<string, ModelFields | null>>
   readonly network_mode?: string
-  readonly healthcheck?: Fields
-  readonly depends_on?: Readonly<Record<string, Fields>>
+  readonly healthcheck?: ModelFields
+  readonly depends_on?: Readonly<Record<string, ModelFields>>
 }
 
 /** A top-level network or volume. `name` is always there; `external` means that it is not the project's own. */
-export interface ComposeResource extends Fields {
+export interface ComposeResource extends ModelFields {
   readonly name?: string
   readonly external?: boolean
 }
@@ -53,8 +53,8 @@ export interface ComposeModel {
   readonly services: Readonly<Record<string, ComposeService>>
   readonly networks?: Readonly<Record<string, ComposeResource | null>>
   readonly volumes?: Readonly<Record<string, ComposeResource | null>>
-  readonly secrets?: Readonly<Record<string, Fields>>
-  readonly configs?: Readonly<Record<string, Fields>>
+  readonly secrets?: Readonly<Record<string, ModelFields>>
+  readonly configs?: Readonly<Record<string, ModelFields>>
   readonly [key: string]: unknown
 }
 
@@ -75,7 +75,7 @@ export function plainText(text: string): string {
 
 /** How many containers of a service run. */
 export function replicas(service: ComposeService): number {
-  const count = (service.scale ?? (service.deploy as Fields | undefined)?.replicas ?? 1) as unknown
+  const count = (service.scale ?? (service.deploy as ModelFields | undefined)?.replicas ?? 1) as unknown
   return typeof count === 'number' ? count : 1
 }
 

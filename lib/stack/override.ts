@@ -9,7 +9,15 @@
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type Fields, own, ownNetworks, plainText, replicas } from './model.ts'
+import {
+  type ComposeModel,
+  type ComposeService,
+  type ModelFields,
+  own,
+  ownNetworks,
+  plainText,
+  replicas,
+} from './model.ts'
 
 /** By service: images whose layers its build may begin with; a service in it keeps its layers' cache in its image. */
 export type BuildLayers = ReadonlyMap<string, readonly string[]>
@@ -198,7 +206,7 @@ function overrideNetworks(service: ComposeService, ours: readonly string[]): Yam
   return { networks: new Override(Object.fromEntries([...changed, ...meeting])) }
 }
 
-function withoutKeys(fields: Fields, keys: readonly string[]): Fields {
+function withoutKeys(fields: ModelFields, keys: readonly string[]): ModelFields {
   return Object.fromEntries(Object.entries(fields).filter(([key]) => !keys.includes(key)))
 }
 

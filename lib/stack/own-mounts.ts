@@ -2,7 +2,7 @@
 import { NexusError } from '../core/errors.ts'
 import { coveredPlace } from '../core/places-inside.ts'
 import type { StackRecord } from '../core/workspace.ts'
-import type { ComposeModel, ComposeService, Fields } from './model.ts'
+import type { ComposeModel, ComposeService, ModelFields } from './model.ts'
 
 /** @throws {NexusError} CONFIG_INVALID */
 export function requireFreePlaces({ base, main }: StackRecord, model: ComposeModel): void {
@@ -47,7 +47,7 @@ function ownMounts(at: string, service: ComposeService): readonly Mount[] {
   return Object.entries(all).flatMap(([key, targets]) => targets.map((target): Mount => [`${at}.${key}`, target]))
 }
 
-function itemsOf(value: unknown): readonly Fields[] {
+function itemsOf(value: unknown): readonly ModelFields[] {
   return (Array.isArray(value) ? value : []).map((item) => (typeof item === 'string' ? { source: item } : item))
 }
 

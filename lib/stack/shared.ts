@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type Fields, plainText } from './model.ts'
+import { type ComposeModel, type ComposeService, type ModelFields, plainText } from './model.ts'
 
 /** The profile that takes a shared service out of a workspace's stack. */
 const SHARED_PROFILE = 'nexus-shared'
@@ -46,7 +46,7 @@ export function sharedDatabase(
 }
 
 export function engineOf(name: string, service: ComposeService | undefined): SharedDatabase['engine'] | undefined {
-  const variables = Object.keys((service?.environment ?? {}) as Fields)
+  const variables = Object.keys((service?.environment ?? {}) as ModelFields)
   const words = `${service?.image ?? ''} ${name}`
   if (/postgres|postgis|timescale|pgvector/.test(words) || variables.some((word) => word.startsWith('POSTGRES_')))
     return 'postgres'

@@ -15,7 +15,7 @@ import {
   readSync,
   type Stats,
 } from 'node:fs'
-import type { Entry } from '../core/tar.ts'
+import type { TarEntry } from '../core/tar.ts'
 import { explainReadError } from './temporary.ts'
 
 const READ = constants.O_RDONLY | constants.O_NONBLOCK
@@ -24,8 +24,8 @@ const FOLDER_HERE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_DIRE
 const CHUNK = 256 * 1024
 
 /** One thing of a tree; `content` has exactly the entry's size. */
-export interface Item {
-  readonly entry: Entry
+export interface TreeItem {
+  readonly entry: TarEntry
   readonly content: AsyncIterable<Buffer>
 }
 
@@ -56,7 +56,7 @@ export function openFolder(parent: Folder, name: string): Folder {
   return { fd: openSync(within(parent, name), FOLDER_HERE), path: `${parent.path}/${name}` }
 }
 
-function entryOf(names: readonly string[], stats: Stats, kind: Entry['kind'], target = ''): Entry {
+function entryOf(names: readonly string[], stats: Stats, kind: TarEntry['kind'], target = ''): TarEntry {
   const size = kind === 'file' ? stats.size : 0
   return { names, kind, size, mode: stats.mode & 0o777, mtime: stats.mtimeMs / 1000, target }
 }
@@ -66,7 +66,7 @@ function entryOf(names: readonly string[], stats: Stats, kind: Entry['kind'], ta
  * followed.
  * @throws {NexusError} PERMISSION_DENIED where nothing of it can be read
  */
-export async function* readTree(path: string, tell: Tell): AsyncGenerator<Item> {
+export async function* readTree(path: string, tell: Tell): AsyncGenerator<TreeItem> {
   let fd: number
   try {
     fd = openSync(path, READ)
@@ -84,7 +84,7 @@ export async function* readTree(path: string, tell: Tell): AsyncGenerator<Item> 
   }
 }
 
-async function* readFolder(folder: Folder, above: readonly string[], tell: Tell): AsyncGenerator<Item> {
+async function* readFolder(folder: Folder, above: readonly string[], tell: Tell): AsyncGenerator<TreeItem> {
   let names: readonly string[]
   try {
     names = readdirSync(within(folder, '.'), { encoding: 'latin1' }).sort()
@@ -94,7 +94,7 @@ async function* readFolder(folder: Folder, above: readonly string[], tell: Tell)
   for (const name of names) yield* readOne(folder, name, [...above, name], tell)
 }
 
-async function* readOne(folder: Folder, name: string, names: readonly string[], tell: Tell): AsyncGenerator<Item> {
+async function* readOne(folder: Folder, name: string, names: readonly string[], tell: Tell): AsyncGenerator<TreeItem> {
   const path = `${folder.path}/${name}`
   let fd: number
   try {
@@ -120,7 +120,7 @@ async function* readOne(folder: Folder, name: string, names: readonly string[], 
   }
 }
 
-async function* readLink(folder: Folder, name: string, names: readonly string[]): AsyncGenerator<Item> {
+async function* readLink(folder: Folder, name: string, names: readonly string[]): AsyncGenerator<TreeItem> {
   const target = readlinkSync(within(folder, name), { encoding: 'latin1' })
   yield { entry: entryOf(names, lstatSync(within(folder, name)), 'link', target), content: nothing() }
 }

@@ -19,15 +19,15 @@ import {
 import { dirname } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
-import { type Entry, staysWithin } from '../core/tar.ts'
+import { staysWithin, type TarEntry } from '../core/tar.ts'
 import { explainWriteError } from './temporary.ts'
-import { bytesOf, type Folder, type Item, openFolder, shown, type Tell, within } from './tree.ts'
+import { bytesOf, type Folder, openFolder, shown, type Tell, type TreeItem, within } from './tree.ts'
 
 let sequence = 0
 
 export interface Unpacker {
   /** Writes one entry at these names below the base; a file that exists is replaced, a folder is kept. */
-  put(names: readonly string[], item: Item): Promise<void>
+  put(names: readonly string[], item: TreeItem): Promise<void>
   /** Waits until all is there. */
   finish(): Promise<void>
   /** Ends it, also after a failure. */
@@ -37,7 +37,7 @@ export interface Unpacker {
 interface Level extends Folder {
   readonly names: readonly string[]
   /** Mode and time for a folder that was made here, given when all is in it. */
-  readonly made: Entry | undefined
+  readonly made: TarEntry | undefined
 }
 
 /**
@@ -76,7 +76,7 @@ export function createUnpacker(base: string, tell: Tell): Unpacker {
     return here
   }
 
-  function makeFolder(parent: Level, name: string, names: readonly string[], entry: Entry): void {
+  function makeFolder(parent: Level, name: string, names: readonly string[], entry: TarEntry): void {
     let isNew = true
     try {
       mkdirSync(within(parent, name), { mode: 0o700 })
@@ -87,7 +87,7 @@ export function createUnpacker(base: string, tell: Tell): Unpacker {
     stack.push({ ...openFolder(parent, name), names, made: isNew ? entry : undefined })
   }
 
-  async function makeFile(parent: Level, name: string, { entry, content }: Item): Promise<void> {
+  async function makeFile(parent: Level, name: string, { entry, content }: TreeItem): Promise<void> {
     const temporary = within(parent, temporaryIn())
     const fd = openSync(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
     try {
@@ -105,7 +105,7 @@ export function createUnpacker(base: string, tell: Tell): Unpacker {
     }
   }
 
-  function makeLink(parent: Level, name: string, { target, mtime }: Entry): void {
+  function makeLink(parent: Level, name: string, { target, mtime }: TarEntry): void {
     const temporary = within(parent, temporaryIn())
     symlinkSync(Buffer.from(target, 'latin1'), temporary)
     try {
@@ -117,7 +117,7 @@ export function createUnpacker(base: string, tell: Tell): Unpacker {
     }
   }
 
-  async function put(names: readonly string[], item: Item): Promise<void> {
+  async function put(names: readonly string[], item: TreeItem): Promise<void> {
     const { entry } = item
     const name = names.at(-1)
     if (name === undefined) return

@@ -32,7 +32,7 @@ export interface ContainerRow {
 }
 
 /** A compose project: by its file, or by its name alone, which finds everything that was made of it by label. */
-export type Target = { readonly file: string } | { readonly project: string }
+export type ComposeTarget = { readonly file: string } | { readonly project: string }
 
 export interface ResolveRequest {
   /** Absolute paths, later ones on top. */
@@ -82,15 +82,20 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   const docker = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['docker', ...args], { timeoutMs: QUERY_TIMEOUT_MS, ...options }))
   let plugin: readonly string[] | undefined
-  const composeArgv = (target: Target, args: readonly string[], progress = 'quiet', files: readonly string[] = []) => {
+  const composeArgv = (
+    target: ComposeTarget,
+    args: readonly string[],
+    progress = 'quiet',
+    files: readonly string[] = [],
+  ) => {
     plugin ??= composeProgram(env)
     const named =
       'file' in target ? ['-f', target.file] : ['-p', target.project, ...files.flatMap((one) => ['-f', one])]
     return [...plugin, '--progress', progress, ...NO_ENV_FILE, ...named, ...args]
   }
   // by name alone it must find no compose file in its folder
-  const folderOf = (target: Target) => ('file' in target ? {} : { cwd: '/' })
-  const compose = (target: Target, args: readonly string[], options: RunOptions = {}) => {
+  const folderOf = (target: ComposeTarget) => ('file' in target ? {} : { cwd: '/' })
+  const compose = (target: ComposeTarget, args: readonly string[], options: RunOptions = {}) => {
     const argv = composeArgv(target, args, options.onLine ? 'plain' : 'quiet')
     return explain(() => runner.run(argv, { timeoutMs: CHANGE_TIMEOUT_MS, ...folderOf(target), ...options }))
   }
@@ -170,12 +175,12 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Runs a command in a service's container. @throws {NexusError} CONTAINER_ERROR when it fails */
-  async function execute(target: Target, service: string, argv: readonly string[]): Promise<void> {
+  async function execute(target: ComposeTarget, service: string, argv: readonly string[]): Promise<void> {
     await compose(target, ['exec', '--no-TTY', '--', service, ...argv])
   }
 
   /** Starts what was stopped; false when there are no containers to start. */
-  async function start(target: Target, { onLine }: LineOptions = {}): Promise<boolean> {
+  async function start(target: ComposeTarget, { onLine }: LineOptions = {}): Promise<boolean> {
     const result = await compose(target, ['start'], { okCodes: 'any', ...(onLine ? { onLine } : {}) })
     if (result.code === 0) return true
     if (/no container to start|No such container/i.test(result.stderr)) return false
@@ -183,14 +188,14 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** Pauses or unpauses; `already` is what Docker says when that is so. */
-  async function freeze(target: Target, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
+  async function freeze(target: ComposeTarget, verb: 'pause' | 'unpause', already: RegExp): Promise<void> {
     const result = await compose(target, [verb], { okCodes: 'any' })
     if (result.code === 0 || already.test(result.stderr)) return
     throw explainDockerFailure(new CommandFailed(composeArgv(target, [verb]), result))
   }
 
   /** The last lines that a project's services printed, for an error's output. */
-  async function lastLogs(target: Target): Promise<string> {
+  async function lastLogs(target: ComposeTarget): Promise<string> {
     const { stdout } = await compose(target, ['logs', '--no-color', '--no-log-prefix', '--tail', '10'], {
       okCodes: 'any',
     })
@@ -198,12 +203,12 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
   }
 
   /** All that a service has printed, also one that is stopped. */
-  async function logsOf(target: Target, service: string): Promise<string> {
+  async function logsOf(target: ComposeTarget, service: string): Promise<string> {
     return (await compose(target, ['logs', '--no-color', '--no-log-prefix', '--', service])).stdout
   }
 
   /** Sends a signal to a service's process; one that does not run needs none. */
-  async function signal(target: Target, service: string, name: string): Promise<void> {
+  async function signal(target: ComposeTarget, service: string, name: string): Promise<void> {
     const result = await compose(target, ['kill', '--signal', name, '--', service], { okCodes: 'any' })
     if (result.code === 0 || /is not running|no container found/i.test(result.stderr)) return
     throw explainDockerFailure(new CommandFailed(composeArgv(target, ['kill']), result))
@@ -237,15 +242,15 @@ export function createDocker(runner: Runner, env: NodeJS.ProcessEnv) {
     up,
     start,
     /** Within ten seconds, or the time that each service's own definition gives it. */
-    stop: (target: Target, { ownTime = false, onLine }: LineOptions & { readonly ownTime?: boolean } = {}) =>
+    stop: (target: ComposeTarget, { ownTime = false, onLine }: LineOptions & { readonly ownTime?: boolean } = {}) =>
       compose(target, ['stop', ...(ownTime ? [] : ['--timeout', '10'])], onLine ? { onLine } : {}),
-    pause: (target: Target) => freeze(target, 'pause', /already paused/i),
-    unpause: (target: Target) => freeze(target, 'unpause', /is not paused/i),
-    down: (target: Target, { keepVolumes = false } = {}) =>
+    pause: (target: ComposeTarget) => freeze(target, 'pause', /already paused/i),
+    unpause: (target: ComposeTarget) => freeze(target, 'unpause', /is not paused/i),
+    down: (target: ComposeTarget, { keepVolumes = false } = {}) =>
       compose(target, ['down', ...(keepVolumes ? [] : ['--volumes']), '--remove-orphans', '--timeout', '3']),
     execute,
-    stopServices: (target: Target, names: readonly string[]) => compose(target, ['stop', '--', ...names]),
-    startServices: (target: Target, names: readonly string[]) => compose(target, ['start', '--', ...names]),
+    stopServices: (target: ComposeTarget, names: readonly string[]) => compose(target, ['stop', '--', ...names]),
+    startServices: (target: ComposeTarget, names: readonly string[]) => compose(target, ['start', '--', ...names]),
   }
 }
 

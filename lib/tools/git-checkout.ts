@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { CommandFailed, type RunOptions, type RunResult } from '../system/exec.ts'
 import { makeLink, touch } from '../system/store.ts'
 import { explainGitFailure } from './git-failures.ts'
-import { mainCopies, type Setting, type Whose } from './git-programs.ts'
+import { type GitSetting, mainCopies, type Whose } from './git-programs.ts'
 import { findAdminDir, findRepository, type Repository } from './repository.ts'
 
 const CHECKOUT_TIMEOUT_MS = 30 * 60_000
@@ -42,7 +42,7 @@ interface Parts {
   readonly git: GitCall
   readonly call: GitCall
   readonly hooksFolderOf: (repo: string, whose: Whose) => Promise<string>
-  readonly settingsIn: (repo: string, worktree: string) => Promise<readonly Setting[]>
+  readonly settingsIn: (repo: string, worktree: string) => Promise<readonly GitSetting[]>
   readonly leadsLfsElsewhere: (repo: string, path: string) => Promise<boolean>
 }
 
@@ -97,7 +97,7 @@ export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsE
   }
 
   /** A file of attributes sends files through a filter, git-lfs's aside. */
-  async function usesFilters(path: string, { gitDir }: Repository, settings: readonly Setting[]): Promise<boolean> {
+  async function usesFilters(path: string, { gitDir }: Repository, settings: readonly GitSetting[]): Promise<boolean> {
     if (!hasFilters(settings)) return false
     if (existsSync(join(gitDir, 'info', 'attributes'))) return true
     const files = [':(glob).gitattributes', ':(glob)**/.gitattributes']
@@ -120,7 +120,7 @@ async function settleIndex({ gitDir }: Repository, path: string): Promise<void> 
 }
 
 /** Beside git-lfs, which finds by itself what all worktrees share. */
-function hasFilters(settings: readonly Setting[]): boolean {
+function hasFilters(settings: readonly GitSetting[]): boolean {
   return settings.some(({ key }) => FILTER.test(key) && nameOf(key) !== 'lfs')
 }
 

@@ -3,8 +3,8 @@
  * inside, and the programs that git would run (`git-programs.ts`). One call of git; no program that it names is run.
  */
 import type { RunResult } from '../system/exec.ts'
-import { PROGRAM_KEYS, type Setting } from './git-programs.ts'
-import { COMFORT_KEYS, type Entry } from './git-settings.ts'
+import { type GitSetting, PROGRAM_KEYS } from './git-programs.ts'
+import { COMFORT_KEYS, type GitPair } from './git-settings.ts'
 
 /** Of a signature by an SSH key. */
 export interface SigningSettings {
@@ -28,7 +28,7 @@ export interface AuthorIdentity {
   /** It signs by a program, whose key stays on this machine; `local`: as the repository's own configuration says. */
   readonly program?: { readonly name: string; readonly local: boolean }
   /** Harmless settings of the user's own, such as aliases. */
-  readonly comfort: readonly Entry[]
+  readonly comfort: readonly GitPair[]
 }
 
 const IDENTITY_KEYS = 'user\\.(name|email|signingkey)|gpg\\.(format|ssh\\.defaultkeycommand)|(commit|tag)\\.gpgsign'
@@ -37,7 +37,9 @@ const isComfort = new RegExp(`^(${COMFORT_KEYS})$`)
 const PROGRAMS: Readonly<Record<string, string>> = { '': 'OpenPGP', openpgp: 'OpenPGP', x509: 'X.509' }
 
 /** @param git runs it in the repository; code 1 says that there is none of it */
-export async function readSettings(git: (args: readonly string[]) => Promise<RunResult>): Promise<readonly Setting[]> {
+export async function readIdentitySettings(
+  git: (args: readonly string[]) => Promise<RunResult>,
+): Promise<readonly GitSetting[]> {
   const { stdout } = await git([
     'config',
     '-z',
@@ -54,7 +56,7 @@ export async function readSettings(git: (args: readonly string[]) => Promise<Run
 }
 
 /** The user's name and address for commits, '' where git has none. */
-export function identityOf(settings: readonly Setting[]): AuthorIdentity {
+export function identityOf(settings: readonly GitSetting[]): AuthorIdentity {
   const values = new Map<string, string>()
   const locals = new Set<string>()
   for (const { scope, key, value } of settings) {
@@ -62,7 +64,7 @@ export function identityOf(settings: readonly Setting[]): AuthorIdentity {
     if (isOwn(scope) || key !== 'gpg.ssh.defaultkeycommand') values.set(key, value)
   }
   const at = (key: string) => values.get(key) ?? ''
-  const comfort = settings.flatMap(({ scope, key, value }): readonly Entry[] =>
+  const comfort = settings.flatMap(({ scope, key, value }): readonly GitPair[] =>
     isOwn(scope) && isComfort.test(key) ? [[key, value]] : [],
   )
   const who = { name: at('user.name'), email: at('user.email'), comfort }

@@ -14,10 +14,10 @@ import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
 import { listMarked, UNREADABLE } from './git-marked.ts'
-import { buildGitDir, type Place, sweep } from './git-scratch.ts'
+import { buildGitDir, type GitPlace, sweep } from './git-scratch.ts'
 import {
-  type Entry,
   formatSettings,
+  type GitPair,
   isFormatKey,
   isOwnKey,
   isTreeKey,
@@ -63,11 +63,11 @@ let sequence = 0
 
 /** `scratch` is how the paths of the git dirs begin; each is gone after its look. */
 export function createInertGit(runner: Runner, scratch: string) {
-  let own: Promise<readonly Entry[]> | undefined
-  const settings = new Map<string, Promise<readonly Entry[]>>()
+  let own: Promise<readonly GitPair[]> | undefined
+  const settings = new Map<string, Promise<readonly GitPair[]>>()
 
   /** Settings of the user's and of the repository that say how its files are meant. */
-  function settingsOf({ gitDir, admin }: Place): Promise<readonly Entry[]> {
+  function settingsOf({ gitDir, admin }: GitPlace): Promise<readonly GitPair[]> {
     own ??= readOwnSettings(runner)
     const files = [join(gitDir, 'config'), join(admin, 'config.worktree')].filter((file) => existsSync(file))
     const key = files.join('\0')
@@ -76,7 +76,10 @@ export function createInertGit(runner: Runner, scratch: string) {
     return known
   }
 
-  async function readHarmless(user: Promise<readonly Entry[]>, files: readonly string[]): Promise<readonly Entry[]> {
+  async function readHarmless(
+    user: Promise<readonly GitPair[]>,
+    files: readonly string[],
+  ): Promise<readonly GitPair[]> {
     const [mine, ...theirs] = await Promise.all([user, ...files.map((file) => readSettings(runner, file))])
     const format = theirs.flat().filter(([key]) => isFormatKey(key))
     return [
@@ -91,7 +94,7 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Runs `look` with a git that has no program to run. */
-  async function within<T>(place: Place, look: (git: InertRun, dir: string) => Promise<T>): Promise<T> {
+  async function within<T>(place: GitPlace, look: (git: InertRun, dir: string) => Promise<T>): Promise<T> {
     const dir = `${scratch}-${process.pid}-${sequence++}`
     try {
       sweep(scratch)
@@ -104,7 +107,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     }
   }
 
-  async function runInert(dir: string, { worktree }: Place, args: readonly string[], options: RunOptions) {
+  async function runInert(dir: string, { worktree }: GitPlace, args: readonly string[], options: RunOptions) {
     const env = {
       GIT_DIR: dir,
       GIT_WORK_TREE: worktree,
@@ -137,7 +140,7 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** @param own a git dir in which those of submodules lie */
-  async function changesAt(place: Place, look: readonly [number, Ignored], depth: number, own?: OwnDirs) {
+  async function changesAt(place: GitPlace, look: readonly [number, Ignored], depth: number, own?: OwnDirs) {
     const [timeoutMs, ignored] = look
     // git would look for them where they are not, and it would not find their commits
     const submodules = own === undefined ? 'dirty' : 'all'
@@ -168,7 +171,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
   }
 
-  function unpushedAt(place: Place, depth: number, own?: OwnDirs): Promise<readonly string[]> {
+  function unpushedAt(place: GitPlace, depth: number, own?: OwnDirs): Promise<readonly string[]> {
     return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
       if (sub === undefined) return [path]
@@ -182,10 +185,10 @@ export function createInertGit(runner: Runner, scratch: string) {
 
   /** With its place; undefined for one whose git dir is not where git puts it. */
   async function eachSubmodule(
-    place: Place,
+    place: GitPlace,
     depth: number,
     own: OwnDirs | undefined,
-    visit: (sub: Place | 'not fetched' | undefined, path: string, commit: string) => Promise<readonly string[]>,
+    visit: (sub: GitPlace | 'not fetched' | undefined, path: string, commit: string) => Promise<readonly string[]>,
   ): Promise<readonly string[]> {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
@@ -255,7 +258,7 @@ export function createInertGit(runner: Runner, scratch: string) {
 }
 
 /** By what the repository says of its worktrees: the `.git` file in the tree could lead anywhere. */
-function placeOf({ root, gitDir, worktree }: Repository): Place {
+function placeOf({ root, gitDir, worktree }: Repository): GitPlace {
   if (worktree === root) return { gitDir, admin: gitDir, worktree }
   const admin = findAdminDir(gitDir, worktree)
   if (admin !== undefined) return { gitDir, admin: admin.path, worktree }
@@ -268,14 +271,14 @@ function dirsOf({ gitDir }: Repository, own: OwnTree | undefined): OwnDirs | und
   return own === undefined ? undefined : { path: own.path, as: gitDir }
 }
 
-function ownPlaceOf(repository: Repository, own: SeenAs | undefined): Place {
+function ownPlaceOf(repository: Repository, own: SeenAs | undefined): GitPlace {
   const place = placeOf(repository)
   if (own === undefined) return place
   return { ...place, commit: own.commit, ...(own.inStep ? {} : { index: 'copy' as const }) }
 }
 
 /** Finds submodules by their mode in the index: listing all files would cost more than the rest of the look. */
-function mayHaveSubmodules({ admin }: Place): boolean {
+function mayHaveSubmodules({ admin }: GitPlace): boolean {
   const files = readdirSync(admin).filter((name) => name === 'index' || name.startsWith('sharedindex.'))
   return files.some((name) => readWithin(admin, name, INDEX_MAX_BYTES)?.includes(SUBMODULE_MODE) !== false)
 }
@@ -287,7 +290,7 @@ function listSubmodules(listed: string): readonly { readonly path: string; reado
 }
 
 /** A submodule's git dir lies in the repository's git dir or in the worktree; others are not read. */
-function submoduleAt(parent: Place, path: string, own?: OwnDirs): Place | undefined {
+function submoduleAt(parent: GitPlace, path: string, own?: OwnDirs): GitPlace | undefined {
   const worktree = join(parent.worktree, path)
   const dotGit = join(worktree, '.git')
   const text = readWithin(parent.worktree, join(path, '.git'), 4096)?.toString()

@@ -17,9 +17,9 @@ export type Whose = 'own' | 'other'
 
 const LINKS_MAX = 40
 /** As `core.hooksPath`, a folder without hooks. */
-export const NO_HOOKS = '/dev/null'
+export const NO_HOOKS_FOLDER = '/dev/null'
 
-export interface Setting {
+export interface GitSetting {
   readonly scope: string
   /** Section and name in lower case. */
   readonly key: string
@@ -60,7 +60,7 @@ function placesOf(root: string): Places {
   return { root, gitDir: found.gitDir, linked: [...others, join(root, '.worktree')] }
 }
 
-export function lastValue(settings: readonly Setting[], key: string): string | undefined {
+export function lastValue(settings: readonly GitSetting[], key: string): string | undefined {
   return settings.findLast((one) => one.key === key)?.value
 }
 
@@ -71,22 +71,22 @@ export function filtersIn(line: string): readonly string[] {
 }
 
 /** The values that count: git takes the last value of a key, and all values of a helper. */
-export function effective(settings: readonly Setting[]): readonly Setting[] {
+export function effective(settings: readonly GitSetting[]): readonly GitSetting[] {
   const last = new Map(settings.map((one, i) => [one.key, i]))
   return settings.filter(({ key }, i) => key.startsWith('credential.') || last.get(key) === i)
 }
 
 /** Objects are fetched when they are needed. */
-export function isPartial(settings: readonly Setting[]): boolean {
+export function isPartial(settings: readonly GitSetting[]): boolean {
   return settings.some(({ key }) => key === 'extensions.partialclone' || key.endsWith('.promisor'))
 }
 
 /** The folder that hooks are taken from: the git dir's own, or what `core.hooksPath` means in the main worktree. */
-export function hooksFolder(settings: readonly Setting[], root: string): string {
+export function hooksFolder(settings: readonly GitSetting[], root: string): string {
   const places = placesOf(root)
   const value = lastValue(settings, 'core.hookspath')
   if (value === undefined) return join(places.gitDir, 'hooks')
-  return value === '' ? NO_HOOKS : mainCopy(value, places)
+  return value === '' ? NO_HOOKS_FOLDER : mainCopy(value, places)
 }
 
 /** A path of the configuration in the main worktree; undefined where it leads into another worktree. */
@@ -99,18 +99,22 @@ function mainCopy(value: string, places: Places): string {
   const home = linked.find((folder) => isBelow(real, realPath(folder)))
   if (home === undefined) return path
   const copy = join(root, relative(realPath(home), real))
-  return linked.some((folder) => isBelow(realPath(copy), realPath(folder))) ? NO_HOOKS : copy
+  return linked.some((folder) => isBelow(realPath(copy), realPath(folder))) ? NO_HOOKS_FOLDER : copy
 }
 
 /** The files of attributes that the user has beside those of a branch. */
-export function ownAttributes(settings: readonly Setting[], root: string, env: NodeJS.ProcessEnv): readonly string[] {
+export function ownAttributes(
+  settings: readonly GitSetting[],
+  root: string,
+  env: NodeJS.ProcessEnv,
+): readonly string[] {
   const value = lastValue(settings, 'core.attributesfile')
   if (value !== undefined && value !== '') return [mainCopy(value, placesOf(root))]
   return [join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'git', 'attributes'), '/etc/gitattributes']
 }
 
 /** `-c` options by which paths and filters that hang on the worktree mean the main worktree's copies. */
-export function mainCopies(settings: readonly Setting[], root: string): readonly string[] {
+export function mainCopies(settings: readonly GitSetting[], root: string): readonly string[] {
   const places = placesOf(root)
   const paths = ['core.attributesfile', 'init.templatedir'].flatMap((key) => {
     const value = lastValue(settings, key)
@@ -121,13 +125,13 @@ export function mainCopies(settings: readonly Setting[], root: string): readonly
   const filters = effective(settings.filter(({ key }) => isFilter(key))).flatMap((one) => {
     const mended = mendedValue(one.value, places, () => false)
     // without a main worktree (a bare clone) there is no copy; a branch that is not HEAD's was refused before
-    return mended === one.value || mended.includes(NO_HOOKS) ? [] : [`${one.key}=${mended}`]
+    return mended === one.value || mended.includes(NO_HOOKS_FOLDER) ? [] : [`${one.key}=${mended}`]
   })
   return [...paths, ...filters].flatMap((setting) => ['-c', setting])
 }
 
 export interface Relative {
-  readonly setting: Setting
+  readonly setting: GitSetting
   /** The words of it that the branch decides. */
   readonly words: readonly string[]
   /** The one line of configuration that mends it. */
@@ -136,7 +140,7 @@ export interface Relative {
 
 /** Those programs whose words the files of a branch decide; `isThere` tells the names at the top of its tree. */
 export function relativePrograms(
-  settings: readonly Setting[],
+  settings: readonly GitSetting[],
   root: string,
   isThere: (name: string) => boolean,
 ): readonly Relative[] {
@@ -160,7 +164,11 @@ export function relativeProgram({ setting, words, mend }: Relative, branch: stri
   })
 }
 
-function decidedWords({ key, value }: Setting, places: Places, isThere: (name: string) => boolean): readonly string[] {
+function decidedWords(
+  { key, value }: GitSetting,
+  places: Places,
+  isThere: (name: string) => boolean,
+): readonly string[] {
   const words = relativeWords(commandOf(key, value), isThere).map(({ text }) => text)
   const elsewhere = absoluteWords(value).filter((word) => mainCopy(word, places) !== word)
   return [...words, ...elsewhere]
@@ -201,7 +209,7 @@ export function hookFiles(folder: string, root: string): readonly string[] {
 }
 
 /** Files in the main worktree that hold a part of git's configuration, from its top. */
-export function includedFiles(settings: readonly Setting[], root: string): readonly string[] {
+export function includedFiles(settings: readonly GitSetting[], root: string): readonly string[] {
   const { gitDir } = placesOf(root)
   return settings
     .filter(({ key }) => /^include(if\..*)?\.path$/.test(key))
@@ -212,7 +220,7 @@ export function includedFiles(settings: readonly Setting[], root: string): reado
 }
 
 /** Files in the main worktree that programs of a merge are, or are given, from its top. */
-export function mergingFiles(settings: readonly Setting[], root: string): readonly string[] {
+export function mergingFiles(settings: readonly GitSetting[], root: string): readonly string[] {
   return effective(settings.filter(({ key }) => isMerging(key))).flatMap(({ value }) => {
     const words = relativeWords(value, () => true).flatMap(({ path }) => path ?? [])
     return [...words, ...absoluteWords(value)].flatMap((word) => pathsTo(resolve(root, word), root))

@@ -16,7 +16,7 @@ const INDEX_MAX_BYTES = 1024 * 1024 * 1024
 const SHOWN = '* !diff\n'
 
 /** A worktree with its git dir; `admin` is the linked worktree's own part of that. */
-export interface Place {
+export interface GitPlace {
   readonly gitDir: string
   readonly admin: string
   readonly worktree: string
@@ -29,7 +29,7 @@ export interface Place {
   readonly index?: 'copy' | { readonly root: string; readonly folder: string }
 }
 
-export async function buildGitDir(dir: string, place: Place, config: string): Promise<void> {
+export async function buildGitDir(dir: string, place: GitPlace, config: string): Promise<void> {
   const { gitDir, admin, commit, index } = place
   const head = commit ?? readWithin(admin, 'HEAD', 4096)?.toString() ?? ''
   if (!HEAD.test(head)) {

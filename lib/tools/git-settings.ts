@@ -5,7 +5,7 @@
  */
 import type { Runner } from '../system/exec.ts'
 
-export type Entry = readonly [key: string, value: string]
+export type GitPair = readonly [key: string, value: string]
 
 /** How the files of a worktree are to be read, and the format of the repository. */
 const TREE = [
@@ -46,14 +46,14 @@ export const isOwnKey = (key: string): boolean => OWN.test(key) || isTreeKey(key
 export const isWorkKey = (key: string): boolean => WORK.some((pattern) => pattern.test(key))
 
 /** The entries of one file; none when there is none. Includes are not followed. */
-export async function readSettings(runner: Runner, file: string): Promise<readonly Entry[]> {
+export async function readSettings(runner: Runner, file: string): Promise<readonly GitPair[]> {
   const argv = ['git', '-C', '/', 'config', '--file', file, '--no-includes', '-z', '--list']
   const { stdout, code } = await runner.run(argv, { okCodes: 'any' })
   return code === 0 ? parseSettings(stdout) : []
 }
 
 /** The user's own and the machine's, with what they include. */
-export async function readOwnSettings(runner: Runner): Promise<readonly Entry[]> {
+export async function readOwnSettings(runner: Runner): Promise<readonly GitPair[]> {
   const argv = ['git', '-C', '/', 'config', '-z', '--list', '--show-scope']
   const { stdout, code } = await runner.run(argv, { okCodes: 'any', env: { GIT_DIR: '/dev/null' } })
   if (code !== 0) return []
@@ -64,7 +64,7 @@ export async function readOwnSettings(runner: Runner): Promise<readonly Entry[]>
 }
 
 /** Of `git config -z --list`: a key in lower case but for its middle, a line break, the value. A key alone is true. */
-export function parseSettings(text: string): readonly Entry[] {
+export function parseSettings(text: string): readonly GitPair[] {
   return text
     .split('\0')
     .filter((entry) => entry !== '')
@@ -75,7 +75,7 @@ export function parseSettings(text: string): readonly Entry[] {
 }
 
 /** Text of a configuration file with these entries. */
-export function formatSettings(entries: readonly Entry[]): string {
+export function formatSettings(entries: readonly GitPair[]): string {
   return entries
     .map(([key, value], i) => {
       const [own, last] = [header(key), header(entries[i - 1]?.[0] ?? '.')]

@@ -7,14 +7,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 import {
+  type GitSetting,
   hooksFolder,
   isTransport,
   lastValue,
   mainCopies,
-  NO_HOOKS,
+  NO_HOOKS_FOLDER,
   relativeProgram,
   relativePrograms,
-  type Setting,
   type Whose,
 } from './git-programs.ts'
 import { findRepository } from './repository.ts'
@@ -36,7 +36,7 @@ interface Calls {
   /** Without hooks. */
   readonly git: GitCall
   readonly call: GitCall
-  readonly settings: (repo: string) => Promise<readonly Setting[]>
+  readonly settings: (repo: string) => Promise<readonly GitSetting[]>
   readonly findCommit: (repo: string, revision: string) => Promise<string | undefined>
 }
 
@@ -110,7 +110,7 @@ export function createSubmoduleCommands({ git, call, settings, findCommit }: Cal
   }
 
   /** By its address in the user's configuration, which git prefers, or by name and address in the user's commits. */
-  async function namedBy(repo: string, own: readonly Setting[]): Promise<(one: Submodule) => boolean> {
+  async function namedBy(repo: string, own: readonly GitSetting[]): Promise<(one: Submodule) => boolean> {
     const lists = await Promise.all(BASES.map((base) => list(repo, ['--blob', `${base}:.gitmodules`])))
     const named = new Set(lists.flat().flatMap(({ name, url }) => (url === '' ? [] : [`${name}\0${url}`])))
     return ({ name, url }) => lastValue(own, `submodule.${name}.url`) !== undefined || named.has(`${name}\0${url}`)
@@ -130,10 +130,10 @@ export function createSubmoduleCommands({ git, call, settings, findCommit }: Cal
 }
 
 /** A path of hooks in the worktree means nothing in a submodule. */
-function hooksThere(settings: readonly Setting[], repo: string, whose: Whose): readonly string[] {
+function hooksThere(settings: readonly GitSetting[], repo: string, whose: Whose): readonly string[] {
   const value = lastValue(settings, 'core.hookspath')
   const plain = value === undefined || value.startsWith('~') || value === hooksFolder(settings, repo)
-  return whose === 'own' && plain ? [] : ['-c', `core.hooksPath=${NO_HOOKS}`]
+  return whose === 'own' && plain ? [] : ['-c', `core.hooksPath=${NO_HOOKS_FOLDER}`]
 }
 
 /** Of `git config -z --get-regexp`. */

@@ -15,10 +15,10 @@ import { closeFolder } from '../system/modes.ts'
 import { makeFolder, removeTree } from '../system/store.ts'
 import { createCheckout } from './git-checkout.ts'
 import { explain } from './git-failures.ts'
-import { identityOf, readSettings } from './git-identity.ts'
+import { identityOf, readIdentitySettings } from './git-identity.ts'
 import { createKeepingCommands } from './git-keeping.ts'
 import { createMergeCommands } from './git-merge.ts'
-import { filtersIn, hooksFolder, lastValue, NO_HOOKS, type Setting, type Whose } from './git-programs.ts'
+import { filtersIn, type GitSetting, hooksFolder, lastValue, NO_HOOKS_FOLDER, type Whose } from './git-programs.ts'
 import { createRefCommands } from './git-refs.ts'
 import { createSubmoduleCommands } from './git-submodules.ts'
 import { findRepository, listAdminDirs } from './repository.ts'
@@ -60,7 +60,7 @@ export interface RemoteRef {
 export type Git = ReturnType<typeof createGit>
 
 export function createGit(runner: Runner) {
-  const withoutHooks = ['-c', `core.hooksPath=${NO_HOOKS}`]
+  const withoutHooks = ['-c', `core.hooksPath=${NO_HOOKS_FOLDER}`]
   /** With the hooks that the configuration names, where `args` name no others. */
   const call = (repo: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
     explain(() => runner.run(['git', '-C', repo, '-c', 'core.fsmonitor=false', ...args], options))
@@ -68,25 +68,25 @@ export function createGit(runner: Runner) {
     call(repo, [...withoutHooks, ...args], options)
   const read = (repo: string, args: readonly string[]) => git(repo, args, { env: READ })
 
-  const known = new Map<string, Promise<readonly Setting[]>>()
+  const known = new Map<string, Promise<readonly GitSetting[]>>()
   /** What of the configuration counts for the main worktree `repo`, read once. */
-  function settings(repo: string): Promise<readonly Setting[]> {
+  function settings(repo: string): Promise<readonly GitSetting[]> {
     // what this call itself adds would be read as the user's
     const ask = (args: readonly string[]) => call(repo, args, { env: READ, okCodes: [0, 1] })
-    const found = known.get(repo) ?? readSettings(ask)
+    const found = known.get(repo) ?? readIdentitySettings(ask)
     known.set(repo, found)
     return found
   }
 
   /** The same for a linked worktree: a condition of the configuration (`includeIf`) may hold there alone. */
-  async function settingsIn(repo: string, worktree: string): Promise<readonly Setting[]> {
+  async function settingsIn(repo: string, worktree: string): Promise<readonly GitSetting[]> {
     const main = await settings(repo)
     return main.some(({ key }) => key.startsWith('includeif.')) ? settings(worktree) : main
   }
 
   /** The folder of hooks of the user's main worktree, by the configuration as it was when the command began. */
   async function hooksFolderOf(repo: string, whose: Whose): Promise<string> {
-    return whose === 'other' ? NO_HOOKS : hooksFolder(await settings(repo), repo)
+    return whose === 'other' ? NO_HOOKS_FOLDER : hooksFolder(await settings(repo), repo)
   }
 
   /** The same as a `-c` option. */

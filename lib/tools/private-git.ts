@@ -12,7 +12,7 @@ import { copyTree, makeFolder, moveTree, removeTree, writeGenerated } from '../s
 import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
 import type { AnyRef } from './git-refs.ts'
-import { type Entry, formatSettings, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
+import { formatSettings, type GitPair, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
 import { readPrivateBranches, readPrivateHead } from './private-refs.ts'
 import { alternateLines, findAdminDir, listAlternates } from './repository.ts'
 
@@ -25,7 +25,7 @@ const BORROWED_REFS = ['refs/heads', 'refs/remotes', 'refs/tags', 'refs/notes', 
 const KNOWN_EXTENSIONS =
   /^extensions\.(objectformat|partialclone|preciousobjects|noop|noop-v1|worktreeconfig|relativeworktrees)$/
 /** As `git lfs install` writes it. */
-const LFS: readonly Entry[] = [
+const LFS: readonly GitPair[] = [
   ['filter.lfs.clean', 'git-lfs clean -- %f'],
   ['filter.lfs.smudge', 'git-lfs smudge -- %f'],
   ['filter.lfs.process', 'git-lfs filter-process'],
@@ -187,7 +187,7 @@ async function requireFolders(path: string, names: readonly string[]): Promise<s
   return folder
 }
 
-function ownSettings(settings: readonly Entry[], lfs: boolean): readonly Entry[] {
+function ownSettings(settings: readonly GitPair[], lfs: boolean): readonly GitPair[] {
   const kept = settings.filter(([key]) => isTreeKey(key) || isWorkKey(key)).map(withoutPassword)
   const format = settings.filter(([key]) => isFormatKey(key))
   const version = [...format, ...kept].some(([key]) => key.startsWith('extensions.')) ? '1' : '0'
@@ -202,7 +202,7 @@ function ownSettings(settings: readonly Entry[], lfs: boolean): readonly Entry[]
 }
 
 /** A password or token in an address stays with the user. */
-function withoutPassword([key, value]: Entry): Entry {
+function withoutPassword([key, value]: GitPair): GitPair {
   return /\.(url|pushurl)$/.test(key) ? [key, value.replace(/^(https?:\/\/)[^/@]*@/i, '$1')] : [key, value]
 }
 

@@ -17,7 +17,7 @@ import {
   scalar,
   scalarOr,
   scalars,
-  text,
+  textLike,
 } from './rules.ts'
 
 /** Contexts that are an image or another service of the stack. */
@@ -44,8 +44,8 @@ const parts = keys({
   additional_contexts: namedContexts,
   cache_from: cacheRule(/^(registry|inline|gha)$/, 'reads a build cache from a folder or a service'),
   cache_to: cacheRule(/^inline$/, 'writes a build cache to a folder or a service'),
-  network: text(/^(default|none)$/, [/^host$/, 'builds in the network of this machine']),
-  isolation: text(/^default$/),
+  network: textLike(/^(default|none)$/, [/^host$/, 'builds in the network of this machine']),
+  isolation: textLike(/^default$/),
   tags: denyEach('gives the image a name that others on this machine may use'),
   secrets: listOf((value, at, inspection) => useOf(inspection, value, at)),
   ssh: denyEach('lets the build use your ssh keys'),

@@ -4,19 +4,19 @@
  * gives nothing new, is taken unasked. Everything else is a finding for the user. Pure.
  */
 
-import { type ComposeModel, type Fields, type Finding, plainText } from '../stack/model.ts'
+import { type ComposeModel, type Finding, type ModelFields, plainText } from '../stack/model.ts'
 import { makeFinding } from './findings.ts'
 
 /** What was asked for when the user chose, or what is asked for now. */
 export interface Choice {
   /** What the project's own file says, by dotted key; hooks inside the workspace are left out. */
-  readonly settings: Fields
+  readonly settings: ModelFields
   /** What the workspace's own container is made from. */
   readonly base: unknown
   /** The service to work in, where that is one of the project's. */
   readonly main: string | null
   /** The services that run, with what stands beside them; null without compose files. */
-  readonly model: Fields | null
+  readonly model: ModelFields | null
   /** Hash of each Dockerfile that a rebuild would use. */
   readonly files: Readonly<Record<string, string>>
 }
@@ -174,7 +174,7 @@ const SHORTER: ReadonlySet<string> = new Set([
 /** Entries that may be removed whole only: half an entry may allow more. */
 const ENTRIES = /^((?:hooks|secrets|ports)\.[^.]+)\./
 
-function reasonForSetting({ at, after }: Difference, now: Fields): string | undefined {
+function reasonForSetting({ at, after }: Difference, now: ModelFields): string | undefined {
   const [key = ''] = at
   if (FREE_SETTINGS.has(key)) return undefined
   if (after !== undefined) return `is said by the project's own configuration file`
@@ -184,7 +184,7 @@ function reasonForSetting({ at, after }: Difference, now: Fields): string | unde
   return isWhole ? undefined : `is said no more by the project's own configuration file`
 }
 
-function modelDifferences(before: Fields | null, after: Fields | null): readonly Difference[] {
+function modelDifferences(before: ModelFields | null, after: ModelFields | null): readonly Difference[] {
   const parts = namesOf(before ?? {}, after ?? {})
   return parts.flatMap((part) => {
     const [old, fresh] = [fieldOf(before ?? {}, part), fieldOf(after ?? {}, part)]
@@ -252,15 +252,15 @@ function wordOf(value: unknown): string {
   return isPlain && !/^(null|true|false|[\d.]+)$/.test(value) ? value : JSON.stringify(value)
 }
 
-function fieldOf(fields: Fields, name: string): unknown {
+function fieldOf(fields: ModelFields, name: string): unknown {
   return Object.hasOwn(fields, name) ? fields[name] : undefined
 }
 
-function namesOf(one: Fields, other: Fields): readonly string[] {
+function namesOf(one: ModelFields, other: ModelFields): readonly string[] {
   return [...new Set([...Object.keys(one), ...Object.keys(other)])].sort()
 }
 
-function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is ModelFields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
@@ -279,7 +279,11 @@ function sorted(value: unknown): unknown {
  * The model for the comparison: only services that run, with words in place of leased ports, paths and the values of
  * passed variables, which may differ the next time though no file changed.
  */
-export function comparable(model: ComposeModel, active: readonly string[], words: ReadonlyMap<string, string>): Fields {
+export function comparable(
+  model: ComposeModel,
+  active: readonly string[],
+  words: ReadonlyMap<string, string>,
+): ModelFields {
   const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), plainText(text))
   const plain = (value: unknown): unknown => {
     if (typeof value === 'string') return replaced(value)
@@ -291,5 +295,5 @@ export function comparable(model: ComposeModel, active: readonly string[], words
   const services = Object.entries(model.services).filter(([name]) => active.includes(name))
   // the project's name is Nexus's
   const { name: _, ...others } = model
-  return plain({ ...others, services: Object.fromEntries(services) }) as Fields
+  return plain({ ...others, services: Object.fromEntries(services) }) as ModelFields
 }

@@ -2,7 +2,7 @@
  * The files and addresses that an unresolved compose file names: what compose or a build reads. Texts are not
  * interpolated yet. Shapes that compose itself would refuse name nothing. Pure.
  */
-import type { YamlMap } from '../config/compose-yaml.ts'
+import type { ParsedYamlMap } from '../config/compose-yaml.ts'
 
 export type Reference =
   /** A file that is read or given to containers; `resolved`: what it says becomes part of the resolved model. */
@@ -57,7 +57,7 @@ function includeOf(one: unknown): IncludeReference {
   }
 }
 
-function ofService(at: string, service: YamlMap): readonly Reference[] {
+function ofService(at: string, service: ParsedYamlMap): readonly Reference[] {
   const base = service.get('extends')
   return [
     ...files(`${at}.env_file`, service.get('env_file'), 'gives containers', true),
@@ -120,6 +120,6 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]
 }
 
-function mapOf(value: unknown): YamlMap {
+function mapOf(value: unknown): ParsedYamlMap {
   return value instanceof Map ? value : new Map()
 }

@@ -14,7 +14,7 @@ import {
   reportPlace,
   scalar,
   scalars,
-  text,
+  textLike,
 } from './rules.ts'
 
 const SHARED = 'shared with what is outside of this workspace, your other branches too'
@@ -52,7 +52,7 @@ export const volume: Rule = ownOr(
     name: scalar,
     labels,
     external: anything,
-    driver: text(/^(local|default)$/, [/./, 'stores data through a plug-in of this machine']),
+    driver: textLike(/^(local|default)$/, [/./, 'stores data through a plug-in of this machine']),
     driver_opts: (value, at, inspection) => {
       if (isTmpfs(value)) return
       denyEach('mounts what the option names, on this machine or the network')(value, at, inspection)
@@ -79,7 +79,7 @@ export const network: Rule = ownOr(
     name: scalar,
     labels,
     external: anything,
-    driver: text(/^(bridge|default)$/, [/./, 'uses another kind of network than that of this machine alone']),
+    driver: textLike(/^(bridge|default)$/, [/./, 'uses another kind of network than that of this machine alone']),
     // the size of packets is the one option that is common and harmless
     driver_opts: keys({ 'com.docker.network.driver.mtu': scalar }),
     attachable: scalar,
@@ -87,7 +87,7 @@ export const network: Rule = ownOr(
     enable_ipv4: scalar,
     enable_ipv6: scalar,
     ipam: keys({
-      driver: text(/^default$/, [/./, 'asks a plug-in of this machine for addresses']),
+      driver: textLike(/^default$/, [/./, 'asks a plug-in of this machine for addresses']),
       config: listOf(keys({ subnet: scalar, ip_range: scalar, gateway: scalar, aux_addresses: scalars })),
       options: denyEach('sets options of a plug-in of this machine'),
     }),

@@ -44,7 +44,7 @@ export function denyEach(why: string): Rule {
 }
 
 /** A text of this form; anything else is reported with the first reason that fits it, else the last. */
-export function text(allowed: RegExp, ...reasons: readonly (readonly [RegExp, string])[]): Rule {
+export function textLike(allowed: RegExp, ...reasons: readonly (readonly [RegExp, string])[]): Rule {
   return (value, at, { report }) => {
     if (isScalar(value) && allowed.test(String(value))) return
     const [, why] = reasons.find(([form]) => isScalar(value) && form.test(String(value))) ?? ['', UNKNOWN]

@@ -21,7 +21,7 @@ import {
   scalar,
   scalarOr,
   scalars,
-  text,
+  textLike,
 } from './rules.ts'
 import { sysctls } from './sysctls.ts'
 
@@ -38,11 +38,11 @@ const USES = listOf((value, at, inspection) => useOf(inspection, value, at))
 
 /** Its own namespace, or that of another service. */
 function namespace(own: RegExp, what: string): Rule {
-  return text(own, [/^host$/, `sees ${what} of this machine`], OTHER_CONTAINER)
+  return textLike(own, [/^host$/, `sees ${what} of this machine`], OTHER_CONTAINER)
 }
 
 const MOUNT = keys({
-  type: text(/^(bind|volume|tmpfs|image)$/, [/^npipe$/, 'reaches a pipe of this machine']),
+  type: textLike(/^(bind|volume|tmpfs|image)$/, [/^npipe$/, 'reaches a pipe of this machine']),
   source: scalar,
   target: scalar,
   read_only: scalar,
@@ -51,7 +51,7 @@ const MOUNT = keys({
     create_host_path: scalar,
     selinux: scalar,
     recursive: scalar,
-    propagation: text(/^(r?private|r?slave)$/, [/shared/, 'mounts inside also appear on this machine']),
+    propagation: textLike(/^(r?private|r?slave)$/, [/shared/, 'mounts inside also appear on this machine']),
   }),
   volume: keys({ nocopy: scalar, subpath: scalar, labels }),
   tmpfs: keys({ size: scalar, mode: scalar }),
@@ -259,14 +259,14 @@ const BEYOND: Readonly<Record<string, Rule>> = {
   external_links: denyEach('shared with what is outside of this workspace'),
   gpus: gpu,
   ipc: namespace(/^(private|shareable|none|service:.+)$/, 'the shared memory'),
-  isolation: text(/^default$/),
+  isolation: textLike(/^default$/),
   label_file: FILES(envFile),
   logging: keys({
-    driver: text(/^(json-file|local|none)$/, [/./, 'sends logs to a service of this machine or the network']),
+    driver: textLike(/^(json-file|local|none)$/, [/./, 'sends logs to a service of this machine or the network']),
     options: scalars,
   }),
   models: deny('starts a model on this machine'),
-  network_mode: text(
+  network_mode: textLike(
     /^(none|bridge|default|service:.+)$/,
     [/^host$/, 'the network of this machine, with all that listens there'],
     OTHER_CONTAINER,
@@ -282,10 +282,10 @@ const BEYOND: Readonly<Record<string, Rule>> = {
   pre_stop: listOf(SHELL_HOOK),
   privileged: deny(FULL_ACCESS),
   provider: deny('runs a program of this machine'),
-  runtime: text(/^runc$/, [/./, 'runs by another runtime of this machine']),
+  runtime: textLike(/^runc$/, [/./, 'runs by another runtime of this machine']),
   secrets: USES,
   security_opt: listOf(
-    text(/^no-new-privileges([:=](true|false))?$/, [/./, 'weakens what keeps the container from this machine']),
+    textLike(/^no-new-privileges([:=](true|false))?$/, [/./, 'weakens what keeps the container from this machine']),
   ),
   sysctls,
   use_api_socket: deny('the Docker socket, which is full control of this machine'),

@@ -3,7 +3,7 @@
  * needs approval. On a guarded network no other `net.` setting is passed on, approved or not, because an IPv6 address
  * or a changed answer to ARP leads past the network gate. Pure.
  */
-import type { Fields } from '../stack/model.ts'
+import type { ModelFields } from '../stack/model.ts'
 import { asText, isObject, type Rule } from './rules.ts'
 
 const ANY = /^[\w.,: \t-]*$/
@@ -56,7 +56,7 @@ function isHarmless(name: string, value: string): boolean {
 
 /** From a map, or from a list of `name=value`. */
 function pairsOf(value: unknown): readonly (readonly [name: string, value: string])[] {
-  if (isObject(value)) return Object.entries(value as Fields).map(([name, one]) => [name, asText(one)])
+  if (isObject(value)) return Object.entries(value as ModelFields).map(([name, one]) => [name, asText(one)])
   return [value].flat().map((item) => {
     const [, name = '', one = ''] = /^([^=]*)=?(.*)$/s.exec(asText(item)) ?? []
     return [name, one]

@@ -7,7 +7,7 @@ import { flag, words } from '../frame/fields.ts'
 import { DRY_RUN, REPO } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
 import { count, planned } from '../frame/words.ts'
-import type { CopyPlan, Place } from '../workspace/exec/copy-places.ts'
+import type { CopyPlace, CopyPlan } from '../workspace/exec/copy-places.ts'
 
 const cp = verb({
   name: 'cp',
@@ -53,7 +53,7 @@ const cp = verb({
   },
 })
 
-function placeData({ record }: Place, path: string) {
+function placeData({ record }: CopyPlace, path: string) {
   return { workspace: record?.name ?? null, path }
 }
 

@@ -1,6 +1,6 @@
 /** doctor: checks of machine, engine and state. */
 import type { Endpoints } from '../api/kit.ts'
-import type { Finding } from '../core/finding.ts'
+import type { DoctorFinding } from '../core/finding.ts'
 import { flag } from '../frame/fields.ts'
 import { verb } from '../frame/verb.ts'
 import { count } from '../frame/words.ts'
@@ -30,14 +30,14 @@ const doctor = verb({
   },
 })
 
-function formatFinding({ check, status, message, why, hint }: Finding): string {
+function formatFinding({ check, status, message, why, hint }: DoctorFinding): string {
   const more = [why, hint].filter((line) => line !== null).map((line) => `           ${line}`)
   const said = status === 'ok' ? `${check}: ${message}` : message
   return [`${status.padEnd(7)}  ${said}`, ...more].join('\n')
 }
 
-function verdict(findings: readonly Finding[]): string {
-  const counted = (wanted: Finding['status']) => findings.filter(({ status }) => status === wanted).length
+function verdict(findings: readonly DoctorFinding[]): string {
+  const counted = (wanted: DoctorFinding['status']) => findings.filter(({ status }) => status === wanted).length
   const [errors, warnings] = [counted('error'), counted('warning')]
   const fixable = findings.filter((finding) => finding.fixable).length
   const repair = fixable === 0 ? '' : `; \`nexus doctor --fix\` repairs ${fixable} of them`

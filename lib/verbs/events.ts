@@ -57,7 +57,7 @@ function subjectOf(event: ApiEvent): readonly string[] {
 
 export const verbs = [events]
 
-export const endpoints: Endpoints = ({ z, endpoint, REPO: repository, sample, text }) => [
+export const endpoints: Endpoints = ({ z, endpoint, repoSchema: repository, sample, text }) => [
   endpoint({
     method: 'get',
     path: '/events',

@@ -4,7 +4,7 @@ import { JOBS, resultOf } from './several-workspaces.ts'
 
 const JOBS_MAX = 64
 
-export const endpoints: Endpoints = ({ z, endpoint, argv, refuseCurrent, REPO, sample, text, variables }) => [
+export const endpoints: Endpoints = ({ z, endpoint, argv, refuseCurrent, repoSchema, sample, text, variables }) => [
   endpoint({
     method: 'post',
     path: '/exec',
@@ -17,7 +17,7 @@ export const endpoints: Endpoints = ({ z, endpoint, argv, refuseCurrent, REPO, s
         command: argv,
         workspaces: z.array(text('Name or id', 300)).min(1).max(1_000).optional(),
         everywhere: z.boolean().optional().openapi({ description: 'In all workspaces of all repositories' }),
-        repo: REPO,
+        repo: repoSchema,
         cwd: z.string().regex(/^\//).max(4_096).optional().openapi({ description: 'Absolute folder inside' }),
         env: variables('Variables for it'),
         jobs: z

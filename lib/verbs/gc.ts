@@ -1,7 +1,7 @@
 /** gc: removes what no workspace needs. */
 import type { Endpoints } from '../api/kit.ts'
 import { formatSize } from '../core/sizes.ts'
-import type { Item } from '../doctor/gc.ts'
+import type { GcItem } from '../doctor/gc.ts'
 import { flag } from '../frame/fields.ts'
 import { DRY_RUN } from '../frame/shared-fields.ts'
 import { verb } from '../frame/verb.ts'
@@ -38,7 +38,7 @@ const gc = verb({
   },
 })
 
-function formatItems(items: readonly Item[]): string {
+function formatItems(items: readonly GcItem[]): string {
   const rows = items.map(({ kind, name, bytes, cause }) => [kind, shorten(name), formatSize(bytes), cause])
   return formatTable(['KIND', 'NAME', 'SIZE', 'CAUSE'], rows)
 }
@@ -49,7 +49,7 @@ function shorten(name: string): string {
 }
 
 /** Layers that images share are counted with each of them. */
-function atLeast(items: readonly Item[]): string {
+function atLeast(items: readonly GcItem[]): string {
   const known = items.map(({ bytes }) => bytes ?? 0).reduce((sum, bytes) => sum + bytes, 0)
   return known === 0 ? '' : `, up to ${formatSize(known)}`
 }

@@ -101,7 +101,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
     .openapi('Keys')
   const dryRun = z.literal(true).optional()
   const change = { before: z.string().nullable(), after: z.string().nullable() }
-  const { ID, KEYS, SSH } = sample
+  const { ID, WORKSPACE_KEYS, SSH } = sample
   const exchanged = { before: SSH.hostKeyFingerprint, after: SSH.hostKeyFingerprint }
   return [
     via(list, {
@@ -110,7 +110,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       tag: 'inside',
       summary: 'Show which keys open workspaces, and their host keys',
       answer: z.object({ workspaces: z.array(keys) }).openapi('AllKeys'),
-      example: { workspaces: [KEYS] },
+      example: { workspaces: [WORKSPACE_KEYS] },
     }),
     via(list, {
       http: 'GET /workspaces/{id}/keys',
@@ -120,7 +120,7 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       query: ['repo'],
       answerOf: ({ workspaces }) => workspaces[0],
       answer: keys,
-      example: KEYS,
+      example: WORKSPACE_KEYS,
     }),
     via(rotate, {
       http: 'POST /workspaces/{id}/keys/rotate',

@@ -109,7 +109,7 @@ function dirtyWord(dirty: boolean | null | undefined): string {
 
 export const verbs = [list]
 
-export const endpoints: Endpoints = ({ z, endpoint, flag: queryFlag, REPO: repo, workspaceSchema, sample }) => [
+export const endpoints: Endpoints = ({ z, endpoint, queryFlag, repoSchema: repo, workspaceSchema, sample }) => [
   endpoint({
     method: 'get',
     path: '/workspaces',

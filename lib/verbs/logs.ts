@@ -105,7 +105,7 @@ async function collect(entries: AsyncIterable<LogEntry>) {
 export const verbs = [logs]
 
 export const endpoints: Endpoints = (kit) => {
-  const { z, endpoint, flag: queryFlag, idParams, logEntrySchema, REPO: repo, text } = kit
+  const { z, endpoint, queryFlag, idParams, logEntrySchema, repoSchema: repo, text } = kit
   return [
     endpoint({
       method: 'get',

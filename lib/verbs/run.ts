@@ -41,7 +41,7 @@ const run = verb({
 export const verbs = [run]
 
 export const endpoints: Endpoints = (kit) => {
-  const { z, endpoint, argv, DEFAULT_TIMEOUT_S, NO_HOOKS: noHooks, REPO: repository, said, text } = kit
+  const { z, endpoint, argv, DEFAULT_TIMEOUT_S, noHooksSchema: noHooks, repoSchema: repository, said, text } = kit
   return [
     endpoint({
       method: 'post',

@@ -5,7 +5,7 @@ import { formatSize } from '../core/sizes.ts'
 import { formatAge } from '../core/time.ts'
 import { flag } from '../frame/fields.ts'
 import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, type TerminalSize, verb } from '../frame/verb.ts'
+import { type Answer, type Call, type ScreenSize, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
 import type { Top, WorkspaceLoad } from '../workspace/status/top.ts'
 
@@ -43,7 +43,7 @@ const top = verb({
 })
 
 /** Long lines, and processes that find no place, would push the head out of sight. */
-export function fitted(text: string, { columns, rows }: TerminalSize): string {
+export function fitted(text: string, { columns, rows }: ScreenSize): string {
   const lines = text.split('\n').slice(0, rows - 1)
   return lines.map((line) => [...line].slice(0, columns).join('')).join('\n')
 }

@@ -15,7 +15,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { Refusal } from '../../lib/network/network.ts'
+import type { RefusedRequest } from '../../lib/network/network.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -132,7 +132,9 @@ suite('the network of a guarded workspace', (test) => {
       try {
         const fetch = (name: string) => scene.run(['exec', 'cell', '--', 'curl', '-s', `http://${name}/`])
         for (const name of ['sub.wild.example', 'wild.example', 'notwild.example', 'WILD.example.']) await fetch(name)
-        const { refusals } = JSON.parse(await scene.ok(['network', 'log', 'cell', '--json'])) as { refusals: Refusal[] }
+        const { refusals } = JSON.parse(await scene.ok(['network', 'log', 'cell', '--json'])) as {
+          refusals: RefusedRequest[]
+        }
         const seen = refusals.map(({ host, reason }) => `${host} ${reason}`)
         // where a name that is let through leads is looked at next: here into a private network
         const expected = ['sub.wild.example address', 'wild.example name', 'notwild.example name', 'wild.example name']

@@ -6,15 +6,15 @@
 import { existsSync } from 'node:fs'
 import { chmod, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Finding } from '../../lib/core/finding.ts'
+import type { DoctorFinding } from '../../lib/core/finding.ts'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
 import { assert, suite } from '../support/suite.ts'
 import { cleanEngine, commitLongAgo, LIMIT_MS, leaveAlone, listParts, must, openScene, type Scene } from './scene.ts'
 
 interface Health {
   readonly healthy: boolean
-  readonly findings: readonly Finding[]
-  readonly fixed: readonly Finding[]
+  readonly findings: readonly DoctorFinding[]
+  readonly fixed: readonly DoctorFinding[]
 }
 
 async function doctor(scene: Scene, ...args: string[]): Promise<Health> {

@@ -9,7 +9,7 @@ import { createServer, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import type { WorkspaceResource } from '../../lib/core/workspace.ts'
-import type { Refusal } from '../../lib/network/network.ts'
+import type { RefusedRequest } from '../../lib/network/network.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -288,7 +288,7 @@ async function attemptAll(
 
 /** The user's list counts at once, and what was refused is told. */
 async function changeList(scene: Scene, { name }: WorkspaceResource): Promise<void> {
-  const { refusals } = JSON.parse(await scene.ok(['network', 'log', name, '--json'])) as { refusals: Refusal[] }
+  const { refusals } = JSON.parse(await scene.ok(['network', 'log', name, '--json'])) as { refusals: RefusedRequest[] }
   const seen = refusals.map(({ host, port, reason }) => `${host}:${port} ${reason}`)
   for (const one of ['stranger.example:80 name', 'friend.example:8080 port', 'rebound.example:80 address'])
     assert.ok(seen.includes(one), `${one} is not in\n${seen.join('\n')}`)

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Entry, encodeEntry, endOfArchive, padding } from '../../lib/core/tar.ts'
+import { encodeEntry, endOfArchive, padding, type TarEntry } from '../../lib/core/tar.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -107,9 +107,9 @@ async function places(scene: Scene): Promise<void> {
   await scene.refused(['cp', './a:b', 'demo:/dev/shm/big'], 1, 'DISK_FULL')
 }
 
-const entry = (path: string, more: Partial<Entry> = {}): Buffer => {
+const entry = (path: string, more: Partial<TarEntry> = {}): Buffer => {
   const plain = { names: path.split('/'), kind: 'file', size: 4, mode: 0o4777, mtime: 1e9, target: '' } as const
-  const whole: Entry = { ...plain, ...more }
+  const whole: TarEntry = { ...plain, ...more }
   const content = whole.kind === 'file' ? Buffer.from('evil') : Buffer.alloc(0)
   return Buffer.concat([encodeEntry({ ...whole, size: content.length }), content, padding(content.length)])
 }

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KINDS, type OperationKind, type StepId } from '../../lib/core/operations.ts'
-import { FAILURES, type Failure, type Moment } from '../../lib/workspace/operation/failpoint.ts'
+import { FAILURES, type FailKind, type Moment } from '../../lib/workspace/operation/failpoint.ts'
 import { runNexus } from './cli.ts'
 import { checkInvariants, readUserFiles, takeSnapshot, type World } from './invariants.ts'
 import { type ProcessResult, runProcess } from './process.ts'
@@ -15,7 +15,7 @@ import { writeFiles } from './temp.ts'
 export interface Case {
   readonly operation: OperationKind
   readonly step: StepId
-  readonly failure: Failure
+  readonly failure: FailKind
   readonly moment: Moment
 }
 
@@ -205,7 +205,7 @@ function losesWorktree({ operation, step }: Case): boolean {
 }
 
 const REPAIRS = [['up'], ['exec', '--', 'true'], ['stop'], ['restart'], ['delete', '--force'], ['rebuild']] as const
-const ENDS: Readonly<Record<Failure, readonly number[]>> = {
+const ENDS: Readonly<Record<FailKind, readonly number[]>> = {
   kill: [137],
   term: [143],
   error: [1],

@@ -168,3 +168,19 @@ export function templateProblems(text: string): readonly string[] {
   visitor.accept(Handlebars.parse(text))
   return problems
 }
+
+const EXPORTED = /^export (?:abstract )?(?:async )?(?:(?:const|let|class|type|interface|enum) |function\*? )(\w+)/gm
+/** What every file of `lib/verbs` exports: the table of verbs reads them by these names. */
+const OF_EVERY_VERB = new Set(['verbs', 'endpoints', 'withoutEndpoint'])
+
+/** Each as `Name: a.ts, b.ts`. A re-export is one thing still, and does not count. */
+export function namesExportedTwice(files: readonly SourceFile[]): readonly string[] {
+  const places = new Map<string, Set<string>>()
+  for (const { path, text } of files) {
+    for (const [, name = ''] of withoutComments(text).matchAll(EXPORTED)) {
+      if (path.startsWith('lib/verbs/') && OF_EVERY_VERB.has(name)) continue
+      places.set(name, (places.get(name) ?? new Set()).add(path))
+    }
+  }
+  return [...places].filter(([, at]) => at.size > 1).map(([name, at]) => `${name}: ${[...at].join(', ')}`)
+}

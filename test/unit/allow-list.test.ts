@@ -1,22 +1,23 @@
 /** What of a resolved model needs approval: each thing that does, everything ordinary that does not, and how it is told. */
 import fc from 'fast-check'
-import type { ComposeModel, Fields, Finding } from '../../lib/stack/model.ts'
+import type { ComposeModel, Finding, ModelFields } from '../../lib/stack/model.ts'
 import { findUnapproved } from '../../lib/trust/allow-list.ts'
 import { makeFinding, sortFindings, withoutFindings } from '../../lib/trust/findings.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const WHERE = { worktree: '/r/.worktree/w', repo: '/r', home: '/home/u' }
 
-const find = (model: Fields) => findUnapproved({ name: 'x', services: {}, ...model } as unknown as ComposeModel, WHERE)
-const findIn = (service: Fields) => find({ services: { app: { image: 'x', command: null, ...service } } })
+const find = (model: ModelFields) =>
+  findUnapproved({ name: 'x', services: {}, ...model } as unknown as ComposeModel, WHERE)
+const findIn = (service: ModelFields) => find({ services: { app: { image: 'x', command: null, ...service } } })
 /** `path: value` of each, with `services.app` left out. */
 const told = (findings: readonly Finding[]) =>
   findings.map(({ path, value }) => `${path.replace(/^services\.app\./, '')}: ${value}`)
 
-const bind = (source: string, more: Fields = {}) => ({
+const bind = (source: string, more: ModelFields = {}) => ({
   volumes: [{ type: 'bind', source, target: '/t', bind: { create_host_path: true }, ...more }],
 })
-const build = (more: Fields) => ({ build: { context: '/r/.worktree/w', dockerfile: 'Dockerfile', ...more } })
+const build = (more: ModelFields) => ({ build: { context: '/r/.worktree/w', dockerfile: 'Dockerfile', ...more } })
 
 suite('allow-list: a service', (test) => {
   for (const [service, ...expected] of [

@@ -15,7 +15,7 @@ import { Refusal } from '../../lib/api/failure.ts'
 import { findServer, servedSocket, socketPath } from '../../lib/api/places.ts'
 import { Interrupted } from '../../lib/core/errors.ts'
 import { homePaths } from '../../lib/core/paths.ts'
-import { type MakeService, type Serving, serve } from '../../lib/daemon/daemon.ts'
+import { type MakeService, type RunningDaemon, serve } from '../../lib/daemon/daemon.ts'
 import { ENDPOINTS } from '../../lib/verbs/endpoints.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -258,7 +258,7 @@ suite('the door', (test) => {
 
 interface Served extends AsyncDisposable {
   readonly home: ReturnType<typeof homePaths>
-  readonly serving: Serving
+  readonly serving: RunningDaemon
   readonly env: NodeJS.ProcessEnv
 }
 

@@ -1,17 +1,21 @@
 /** Which differences of a workspace's files from what the user chose are asked about: all but those that are known to narrow. */
 import fc from 'fast-check'
-import type { ComposeModel, Fields } from '../../lib/stack/model.ts'
+import type { ComposeModel, ModelFields } from '../../lib/stack/model.ts'
 import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../lib/trust/changes.ts'
 import { FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const DB = { image: 'postgres:16', command: null, volumes: [{ type: 'volume', source: 'data', target: '/data' }] }
 
-const choice = (model: Fields | null, more: Partial<Choice> = {}): Choice => ({ ...NOTHING_CHOSEN, model, ...more })
-const services = (all: Fields, more: Fields = {}) => choice({ name: 'x', services: all, ...more })
+const choice = (model: ModelFields | null, more: Partial<Choice> = {}): Choice => ({
+  ...NOTHING_CHOSEN,
+  model,
+  ...more,
+})
+const services = (all: ModelFields, more: ModelFields = {}) => choice({ name: 'x', services: all, ...more })
 const asked = (before: Choice | undefined, after: Choice, passes = false) =>
   changesSince(before, after, { passes }).asked.map(({ path, value }) => `${path}: ${value}`)
-const between = (before: Fields, after: Fields) =>
+const between = (before: ModelFields, after: ModelFields) =>
   asked(services({ db: { ...DB, ...before } }), services({ db: { ...DB, ...after } })).map((line) =>
     line.replace(/^services\.db\./, ''),
   )
@@ -60,7 +64,7 @@ suite('changes of a service', (test) => {
     [{}, { depends_on: { a: { condition: 'service_started' } }, tty: true, 'x-note': { a: 1 } }],
     [{ healthcheck: { test: ['a'], interval: '1s' } }, { healthcheck: { test: ['a'], interval: '9s' } }],
     [{}, { entrypoint: null }],
-  ] as readonly (readonly [Fields, Fields, ...string[]])[]) {
+  ] as readonly (readonly [ModelFields, ModelFields, ...string[]])[]) {
     test(`${JSON.stringify(before)} -> ${JSON.stringify(after)}`, () => assert.equal(between(before, after), expected))
   }
 
@@ -89,7 +93,7 @@ suite('changes of a service', (test) => {
 })
 
 suite('other changes', (test) => {
-  const settings = (before: Fields, after: Fields) =>
+  const settings = (before: ModelFields, after: ModelFields) =>
     asked({ ...NOTHING_CHOSEN, settings: before }, { ...NOTHING_CHOSEN, settings: after })
   for (const [before, after, ...expected] of [
     [{}, { 'ports.web.container': 3000 }, 'ports.web.container: (new) 3000'],
@@ -104,7 +108,7 @@ suite('other changes', (test) => {
     [{}, { 'workspace.memory': 9, 'network.mode': 'allowlist' }],
     [{ 'workspace.service': 'web' }, {}, 'workspace.service: (gone) web'],
     [{}, { 'hooks.post-start.run': 'id' }, 'hooks.post-start.run: (new) id'],
-  ] as readonly (readonly [Fields, Fields, ...string[]])[]) {
+  ] as readonly (readonly [ModelFields, ModelFields, ...string[]])[]) {
     test(`settings ${JSON.stringify(before)} -> ${JSON.stringify(after)}`, () =>
       assert.equal(settings(before, after), expected))
   }
@@ -161,7 +165,7 @@ function isWithin(now: unknown, before: unknown): boolean {
   if (typeof now !== 'object' || now === null || typeof before !== 'object' || before === null) return false
   if (Array.isArray(now) || Array.isArray(before)) return false
   return Object.keys(now).every(
-    (key) => Object.hasOwn(before, key) && isWithin((now as Fields)[key], (before as Fields)[key]),
+    (key) => Object.hasOwn(before, key) && isWithin((now as ModelFields)[key], (before as ModelFields)[key]),
   )
 }
 
@@ -217,7 +221,7 @@ suite('changes: properties', (test) => {
 suite('what is told of a change', (test) => {
   test('a value that is hidden stays hidden, in whatever it stands', () => {
     const hide = (value: string) => value.replaceAll('hunter2', '${PASSWORD}')
-    const told = (before: Fields, after: Fields) =>
+    const told = (before: ModelFields, after: ModelFields) =>
       changesSince(services({ db: { ...DB, ...before } }), services({ db: { ...DB, ...after } }), {
         passes: false,
         hide,

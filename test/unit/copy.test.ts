@@ -13,32 +13,32 @@ import {
   BadArchive,
   byteSource,
   decodeEntry,
-  type Entry,
   encodeEntry,
   endOfArchive,
   padding,
   staysWithin,
+  type TarEntry,
 } from '../../lib/core/tar.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { bytesOf, readTree, type Tell } from '../../lib/system/tree.ts'
 import { createUnpacker } from '../../lib/system/unpack.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { readInside, type Streams } from '../../lib/workspace/exec/copy-inside.ts'
-import { type Place, type PlaceKind, planCopy, splitPlace } from '../../lib/workspace/exec/copy-places.ts'
+import { type CopyPlace, type PlaceKind, planCopy, splitPlace } from '../../lib/workspace/exec/copy-places.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir, writeFiles } from '../support/temp.ts'
 
-const file = (names: readonly string[], text = 'x', more: Partial<Entry> = {}): readonly [Entry, string] => [
+const file = (names: readonly string[], text = 'x', more: Partial<TarEntry> = {}): readonly [TarEntry, string] => [
   { names, kind: 'file', size: Buffer.byteLength(text), mode: 0o644, mtime: 1e9, target: '', ...more },
   text,
 ]
-const folder = (...names: readonly string[]): readonly [Entry, string] => [
+const folder = (...names: readonly string[]): readonly [TarEntry, string] => [
   { names, kind: 'folder', size: 0, mode: 0o755, mtime: 1e9, target: '' },
   '',
 ]
-const link = (names: readonly string[], target: string): readonly [Entry, string] => [
+const link = (names: readonly string[], target: string): readonly [TarEntry, string] => [
   { names, kind: 'link', size: 0, mode: 0o777, mtime: 1e9, target },
   '',
 ]
@@ -47,7 +47,7 @@ async function* bytes(text: string): AsyncGenerator<Buffer> {
   yield Buffer.from(text)
 }
 
-async function unpack(base: string, entries: readonly (readonly [Entry, string])[]): Promise<readonly string[]> {
+async function unpack(base: string, entries: readonly (readonly [TarEntry, string])[]): Promise<readonly string[]> {
   const told: string[] = []
   const tell: Tell = ({ text }) => void told.push(text)
   const sink = createUnpacker(base, tell)
@@ -64,9 +64,9 @@ async function* pieces(all: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < all.length; at += size) yield all.subarray(at, at + size)
 }
 
-async function decodeAll(all: Buffer, size = 1000): Promise<readonly Entry[]> {
+async function decodeAll(all: Buffer, size = 1000): Promise<readonly TarEntry[]> {
   const source = byteSource(pieces(all, size))
-  const found: Entry[] = []
+  const found: TarEntry[] = []
   for (let entry = await decodeEntry(source); entry !== undefined; entry = await decodeEntry(source)) {
     found.push(entry)
     await source.take(entry.size + padding(entry.size).length)
@@ -86,9 +86,9 @@ const isBad = async (all: Buffer) => {
 
 suite('what goes where', (test) => {
   const record = { id: 'ws-aaaaaaaa', name: 'demo', worktree: '/r/.worktree/demo' } as WorkspaceRecord
-  const here = (text: string, kind: PlaceKind, path = text): Place => ({ text, record: undefined, kind, path })
-  const inside = (path: string, kind: PlaceKind): Place => ({ text: `demo:${path}`, record, kind, path })
-  const told = (sources: readonly Place[], target: Place) => {
+  const here = (text: string, kind: PlaceKind, path = text): CopyPlace => ({ text, record: undefined, kind, path })
+  const inside = (path: string, kind: PlaceKind): CopyPlace => ({ text: `demo:${path}`, record, kind, path })
+  const told = (sources: readonly CopyPlace[], target: CopyPlace) => {
     const { base, steps } = planCopy(sources, target)
     return steps.map(({ names }) => [base, ...names].join('/'))
   }
@@ -111,7 +111,7 @@ suite('what goes where', (test) => {
   })
 
   test('what does not fit is refused before anything is copied', async () => {
-    const cases: readonly (readonly [readonly Place[], Place])[] = [
+    const cases: readonly (readonly [readonly CopyPlace[], CopyPlace])[] = [
       [[here('/a', 'missing')], inside('/t', 'folder')],
       [[here('/a', 'special')], inside('/t', 'folder')],
       [[here('/a', 'file'), here('/b', 'file')], inside('/t', 'missing')],
@@ -143,8 +143,8 @@ suite('archives', (test) => {
         fc.asyncProperty(names, kind, fc.nat(3000), name, time, fc.integer({ min: 1, max: 2000 }), async (...given) => {
           const [path, type, bytesLong, target, mtime, size] = given
           const isFile = type === 'file'
-          const entry: Entry = {
-            ...{ names: path, kind: type as Entry['kind'], size: isFile ? bytesLong : 0, mode: 0o640, mtime },
+          const entry: TarEntry = {
+            ...{ names: path, kind: type as TarEntry['kind'], size: isFile ? bytesLong : 0, mode: 0o640, mtime },
             target: type === 'link' ? target : '',
           }
           const content = Buffer.alloc(entry.size, 1)
@@ -286,7 +286,7 @@ suite('unpacking', (test) => {
     await mkdir(outside)
     await mkdir(target)
     const sink = createUnpacker(target, () => {})
-    const put = ([entry, text]: readonly [Entry, string]) => sink.put(entry.names, { entry, content: bytes(text) })
+    const put = ([entry, text]: readonly [TarEntry, string]) => sink.put(entry.names, { entry, content: bytes(text) })
     await put(folder('d'))
     await put(file(['d', 'one']))
     await rename(join(target, 'd'), join(target, 'moved'))

@@ -1,7 +1,7 @@
 /** `doctor` on an engine that is not well: a docker program of the test's own gives the answers, and each fault is named once. */
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Finding } from '../../lib/core/finding.ts'
+import type { DoctorFinding } from '../../lib/core/finding.ts'
 import { examine } from '../../lib/doctor/doctor.ts'
 import { thisMachine } from '../../lib/doctor/scan.ts'
 import { appWorld } from '../support/app.ts'
@@ -30,7 +30,7 @@ esac
 `
 
 /** What is wrong with the engine, as doctor tells it. */
-async function findingsOn(answers: Partial<typeof WELL>): Promise<readonly Finding[]> {
+async function findingsOn(answers: Partial<typeof WELL>): Promise<readonly DoctorFinding[]> {
   await using bin = await tempDir()
   await writeFile(join(bin.path, 'docker'), script({ ...WELL, ...answers }), { mode: 0o755 })
   for (const tool of ['git', 'ssh', 'ssh-keygen', 'ss', 'seq', 'date'])

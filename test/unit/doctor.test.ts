@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { chmod, chown, mkdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import type { Finding } from '../../lib/core/finding.ts'
+import type { DoctorFinding } from '../../lib/core/finding.ts'
 import { workspacePaths } from '../../lib/core/paths.ts'
 import { examine, runChecks } from '../../lib/doctor/doctor.ts'
 import { acceptGitConfig } from '../../lib/doctor/git-config.ts'
@@ -56,7 +56,7 @@ function withTools(app: App): App {
 }
 
 /** The only finding that is not `ok`, complete. */
-async function only(world: AppWorld, check: string, on: Machine = machine()): Promise<Finding> {
+async function only(world: AppWorld, check: string, on: Machine = machine()): Promise<DoctorFinding> {
   const { findings } = await look(world, false, on)
   const wrong = findings.filter(({ status }) => status !== 'ok')
   assert.equal(
@@ -73,7 +73,7 @@ async function only(world: AppWorld, check: string, on: Machine = machine()): Pr
 }
 
 /** Sees the fault, has it fixed, and sees it gone; returns the finding. */
-async function fixed(world: AppWorld, check: string, on: Machine = machine()): Promise<Finding> {
+async function fixed(world: AppWorld, check: string, on: Machine = machine()): Promise<DoctorFinding> {
   const finding = await only(world, check, on)
   assert.is(finding.fixable, true)
   const { findings, fixed: done } = await look(world, true, on)

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { browserCommand } from '../../lib/ssh/browser.ts'
-import { EDITORS, editorCalled, type Place, requireEditor } from '../../lib/ssh/editors.ts'
+import { EDITORS, type EditorPlace, editorCalled, requireEditor } from '../../lib/ssh/editors.ts'
 import { findProgram } from '../../lib/system/programs.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { eventually } from '../support/eventually.ts'
@@ -11,7 +11,7 @@ import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
-const place = (folder: string): Place => ({ alias: 'x.app.nexus', folder, user: 'nexus', port: 32_800 })
+const place = (folder: string): EditorPlace => ({ alias: 'x.app.nexus', folder, user: 'nexus', port: 32_800 })
 
 suite('editors', (test) => {
   test('each takes alias and folder in its own words', () => {

@@ -11,6 +11,7 @@ import {
   isBarrel,
   layerProblems,
   linesWith,
+  namesExportedTwice,
   openingImports,
   roomProblems,
   templateProblems,
@@ -418,6 +419,29 @@ suite('guard', (test) => {
       assert.equal(found, ['lib/a.ts -> lib/b.ts -> lib/c/d.ts -> lib/a.ts'])
     }
     assert.equal(importCircles([...circle, file('lib/c/d.ts', importing('./e.ts'))]), [])
+  })
+
+  test('no two files export the same name', async () => {
+    tree ??= listSourceFiles(process.cwd())
+    const product = (await tree).filter(({ path }) => PRODUCT.test(path))
+    assert.equal(namesExportedTwice(product), [], 'a reader who finds the name has to know which of two things it is')
+    const one = file('lib/core/a.ts', 'export interface Place {\n}')
+    const others = ['type Place = string', 'const Place = 1', 'async function Place() {', 'async function* Place() {']
+    for (const other of others) {
+      const found = namesExportedTwice([one, file('scripts/b.ts', `export ${other}`)])
+      assert.equal(found, ['Place: lib/core/a.ts, scripts/b.ts'])
+    }
+    const fine = [
+      "export type { Place } from '../lib/core/a.ts'",
+      'interface Place {',
+      'export type Places = 1',
+      '// export type Place',
+    ]
+    for (const text of fine) assert.equal(namesExportedTwice([one, file('scripts/b.ts', text)]), [])
+    const verbs = 'export const verbs = [one]\nexport const endpoints: Endpoints = () => []'
+    assert.equal(namesExportedTwice([file('lib/verbs/a.ts', verbs), file('lib/verbs/b.ts', verbs)]), [])
+    const overloads = 'export function run(a: 1): 1\nexport function run(a: 2): 2'
+    assert.equal(namesExportedTwice([file('lib/core/a.ts', overloads)]), [])
   })
 })
 

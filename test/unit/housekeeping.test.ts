@@ -5,7 +5,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { judgeClock, judgePools, judgeVersions } from '../../lib/backends/docker/diagnosis.ts'
-import { findLeftovers, type Seen } from '../../lib/backends/docker/leftovers.ts'
+import { findLeftovers, type SeenResources } from '../../lib/backends/docker/leftovers.ts'
 import type { Needed } from '../../lib/backends/housekeeping.ts'
 import { formatSize, parseSize, sumSizes } from '../../lib/core/sizes.ts'
 import { isOlder, lacksFix } from '../../lib/core/versions.ts'
@@ -28,7 +28,7 @@ const row = (name: string, labels: Readonly<Record<string, string>>, age = 0): L
   labels: ['workspace', 'repo', 'shared', 'cache', 'seed', 'seed.done'].map((key) => labels[key] ?? ''),
 })
 
-const nothing: Seen = { containers: [], networks: [], volumes: [], images: [] }
+const nothing: SeenResources = { containers: [], networks: [], volumes: [], images: [] }
 const needs = (more: Partial<Needed> = {}): Needed => ({
   ids: new Set([mine.id]),
   records: [mine],
@@ -37,7 +37,7 @@ const needs = (more: Partial<Needed> = {}): Needed => ({
   ...more,
 })
 
-function found(seen: Partial<Seen>, needed: Needed = needs()): readonly string[] {
+function found(seen: Partial<SeenResources>, needed: Needed = needs()): readonly string[] {
   const currentImage = () => ({ reference: 'nexus-abcdef01:current' })
   const gateImage = 'nexus-gate-abcdef01:current'
   const facts = { instance: 'abcdef0123456789', owner: { uid: 0, gid: 0 }, currentImage, gateImage, now: NOW }

@@ -21,7 +21,7 @@ export interface Head {
 /** Where the request came in. On the unix socket the permissions of file and folder say who may. */
 export type Entrance = { readonly kind: 'unix' } | { readonly kind: 'tcp'; readonly port: number }
 
-export interface Door {
+export interface TokenCheck {
   readonly throttle: Throttle
   /** Compares in constant time. */
   isToken(given: string): boolean
@@ -33,13 +33,13 @@ const METHODS = new Set(['GET', 'HEAD', ...MUTATING])
 const SINGLE = ['host', 'origin', 'authorization', 'content-type', 'content-length', 'idempotency-key']
 
 /** @throws {Refusal} */
-export function requireAdmitted(head: Head, entrance: Entrance, door: Door): void {
+export function requireAdmitted(head: Head, entrance: Entrance, check: TokenCheck): void {
   checkTarget(head.target)
   checkSingle(head)
   checkHost(head, entrance)
   checkSite(head)
   checkMethod(head)
-  checkToken(head, entrance, door)
+  checkToken(head, entrance, check)
   checkExpect(head)
   checkContent(head)
 }
@@ -118,12 +118,12 @@ function checkMethod({ method }: Head): void {
  * On the unix socket none is needed, as who can open that can read the token's file as well; but a wrong one is wrong there
  * too. Whoever has the right one is let in however often others guessed.
  */
-function checkToken(head: Head, entrance: Entrance, door: Door): void {
+function checkToken(head: Head, entrance: Entrance, check: TokenCheck): void {
   const given = headerOf(head, 'authorization')
   if (given === undefined && entrance.kind === 'unix') return
   const token = /^bearer +([A-Za-z0-9_-]{1,200})$/i.exec(given ?? '')?.[1]
-  if (token !== undefined && door.isToken(token)) return
-  const { waitMs } = given === undefined ? { waitMs: 0 } : door.throttle.failed()
+  if (token !== undefined && check.isToken(token)) return
+  const { waitMs } = given === undefined ? { waitMs: 0 } : check.throttle.failed()
   if (waitMs > 0) {
     throw new Refusal(429, 'Too many wrong tokens were sent.', {
       code: 'AUTHENTICATION_FAILED',

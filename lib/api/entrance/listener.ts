@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { type Failure, failureOf, Refusal } from '../failure.ts'
-import { type Door, type Entrance, headOf, requireAdmitted } from './checks.ts'
+import { type Entrance, headOf, requireAdmitted, type TokenCheck } from './checks.ts'
 
 /** Until the head of a request is here, and until all of it is. */
 const HEAD_TIMEOUT_MS = 10_000
@@ -20,19 +20,19 @@ const CONNECTIONS_MAX = 2_048
 const LINGER_MS = 2_000
 
 /** Takes over a connection that asks for another protocol, once it was let in; false when it is not for this one. */
-export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
+export type HandleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => boolean
 
 export interface ListenerOptions {
   readonly entrance: Entrance
   /** For `listen` of node:net. */
   readonly where: object
   readonly api: Hono
-  readonly door: Door
+  readonly check: TokenCheck
   /** Before the token is compared. */
   readonly refresh: () => Promise<void>
   readonly log: (line: Record<string, unknown>) => void
   readonly logOf: (error: unknown) => string
-  readonly upgrade?: Upgrade | undefined
+  readonly upgrade?: HandleUpgrade | undefined
 }
 
 export interface Listener {
@@ -107,7 +107,7 @@ function listen(server: Server, where: object): Promise<void> {
 async function refusalOf(options: ListenerOptions, request: IncomingMessage): Promise<Failure | undefined> {
   try {
     await options.refresh()
-    requireAdmitted(headOf(request), options.entrance, options.door)
+    requireAdmitted(headOf(request), options.entrance, options.check)
     return undefined
   } catch (error) {
     return failureOf(error, options.logOf)
@@ -143,7 +143,7 @@ async function takeOver(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  upgrade: Upgrade | undefined,
+  upgrade: HandleUpgrade | undefined,
 ): Promise<void> {
   request.socket.setTimeout(0)
   socket.on('error', () => socket.destroy())

@@ -16,7 +16,7 @@ import { aliasControlPath } from '../../ssh/control-path.ts'
 import { proxyCommand, proxyScript } from '../../ssh/proxy-script.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
-import { type Entry, formatSettings } from '../../tools/git-settings.ts'
+import { formatSettings, type GitPair } from '../../tools/git-settings.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
@@ -128,9 +128,9 @@ function gitFacts({ author, signing }: WorkspaceRecord) {
 }
 
 /** The user's own settings; the file of ignored names lies beside them. */
-function comfortOf({ comfort }: WorkspaceRecord): readonly Entry[] {
+function comfortOf({ comfort }: WorkspaceRecord): readonly GitPair[] {
   if (comfort === undefined) return []
-  const ignore: readonly Entry[] =
+  const ignore: readonly GitPair[] =
     comfort.ignore === undefined ? [] : [['core.excludesfile', '/etc/nexus/ssh/gitignore']]
   return [...comfort.settings, ...ignore]
 }

@@ -16,7 +16,7 @@ import {
   PROXY_PORT,
   parseRefusals,
   proxyRules,
-  type Refusal,
+  type RefusedRequest,
 } from '../../network/network.ts'
 import { outsideOf, ownAddresses } from '../../system/net.ts'
 import { renderTemplate } from '../../system/render.ts'
@@ -61,7 +61,7 @@ export function createGate(docker: Docker, context: BackendContext) {
   }
 
   /** The newest last; of a gate that was removed nothing is known. */
-  async function listRefusals(record: WorkspaceRecord): Promise<readonly Refusal[]> {
+  async function listRefusals(record: WorkspaceRecord): Promise<readonly RefusedRequest[]> {
     return parseRefusals(await docker.logsOf(targetOf(record), GATE_SERVICE))
   }
 

@@ -12,7 +12,7 @@ import type { Housekeeping, Leftover, Usage } from '../housekeeping.ts'
 import { createDockerChecks } from './diagnosis.ts'
 import { describeGateImage, describeImage, type ImageWish } from './image.ts'
 import { HELD_LABEL } from './labels.ts'
-import { findLeftovers, type Seen, WANTED_LABELS } from './leftovers.ts'
+import { findLeftovers, type SeenResources, WANTED_LABELS } from './leftovers.ts'
 import { isPart } from './observation.ts'
 import { sshConfigCheck } from './ssh-check.ts'
 
@@ -22,7 +22,7 @@ const ORDER = ['container', 'network', 'volume', 'image'] as const
 export function createHousekeeping(docker: Docker, context: BackendContext, check: () => Promise<void>): Housekeeping {
   const label = `dev.nexus.instance=${context.instance}`
 
-  async function look(): Promise<Seen> {
+  async function look(): Promise<SeenResources> {
     const [containers, networks, volumes, images] = await Promise.all([
       docker.listRows('container', label, WANTED_LABELS),
       docker.listRows('network', label, WANTED_LABELS),

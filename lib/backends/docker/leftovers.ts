@@ -22,7 +22,7 @@ export const WANTED_LABELS = [
 /** A helper container ends by itself; one that copies prepared data may take a while. */
 const HELPER_MS = 60 * 60_000
 
-export interface Seen {
+export interface SeenResources {
   readonly containers: readonly LabelledRow[]
   readonly networks: readonly LabelledRow[]
   readonly volumes: readonly LabelledRow[]
@@ -48,7 +48,7 @@ interface Marks {
   readonly seedDone: string
 }
 
-export function findLeftovers(seen: Seen, needed: Needed, facts: LeftoverFacts): readonly Leftover[] {
+export function findLeftovers(seen: SeenResources, needed: Needed, facts: LeftoverFacts): readonly Leftover[] {
   const done = new Set(seen.volumes.map((row) => marksOf(row).seedDone).filter((hash) => hash !== ''))
   return [
     ...seen.containers.flatMap((row) => leftover('container', row.id, partCause(row, needed, facts.now))),

@@ -6,7 +6,7 @@
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Seed } from '../../stack/seed.ts'
 import { withLock } from '../../system/lock.ts'
-import type { Docker, Target } from '../../tools/docker.ts'
+import type { ComposeTarget, Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import type { Helpers } from './own-container.ts'
 
@@ -14,7 +14,7 @@ const KEPT = 2
 const SCRIPT = '/usr/bin/find /to -mindepth 1 -delete && /bin/cp -a --reflink=auto /from/. /to/'
 
 export interface SeedPlaces {
-  readonly target: Target
+  readonly target: ComposeTarget
   /** Name of a workspace's volume by its key. */
   readonly volume: (key: string) => string
 }

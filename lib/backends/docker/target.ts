@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { composeProject } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { ComposeSource, Target } from '../../tools/docker.ts'
+import type { ComposeSource, ComposeTarget } from '../../tools/docker.ts'
 
 export function composeFileOf(home: HomePaths, record: WorkspaceRecord): string {
   return workspacePaths(home, record.id).composeFile
@@ -23,7 +23,7 @@ export function sourceOf(home: HomePaths, record: WorkspaceRecord): ComposeSourc
  * With files of the project's, or variables that must be set, by name alone: what runs must not hang on them. So too when
  * somebody removed the file.
  */
-export function targetOf(home: HomePaths, record: WorkspaceRecord): Target {
+export function targetOf(home: HomePaths, record: WorkspaceRecord): ComposeTarget {
   const file = composeFileOf(home, record)
   const byName = hasProjectFiles(record) || record.secrets !== undefined || !existsSync(file)
   return byName ? { project: composeProject(record) } : { file }

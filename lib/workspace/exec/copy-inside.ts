@@ -13,13 +13,13 @@ import {
   type ByteSource,
   byteSource,
   decodeEntry,
-  type Entry,
   encodeEntry,
   endOfArchive,
   padding,
+  type TarEntry,
 } from '../../core/tar.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { Item, Tell } from '../../system/tree.ts'
+import type { Tell, TreeItem } from '../../system/tree.ts'
 import type { Unpacker } from '../../system/unpack.ts'
 import type { App } from '../app.ts'
 import type { PlaceKind } from './copy-places.ts'
@@ -98,7 +98,7 @@ export async function* readInside(
   record: WorkspaceRecord,
   from: { readonly path: string; readonly isFolder: boolean },
   tell: Tell,
-): AsyncGenerator<Item> {
+): AsyncGenerator<TreeItem> {
   const session = streams.begin(record, ['sh', '-c', from.isFolder ? SEND_FOLDER : SEND_FILE, 'sh', from.path], false)
   const said = keep(session.stderr)
   const release = cutOnAbort(app, session)
@@ -205,8 +205,8 @@ export async function writeInside(
     app.interruption.signal.throwIfAborted()
     await requireEnd(app, session, record, said, base)
   }
-  const put = async (names: readonly string[], item: Item) => {
-    const entry: Entry = { ...item.entry, names }
+  const put = async (names: readonly string[], item: TreeItem) => {
+    const entry: TarEntry = { ...item.entry, names }
     if (entry.kind === 'other')
       return tell({ text: `${Buffer.from(names.join('/'), 'latin1')} is no file and no folder`, fatal: false })
     if (names.length === 0) return

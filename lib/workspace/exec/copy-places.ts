@@ -10,7 +10,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 /** What lies at a path: `missing` in a folder that is there, `nowhere` where not even that is. */
 export type PlaceKind = 'folder' | 'file' | 'special' | 'missing' | 'nowhere'
 
-export interface Place {
+export interface CopyPlace {
   /** As it was typed. */
   readonly text: string
   /** Undefined for this machine. */
@@ -21,13 +21,13 @@ export interface Place {
 }
 
 export interface CopyStep {
-  readonly from: Place
+  readonly from: CopyPlace
   /** Names below the base that it gets; none when what is in it goes into the base itself. */
   readonly names: readonly string[]
 }
 
 export interface CopyPlan {
-  readonly target: Place
+  readonly target: CopyPlace
   /** A folder on the target's side that is there. */
   readonly base: string
   readonly steps: readonly CopyStep[]
@@ -44,7 +44,7 @@ export function splitPlace(text: string): { readonly name: string | undefined; r
  * As `cp -r` has it: into a folder that is there, else by the new name in a folder that is there.
  * @throws {NexusError} INVALID_ARGUMENT
  */
-export function planCopy(sources: readonly Place[], target: Place): CopyPlan {
+export function planCopy(sources: readonly CopyPlace[], target: CopyPlace): CopyPlan {
   for (const source of sources) requireSource(source)
   const steps = sources.map((from) => stepInto(from))
   if (target.kind === 'folder') {
@@ -71,18 +71,23 @@ function meansContents(text: string): boolean {
   return /(^|\/)\.{1,2}\/*$/.test(path) || /^\/+$/.test(path)
 }
 
-function stepInto(from: Place): CopyStep {
+function stepInto(from: CopyPlace): CopyStep {
   return { from, names: from.kind === 'folder' && meansContents(from.text) ? [] : [basename(normalize(from.path))] }
 }
 
-function requireSource(source: Place): void {
+function requireSource(source: CopyPlace): void {
   if (source.kind === 'missing' || source.kind === 'nowhere') throw refuse(source, 'is not there', look(source))
   if (source.kind === 'special') throw refuse(source, 'is neither a file nor a folder', look(source))
   if (source.kind === 'file' && source.text.endsWith('/')) throw refuse(source, 'is not a folder', look(source))
 }
 
 /** A worktree is the same files at the same path on both sides. */
-function requireApart(sources: readonly Place[], target: Place, base: string, steps: readonly CopyStep[]): void {
+function requireApart(
+  sources: readonly CopyPlace[],
+  target: CopyPlace,
+  base: string,
+  steps: readonly CopyStep[],
+): void {
   sources.forEach((source, i) => {
     const to = join(base, ...(steps[i]?.names ?? []))
     if (!sharesFiles(source, target, to)) return
@@ -92,25 +97,25 @@ function requireApart(sources: readonly Place[], target: Place, base: string, st
   })
 }
 
-function sharesFiles(source: Place, target: Place, to: string): boolean {
+function sharesFiles(source: CopyPlace, target: CopyPlace, to: string): boolean {
   if (source.record?.id === target.record?.id) return true
   const worktree = (source.record ?? target.record)?.worktree ?? null
   const isIn = (path: string) => worktree !== null && `${path}/`.startsWith(`${worktree}/`)
   return (source.record === undefined || target.record === undefined) && isIn(source.path) && isIn(to)
 }
 
-function refuse({ text }: Place, what: string, command: string): NexusError {
+function refuse({ text }: CopyPlace, what: string, command: string): NexusError {
   return new NexusError('INVALID_ARGUMENT', `${JSON.stringify(text)} ${what}.`, {
     hint: command,
     details: { path: text },
   })
 }
 
-function look({ record, path }: Place): string {
+function look({ record, path }: CopyPlace): string {
   return `To see what is there, run \`${inside(record)}ls -la ${shellWord(dirname(path))}\``
 }
 
-function makeIt({ record, path }: Place, above = false): string {
+function makeIt({ record, path }: CopyPlace, above = false): string {
   return `To make it, run \`${inside(record)}mkdir -p ${shellWord(above ? dirname(path) : path)}\``
 }
 

@@ -8,12 +8,12 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { bytesOf, type Item, readTree, type Tell } from '../../system/tree.ts'
+import { bytesOf, readTree, type Tell, type TreeItem } from '../../system/tree.ts'
 import { createUnpacker } from '../../system/unpack.ts'
 import type { App } from '../app.ts'
 import { requireWorkspace } from '../names/find.ts'
 import { readInside, type Streams, streamsOf, writeInside } from './copy-inside.ts'
-import { type CopyPlan, type CopyStep, type Place, type PlaceKind, planCopy, splitPlace } from './copy-places.ts'
+import { type CopyPlace, type CopyPlan, type CopyStep, type PlaceKind, planCopy, splitPlace } from './copy-places.ts'
 
 export interface CopyRequest {
   /** Sources, then the target. */
@@ -106,7 +106,7 @@ function requireSide(app: App, named: readonly Named[]): void {
   })
 }
 
-async function lookAt(app: App, { text, record, path }: Named, streams: Streams): Promise<Place> {
+async function lookAt(app: App, { text, record, path }: Named, streams: Streams): Promise<CopyPlace> {
   if (record !== undefined) return { text, record, ...(await streams.look(record, path)) }
   const full = resolve(app.cwd, path)
   const kind = kindHere(full)
@@ -165,12 +165,12 @@ function subjectOf({ target, steps }: CopyPlan): string {
   return `${steps.length === 1 ? (first?.from.text ?? '') : `${steps.length} things`} to ${target.text}`
 }
 
-function itemsOf(app: App, { from }: CopyStep, streams: Streams, tell: Tell): AsyncIterable<Item> {
+function itemsOf(app: App, { from }: CopyStep, streams: Streams, tell: Tell): AsyncIterable<TreeItem> {
   if (from.record === undefined) return readTree(from.path, tell)
   return readInside(app, streams, from.record, { path: from.path, isFolder: from.kind === 'folder' }, tell)
 }
 
-function count(counts: { files: number; folders: number; links: number; bytes: number }, { entry }: Item): void {
+function count(counts: { files: number; folders: number; links: number; bytes: number }, { entry }: TreeItem): void {
   if (entry.kind === 'file') counts.files++
   if (entry.kind === 'folder') counts.folders++
   if (entry.kind === 'link') counts.links++

@@ -14,7 +14,7 @@ import { bringLargeFiles } from '../../tools/private-refs.ts'
 import { findAdminDir } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { type PrivatePlace, privatePlace } from '../current-branch.ts'
-import { findMoved, type Seen, saveSeen } from './moved.ts'
+import { findMoved, type SeenRefs, saveSeen } from './moved.ts'
 import { refsOf } from './private-git.ts'
 
 /** How long one waits for another that brings back from the same workspace. */
@@ -96,7 +96,7 @@ interface Fetching {
   readonly totalMs?: number
 }
 
-async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace, moved: Seen, how: Fetching) {
+async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace, moved: SeenRefs, how: Fetching) {
   const { running, totalMs } = how
   const backend = await app.backend(record.backend)
   // HEAD is the worktree's; its own part of the git dir has the same path on both sides

@@ -11,16 +11,16 @@ import type { App } from '../app.ts'
 import { privateHead, privatePlace } from '../current-branch.ts'
 
 /** Branches inside and the commits they name, tags and notes (`tags/v1`) and what they name, and a detached HEAD. */
-export interface Seen {
+export interface SeenRefs {
   readonly branches: Readonly<Record<string, string>>
   readonly tags: Readonly<Record<string, string>>
   readonly detached: string | null
 }
 
-const NOTHING: Seen = { branches: {}, tags: {}, detached: null }
+const NOTHING: SeenRefs = { branches: {}, tags: {}, detached: null }
 
 /** What of it has moved since the last time. */
-export async function findMoved(app: App, record: WorkspaceRecord): Promise<Seen | undefined> {
+export async function findMoved(app: App, record: WorkspaceRecord): Promise<SeenRefs | undefined> {
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(place.path)) return undefined
   const seen = await loadSeen(app, record)
@@ -36,18 +36,18 @@ function changed(now: ReadonlyMap<string, string>, seen: Readonly<Record<string,
   return Object.fromEntries([...now].filter(([name, id]) => seen[name] !== id))
 }
 
-async function loadSeen(app: App, record: WorkspaceRecord): Promise<Seen> {
+async function loadSeen(app: App, record: WorkspaceRecord): Promise<SeenRefs> {
   const text = await readIfPresent(workspacePaths(app.home, record.id).broughtBack)
   if (text === undefined) return NOTHING
   try {
-    return { ...NOTHING, ...(JSON.parse(text) as Partial<Seen>) }
+    return { ...NOTHING, ...(JSON.parse(text) as Partial<SeenRefs>) }
   } catch {
     return NOTHING // all is fetched again, which costs a moment and loses nothing
   }
 }
 
 /** What came back need not come again. */
-export async function saveSeen(app: App, record: WorkspaceRecord, moved: Seen): Promise<void> {
+export async function saveSeen(app: App, record: WorkspaceRecord, moved: SeenRefs): Promise<void> {
   const seen = await loadSeen(app, record)
   await noteSeen(app, record, {
     branches: { ...seen.branches, ...moved.branches },
@@ -65,6 +65,6 @@ export async function noteBeginning(app: App, record: WorkspaceRecord): Promise<
   await noteSeen(app, record, { branches, tags, detached: null })
 }
 
-async function noteSeen(app: App, record: WorkspaceRecord, seen: Seen): Promise<void> {
+async function noteSeen(app: App, record: WorkspaceRecord, seen: SeenRefs): Promise<void> {
   await writeGenerated(workspacePaths(app.home, record.id).broughtBack, `${JSON.stringify({ schema: 1, ...seen })}\n`)
 }

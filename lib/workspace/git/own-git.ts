@@ -29,7 +29,7 @@ export async function makeBeside(app: App, record: WorkspaceRecord, filling: Pro
   await Promise.all(both)
 }
 
-export async function adopt(app: App, record: WorkspaceRecord): Promise<void> {
+export async function adoptOwnGit(app: App, record: WorkspaceRecord): Promise<void> {
   const own = await load(record)
   await own?.adoptWorktree(app, record)
   await own?.noteBeginning(app, record)
@@ -40,7 +40,7 @@ export async function beginAnew(app: App, record: WorkspaceRecord): Promise<void
   const own = await load(record)
   if (own === undefined || own.isBegun(app, record) || record.worktree === null || !existsSync(record.worktree)) return
   await make(app, record)
-  await adopt(app, record)
+  await adoptOwnGit(app, record)
 }
 
 /** From the trash. */

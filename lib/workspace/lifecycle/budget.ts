@@ -17,7 +17,7 @@ import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
 import { observeAll } from '../observe.ts'
 
-export interface Limits {
+export interface Budget {
   readonly running: number | undefined
   /** Bytes. */
   readonly memory: number | undefined
@@ -35,7 +35,7 @@ const WAIT_MS = 60_000
 export async function withinBudget<T>(
   app: App,
   record: WorkspaceRecord,
-  limits: Limits,
+  limits: Budget,
   reserve: () => Promise<T>,
 ): Promise<T> {
   if (isUnlimited(limits)) return reserve()
@@ -53,20 +53,20 @@ export async function withinBudget<T>(
  * The look alone, for a refusal before the first step and in a dry run; who comes between is found by `withinBudget`.
  * @throws {NexusError} RESOURCE_EXHAUSTED
  */
-export async function requireRoom(app: App, record: WorkspaceRecord, limits: Limits): Promise<void> {
+export async function requireRoom(app: App, record: WorkspaceRecord, limits: Budget): Promise<void> {
   if (!isUnlimited(limits)) await refuseTooMany(app, record, limits)
 }
 
 /** As `withinBudget`, for a workspace that has its record already. */
-export async function takePlace(app: App, record: WorkspaceRecord, limits: Limits): Promise<void> {
+export async function takePlace(app: App, record: WorkspaceRecord, limits: Budget): Promise<void> {
   if (!isUnlimited(limits)) await withinBudget(app, record, limits, () => app.records.save(record))
 }
 
-function isUnlimited({ running, memory }: Limits): boolean {
+function isUnlimited({ running, memory }: Budget): boolean {
   return running === undefined && memory === undefined
 }
 
-async function refuseTooMany(app: App, record: WorkspaceRecord, limits: Limits): Promise<void> {
+async function refuseTooMany(app: App, record: WorkspaceRecord, limits: Budget): Promise<void> {
   const others = (await app.records.list()).filter(({ id }) => id !== record.id)
   const seen = await observeAll(app, others)
   const present = seen
@@ -101,7 +101,7 @@ function isStarting({ operation }: WorkspaceRecord): boolean {
 export function judgeBudget(
   present: readonly Pick<WorkspaceRecord, 'memory'>[],
   next: Pick<WorkspaceRecord, 'memory'>,
-  { running, memory }: Limits,
+  { running, memory }: Budget,
 ): string | undefined {
   if (running !== undefined && present.length >= running) {
     return `${count(present.length)} in memory, and limits.running is ${running}`

@@ -5,7 +5,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { boundedPieces } from '../../core/bounded.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { HOOK_NAMES, programsOfHook } from '../../project/hook-programs.ts'
+import { GIT_HOOK_NAMES, programsOfHook } from '../../project/hook-programs.ts'
 import { isWithin } from '../../stack/places.ts'
 import { isRunnable, readPlain } from '../../system/read.ts'
 import { realPathOf } from '../../system/real-path.ts'
@@ -44,7 +44,7 @@ async function findNamed(app: App, record: WorkspaceRecord): Promise<ReadonlyMap
   // husky keeps what it starts one folder above
   const folders = folder.endsWith('/_') ? [folder, dirname(folder)] : [folder]
   const isInside = (path: string) => [worktree, gitDir].some((top) => isWithin(realPathOf(path) ?? '/', top))
-  const named = HOOK_NAMES.flatMap((hook): readonly (readonly [string, readonly string[]])[] => {
+  const named = GIT_HOOK_NAMES.flatMap((hook): readonly (readonly [string, readonly string[]])[] => {
     const first = join(folder, hook)
     if (!isRunnable(first) || !isInside(first)) return []
     const texts = folders.map((one) => readPlain(join(one, hook), { maxBytes: HOOK_MAX_BYTES })?.toString() ?? '')

@@ -11,7 +11,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { findHere, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { aliasRoots } from '../names/find.ts'
-import { wordsOf } from '../names/pick.ts'
+import { repoWordsOf } from '../names/pick.ts'
 
 /** What people and tools put before the slash of a branch. */
 const CUSTOMARY = new Set(
@@ -66,7 +66,7 @@ export async function splitRepository(app: App, text: string | undefined, repo: 
 function knownRepositories(records: readonly WorkspaceRecord[], here: Repository | undefined) {
   const known = new Map<string, readonly string[]>()
   const add = (word: string, root: string) => known.set(word, [...new Set([...(known.get(word) ?? []), root])])
-  for (const record of records) for (const word of wordsOf(record)) add(word, record.repo)
+  for (const record of records) for (const word of repoWordsOf(record)) add(word, record.repo)
   if (here !== undefined) add(basename(here.root), here.root)
   return known
 }

@@ -9,6 +9,7 @@ import { readIfPresent } from '../../system/store.ts'
 import { cameFromElsewhere } from '../../tools/branch-log.ts'
 import {
   filtersIn,
+  type GitSetting,
   isFilter,
   isPartial,
   isTransport,
@@ -16,7 +17,6 @@ import {
   type Relative,
   relativeProgram,
   relativePrograms,
-  type Setting,
   type Whose,
 } from '../../tools/git-programs.ts'
 import type { Repository } from '../../tools/repository.ts'
@@ -76,7 +76,7 @@ export async function refuseRelativePrograms(
   { root, gitDir }: Pick<Repository, 'root' | 'gitDir'>,
   { branch, commit }: Pick<BranchChoice, 'branch' | 'commit'>,
   names?: readonly string[],
-  known?: readonly Setting[],
+  known?: readonly GitSetting[],
 ): Promise<void> {
   const settings = known ?? (await app.git.settings(root))
   const runs = settings.filter(({ key }) => isFilter(key) || (isTransport(key) && isPartial(settings)))

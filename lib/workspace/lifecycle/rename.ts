@@ -8,7 +8,7 @@ import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 import { aliasRoots } from '../names/find.ts'
-import { wordsOf } from '../names/pick.ts'
+import { repoWordsOf } from '../names/pick.ts'
 import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
 import { claimName, requireFreeName } from './naming.ts'
@@ -44,7 +44,9 @@ async function withoutRepository(app: App, found: WorkspaceRecord, to: string): 
   if (slash < 1) return to
   const [word, rest] = [to.slice(0, slash), to.slice(slash + 1)]
   const aliased = (await aliasRoots(app)).get(word)
-  const named = (await app.records.list()).filter((record) => wordsOf(record).includes(word)).map(({ repo }) => repo)
+  const named = (await app.records.list())
+    .filter((record) => repoWordsOf(record).includes(word))
+    .map(({ repo }) => repo)
   const roots = aliased === undefined ? named : [aliased]
   if (roots.length === 0) return to
   if (roots.includes(found.repo)) return rest

@@ -7,7 +7,7 @@ import type { SecretValues } from '../../project/secrets.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import type { App } from '../app.ts'
 import type { Seen } from '../observe.ts'
-import type { Added, Carried, Fields } from '../operation/apply.ts'
+import type { Added, Carried, RecordFields } from '../operation/apply.ts'
 import type { Draft } from './draft.ts'
 
 /** As it was decided; no step changes it. */
@@ -41,4 +41,4 @@ export type Takes<Key extends keyof UpCarried> = Pick<UpCarried, Key>
 export type Yields<Key extends keyof Added<UpCarried>, Field extends keyof WorkspaceRecord = never> = Pick<
   Added<UpCarried>,
   Key
-> & { readonly record?: Pick<Fields, Field> }
+> & { readonly record?: Pick<RecordFields, Field> }

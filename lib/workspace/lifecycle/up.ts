@@ -105,7 +105,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
   })
 }
 
-export interface StartOptions {
+export interface StartRequest {
   readonly dryRun: boolean
   readonly start: boolean
   /** False: a stopped workspace is looked at, and not taken for as Nexus left it. */
@@ -113,7 +113,7 @@ export interface StartOptions {
 }
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
-export async function start(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+export async function start(app: App, found: WorkspaceRecord, options: StartRequest): Promise<UpResult> {
   return used(app, requireThere(await startIfThere(app, found, options), found), options.dryRun)
 }
 
@@ -124,14 +124,14 @@ function used(app: App, result: UpResult, dryRun: boolean): UpResult {
 }
 
 /** Undefined when it was removed since it was found, or by the repair of a delete that was cut off. */
-async function startIfThere(app: App, found: WorkspaceRecord, options: StartOptions): Promise<UpResult | undefined> {
+async function startIfThere(app: App, found: WorkspaceRecord, options: StartRequest): Promise<UpResult | undefined> {
   const body = async (record: WorkspaceRecord | undefined) =>
     record === undefined ? undefined : startThere(app, record, options)
   return exclusively(app, found.id, body, { as: 'start', dryRun: options.dryRun })
 }
 
 /** Under the workspace's lock; looks closer where its parts are not as Nexus left them. */
-export async function startThere(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+export async function startThere(app: App, record: WorkspaceRecord, options: StartRequest): Promise<UpResult> {
   try {
     return await startLocked(app, record, options)
   } catch (error) {
@@ -141,7 +141,7 @@ export async function startThere(app: App, record: WorkspaceRecord, options: Sta
 }
 
 /** The same, once; a create that was cut off goes on as such. */
-export async function startLocked(app: App, record: WorkspaceRecord, options: StartOptions): Promise<UpResult> {
+export async function startLocked(app: App, record: WorkspaceRecord, options: StartRequest): Promise<UpResult> {
   requirePlaces(app, record)
   const chosen = await readChosen(app, await projectOf(app, record))
   const backend = await app.backend(record.backend)
@@ -185,7 +185,7 @@ async function admitChoice(app: App, record: WorkspaceRecord, chosen: Chosen): P
   await (await import('../trust/wishes.ts')).admitWishes(app, record, { chosen, model: undefined, unread })
 }
 
-function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Operation {
+function operationOf({ operation }: WorkspaceRecord, options: StartRequest): Operation {
   return operation !== null && KINDS[operation.kind].makes
     ? beginOperation('create', [], operation)
     : beginOperation('start', options.start ? [] : ['no-start'])
@@ -195,7 +195,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartOptions): Ope
  * One look, or none for a workspace that Nexus itself stopped: Docker starts it, or says at once that it cannot.
  * @throws {NexusError} BACKEND_UNAVAILABLE
  */
-async function look(app: App, record: WorkspaceRecord, options: StartOptions): Promise<Seen> {
+async function look(app: App, record: WorkspaceRecord, options: StartRequest): Promise<Seen> {
   const plain = record.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
     return judge(app, record, { state: 'stopped', reason: '' })
@@ -220,7 +220,7 @@ function planStart(
   seen: Seen,
   backend: Backend,
   redo: boolean,
-  options: StartOptions,
+  options: StartRequest,
   settings: Settings,
 ): Plan {
   return planUp({

@@ -56,7 +56,7 @@ export async function makeWorktree(
   })
   await ownGit.makeBeside(app, record, fillWorktree(app, record, whose))
   await bringIgnored(app, record, draft.chosen)
-  await ownGit.adopt(app, record)
+  await ownGit.adoptOwnGit(app, record)
   await giveToInside(app, record)
 }
 

@@ -16,7 +16,7 @@ export const CURRENT = 'current'
 
 /** @throws {NexusError} WORKSPACE_NOT_FOUND when the folder is in no worktree of a workspace */
 export async function requireCurrent(app: App, folder = app.cwd): Promise<WorkspaceRecord> {
-  if (folder === app.cwd) requireFolder(app)
+  if (folder === app.cwd) requireCurrentFolder(app)
   const found = await findCurrent(app, folder)
   if (found !== undefined) return found
   throw new NexusError('WORKSPACE_NOT_FOUND', `The folder ${folder} belongs to no workspace.`, {
@@ -26,7 +26,7 @@ export async function requireCurrent(app: App, folder = app.cwd): Promise<Worksp
 }
 
 /** @throws {NexusError} REPOSITORY_NOT_FOUND where it was removed under the shell */
-export function requireFolder({ cwd }: Pick<App, 'cwd'>): void {
+export function requireCurrentFolder({ cwd }: Pick<App, 'cwd'>): void {
   if (existsSync(cwd)) return
   const repo = findRepository(cwd)
   throw new NexusError('REPOSITORY_NOT_FOUND', `The current folder ${cwd} is not there any more.`, {

@@ -14,7 +14,7 @@ import { realPathOf } from '../../system/real-path.ts'
 import { findHere, findRepository, planted, type Repository, requireRepository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { listMoved, refuseMoved } from '../drift.ts'
-import { CURRENT, requireCurrent, requireFolder } from './current.ts'
+import { CURRENT, requireCurrent, requireCurrentFolder } from './current.ts'
 import { fullNameOf, type Picking, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
@@ -30,7 +30,7 @@ export async function findRepo(app: App, given: string | undefined): Promise<Rep
 
 async function chooseRepo(app: App, given: string | undefined): Promise<Repository> {
   if (given === undefined) {
-    requireFolder(app)
+    requireCurrentFolder(app)
     return requireRepository(app.cwd)
   }
   const path = isAbsolute(given) ? given : resolve(app.cwd, given)

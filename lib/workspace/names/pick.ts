@@ -84,18 +84,18 @@ function qualifiedBy(records: readonly WorkspaceRecord[], given: string): readon
     ({ index }) => [given.slice(0, index), nameOrUndefined(given.slice(index + 1))] as const,
   )
   return records.filter((record) =>
-    readings.some(([word, name]) => name === record.name && wordsOf(record).includes(word)),
+    readings.some(([word, name]) => name === record.name && repoWordsOf(record).includes(word)),
   )
 }
 
 /** What a repository is called: by the project, in the aliases of ssh, and by its folder. */
-export function wordsOf(record: WorkspaceRecord): readonly string[] {
+export function repoWordsOf(record: WorkspaceRecord): readonly string[] {
   return [record.project, repoLabel(record.project), labelInAlias(record), basename(record.repo)]
 }
 
 /** What names this workspace from anywhere: `<repo>/<name>` where that is no other one's too, else its id. */
 export function fullNameOf(records: readonly WorkspaceRecord[], record: WorkspaceRecord): string {
-  const plain = wordsOf(record).filter((word) => /^[\w.-]+$/.test(word))
+  const plain = repoWordsOf(record).filter((word) => /^[\w.-]+$/.test(word))
   const full = plain.map((word) => `${word}/${record.name}`)
   return full.find((text) => qualifiedBy(records, text).length === 1) ?? record.id
 }

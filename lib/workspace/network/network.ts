@@ -6,7 +6,7 @@ import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { NetworkMode } from '../../core/modes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { expandAllowed, hasGate, type Refusal } from '../../network/network.ts'
+import { expandAllowed, hasGate, type RefusedRequest } from '../../network/network.ts'
 import { REGISTRIES } from '../../network/network-presets.ts'
 import type { App } from '../app.ts'
 import { exclusively } from '../operation/operate.ts'
@@ -98,7 +98,7 @@ function noList({ name, network = 'open' }: WorkspaceRecord): NexusError {
 }
 
 /** The newest last. @throws {NexusError} UNSUPPORTED where nothing is refused */
-export async function listRefusals(app: App, record: WorkspaceRecord): Promise<readonly Refusal[]> {
+export async function listRefusals(app: App, record: WorkspaceRecord): Promise<readonly RefusedRequest[]> {
   if (!hasGate(record)) throw noList(record)
   return (await (await app.backend(record.backend)).network?.refusals(record)) ?? []
 }

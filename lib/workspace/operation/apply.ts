@@ -20,10 +20,10 @@ export interface Carried {
 }
 
 /** Single fields of a record; one that is undefined goes. */
-export type Fields = { readonly [Key in keyof WorkspaceRecord]?: WorkspaceRecord[Key] | undefined }
+export type RecordFields = { readonly [Key in keyof WorkspaceRecord]?: WorkspaceRecord[Key] | undefined }
 
 /** What a step adds: of the record single fields, as another step may add to it at the same time. */
-export type Added<C extends Carried> = Partial<Omit<C, 'record'>> & { readonly record?: Fields }
+export type Added<C extends Carried> = Partial<Omit<C, 'record'>> & { readonly record?: RecordFields }
 
 /** What a step may do with what is carried while it runs. */
 export interface Progress<C extends Carried> {

@@ -11,13 +11,13 @@ import { KINDS, type OperationKind, type StepId } from '../../core/operations.ts
 import { simulateFullDisk } from '../../system/temporary.ts'
 
 export const FAILURES = ['kill', 'term', 'error', 'hang', 'enospc'] as const
-export type Failure = (typeof FAILURES)[number]
+export type FailKind = (typeof FAILURES)[number]
 export type Moment = 'before' | 'after'
 
 interface Failpoint {
   readonly operation: OperationKind
   readonly step: StepId
-  readonly failure: Failure
+  readonly failure: FailKind
   readonly moment: Moment
 }
 

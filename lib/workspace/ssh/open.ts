@@ -6,7 +6,7 @@ import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { PortResource, WorkspaceRecord, WorkspaceResource } from '../../core/workspace.ts'
-import { EDITORS, type Editor, editorCalled, type Place, requireEditor } from '../../ssh/editors.ts'
+import { EDITORS, type Editor, type EditorPlace, editorCalled, requireEditor } from '../../ssh/editors.ts'
 import { resolveHost } from '../../ssh/resolved.ts'
 import { findProgram } from '../../system/programs.ts'
 import type { App } from '../app.ts'
@@ -83,7 +83,7 @@ async function running(app: App, found: WorkspaceRecord, dryRun: boolean): Promi
   return resourceOf(app, (await start(app, found, { start: true, dryRun: false })).record)
 }
 
-function placeOf({ name, worktree, ssh }: WorkspaceResource): Place {
+function placeOf({ name, worktree, ssh }: WorkspaceResource): EditorPlace {
   if (worktree !== null && ssh.alias !== null && ssh.port !== null)
     return { alias: ssh.alias, folder: worktree, user: ssh.user, port: ssh.port }
   throw new NexusError(

@@ -3,7 +3,7 @@ import { isWorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { HERE } from '../../core/reach.ts'
 import { sectionsOf } from '../../ssh/include-line.ts'
-import type { Target } from '../../ssh/resolved.ts'
+import type { SshTarget } from '../../ssh/resolved.ts'
 import { listFolder, readIfPresent } from '../../system/store.ts'
 import type { App } from '../app.ts'
 
@@ -38,7 +38,7 @@ function namesIn(text: string): Pick<ClientFile, 'aliases' | 'port'> {
 export interface Doors {
   readonly aliases: readonly string[]
   /** A few, each by its alias, and one by the raw line. */
-  readonly targets: readonly Target[]
+  readonly targets: readonly SshTarget[]
 }
 
 export async function listDoors(app: App): Promise<Doors> {

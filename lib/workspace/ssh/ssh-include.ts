@@ -12,14 +12,14 @@ import { readUserConfig, type UserConfig, userConfigPath, userHome } from '../..
 import type { App } from '../app.ts'
 import { listDoors } from './ssh-doors.ts'
 
-export interface Place {
+export interface IncludePlace {
   readonly path: string
   /** What ssh must be told to read it. */
   readonly words: SshWords
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT where HOME is not the home that ssh reads */
-export function placeOf(app: App, file: string | undefined): Place {
+export function placeOf(app: App, file: string | undefined): IncludePlace {
   if (file !== undefined) {
     // `--file=~/x` reaches us as it stands
     const path = file.startsWith('~/') ? join(app.env.HOME ?? userHome(), file.slice(2)) : resolve(app.cwd, file)
@@ -98,7 +98,7 @@ async function findTroubles(app: App, words: SshWords, { path, text = '' }: User
   return { clashes, named }
 }
 
-export interface Inspection extends Troubles {
+export interface IncludeInspection extends Troubles {
   readonly path: string
   readonly state: 'foreign-home' | 'refused' | 'absent' | 'conditional' | 'installed'
   /** What ssh said, or the line that is in the wrong place. */
@@ -106,7 +106,7 @@ export interface Inspection extends Troubles {
 }
 
 /** Changes nothing. */
-export async function inspectInclude(app: App, file?: string): Promise<Inspection> {
+export async function inspectInclude(app: App, file?: string): Promise<IncludeInspection> {
   const foreign = file === undefined ? foreignHome(app) : undefined
   const nothing = { clashes: [], named: [], said: undefined }
   if (foreign !== undefined) return { ...nothing, path: userConfigPath(), state: 'foreign-home', said: foreign }

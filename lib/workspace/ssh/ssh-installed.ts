@@ -5,7 +5,7 @@ import { readUserConfig, userConfigPath, userHome } from '../../ssh/user-config.
 import type { App } from '../app.ts'
 
 /** Whether plain `ssh <alias>` finds the aliases, from one look at the user's own file. */
-export async function opensByAlias(app: App): Promise<boolean> {
+export async function isIncludeInstalled(app: App): Promise<boolean> {
   try {
     const { text = '' } = await readUserConfig(userConfigPath())
     return findIncludes(text, app.home.sshConfig, userHome()).some(({ below }) => below === undefined)

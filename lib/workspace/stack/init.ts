@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import configTemplate from '../../../templates/config.yaml.hbs'
 import makeTemplate from '../../../templates/nexus.mk.hbs'
-import { readComposeYaml, type YamlMap } from '../../config/compose-yaml.ts'
+import { type ParsedYamlMap, readComposeYaml } from '../../config/compose-yaml.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Detected } from '../../stack/detect.ts'
 import type { ComposeService, PublishedPort } from '../../stack/model.ts'
@@ -101,10 +101,10 @@ async function readServices(files: readonly string[]): Promise<ReadonlyMap<strin
   const services = new Map<string, ComposeService>()
   for (const file of files) {
     for (const document of (await readComposeYaml(file)) ?? []) {
-      const found = document instanceof Map ? (document as YamlMap).get('services') : undefined
+      const found = document instanceof Map ? (document as ParsedYamlMap).get('services') : undefined
       if (!(found instanceof Map)) continue
-      for (const [name, service] of found as YamlMap) {
-        const fields = service instanceof Map ? (service as YamlMap) : new Map<string, unknown>()
+      for (const [name, service] of found as ParsedYamlMap) {
+        const fields = service instanceof Map ? (service as ParsedYamlMap) : new Map<string, unknown>()
         const before = services.get(name)
         const ports = [...(before?.ports ?? []), ...portsOf(fields.get('ports'))]
         const image = typeof fields.get('image') === 'string' ? { image: fields.get('image') as string } : {}
@@ -120,7 +120,7 @@ function portsOf(value: unknown): readonly PublishedPort[] {
   return value.flatMap((port: unknown): readonly PublishedPort[] => {
     const text =
       port instanceof Map
-        ? `${(port as YamlMap).get('target')}/${(port as YamlMap).get('protocol') ?? 'tcp'}`
+        ? `${(port as ParsedYamlMap).get('target')}/${(port as ParsedYamlMap).get('protocol') ?? 'tcp'}`
         : String(port)
     const match = /(?:^|:)(\d{1,5})(?:\/(tcp|udp))?$/.exec(text)
     return match === null ? [] : [{ target: Number(match[1]), protocol: match[2] ?? 'tcp' }]

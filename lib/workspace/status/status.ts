@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
-import type { OperationResource, ServiceResource, WorkspaceStatus } from '../../core/status.ts'
+import type { ServiceResource, WorkspaceOperation, WorkspaceStatus } from '../../core/status.ts'
 import { timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { orderByIdleness } from '../../record/use.ts'
@@ -62,7 +62,7 @@ function mainRuns({ stack }: WorkspaceRecord, services: readonly ServiceResource
   return services?.some(({ name, state }) => mains.includes(name) && state === 'running') === true
 }
 
-function operationOf({ operation }: WorkspaceRecord): OperationResource | null {
+function operationOf({ operation }: WorkspaceRecord): WorkspaceOperation | null {
   if (operation === null) return null
   const { kind, step, startedAt } = operation
   return { kind, step, startedAt, running: isAlive(operation) }

@@ -13,9 +13,9 @@ export type Guards = Pick<
 > & {
   readonly network: NetworkMode
 }
-export type Limits = Pick<WorkspaceRecord, 'cpus' | 'memory' | 'pids'>
+export type ResourceLimits = Pick<WorkspaceRecord, 'cpus' | 'memory' | 'pids'>
 /** What limits are measured by: the user's own settings, or the workspace as it is. */
-type Bound = { readonly [key in keyof Limits]?: Limits[key] | undefined }
+type Bound = { readonly [key in keyof ResourceLimits]?: ResourceLimits[key] | undefined }
 type Owner = Pick<WorkspaceRecord, 'uid' | 'gid'>
 
 /** From open to shut. */
@@ -60,7 +60,7 @@ function stricter(one: NetworkMode, other: NetworkMode): NetworkMode {
 }
 
 /** In `agent` never above what the user alone says, or what the workspace has already. */
-export function limitsOf(isolation: WorkspaceRecord['isolation'], settings: Settings, bound: Bound): Limits {
+export function limitsOf(isolation: WorkspaceRecord['isolation'], settings: Settings, bound: Bound): ResourceLimits {
   const { cpus = null, memory = null, pids } = settings.workspace
   if (isolation !== 'agent') return { cpus: cpus ?? bound.cpus ?? null, memory: memory ?? bound.memory ?? null, pids }
   return {

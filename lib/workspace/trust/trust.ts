@@ -11,7 +11,7 @@ import { type Approval, createApprovals, unknownHash } from '../../trust/approva
 import type { App } from '../app.ts'
 import { CURRENT } from '../names/current.ts'
 import { aliasRoots, requireWorkspace } from '../names/find.ts'
-import { wordsOf } from '../names/pick.ts'
+import { repoWordsOf } from '../names/pick.ts'
 
 export interface TrustChange {
   readonly verb: 'approve' | 'revoke'
@@ -140,7 +140,7 @@ async function meanings(
   const [left, rest] = [word.slice(0, slash), word.slice(slash + 1)]
   const aliased = (await aliasRoots(app)).get(left)
   const roots = [
-    ...records.filter((record) => wordsOf(record).includes(left)).map((record) => record.repo),
+    ...records.filter((record) => repoWordsOf(record).includes(left)).map((record) => record.repo),
     ...known.map((one) => one.repo).filter((root) => basename(root) === left),
   ]
   const elsewhere = [...(aliased === undefined ? [] : [aliased]), ...new Set(roots)]
