@@ -69,13 +69,22 @@ export function planUp(facts: UpFacts): Plan {
   }
   if (facts.distrusted === true && facts.state === 'error' && plan.length === 0) plan.push(stopFirst(facts.name))
   const asItIs = facts.secretsOutdated !== true && facts.unseeded !== true
-  if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) {
-    // its containers are there: nothing that they are started from has to be made first
-    if (facts.preStart !== undefined) plan.push(step('pre-start', facts.preStart, 'configured'))
-    plan.push(step('start', facts.name, startCause(facts), ['pre-start']))
-    plan.push(step('configure', 'generated files', 'written where they differ'))
-    return plan
-  }
+  if (facts.state === 'stopped' && facts.start && plan.length === 0 && asItIs) return startAsItIs(facts)
+  return [...plan, ...prepare(facts), ...startPrepared(facts)]
+}
+
+/** Its containers are there: nothing that they are started from has to be made first. */
+function startAsItIs(facts: UpFacts): Plan {
+  return [
+    ...preStart(facts, []),
+    step('start', facts.name, startCause(facts), ['pre-start']),
+    step('configure', 'generated files', 'written where they differ'),
+  ]
+}
+
+/** What its containers are made from. */
+function prepare(facts: UpFacts): Plan {
+  const plan: Step[] = []
   if (facts.stack !== undefined) {
     plan.push(step('resolve', facts.stack, 'read before anything of it runs', ['worktree', 'stop']))
     plan.push(step('lease', 'ports', facts.portsLeased ? 'as the files say now' : 'no ports yet', ['resolve']))
@@ -85,16 +94,21 @@ export function planUp(facts: UpFacts): Plan {
   }
   plan.push(step('provision', 'image and keys', 'needed to start', ['record', 'resolve']))
   plan.push(step('configure', 'generated files', 'written where they differ', ['lease', 'provision', 'templates']))
+  return plan
+}
+
+function startPrepared(facts: UpFacts): Plan {
+  if (!facts.start) return []
   // a new worktree is filled while the container starts; one that is made again has a new folder, which is mounted at start
   // and nobody inside is there to put links in the way while git writes files on this machine
   const whole = facts.privateGit === true
   const waits = !facts.isNew || facts.stack !== undefined || facts.preStart !== undefined || facts.seeded || whole
   const first: readonly StepId[] = waits ? ['configure', 'stop', 'worktree', 'pre-start'] : ['configure']
-  if (facts.start && facts.preStart !== undefined) {
-    plan.push(step('pre-start', facts.preStart, 'configured', ['configure', 'worktree']))
-  }
-  if (facts.start) plan.push(step('start', facts.name, startCause(facts), first))
-  return plan
+  return [...preStart(facts, ['configure', 'worktree']), step('start', facts.name, startCause(facts), first)]
+}
+
+function preStart({ preStart: command }: UpFacts, needs: readonly StepId[]): Plan {
+  return command === undefined ? [] : [step('pre-start', command, 'configured', needs)]
 }
 
 /** Its files are written first, by the start itself. */
