@@ -59,25 +59,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const begun = cut === undefined ? undefined : await findBegun(app, record)
   const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const request = cut === undefined ? given : withOptions(given, cut, touched)
-  const isAdopted = record.adopted === true
-  const locked = request.locked === true
-  if (request.force && !isAdopted && !touched && !locked) refuseLock(record)
-  // an adopted worktree stays, and a git dir of the workspace's own does not
-  const mayLose = request.force || touched || (isAdopted && record.gitMode !== 'private')
-  const backend = await app.backend(record.backend)
-  const told = tellGuests(app, record, backend)
-  // what looks inside goes in itself
-  if (record.gitMode === 'private') await told
-  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, locked)
-  // what comes back first takes part in what is judged of the branch
-  if (record.gitMode === 'private') await looked
-  const [branch, ignored, volumes] = await Promise.all([
-    judgeBranch(app, record, request),
-    looked,
-    // what a create that was cut off began to fill is nobody's data yet
-    makes ? [] : listData(backend, record),
-    told,
-  ])
+  const { backend, branch, ignored, volumes } = await lookBefore(app, record, request, { touched, makes })
   const { force, trash } = request
   const wish = { force: force || touched, trash, begun, ignored, volumes, branchCommit: branch.delete?.unique }
   const keeping = await findKeeping(app, record, wish)
@@ -109,6 +91,39 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const { trash: kept } = await walk<DeleteCarried>(app, first, { plan, actions: deleteActions(doomed) })
   await dropExpired(app, kept)
   return { record, plan, keptBranch, trash: kept, data, changed: true }
+}
+
+/**
+ * What is there to lose, once the commits that can come back have come back and those inside are told.
+ * @param state.touched a delete that was cut off has begun to remove files
+ * @param state.makes what was cut off was a create: what it began to fill is nobody's data yet
+ */
+async function lookBefore(
+  app: App,
+  record: WorkspaceRecord,
+  request: DeleteRequest,
+  { touched, makes }: { readonly touched: boolean; readonly makes: boolean },
+) {
+  const isAdopted = record.adopted === true
+  const isPrivate = record.gitMode === 'private'
+  const locked = request.locked === true
+  if (request.force && !isAdopted && !touched && !locked) refuseLock(record)
+  // an adopted worktree stays, and a git dir of the workspace's own does not
+  const mayLose = request.force || touched || (isAdopted && !isPrivate)
+  const backend = await app.backend(record.backend)
+  const told = tellGuests(app, record, backend)
+  // what looks inside goes in itself
+  if (isPrivate) await told
+  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, locked)
+  // what comes back first takes part in what is judged of the branch
+  if (isPrivate) await looked
+  const [branch, ignored, volumes] = await Promise.all([
+    judgeBranch(app, record, request),
+    looked,
+    makes ? [] : listData(backend, record),
+    told,
+  ])
+  return { backend, branch, ignored, volumes }
 }
 
 function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): readonly string[] {
