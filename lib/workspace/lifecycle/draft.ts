@@ -77,49 +77,21 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const { repo } = request
   requireOwnParts(repo)
   await refuseRestoring(app, { repo: repo.root, name, worktree: null })
-  const revision = request.from === undefined ? 'HEAD' : requirePlainRevision(request.from, '--from')
-  if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
-  const branchAsked: BranchRequest = { given, name, from: request.from, branch: request.branch, pr: request.pr }
-
-  const [refs, start, author, top, likely] = await Promise.all([
-    app.git.listRefs(repo.root, refPatterns(branchAsked)),
-    app.git.findCommit(repo.root, revision),
-    app.git.identity(repo.root),
-    app.git.listNames(repo.root, revision),
-    checkLikelyBackend(app, repo),
-  ])
-  if (request.from !== undefined && start === undefined) throw unknownRevision(request.from)
-  const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
-  const choice = chooseBranch(branchAsked, { refs, start, pr })
-  const branch = await settleOrigin(app, repo, choice, { from: request.from, start })
-  const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
-  await refuseRelativePrograms(app, repo, branch, names)
+  const { branch, names, author, likely } = await lookAtBranch(app, request, given, name)
   const [committed, dotenv] = await Promise.all(
     [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
   )
   const project = projectConfig(app, repo, committed)
   const config = await app.config(project)
   const { settings } = config
-  const backend = await app.backend(requireBackendName(settings.defaults.backend))
-  const guards = guardsOf(settings, likely.own)
-  if (guards.gitMode === 'private') {
-    const { requirePrivateGit } = await import('../git/private-git.ts')
-    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, branch.commit)
-  }
-  if (guards.isolation === 'agent' || guards.network !== 'open')
-    await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
-  const inside = userInside(ownerOf(repo), guards.isolation)
-  if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
-  else if (likely.failure !== undefined) throw likely.failure
+  const { backend, guards, inside } = await requireBackend(app, repo, branch, settings, likely)
 
   tellRoot(app, repo.root, ownerOf(repo).uid)
   const instance = await loadInstance(app.home)
   const worktree = backend.code.kind === 'mounted' ? worktreePath(settings, repo, name) : null
   if (worktree !== null) requireFreeFolder(worktree, repo)
   const detected = backend.stack !== undefined ? detectProject(settings, repo, names, dotenv) : undefined
-  const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
-  if (detected !== undefined) app.emit({ type: 'notice', text: `it runs ${detected.found}${beside}` })
-  if (detected?.files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
+  if (detected !== undefined) tellDetected(app, repo, settings, detected)
   const who = await identityInside(app, guards, author)
   const what = { id: newWorkspaceId(), name, given, worktree, ...who, ...inside }
   const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
@@ -142,6 +114,56 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
+}
+
+/** The branch to work on with the names at its top, and what is asked of git and the backend at the same time. */
+async function lookAtBranch(app: App, request: CreateRequest, given: string, name: WorkspaceName) {
+  const { repo, from } = request
+  const revision = from === undefined ? 'HEAD' : requirePlainRevision(from, '--from')
+  if (request.branch !== undefined) requirePlainRevision(request.branch, '--branch')
+  const asked: BranchRequest = { given, name, from, branch: request.branch, pr: request.pr }
+  const [refs, start, author, top, likely] = await Promise.all([
+    app.git.listRefs(repo.root, refPatterns(asked)),
+    app.git.findCommit(repo.root, revision),
+    app.git.identity(repo.root),
+    app.git.listNames(repo.root, revision),
+    checkLikelyBackend(app, repo),
+  ])
+  if (from !== undefined && start === undefined) throw unknownRevision(from)
+  const pr = request.pr === undefined ? undefined : await findPullRequest(app, repo, request.pr, request.dryRun)
+  const choice = chooseBranch(asked, { refs, start, pr })
+  const branch = await settleOrigin(app, repo, choice, { from, start })
+  const names = branch.commit === start ? top : await app.git.listNames(repo.root, branch.commit)
+  await refuseRelativePrograms(app, repo, branch, names)
+  return { branch, names, author, likely }
+}
+
+/** The configured backend, which can do what the guards ask for and works now. */
+async function requireBackend(
+  app: App,
+  repo: Repository,
+  { commit }: BranchChoice,
+  settings: Settings,
+  likely: LikelyBackend,
+) {
+  const backend = await app.backend(requireBackendName(settings.defaults.backend))
+  const guards = guardsOf(settings, likely.own)
+  if (guards.gitMode === 'private') {
+    const { requirePrivateGit } = await import('../git/private-git.ts')
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, commit)
+  }
+  if (guards.isolation === 'agent' || guards.network !== 'open')
+    await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
+  const inside = userInside(ownerOf(repo), guards.isolation)
+  if (likely.name !== backend.name) await backend.check({ ...inside, ...guards })
+  else if (likely.failure !== undefined) throw likely.failure
+  return { backend, guards, inside }
+}
+
+function tellDetected(app: App, repo: Repository, settings: Settings, { found, files }: Detected): void {
+  const beside = settings.services.length === 0 ? '' : `, with ${settings.services.join(', ')}`
+  app.emit({ type: 'notice', text: `it runs ${found}${beside}` })
+  if (files.length === 0 && settings.compose.files === undefined) tellElsewhere(app, repo.worktree)
 }
 
 /** What every new record is made from, whether or not its worktree is there already. */
@@ -237,11 +259,14 @@ function detectProject(
   return detectStack({ names, dotenv: text, compose: settings.compose, workspace: settings.workspace })
 }
 
+interface LikelyBackend {
+  readonly name: string
+  readonly own: Settings
+  readonly failure?: unknown
+}
+
 /** Asked while git is: the project's own configuration, known only afterwards, rarely names another backend. */
-async function checkLikelyBackend(
-  app: App,
-  repo: Repository,
-): Promise<{ readonly name: string; readonly own: Settings; readonly failure?: unknown }> {
+async function checkLikelyBackend(app: App, repo: Repository): Promise<LikelyBackend> {
   const { settings: own } = await app.config()
   const { backend: name } = own.defaults
   const guards = guardsOf(own, own)
