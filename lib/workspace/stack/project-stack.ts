@@ -80,13 +80,8 @@ async function resolve(
   const { settings } = chosen
   const { worktree } = record
   if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
-  const detected = detectIn(worktree, record.repo, settings)
-  const now = stackOf(detected, settings) ?? record.stack
-  const found = hasFixedImages(record) ? withFixedBase(now, record.stack) : now
-  const missing = found.files.find((file) => !existsSync(join(worktree, file)))
-  if (missing !== undefined) throw missingFile(missing, worktree)
+  const found = filesToRun(record, record.stack, worktree, settings)
   const looked = { ...record, stack: found }
-  if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
   const files = found.files.map((file) => join(worktree, file))
   const admitted = await admitFiles(app, looked, settings, files)
   const { inputs } = admitted
@@ -110,11 +105,7 @@ async function resolve(
   if (record.isolation === 'agent')
     await (await import('../trust/wishes.ts')).admitWishes(app, named, { chosen, model })
   const under = fixed || lookOnly ? undefined : await backend.stack?.prepareImage(named, model)
-  const stack: StackRecord = {
-    ...named.stack,
-    ...(under === undefined ? {} : { under: under.reference }),
-    ...(under?.app === undefined ? {} : { app: under.app }),
-  }
+  const stack = onImage(named.stack, under)
   return {
     record: { ...named, stack },
     wanted: await withReadyPorts(
@@ -125,6 +116,21 @@ async function resolve(
     resolution: { model, warnings, under },
     inputs,
   }
+}
+
+/** @throws {NexusError} CONFIG_INVALID for a file that is not there, or is a link out of the worktree */
+function filesToRun(record: WorkspaceRecord, last: StackRecord, worktree: string, settings: Settings): StackRecord {
+  const now = stackOf(detectIn(worktree, record.repo, settings), settings) ?? last
+  const found = hasFixedImages(record) ? withFixedBase(now, last) : now
+  const missing = found.files.find((file) => !existsSync(join(worktree, file)))
+  if (missing !== undefined) throw missingFile(missing, worktree)
+  if (found.base.kind === 'dockerfile') requireWithin(worktree, found.base.file)
+  return found
+}
+
+function onImage(stack: StackRecord, under: Resolution['under']): StackRecord {
+  if (under === undefined) return stack
+  return { ...stack, under: under.reference, ...(under.app === undefined ? {} : { app: under.app }) }
 }
 
 /** The model as it will be started, with what is remembered of its mounts for later starts. */
