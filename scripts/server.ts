@@ -1,7 +1,7 @@
 /** The server with the endpoints of all verbs: the only file that loads it; see scripts/build.mjs. */
 import { parsePort } from '../lib/api/entrance/checks.ts'
 import { type RunningDaemon, serve } from '../lib/daemon/daemon.ts'
-import { ENDPOINTS } from '../lib/verbs/endpoints.ts'
+import { ENDPOINTS } from '../lib/verbs/all-endpoints.ts'
 import type { App } from '../lib/workspace/app.ts'
 
 interface Listening {

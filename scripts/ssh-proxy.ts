@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import type { Event } from '../lib/core/events.ts'
 import { isWorkspaceId, type WorkspaceId } from '../lib/core/names.ts'
 import { type HomePaths, homePaths } from '../lib/core/paths.ts'
-import type { OpenAgent } from '../lib/ssh/agent/agent-place.ts'
 import { runProxy } from '../lib/ssh/proxy.ts'
+import type { OpenAgent } from '../lib/ssh/ssh-agent/agent-place.ts'
 import { createWaker } from '../lib/ssh/waker.ts'
 
 /** A home with no longer a path has its sockets in itself. */
@@ -61,11 +61,11 @@ async function main(): Promise<boolean> {
 async function openAgentOf(home: HomePaths, id: WorkspaceId): Promise<OpenAgent | undefined> {
   // ssh takes whatever agent is at the path of its configuration, which is another user's where that has the folder
   if (Buffer.byteLength(home.run) > SHORT_BYTES)
-    (await import('../lib/ssh/agent/agent-socket.ts')).agentSocketPlace(home, { id })
+    (await import('../lib/ssh/ssh-agent/agent-socket.ts')).agentSocketPlace(home, { id })
   const { env } = process
-  const { namesAgents } = await import('../lib/ssh/agent/own-agent.ts')
+  const { namesAgents } = await import('../lib/ssh/ssh-agent/own-agent.ts')
   if ((env.SSH_AUTH_SOCK ?? '') === '' && !namesAgents(home)) return undefined
-  const { openAliasAgent } = await import('../lib/ssh/agent/agent-place.ts')
+  const { openAliasAgent } = await import('../lib/ssh/ssh-agent/agent-place.ts')
   const emit = (event: Event) => {
     if (event.type === 'warning') say(event.text)
   }

@@ -1,7 +1,7 @@
 /** Shapes that several endpoints share: of what comes in, which is checked, and of what goes out, which is documented. */
 import { z } from '@hono/zod-openapi'
-import { AGENT_MODES } from '../core/agent-mode.ts'
 import { ERROR_TABLE } from '../core/errors.ts'
+import { AGENT_MODES } from '../core/ssh-agent-mode.ts'
 
 const CODES = Object.keys(ERROR_TABLE) as [string, ...string[]]
 

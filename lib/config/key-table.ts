@@ -3,8 +3,9 @@
  * the field of `Settings` from it, `keys.ts` answers questions about it, schema and docs are generated.
  * A `*` stands for a name that the user chooses.
  */
-import { AGENT_MODES } from '../core/agent-mode.ts'
+
 import { GIT_MODES, ISOLATIONS, NETWORK_MODES, PROTOCOLS } from '../core/modes.ts'
+import { AGENT_MODES } from '../core/ssh-agent-mode.ts'
 import { arrayOf, type KeySpec, types } from './types.ts'
 
 const port = types.integer(1, 65_535)

@@ -2,10 +2,11 @@
  * The shapes that every layer shares: the stored record of a workspace, what a backend observes, and the public resource
  * of the API, `--json` and the SDKs. Types only.
  */
-import type { AgentMode } from './agent-mode.ts'
+
 import type { GitMode, Isolation, NetworkMode, Protocol } from './modes.ts'
 import type { WorkspaceId, WorkspaceName } from './names.ts'
 import type { OperationKind } from './operations.ts'
+import type { AgentMode } from './ssh-agent-mode.ts'
 
 export type WorkspaceState = 'creating' | 'running' | 'paused' | 'stopped' | 'error' | 'deleting' | 'unknown'
 

@@ -3,8 +3,8 @@ import { type Diagnosis, warning, well } from '../core/finding.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[]> {
-  const { agentTrouble, lookAtAgent } = await import('../ssh/agent/agent-client.ts')
-  const { findOwnAgent } = await import('../ssh/agent/own-agent.ts')
+  const { agentTrouble, lookAtAgent } = await import('../ssh/ssh-agent/agent-client.ts')
+  const { findOwnAgent } = await import('../ssh/ssh-agent/own-agent.ts')
   const look = await lookAtAgent(await findOwnAgent(app))
   const trouble = agentTrouble(look)
   if (trouble !== undefined) {

@@ -7,7 +7,7 @@
  */
 import type { WorkspaceId } from '../core/names.ts'
 import type { HomePaths } from '../core/paths.ts'
-import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../record/use.ts'
+import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../record/last-use.ts'
 import { type Opened, openSsh, splice } from '../system/splice.ts'
 import { type DoorTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'

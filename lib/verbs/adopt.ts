@@ -1,10 +1,10 @@
 /** adopt: a workspace of a worktree that is there. */
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
-import { option, word } from '../frame/fields.ts'
-import { DRY_RUN, GUARD_FIELDS } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { describeRecord, planned, summaryOf } from '../frame/words.ts'
+import { option, word } from '../verb-form/fields.ts'
+import { DRY_RUN, GUARD_FIELDS } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { describeRecord, planned, summaryOf } from '../verb-form/words.ts'
 
 const adopt = verb({
   name: 'adopt',

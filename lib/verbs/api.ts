@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ERROR_TABLE, type ErrorBody, NexusError } from '../core/errors.ts'
-import { option, word } from '../frame/fields.ts'
-import { type Call, verb } from '../frame/verb.ts'
 import { findHere } from '../tools/repository.ts'
+import { option, word } from '../verb-form/fields.ts'
+import { type Call, verb } from '../verb-form/verb.ts'
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE']
 

@@ -1,10 +1,10 @@
 /** compare: the work of several workspaces side by side. */
 import type { Endpoints } from '../api/kit.ts'
 import { printable } from '../core/visible.ts'
-import { words } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
+import { words } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const compare = verb({
   name: 'compare',

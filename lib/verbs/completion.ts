@@ -1,8 +1,8 @@
 /** completion and complete: each script asks `nexus complete` for candidates, so that names are live and no list is kept twice. */
 import { NexusError } from '../core/errors.ts'
-import { word } from '../frame/fields.ts'
-import { type Call, type CommandLine, type Verb, verb } from '../frame/verb.ts'
 import { findHere } from '../tools/repository.ts'
+import { word } from '../verb-form/fields.ts'
+import { type Call, type CommandLine, type Verb, verb } from '../verb-form/verb.ts'
 
 const BASH = `# nexus completion for bash: source <(nexus completion bash)
 _nexus() {

@@ -3,11 +3,11 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Endpoints } from '../api/kit.ts'
 import { type Config, requireKey } from '../config/load.ts'
-import { flag, word } from '../frame/fields.ts'
-import { REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
 import { findHere } from '../tools/repository.ts'
+import { flag, word } from '../verb-form/fields.ts'
+import { REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 
 const PROJECT_FILE = join('.nexus', 'config.yaml')
 const IN_PROJECT = 'In the configuration of the repository instead of the user'
@@ -94,7 +94,7 @@ async function edit(call: Call, { key: name, project, repo: given }: Edit, value
   // where a relative path in the value begins
   const folder = call.http ? (repo?.worktree ?? app.env.HOME ?? homedir()) : call.cwd
   await editSetting(file, project ? 'project' : 'user', name, value, folder)
-  if (!project && !call.http) await (await import('../workspace/ssh/agent-reach.ts')).tellFurtherReach(app, name)
+  if (!project && !call.http) await (await import('../workspace/ssh/ssh-agent-reach.ts')).tellFurtherReach(app, name)
   const done = value === undefined ? `${name} is removed from ${file}` : `${name} is ${value} in ${file}`
   return { data: { key: name, value: value ?? null, file }, text: done }
 }

@@ -1,8 +1,8 @@
 /** current: which workspace a folder belongs to. */
 import { resolve } from 'node:path'
 import type { Endpoints } from '../api/kit.ts'
-import { optionalWord } from '../frame/fields.ts'
-import { verb } from '../frame/verb.ts'
+import { optionalWord } from '../verb-form/fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const current = verb({
   name: 'current',

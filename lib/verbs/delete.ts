@@ -1,9 +1,9 @@
 /** delete: removes a workspace; what would be lost goes to the trash, or refuses it. */
 import type { Endpoints } from '../api/kit.ts'
-import { flag } from '../frame/fields.ts'
-import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { type Call, verb } from '../frame/verb.ts'
-import { answerPlan, count, wayOut } from '../frame/words.ts'
+import { flag } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { type Call, verb } from '../verb-form/verb.ts'
+import { answerPlan, count, wayOut } from '../verb-form/words.ts'
 import type { TrashEntry } from '../workspace/trash/trash.ts'
 
 const remove = verb({

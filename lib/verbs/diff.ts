@@ -2,12 +2,12 @@
 import type { Endpoints } from '../api/kit.ts'
 import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { flag } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { count } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
 import { visible } from '../report/visible.ts'
+import { flag } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { count } from '../verb-form/words.ts'
 import type { FileChange, Review } from '../workspace/git/review.ts'
 
 const diff = verb({

@@ -1,9 +1,9 @@
 /** doctor: checks of machine, engine and state. */
 import type { Endpoints } from '../api/kit.ts'
 import type { DoctorFinding } from '../core/finding.ts'
-import { flag } from '../frame/fields.ts'
-import { verb } from '../frame/verb.ts'
-import { count } from '../frame/words.ts'
+import { flag } from '../verb-form/fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { count } from '../verb-form/words.ts'
 
 const doctor = verb({
   name: 'doctor',

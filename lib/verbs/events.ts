@@ -2,8 +2,8 @@
 import type { ApiEvent } from '../api/changes/hub.ts'
 import type { Endpoints } from '../api/kit.ts'
 import { printable } from '../core/visible.ts'
-import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const events = verb({
   name: 'events',

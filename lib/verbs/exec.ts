@@ -2,9 +2,9 @@
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { createInterruption } from '../core/interruption.ts'
-import { flag, option, options, type Values } from '../frame/fields.ts'
-import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
+import { flag, option, options, type Values } from '../verb-form/fields.ts'
+import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 
 const fields = {
   name: { ...MAYBE_NAME, text: 'name, id or <repo>/<name> of a workspace; of several as a,b' },

@@ -1,6 +1,6 @@
 // What the files of lib/verbs export, gathered while bundling (scripts/folder.mjs): a file that is there is found.
 declare module 'folder:verbs' {
-  export const files: readonly (readonly import('../frame/verb.ts').Verb[])[]
+  export const files: readonly (readonly import('../verb-form/verb.ts').Verb[])[]
 }
 declare module 'folder:endpoints' {
   export const files: readonly {

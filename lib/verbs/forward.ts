@@ -1,8 +1,8 @@
 /** forward: ports inside a workspace on this machine's loopback, until Ctrl-C. */
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { words } from '../frame/fields.ts'
-import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { words } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 import type { WantedForward } from '../workspace/exec/forward.ts'
 
 const forward = verb({

@@ -2,11 +2,11 @@
 import type { Endpoints } from '../api/kit.ts'
 import { formatSize } from '../core/sizes.ts'
 import type { GcItem } from '../doctor/gc.ts'
-import { flag } from '../frame/fields.ts'
-import { DRY_RUN } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { count } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
+import { flag } from '../verb-form/fields.ts'
+import { DRY_RUN } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { count } from '../verb-form/words.ts'
 
 const gc = verb({
   name: 'gc',

@@ -1,6 +1,6 @@
 /** help: what there is, and how one verb is used. */
-import { optionalWord } from '../frame/fields.ts'
-import { type CommandLine, verb } from '../frame/verb.ts'
+import { optionalWord } from '../verb-form/fields.ts'
+import { type CommandLine, verb } from '../verb-form/verb.ts'
 
 const help = verb({
   name: 'help',

@@ -1,8 +1,8 @@
 /** init: writes the project's configuration, and with --make its make targets. */
 import type { Endpoints } from '../api/kit.ts'
-import { flag } from '../frame/fields.ts'
-import { DRY_RUN, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag } from '../verb-form/fields.ts'
+import { DRY_RUN, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const init = verb({
   name: 'init',

@@ -1,11 +1,11 @@
 /** keys list, keys rotate: what opens a workspace's door, and what the door proves itself with. */
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
-import { flag } from '../frame/fields.ts'
-import { DRY_RUN, MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
-import { planned } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
+import { flag } from '../verb-form/fields.ts'
+import { DRY_RUN, MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
+import { planned } from '../verb-form/words.ts'
 import type { WorkspaceKeys } from '../workspace/ssh/keys.ts'
 
 const list = verb({

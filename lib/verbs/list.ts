@@ -4,11 +4,11 @@ import type { Endpoints } from '../api/kit.ts'
 import { formatSize } from '../core/sizes.ts'
 import { formatAge } from '../core/time.ts'
 import type { WorkspaceResource } from '../core/workspace.ts'
-import { flag, type Values } from '../frame/fields.ts'
-import { REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
 import { findHere } from '../tools/repository.ts'
+import { flag, type Values } from '../verb-form/fields.ts'
+import { REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 
 const fields = {
   all: flag('of every repository'),

@@ -2,9 +2,9 @@
 import { styleText } from 'node:util'
 import type { Endpoints } from '../api/kit.ts'
 import type { LogEntry } from '../core/status.ts'
-import { flag, option, type Values, words } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
+import { flag, option, type Values, words } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 
 const COLOURS = ['cyan', 'yellow', 'green', 'magenta', 'blue'] as const
 /** Written at once while lines come faster than they are taken. */

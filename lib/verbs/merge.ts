@@ -1,9 +1,9 @@
 /** merge: a workspace's branch into that of the main worktree. */
 import type { Endpoints } from '../api/kit.ts'
-import { flag, option } from '../frame/fields.ts'
-import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { answerPlan, count } from '../frame/words.ts'
+import { flag, option } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { answerPlan, count } from '../verb-form/words.ts'
 
 const merge = verb({
   name: 'merge',

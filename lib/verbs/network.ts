@@ -1,9 +1,9 @@
 /** network show, allow, deny, log: what a guarded workspace can reach, and what it was refused. */
 import type { Endpoints } from '../api/kit.ts'
-import { option, type Values, words } from '../frame/fields.ts'
-import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
+import { option, type Values, words } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 import type { NetworkAnswer } from '../workspace/network/network.ts'
 
 const WHY = {

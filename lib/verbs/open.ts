@@ -1,9 +1,9 @@
 /** open: a workspace in an editor, or its web port in a browser. */
 import { NexusError } from '../core/errors.ts'
 import { shellWord } from '../core/shell.ts'
-import { flag, option, optionalWord, type Values } from '../frame/fields.ts'
-import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { type Answer, verb } from '../frame/verb.ts'
+import { flag, option, optionalWord, type Values } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, verb } from '../verb-form/verb.ts'
 import type { Opening } from '../workspace/ssh/open.ts'
 
 const fields = {

@@ -1,8 +1,8 @@
 /** pause and resume: the containers of a workspace frozen in memory, and running on. */
 import type { Endpoints } from '../api/kit.ts'
-import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { answerChange } from '../frame/words.ts'
+import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { answerChange } from '../verb-form/words.ts'
 
 const fields = { name: NAME, noHooks: { ...NO_HOOKS, side: 'http' }, repo: REPO, dryRun: DRY_RUN } as const
 
@@ -14,7 +14,7 @@ const pause = verb({
   fields,
   example: 'nexus pause feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/lifecycle/down.ts')
+    const down = await import('../workspace/lifecycle/stop-pause.ts')
     const result = await down.pause(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'paused')
   },
@@ -28,7 +28,7 @@ const resume = verb({
   fields,
   example: 'nexus resume feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/lifecycle/down.ts')
+    const down = await import('../workspace/lifecycle/stop-pause.ts')
     const result = await down.resume(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'running')
   },

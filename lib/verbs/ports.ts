@@ -1,8 +1,8 @@
 /** ports: where the ports of a workspace are published. */
 import type { Endpoints } from '../api/kit.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const ports = verb({
   name: 'ports',

@@ -2,11 +2,11 @@
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { formatAge } from '../core/time.ts'
-import { flag, parsed } from '../frame/fields.ts'
-import { DRY_RUN, REPO, readAge } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { wayOut } from '../frame/words.ts'
 import { formatTable } from '../report/tables.ts'
+import { flag, parsed } from '../verb-form/fields.ts'
+import { DRY_RUN, REPO, readAge } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { wayOut } from '../verb-form/words.ts'
 import type { Verdict } from '../workspace/trash/prune.ts'
 
 const prune = verb({

@@ -2,9 +2,9 @@
 import type { Endpoints } from '../api/kit.ts'
 import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, verb } from '../frame/verb.ts'
-import { answerPlan, count } from '../frame/words.ts'
+import { DRY_RUN, NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, verb } from '../verb-form/verb.ts'
+import { answerPlan, count } from '../verb-form/words.ts'
 
 const fields = { name: NAME, repo: REPO, dryRun: DRY_RUN }
 

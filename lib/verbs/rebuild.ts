@@ -1,8 +1,8 @@
 /** rebuild: makes the containers of a workspace anew from its files. */
 import type { Endpoints } from '../api/kit.ts'
-import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { answerUp } from '../frame/words.ts'
+import { APPROVE, DRY_RUN, NAME, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { answerUp } from '../verb-form/words.ts'
 
 const rebuild = verb({
   name: 'rebuild',

@@ -1,9 +1,9 @@
 /** rename: another name for a workspace. */
 import type { Endpoints } from '../api/kit.ts'
-import { word } from '../frame/fields.ts'
-import { DRY_RUN, NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { describeRecord, planned, summaryOf } from '../frame/words.ts'
+import { word } from '../verb-form/fields.ts'
+import { DRY_RUN, NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { describeRecord, planned, summaryOf } from '../verb-form/words.ts'
 
 const rename = verb({
   name: 'rename',

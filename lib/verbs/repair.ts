@@ -2,11 +2,11 @@
 import { resolve } from 'node:path'
 import type { Endpoints } from '../api/kit.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { flag, option } from '../frame/fields.ts'
-import { DRY_RUN, MAYBE_NAME } from '../frame/shared-fields.ts'
-import { type Call, verb } from '../frame/verb.ts'
-import { planned, summaryOf } from '../frame/words.ts'
 import { findHere, type Repository } from '../tools/repository.ts'
+import { flag, option } from '../verb-form/fields.ts'
+import { DRY_RUN, MAYBE_NAME } from '../verb-form/shared-fields.ts'
+import { type Call, verb } from '../verb-form/verb.ts'
+import { planned, summaryOf } from '../verb-form/words.ts'
 import type { Repaired } from '../workspace/lifecycle/repair.ts'
 
 const repair = verb({

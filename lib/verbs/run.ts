@@ -1,9 +1,9 @@
 /** run: one command in a throw-away workspace; its answer is what the command prints, and its exit code. */
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
-import { flag, option, options } from '../frame/fields.ts'
-import { APPROVE, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag, option, options } from '../verb-form/fields.ts'
+import { APPROVE, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const run = verb({
   name: 'run',

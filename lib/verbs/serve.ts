@@ -1,9 +1,9 @@
 /** serve, serve status, serve stop: the server of the REST API. */
 import { NexusError } from '../core/errors.ts'
-import { option } from '../frame/fields.ts'
-import { type CommandLine, verb } from '../frame/verb.ts'
 import { formatFields } from '../report/tables.ts'
 import { writeCrashLog } from '../system/store.ts'
+import { option } from '../verb-form/fields.ts'
+import { type CommandLine, verb } from '../verb-form/verb.ts'
 
 const serve = verb({
   name: 'serve',

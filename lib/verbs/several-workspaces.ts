@@ -1,9 +1,9 @@
 /** exec in several workspaces at once: prefixed output, and a table of exit codes on stderr. */
 import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { Answer, Call } from '../frame/verb.ts'
 import { createPrefixer, prefixesOf } from '../report/prefixed.ts'
 import { formatTable } from '../report/tables.ts'
+import type { Answer, Call } from '../verb-form/verb.ts'
 import { execAll, type Ran, STREAMS, type StreamName } from '../workspace/exec/exec-all.ts'
 
 /** What `exec` was asked for. */

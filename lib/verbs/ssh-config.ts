@@ -3,10 +3,10 @@ import type { Endpoint } from '../api/endpoint.ts'
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { printable } from '../core/visible.ts'
-import { flag, option, type Values } from '../frame/fields.ts'
-import { DRY_RUN } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
-import { planned } from '../frame/words.ts'
+import { flag, option, type Values } from '../verb-form/fields.ts'
+import { DRY_RUN } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
+import { planned } from '../verb-form/words.ts'
 import type { Change } from '../workspace/ssh/ssh-config.ts'
 
 /** Lines of the user's own that a diff shows around the change. */
@@ -133,7 +133,7 @@ const print = verb({
   run: async ({ app }) => {
     const { aliasFile } = await import('../ssh/alias-file.ts')
     const { includeLine } = await import('../ssh/include-line.ts')
-    const { listClientFiles } = await import('../workspace/ssh/ssh-doors.ts')
+    const { listClientFiles } = await import('../workspace/ssh/ssh-targets.ts')
     const line = includeLine(app.home.sshConfig)
     const config = { path: app.home.sshConfig, text: aliasFile(app.home) }
     const workspaces = await listClientFiles(app)

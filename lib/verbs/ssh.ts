@@ -1,9 +1,9 @@
 /** ssh: a shell inside, or a command as ssh would run it; its exit code is the answer. */
 import type { Endpoints } from '../api/kit.ts'
 import { sshInfo } from '../backends/facets.ts'
-import { flag } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const ssh = verb({
   name: 'ssh',

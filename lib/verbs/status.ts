@@ -2,11 +2,11 @@
 import type { Endpoints } from '../api/kit.ts'
 import type { GitStanding, ServiceResource, WorkspaceStatus } from '../core/status.ts'
 import { formatAge } from '../core/time.ts'
-import { flag } from '../frame/fields.ts'
-import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { describeDoor, opensByAlias } from '../frame/words.ts'
 import { formatFields, formatTable } from '../report/tables.ts'
+import { flag } from '../verb-form/fields.ts'
+import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { describeDoor, opensByAlias } from '../verb-form/words.ts'
 import { listHere, sizeWords } from './list.ts'
 
 type Field = readonly [string, string]

@@ -1,8 +1,8 @@
 /** tmux: a session inside that survives disconnects. */
 import { NexusError } from '../core/errors.ts'
-import { flag, option } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag, option } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const tmux = verb({
   name: 'tmux',

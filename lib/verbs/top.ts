@@ -3,10 +3,10 @@ import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { formatSize } from '../core/sizes.ts'
 import { formatAge } from '../core/time.ts'
-import { flag } from '../frame/fields.ts'
-import { MAYBE_NAME, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, type ScreenSize, verb } from '../frame/verb.ts'
 import { formatTable } from '../report/tables.ts'
+import { flag } from '../verb-form/fields.ts'
+import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, type ScreenSize, verb } from '../verb-form/verb.ts'
 import type { Top, WorkspaceLoad } from '../workspace/status/top.ts'
 
 const BETWEEN_SCREENS_MS = 1_500

@@ -2,11 +2,11 @@
 import type { Endpoints } from '../api/kit.ts'
 import { formatSize, sumSizes } from '../core/sizes.ts'
 import { formatAge } from '../core/time.ts'
-import { option, parsed, word } from '../frame/fields.ts'
-import { DRY_RUN, REPO, readAge } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { planned } from '../frame/words.ts'
 import { formatFields, formatTable } from '../report/tables.ts'
+import { option, parsed, word } from '../verb-form/fields.ts'
+import { DRY_RUN, REPO, readAge } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { planned } from '../verb-form/words.ts'
 
 const list = verb({
   name: 'trash list',

@@ -4,11 +4,11 @@
  */
 import type { Endpoints } from '../api/kit.ts'
 import { formatAge } from '../core/time.ts'
-import { flag, type Values, words } from '../frame/fields.ts'
-import { DRY_RUN, REPO } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
 import { visible } from '../report/visible.ts'
 import type { Approval } from '../trust/approvals.ts'
+import { flag, type Values, words } from '../verb-form/fields.ts'
+import { DRY_RUN, REPO } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 
 const load = () => import('../trust/approvals.ts')
 

@@ -4,11 +4,11 @@ import { NexusError } from '../core/errors.ts'
 import { GIVEN_MAX_LENGTH, isWorkspaceId, nameOfBranch } from '../core/names.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { optionalWord, optionName, type Values } from '../frame/fields.ts'
-import { CREATE_FIELDS, MAYBE_NAME } from '../frame/shared-fields.ts'
-import { type Answer, type Call, verb } from '../frame/verb.ts'
-import { answerUp } from '../frame/words.ts'
 import { findHere } from '../tools/repository.ts'
+import { optionalWord, optionName, type Values } from '../verb-form/fields.ts'
+import { CREATE_FIELDS, MAYBE_NAME } from '../verb-form/shared-fields.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
+import { answerUp } from '../verb-form/words.ts'
 
 const NEW_NAME = optionalWord('name of the new workspace, or the branch to work on', { max: GIVEN_MAX_LENGTH })
 
@@ -40,7 +40,7 @@ async function bring(call: Call, verbName: string, input: Input): Promise<Answer
   const { bringUp } = await import('../workspace/lifecycle/up.ts')
   const { CURRENT, requireCurrent } = await import('../workspace/names/current.ts')
   const { findWorkspace, noteNamed } = await import('../workspace/names/find.ts')
-  const { splitRepository } = await import('../workspace/lifecycle/meant.ts')
+  const { splitRepository } = await import('../workspace/lifecycle/branch-or-name.ts')
   const { from, branch, pr, env, ports, start, dryRun } = input
   const { repo: meant, given: typed } = await splitRepository(app, input.name, input.repo)
   const isCurrent = !call.http && input.existing === 'start' && typed === CURRENT

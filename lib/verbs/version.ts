@@ -1,7 +1,7 @@
 /** version: that of Nexus and of what it works with. */
 import type { Endpoints } from '../api/kit.ts'
-import { verb } from '../frame/verb.ts'
 import { formatFields } from '../report/tables.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const version = verb({
   name: 'version',

@@ -1,8 +1,8 @@
 /** wake: the start behind a connection. Its answer is for nobody; whoever connects reads its narration. */
 import { NexusError } from '../core/errors.ts'
-import { option } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { option } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 import type { Client } from '../workspace/ssh/wake.ts'
 
 const wake = verb({

@@ -1,7 +1,7 @@
 /** watch: tells what a rebuild would do when a workspace's files change, and with --apply does it; ends by Ctrl-C. */
-import { flag } from '../frame/fields.ts'
-import { NAME, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag } from '../verb-form/fields.ts'
+import { NAME, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const watch = verb({
   name: 'watch',

@@ -10,7 +10,7 @@ import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { forgetActivity } from '../record/use.ts'
+import { forgetActivity } from '../record/last-use.ts'
 import {
   linkOnce,
   listFolder,

@@ -1,8 +1,8 @@
 /** What a verb may do to who typed it: a call with a terminal, and with the folder that the shell stands in. */
 
-import type { Call, Verb } from '../../lib/frame/verb.ts'
 import { findHere } from '../../lib/tools/repository.ts'
-import { VERBS } from '../../lib/verbs/table.ts'
+import type { Call, Verb } from '../../lib/verb-form/verb.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { helpFor } from './help.ts'
 import { GLOBAL_OPTIONS, optionsOf } from './options.ts'

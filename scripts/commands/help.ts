@@ -1,7 +1,8 @@
 /** Help texts, from the rows of the verbs. Pure. */
-import { GROUPS, type Group, type Verb } from '../../lib/frame/verb.ts'
+
 import { formatFields } from '../../lib/report/tables.ts'
-import { VERBS } from '../../lib/verbs/table.ts'
+import { GROUPS, type Group, type Verb } from '../../lib/verb-form/verb.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, optionsOf, wordsOf } from './options.ts'
 
 const TITLES: Readonly<Record<Group, string>> = {

@@ -1,6 +1,6 @@
 /** What the rows of the verbs are on the command line: words and options, and the input of a verb from what was typed. Pure. */
-import { defaultOf, type Field, optionName } from '../../lib/frame/fields.ts'
-import type { Verb } from '../../lib/frame/verb.ts'
+import { defaultOf, type Field, optionName } from '../../lib/verb-form/fields.ts'
+import type { Verb } from '../../lib/verb-form/verb.ts'
 
 export interface OptionSpec {
   /** Without the dashes. */

@@ -6,8 +6,8 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
-import type { Verb } from '../../lib/frame/verb.ts'
-import { VERBS } from '../../lib/verbs/table.ts'
+import type { Verb } from '../../lib/verb-form/verb.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, type OptionSpec, optionsOf, takesValue, type WordSpec, wordsOf } from './options.ts'
 
 export interface Parsed {

@@ -4,7 +4,7 @@
 
 import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { VERBS } from '../../lib/verbs/table.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { VERBS } from '../../lib/verbs/table.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { ensurePrograms } from '../support/packages.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

@@ -37,12 +37,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ],
   ],
   doctor: ['core', 'system', 'tools', 'config', 'ports', 'network', 'ssh', 'backends', 'workspace'],
-  frame: ['core', 'tools', 'stack', 'report', 'workspace'],
-  api: ['core', 'system', 'tools', 'config', 'project', 'ssh', 'backends', 'workspace', 'doctor', 'frame'],
+  'verb-form': ['core', 'tools', 'stack', 'report', 'workspace'],
+  api: ['core', 'system', 'tools', 'config', 'project', 'ssh', 'backends', 'workspace', 'doctor', 'verb-form'],
   daemon: ['core', 'system', 'api'],
   verbs: [
     ...['core', 'system', 'tools', 'config', 'trust', 'project', 'ssh', 'backends', 'workspace', 'doctor', 'report'],
-    ...['frame', 'api'],
+    ...['verb-form', 'api'],
   ],
   report: ['core'],
 }

@@ -9,13 +9,19 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { createInterruption } from '../../lib/core/interruption.ts'
-import { agentTrouble, lookAtAgent } from '../../lib/ssh/agent/agent-client.ts'
-import { hostAgentFilter } from '../../lib/ssh/agent/agent-filter.ts'
-import { resolveAgentKeys } from '../../lib/ssh/agent/agent-keys.ts'
-import { openAgent } from '../../lib/ssh/agent/agent-place.ts'
-import { createCutter, fingerprintOf, frame, parseIdentities, plainKey } from '../../lib/ssh/agent/agent-protocol.ts'
-import { agentSocketPath } from '../../lib/ssh/agent/agent-socket.ts'
-import { findOwnAgent } from '../../lib/ssh/agent/own-agent.ts'
+import { agentTrouble, lookAtAgent } from '../../lib/ssh/ssh-agent/agent-client.ts'
+import { hostAgentFilter } from '../../lib/ssh/ssh-agent/agent-filter.ts'
+import { resolveAgentKeys } from '../../lib/ssh/ssh-agent/agent-keys.ts'
+import { openAgent } from '../../lib/ssh/ssh-agent/agent-place.ts'
+import {
+  createCutter,
+  fingerprintOf,
+  frame,
+  parseIdentities,
+  plainKey,
+} from '../../lib/ssh/ssh-agent/agent-protocol.ts'
+import { agentSocketPath } from '../../lib/ssh/ssh-agent/agent-socket.ts'
+import { findOwnAgent } from '../../lib/ssh/ssh-agent/own-agent.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { startAgent, startSilent, type TestAgent } from '../support/agent.ts'
 import { eventually } from '../support/eventually.ts'

@@ -1,7 +1,7 @@
 /** The generated files that are kept in git say what the source says. */
 import { readFile } from 'node:fs/promises'
 import { configSchema } from '../../lib/config/describe.ts'
-import { VERBS } from '../../lib/verbs/table.ts'
+import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, optionsOf } from '../../scripts/commands/options.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'

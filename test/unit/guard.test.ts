@@ -98,7 +98,7 @@ const RULES: readonly Rule[] = [
       file('lib/loose.ts', ''),
     ],
     good: [
-      file('lib/backends/docker/door.ts', importing('../../ports/blocks.ts')),
+      file('lib/backends/docker/ssh-access.ts', importing('../../ports/blocks.ts')),
       file('lib/backends/docker/files.ts', importing('../../../templates/sshd_config.hbs')),
       file('lib/core/names.ts', "// import x from '../system/exec.ts'"),
     ],
@@ -114,11 +114,11 @@ const RULES: readonly Rule[] = [
       file('lib/workspace/git/merge.ts', "const late = await import('../trash/delete.ts')"),
       file('lib/workspace/newroom/thing.ts', ''),
       file('lib/workspace/operation/operate.ts', "await import('../recover.ts')"),
-      file('lib/workspace/lifecycle/down.ts', importing('../open-app.ts')),
+      file('lib/workspace/lifecycle/stop-pause.ts', importing('../open-app.ts')),
     ],
     good: [
-      file('lib/workspace/lifecycle/down.ts', importing('../stack/hooks.ts')),
-      file('lib/workspace/lifecycle/down.ts', importing('./repair.ts')),
+      file('lib/workspace/lifecycle/stop-pause.ts', importing('../stack/hooks.ts')),
+      file('lib/workspace/lifecycle/stop-pause.ts', importing('./repair.ts')),
       file('lib/workspace/exec/copy.ts', importing('../app.ts')),
       file('lib/workspace/open-app.ts', "await import('./recover.ts')"),
     ],

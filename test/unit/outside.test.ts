@@ -1,7 +1,7 @@
 /** What services write outside of their workspace, where two workspaces meet in it, and which external volumes are copied. */
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { ComposeModel } from '../../lib/stack/model.ts'
-import { copiedVolumes, leftCopies, outsideData, sharedData } from '../../lib/stack/outside.ts'
+import { copiedVolumes, leftCopies, outsideData, sharedData } from '../../lib/stack/outside-data.ts'
 import { makeOverride } from '../../lib/stack/override.ts'
 import { Reset } from '../../lib/system/render.ts'
 import { findUnapproved } from '../../lib/trust/allow-list.ts'

@@ -4,7 +4,14 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
-import { forgetUnusedStarts, lastEntry, noteEnd, noteUnusedStart, noteUse, unusedStarts } from '../../lib/record/use.ts'
+import {
+  forgetUnusedStarts,
+  lastEntry,
+  noteEnd,
+  noteUnusedStart,
+  noteUse,
+  unusedStarts,
+} from '../../lib/record/last-use.ts'
 import { createRecords } from '../../lib/workspace/records.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'

@@ -19,13 +19,13 @@ import { withOwnNames } from '../../trust/environment.ts'
 import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
-import { createDoors, hasDoor } from './door.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
 import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
+import { createDoors, hasDoor } from './ssh-access.ts'
 import { readStarted, writeComposeFiles, writeStarted } from './started.ts'
 import { createStarter } from './starting.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
@@ -238,7 +238,7 @@ async function loadProvisioning(docker: Docker, context: BackendContext) {
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
 function loadRendering() {
-  return Promise.all([import('./compose-file.ts'), import('./door-files.ts')])
+  return Promise.all([import('./compose-file.ts'), import('./ssh-files.ts')])
 }
 
 /** Engine 25 and newer. */

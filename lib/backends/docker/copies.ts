@@ -5,7 +5,7 @@
 import { composeProject } from '../../core/names.ts'
 import { formatSize } from '../../core/sizes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { type CopiedVolume, copiedVolumes } from '../../stack/outside.ts'
+import { type CopiedVolume, copiedVolumes } from '../../stack/outside-data.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
 import { PROJECT_LABEL, VOLUME_LABEL, workspaceLabels } from './labels.ts'

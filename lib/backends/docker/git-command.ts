@@ -9,11 +9,11 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
-import type { createDoors } from './door.ts'
 import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import type { Helpers } from './own-container.ts'
 import { byBash } from './remote-command.ts'
+import type { createDoors } from './ssh-access.ts'
 import { workMounts } from './work-mounts.ts'
 
 const ENVIRONMENT = {

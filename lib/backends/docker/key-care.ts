@@ -14,10 +14,10 @@ import { describeKey, fingerprint, parsePublicKeys } from '../../tools/public-ke
 import type { BackendContext } from '../context.ts'
 import type { KeyCare, LetIn } from '../key-care.ts'
 import type { Injection } from '../making.ts'
-import { type createDoors, hasDoor } from './door.ts'
-import { createDoorFiles } from './door-files.ts'
 import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
 import { MAIN_SERVICE } from './observation.ts'
+import { type createDoors, hasDoor } from './ssh-access.ts'
+import { createDoorFiles } from './ssh-files.ts'
 import { targetOf } from './target.ts'
 import { listUserKeys } from './user-keys.ts'
 

@@ -12,10 +12,10 @@ import { listFolder, readIfPresent, removeTree } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
-import { addressOf, type createDoors, hasDoor } from './door.ts'
 import type { createImages } from './image.ts'
 import type { createImageCache } from './image-cache.ts'
 import { removeSecrets, secretFolder } from './secret-files.ts'
+import { addressOf, type createDoors, hasDoor } from './ssh-access.ts'
 import { composeFileOf, hasServices, targetOf } from './target.ts'
 
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']

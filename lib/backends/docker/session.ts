@@ -21,7 +21,6 @@ import {
   type TerminalSize,
   withoutStreams,
 } from '../session.ts'
-import type { createDoors } from './door.ts'
 import {
   ALIVE,
   APART,
@@ -34,6 +33,7 @@ import {
   resizing,
   signalling,
 } from './remote-command.ts'
+import type { createDoors } from './ssh-access.ts'
 import { lastOnly, openTerminal } from './terminal.ts'
 
 const SSH_FAILURE = 255
@@ -138,7 +138,7 @@ export function createSessions(context: BackendContext, doors: ReturnType<typeof
     const way = login.isOurs === true ? ownArgs(door) : doorArgs(door)
     const attach = async () => {
       const agent = login.forwardAgent
-        ? await (await import('../../ssh/agent/agent-place.ts')).openAgent(context, record, false)
+        ? await (await import('../../ssh/ssh-agent/agent-place.ts')).openAgent(context, record, false)
         : undefined
       // without one, ssh is kept from asking an agent that may hang
       const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']

@@ -48,7 +48,7 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
       why: 'Aliases such as <name>.nexus, or `ssh nexus@localhost -p <port>`, do not work; with an Include of a broken file no ssh does.',
       hint: 'To write it anew, run `nexus doctor --fix`',
       fix: async () => {
-        const { createDoorFiles } = await import('./door-files.ts')
+        const { createDoorFiles } = await import('./ssh-files.ts')
         const files = createDoorFiles(context)
         for (const record of made) await files.writeClientFiles(record)
       },

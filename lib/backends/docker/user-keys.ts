@@ -5,9 +5,9 @@
 
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { agentTrouble, lookAtAgent } from '../../ssh/agent/agent-client.ts'
-import { keyLine } from '../../ssh/agent/agent-protocol.ts'
-import { findOwnAgent } from '../../ssh/agent/own-agent.ts'
+import { agentTrouble, lookAtAgent } from '../../ssh/ssh-agent/agent-client.ts'
+import { keyLine } from '../../ssh/ssh-agent/agent-protocol.ts'
+import { findOwnAgent } from '../../ssh/ssh-agent/own-agent.ts'
 import { requirePlain } from '../../system/read.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
 import type { BackendContext } from '../context.ts'

@@ -7,8 +7,8 @@ import type { Actions } from '../operation/apply.ts'
 import { makeWorktreePlace, removeEmptyFolders } from '../worktree-place.ts'
 import { withinBudget } from './budget.ts'
 import { claimName } from './naming.ts'
-import type { Scene, UpCarried } from './scene.ts'
 import { upActions } from './up-actions.ts'
+import type { Scene, UpCarried } from './up-context.ts'
 
 export function createActions(scene: Scene, start: boolean): Actions<UpCarried> {
   const { app, draft } = scene

@@ -3,7 +3,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { readInputs } from '../../project/inputs.ts'
 import type { ComposeModel } from '../../stack/model.ts'
-import type { Scene, Takes, Yields } from './scene.ts'
+import type { Scene, Takes, Yields } from './up-context.ts'
 
 export type Resolved = Yields<'wanted' | 'resolution' | 'model' | 'inputs', 'stack'>
 

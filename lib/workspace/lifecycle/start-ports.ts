@@ -17,9 +17,9 @@ import { isPortFree } from '../../system/net.ts'
 import { observeOne } from '../observe.ts'
 import type { Progress } from '../operation/apply.ts'
 import { mapPorts, offsetsOf } from '../port-plan.ts'
-import { withCanonical } from './canonical.ts'
+import { withCanonical } from './canonical-ports.ts'
 import { readStack } from './read-stack.ts'
-import type { Scene, UpCarried } from './scene.ts'
+import type { Scene, UpCarried } from './up-context.ts'
 import { makeTemplates } from './worktree-files.ts'
 
 /** How often Docker may refuse a port before the refusal is final. */

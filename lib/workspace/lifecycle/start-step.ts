@@ -6,8 +6,8 @@ import type { Progress } from '../operation/apply.ts'
 import { awaitHealth } from '../stack/health.ts'
 import { secretRecords } from '../stack/hooks.ts'
 import type { FoundSeed } from '../stack/seeding.ts'
-import type { Scene, Takes, UpCarried } from './scene.ts'
 import { startWithPorts } from './start-ports.ts'
+import type { Scene, Takes, UpCarried } from './up-context.ts'
 import { giveToInside } from './worktree-files.ts'
 
 export async function runStart(scene: Scene, progress: Progress<UpCarried>): Promise<void> {

@@ -6,11 +6,11 @@ import type { Actions } from '../operation/apply.ts'
 import { keepOffsets, mapPorts } from '../port-plan.ts'
 import { runHook, secretRecords } from '../stack/hooks.ts'
 import { makeWorktreePlace } from '../worktree-place.ts'
-import { withCanonical } from './canonical.ts'
+import { withCanonical } from './canonical-ports.ts'
 import { inputsOf, type Resolved, readStack } from './read-stack.ts'
-import type { Scene, Takes, UpCarried, Yields } from './scene.ts'
 import { leaseRequest, requirePortRange, subnetRequest } from './start-ports.ts'
 import { runStart } from './start-step.ts'
+import type { Scene, Takes, UpCarried, Yields } from './up-context.ts'
 import { makeTemplates, makeWorktree, unmakeWorktree } from './worktree-files.ts'
 
 export function upActions(scene: Scene) {

@@ -10,7 +10,7 @@ import { NexusError } from '../../core/errors.ts'
 import { KINDS, kindOf } from '../../core/operations.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readInputs } from '../../project/inputs.ts'
-import { noteUse } from '../../record/use.ts'
+import { noteUse } from '../../record/last-use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
@@ -27,8 +27,8 @@ import { type BranchChoice, lostBranch } from './branch.ts'
 import { requireRoom, takePlace } from './budget.ts'
 import { createActions } from './create-actions.ts'
 import { type CreateRequest, type Draft, draftWorkspace } from './draft.ts'
-import type { Scene, Takes, UpCarried } from './scene.ts'
 import { upActions } from './up-actions.ts'
+import type { Scene, Takes, UpCarried } from './up-context.ts'
 
 export interface UpResult {
   /** The workspace as it is now; in a dry run as it would be. */

@@ -25,7 +25,7 @@ import type { Chosen } from '../trust/choice.ts'
 import { STAND_IN } from '../trust/isolation.ts'
 import type { Draft } from './draft.ts'
 import { refuseRelativePrograms, whoseIs } from './origin.ts'
-import type { Scene, Takes, UpCarried } from './scene.ts'
+import type { Scene, Takes, UpCarried } from './up-context.ts'
 
 /** A tree of a million files. */
 const GIVE_TIMEOUT_MS = 10 * 60_000

@@ -10,7 +10,7 @@ import { type Found, findIncludes } from '../../ssh/include-line.ts'
 import { type Clash, findClashes, probe, type SshWords, sectionsAbout } from '../../ssh/resolved.ts'
 import { readUserConfig, type UserConfig, userConfigPath, userHome } from '../../ssh/user-config.ts'
 import type { App } from '../app.ts'
-import { listDoors } from './ssh-doors.ts'
+import { listDoors } from './ssh-targets.ts'
 
 export interface IncludePlace {
   readonly path: string

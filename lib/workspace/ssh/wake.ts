@@ -6,9 +6,9 @@
  */
 import { type ErrorCode, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../../record/use.ts'
+import { noteUnusedStart, takeBackUnusedStart, unusedStarts } from '../../record/last-use.ts'
 import type { App } from '../app.ts'
-import { changeLocked } from '../lifecycle/down.ts'
+import { changeLocked } from '../lifecycle/stop-pause.ts'
 import { start, startThere, type UpResult } from '../lifecycle/up.ts'
 import { notRunning, observeOne, requireEngine } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'

@@ -40,7 +40,7 @@ export async function admitHooks(app: App, record: WorkspaceRecord, settings: Se
   for (const name of settings.hooks.keys()) requireHook(settings, name)
   const findings = [...hookFindings(settings), ...secretFindings(settings)]
   if (findings.length === 0) return
-  const { admit, isAdmitted } = await import('../trust/gate.ts')
+  const { admit, isAdmitted } = await import('../trust/admit.ts')
   const { hooksLeftOut: hooks } = settings
   // who approved them with the hooks that are left out approved them
   const more = hooks === undefined ? undefined : [...hookFindings({ ...settings, hooks }), ...findings]

@@ -26,8 +26,8 @@ import { realPathOf } from '../../system/real-path.ts'
 import { hideValues } from '../../trust/environment.ts'
 import type { App } from '../app.ts'
 import { SSH_PORT } from '../port-plan.ts'
+import { admitFiles, admitModel, dotenvOf, findingsOf } from '../trust/admit.ts'
 import type { Chosen } from '../trust/choice.ts'
-import { admitFiles, admitModel, dotenvOf, findingsOf } from '../trust/gate.ts'
 import { detectIn, stackOf, withReadyPorts } from './stack-choice.ts'
 
 export interface ResolvedStack {

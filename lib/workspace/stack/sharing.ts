@@ -10,12 +10,12 @@ import { sha256 } from '../../core/digest.ts'
 import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { ComposeModel } from '../../stack/model.ts'
-import { type OutsideData, outsideData, sharedData } from '../../stack/outside.ts'
+import { type OutsideData, outsideData, sharedData } from '../../stack/outside-data.ts'
 import { withLock } from '../../system/lock.ts'
 import { realPathOf } from '../../system/real-path.ts'
 import { makeFinding } from '../../trust/findings.ts'
 import type { App } from '../app.ts'
-import { admit } from '../trust/gate.ts'
+import { admit } from '../trust/admit.ts'
 
 /** Another start that writes the same may build and pull. */
 const WAIT_MS = 10 * 60_000

@@ -5,7 +5,7 @@
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { lastUsed } from '../../record/use.ts'
+import { lastUsed } from '../../record/last-use.ts'
 import { type BranchTip, createGitBranches, type GitBranches } from '../../tools/git-branches.ts'
 import { readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'

@@ -3,8 +3,8 @@
  * of isolation levels has it. A project's file may only tighten, and so may what it says later. Pure.
  */
 import type { Settings } from '../../config/load.ts'
-import type { AgentMode } from '../../core/agent-mode.ts'
 import { NETWORK_MODES, type NetworkMode } from '../../core/modes.ts'
+import type { AgentMode } from '../../core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 
 export type Guards = Pick<

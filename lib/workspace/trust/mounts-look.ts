@@ -14,7 +14,7 @@ import { realPathOf } from '../../system/real-path.ts'
 import { makeFolder } from '../../system/store.ts'
 import { withoutFindings } from '../../trust/findings.ts'
 import type { App } from '../app.ts'
-import { admit, findingsOf } from './gate.ts'
+import { admit, findingsOf } from './admit.ts'
 
 /**
  * Returns the model of what is about to start.

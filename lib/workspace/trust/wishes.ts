@@ -15,8 +15,8 @@ import { type Choice, changesSince, comparable, NOTHING_CHOSEN } from '../../tru
 import { hiding, VALUE_MIN } from '../../trust/environment.ts'
 import { makeFinding } from '../../trust/findings.ts'
 import type { App } from '../app.ts'
+import { askingOf, dotenvOf } from './admit.ts'
 import { type ChoiceFile, type Chosen, projectInFiles, readChoice, writeChoice } from './choice.ts'
-import { askingOf, dotenvOf } from './gate.ts'
 
 const TAKEN_MAX = 5
 

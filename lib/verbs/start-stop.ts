@@ -1,8 +1,8 @@
 /** start, stop and restart a workspace; everything of it is kept. */
 import type { Endpoints } from '../api/kit.ts'
-import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../frame/shared-fields.ts'
-import { verb } from '../frame/verb.ts'
-import { answerChange, answerUp } from '../frame/words.ts'
+import { DRY_RUN, NAME, NO_HOOKS, REPO } from '../verb-form/shared-fields.ts'
+import { verb } from '../verb-form/verb.ts'
+import { answerChange, answerUp } from '../verb-form/words.ts'
 
 const fields = { name: NAME, noHooks: NO_HOOKS, repo: REPO, dryRun: DRY_RUN }
 
@@ -29,7 +29,7 @@ const stop = verb({
   fields,
   example: 'nexus stop feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/lifecycle/down.ts')
+    const down = await import('../workspace/lifecycle/stop-pause.ts')
     const result = await down.stop(call.app, await call.workspace(name, repo), dryRun)
     return answerChange(call, result, dryRun, 'stopped')
   },
@@ -43,7 +43,7 @@ const restart = verb({
   fields,
   example: 'nexus restart feature-auth',
   run: async (call, { name, repo, dryRun }) => {
-    const down = await import('../workspace/lifecycle/down.ts')
+    const down = await import('../workspace/lifecycle/stop-pause.ts')
     return answerUp(call, await down.restart(call.app, await call.workspace(name, repo), dryRun), dryRun)
   },
 })

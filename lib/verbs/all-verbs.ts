@@ -1,6 +1,6 @@
 /** All verbs, in the order of the reference: what is in a file of this folder is here. */
 import { files } from 'folder:verbs'
-import type { Verb } from '../frame/verb.ts'
+import type { Verb } from '../verb-form/verb.ts'
 
 /** By name, or by the first word of several; a verb that is not named here comes last. */
 const ORDER = [

@@ -4,11 +4,11 @@
  */
 
 import { basename, dirname } from 'node:path'
-import { type AgentMode, agentModeOf } from '../../core/agent-mode.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
+import { type AgentMode, agentModeOf } from '../../core/ssh-agent-mode.ts'
 import { escapePattern } from '../../core/words.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readPlain } from '../../system/read.ts'

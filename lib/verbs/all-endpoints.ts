@@ -5,7 +5,7 @@ import { KIT } from '../api/kit.ts'
 
 /** Files of this folder in the order of the document; one that is not named here comes last. */
 const ORDER = [
-  'list status current ssh ports top repositories up start rebuild pause delete rename adopt repair',
+  'list status current ssh ports top repositories up start-stop rebuild pause delete rename adopt repair',
   'exec logs services cp exec-several run keys ssh-config diff log compare pull push merge network trash config trust init',
   'doctor gc prune version operations events',
 ]

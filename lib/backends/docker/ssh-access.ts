@@ -2,14 +2,15 @@
  * The SSH door of a workspace, seen from outside: its address, its names, the control socket, and the real login that
  * proves readiness. What the door is made of is in `door-files.ts`.
  */
-import { agentModeOf } from '../../core/agent-mode.ts'
+
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { HERE, sshHere } from '../../core/reach.ts'
 import { shellWord } from '../../core/shell.ts'
+import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteDoorThere } from '../../record/use.ts'
+import { noteDoorThere } from '../../record/last-use.ts'
 import { CONTROL_PATH_MAX } from '../../ssh/control-path.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'

@@ -2,8 +2,9 @@
  * How far the ssh agent reaches into a workspace is fixed when it is made. Who narrows the configuration is told which
  * workspaces go on with more.
  */
-import { AGENT_MODES, agentModeOf } from '../../core/agent-mode.ts'
+
 import { shellWord } from '../../core/shell.ts'
+import { AGENT_MODES, agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 
