@@ -8,8 +8,8 @@ import { tempDir, writeFiles } from '../support/temp.ts'
 
 const VERB = `/** greet: for a test. */
 import type { Endpoints } from '../api/kit.ts'
-import { flag, option } from '../frame/fields.ts'
-import { verb } from '../frame/verb.ts'
+import { flag, option } from '../verb-form/fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const greet = verb({
   name: 'greet',

@@ -160,7 +160,7 @@ async function firstFrame(frames: ReturnType<typeof createFrames>, gone: Promise
 
 function parseStart(frame: Frame) {
   const { command: argv, cwd = null, env = {}, tty = false, columns, rows } = parse(Start, frame)
-  return { argv, cwd, env, tty, ...(tty ? { size: { columns: columns ?? 80, rows: rows ?? 24 } } : {}) }
+  return { argv, cwd, env, ...(tty ? { size: { columns: columns ?? 80, rows: rows ?? 24 } } : {}) }
 }
 
 const HINT = 'To see what is understood, read docs/api.md, "Exec over WebSocket"'

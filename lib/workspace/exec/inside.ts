@@ -49,8 +49,9 @@ export async function stream(
 ): Promise<Omit<Session, 'stdin' | 'ended'> & { readonly stdin: Writable; readonly ended: Promise<number> }> {
   requireCommand(request, found.name)
   const { record, backend } = await goInside(app, found)
-  const { size, ...command } = request
-  const running = backend.open(record, { ...command, streams: 'pipes', ...(size === undefined ? {} : { tty: size }) })
+  const { argv, cwd, env, size } = request
+  const terminal = size === undefined ? {} : { tty: size }
+  const running = backend.open(record, { argv, cwd, env, streams: 'pipes', ...terminal })
   const { stdin, stdout, stderr } = running
   if (stdin === null) throw new Error('its stdin was asked for')
   const ended = running.ended.then(async (code) => {
