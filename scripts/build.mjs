@@ -155,15 +155,13 @@ async function writeCodeCache(dist) {
     for (const [name, text] of Object.entries(STAND_INS)) await writeFile(join(tools, name), text, { mode: 0o755 })
     run('git', ['init', '--quiet', repository])
     run('git', ['-C', repository, 'commit', '--quiet', '--allow-empty', '-m', 'b'])
-    const making = [
-      'up tour --backend mock',
-      'create tour-docker --no-start',
-      'pause tour',
-      'wake tour',
-      'delete tour-docker --force',
-    ]
-    for (const line of making) nexus('program.cjs.making.cache', line)
-    for (const line of ['list', 'status tour', 'exec tour -- true']) nexus('program.cjs.cache', line)
+    const making = (lines) => {
+      for (const line of lines) nexus('program.cjs.making.cache', line)
+    }
+    making(['up tour --backend mock', 'create tour-docker --no-start', 'pause tour', 'wake tour'])
+    // with a workspace of the docker backend, which they load
+    for (const line of ['list', 'status tour-docker', 'exec tour -- true']) nexus('program.cjs.cache', line)
+    making(['delete tour-docker --force'])
     await serveOnce(dist, { ...env, NEXUS_CODE_CACHE: join(dist, 'serve.cjs.cache') })
   } finally {
     await rm(home, { recursive: true, force: true })
