@@ -48,11 +48,8 @@ export interface SubnetSources extends LeaseSources<SubnetLease> {
 export type Subnets = ReturnType<typeof createSubnets>
 
 export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources) {
-  const { load, update } = createLeaseFile<SubnetLease, Refused>(sources)
-
-  async function list(): Promise<readonly SubnetLease[]> {
-    return (await load()).leases
-  }
+  const clash = (one: SubnetLease, other: SubnetLease) => one.cidr === other.cidr
+  const { load, update, list, release, restore } = createLeaseFile<SubnetLease, Refused>(sources, clash)
 
   /**
    * Leases the blocks that a workspace still lacks and returns all that it has, in order; those that it has stay,
@@ -92,22 +89,6 @@ export function createSubnets({ routes = readRoutes, ...sources }: SubnetSources
       }
     })
     return blocks
-  }
-
-  async function release(workspace: WorkspaceId): Promise<void> {
-    await update((now) => {
-      const leases = now.leases.filter((lease) => lease.workspace !== workspace)
-      return leases.length === now.leases.length ? undefined : { ...now, leases }
-    })
-  }
-
-  /** Leases blocks that their workspaces use already; a block with another holder stays with it. */
-  async function restore(lost: readonly SubnetLease[]): Promise<void> {
-    await update((now) => {
-      const taken = new Set(now.leases.map(({ cidr }) => cidr))
-      const free = lost.filter(({ cidr }) => !taken.has(cidr))
-      return free.length === 0 ? undefined : { ...now, leases: [...now.leases, ...free] }
-    })
   }
 
   return { list, acquire, exchange, release, restore }

@@ -4,6 +4,7 @@
  *
  * A damaged file is set aside and built again from the workspaces' records.
  */
+import type { WorkspaceId } from '../core/names.ts'
 import { timestamp } from '../core/time.ts'
 import { withLock } from '../system/lock.ts'
 import { readIfPresent, readJson, writeJson } from '../system/store.ts'
@@ -31,7 +32,11 @@ export interface LeaseSources<Held> {
 
 const QUARANTINE_MS = 10 * 60_000
 
-export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSources<Held>) {
+/** @param clash whether two leases cannot be there at the same time */
+export function createLeaseFile<Held extends { readonly workspace: WorkspaceId }, Refused>(
+  { file, rebuild, warn }: LeaseSources<Held>,
+  clash: (one: Held, other: Held) => boolean,
+) {
   type Content = LeaseFile<Held, Refused>
   const empty: Content = { schema: 1, generation: 0, leases: [], quarantine: [] }
 
@@ -66,7 +71,26 @@ export function createLeaseFile<Held, Refused>({ file, rebuild, warn }: LeaseSou
       return true
     })
 
-  return { load, update }
+  async function list(): Promise<readonly Held[]> {
+    return (await load()).leases
+  }
+
+  async function release(workspace: WorkspaceId): Promise<void> {
+    await update((now) => {
+      const leases = now.leases.filter((lease) => lease.workspace !== workspace)
+      return leases.length === now.leases.length ? undefined : { ...now, leases }
+    })
+  }
+
+  /** Leases blocks that their workspaces use already; a block with another holder stays with it. */
+  async function restore(lost: readonly Held[]): Promise<void> {
+    await update((now) => {
+      const free = lost.filter((lease) => !now.leases.some((held) => clash(lease, held)))
+      return free.length === 0 ? undefined : { ...now, leases: [...now.leases, ...free] }
+    })
+  }
+
+  return { load, update, list, release, restore }
 }
 
 /** Entries that are still in quarantine. */

@@ -36,11 +36,9 @@ export interface LeaseRequest {
 export type Leases = ReturnType<typeof createLeases>
 
 export function createLeases(sources: LeaseSources<Lease>) {
-  const { load, update } = createLeaseFile<Lease, { readonly base: number }>(sources)
-
-  async function list(): Promise<readonly Lease[]> {
-    return (await load()).leases
-  }
+  // blocks of ranges that begin elsewhere may lie across each other
+  const clash = (one: Lease, other: Lease) => Math.abs(one.base - other.base) < BLOCK_SIZE
+  const { load, update, list, release, restore } = createLeaseFile<Lease, { readonly base: number }>(sources, clash)
 
   /**
    * Leases the blocks that a workspace still lacks and returns all its bases in order.
@@ -91,22 +89,6 @@ export function createLeases(sources: LeaseSources<Lease>) {
       })
       if (written) return [...kept, ...more]
     }
-  }
-
-  async function release(workspace: WorkspaceId): Promise<void> {
-    await update((now) => {
-      const leases = now.leases.filter((lease) => lease.workspace !== workspace)
-      return leases.length === now.leases.length ? undefined : { ...now, leases }
-    })
-  }
-
-  /** Leases blocks that their workspaces use already; a block with another holder stays with it. */
-  async function restore(lost: readonly Lease[]): Promise<void> {
-    await update((now) => {
-      const taken = new Set(now.leases.map(({ base }) => base))
-      const free = lost.filter(({ base }) => !overlapsAny(base, taken))
-      return free.length === 0 ? undefined : { ...now, leases: [...now.leases, ...free] }
-    })
   }
 
   return { list, acquire, exchange, release, restore }
