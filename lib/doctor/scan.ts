@@ -52,7 +52,7 @@ export const thisMachine: Machine = {
     try {
       return (await lookup(host, { all: true })).map(({ address }) => address)
     } catch {
-      return []
+      return [] // the check says what follows from a name without an address
     }
   },
   free: freeSpace,

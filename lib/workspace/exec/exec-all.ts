@@ -104,7 +104,7 @@ function createCrew() {
     for (const session of sessions) session.cut()
   }
   const end = (signal: NodeJS.Signals) => {
-    for (const session of sessions) session.signal(signal).catch(() => session.cut())
+    for (const session of sessions) session.signal(signal).catch(() => session.cut()) // out of reach: at least our side of it ends
   }
   return {
     isEnding: () => isClosed || interrupted !== undefined,
