@@ -3,6 +3,7 @@
  * Types, and the function that gives a row its types. A row calls one use case and shapes its answer; it prints nothing.
  */
 import type { NexusError } from '../core/errors.ts'
+import type { TerminalSize } from '../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
 import type { App, Asking } from '../workspace/app.ts'
@@ -79,7 +80,7 @@ export interface Call {
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
   /** As it is now; without limits where it is no terminal. */
-  stdoutSize(): ScreenSize
+  stdoutSize(): TerminalSize
   /** What only the command line has. */
   readonly cli: CommandLine | undefined
 }
@@ -102,12 +103,6 @@ export interface Serving {
   readonly lost: Promise<void>
   /** Interrupts what runs and waits for its undoing; how many operations were let go of. */
   stop(): Promise<number>
-}
-
-/** Of the terminal that stdout is. */
-export interface ScreenSize {
-  readonly columns: number
-  readonly rows: number
 }
 
 /** A verb's answer: data for `--json` and for HTTP, text for people, which is made only for them. */
