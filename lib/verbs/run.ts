@@ -31,8 +31,13 @@ const run = verb({
       })
     }
     const { runOnce } = await import('../workspace/exec/run.ts')
-    const self = [process.execPath, process.argv[1] ?? '']
-    const request = { ...input, argv: call.rest, folder: call.cwd, self, repo: await call.repository(repo) }
+    const request = {
+      ...input,
+      argv: call.rest,
+      folder: call.cwd,
+      self: call.program,
+      repo: await call.repository(repo),
+    }
     const { exitCode } = await runOnce(call.app, request)
     return { data: null, text: '', exitCode }
   },
