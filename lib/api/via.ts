@@ -7,7 +7,7 @@ import { NexusError } from '../core/errors.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
 import { defaultOf, type Field, type Fields, type Values } from '../verb-form/fields.ts'
-import type { Call, Verb } from '../verb-form/verb.ts'
+import { type Call, usageError, type Verb } from '../verb-form/verb.ts'
 import type { App } from '../workspace/app.ts'
 import { CURRENT } from '../workspace/names/current.ts'
 import { findRepo, requireWorkspace } from '../workspace/names/find.ts'
@@ -168,7 +168,7 @@ export function settingsOf({ fields }: Verb): (given: Given) => RequestSettings 
   }
 }
 
-function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, { name }: Verb): Call {
+function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, verb: Verb): Call {
   const namedRepository = async (given: string | undefined): Promise<Repository | undefined> =>
     given === undefined ? undefined : findRepo(app, given)
   return {
@@ -189,8 +189,7 @@ function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, { name
     namedRepository,
     scope: async (given) => (await namedRepository(given))?.root,
     concerns,
-    usage: (message) =>
-      new NexusError('INVALID_ARGUMENT', message, { hint: `To see how it is used, run \`nexus ${name} --help\`` }),
+    usage: (message) => usageError(verb, message),
     print: async () => false,
     ask: async (questions) => questions.map(() => false),
     stdinIsTerminal: false,

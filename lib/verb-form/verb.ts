@@ -1,8 +1,9 @@
 /**
  * What a verb is: one row from which its command, its help and completion, its page of the reference and its endpoint are made.
- * Types, and the function that gives a row its types. A row calls one use case and shapes its answer; it prints nothing.
+ * Types, the function that gives a row its types, and the error of a wrong use. A row calls one use case and shapes its
+ * answer; it prints nothing.
  */
-import type { NexusError } from '../core/errors.ts'
+import { NexusError } from '../core/errors.ts'
 import type { TerminalSize } from '../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
@@ -41,6 +42,13 @@ export interface Verb<F extends Fields = Fields> {
 
 export function verb<F extends Fields>(row: Verb<F>): Verb<F> {
   return row
+}
+
+/** An error that leads to the help of the verb. */
+export function usageError({ name }: Verb, message: string): NexusError {
+  return new NexusError('INVALID_ARGUMENT', message, {
+    hint: `To see how it is used, run \`nexus ${name} --help\``,
+  })
 }
 
 /** What a verb was called with, and what it may do to the caller: by the command line, or by a request, which has no terminal. */

@@ -6,7 +6,7 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
-import type { Verb } from '../../lib/verb-form/verb.ts'
+import { usageError, type Verb } from '../../lib/verb-form/verb.ts'
 import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, type OptionSpec, optionsOf, takesValue, type WordSpec, wordsOf } from './options.ts'
 
@@ -48,7 +48,7 @@ export function parse(argv: readonly string[]): Parsed {
   }
   const rest = (parser.options['--'] as string[] | undefined) ?? []
   if (rest.length > 0 && verb.takesCommand !== true)
-    throw usage(verb, `\`nexus ${verb.name}\` takes no command after --.`)
+    throw usageError(verb, `\`nexus ${verb.name}\` takes no command after --.`)
   const args = parser.args.filter((word) => word !== undefined)
   return { verb, args: args.map((word) => (word === DASH ? '-' : String(word))), rest, options }
 }
@@ -140,13 +140,7 @@ function hideValues(words: readonly string[], specs: readonly OptionSpec[]): rea
 function explain(error: unknown, verb: Verb): unknown {
   if (!(error instanceof Error) || error.name !== 'CACError') return error
   const said = error.message.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('`', '')
-  return usage(verb, `${said}.`)
-}
-
-export function usage({ name }: Verb, message: string): NexusError {
-  return new NexusError('INVALID_ARGUMENT', message, {
-    hint: `To see how it is used, run \`nexus ${name} --help\``,
-  })
+  return usageError(verb, `${said}.`)
 }
 
 /** For words that begin no command; a word that several begin with is told what may follow it. */
