@@ -4,6 +4,7 @@
  */
 import { z } from '@hono/zod-openapi'
 import { NexusError } from '../core/errors.ts'
+import { capitalized } from '../core/words.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
 import { defaultOf, type Field, type Fields, type Values } from '../verb-form/fields.ts'
@@ -55,7 +56,7 @@ export function via<F extends Fields>(verb: Verb<F>, spec: Via<F>): Endpoint {
     ...about,
     method: method.toLowerCase() as Method,
     path,
-    summary: summary ?? capital(verb.summary),
+    summary: summary ?? capitalized(verb.summary),
     ...(params === undefined ? {} : { params }),
     ...(query === undefined ? {} : { query: shapeOf(query, true) }),
     ...(fields === undefined ? {} : { body: bodyName === undefined ? fields : fields.openapi(bodyName, bodyAbout) }),
@@ -92,7 +93,7 @@ function fieldOf({ fields }: Verb, name: string): Field {
   return field
 }
 
-function schemaOf({ kind, text: meaning, http = capital(meaning), ...field }: Field, inQuery: boolean): z.ZodType {
+function schemaOf({ kind, text: meaning, http = capitalized(meaning), ...field }: Field, inQuery: boolean): z.ZodType {
   const said = (schema: z.ZodType) => (http === '' ? schema : schema.openapi({ description: http }))
   const { min = 0, max, choices, entry, pattern } = field
   switch (kind) {
@@ -136,10 +137,6 @@ function schemaOf({ kind, text: meaning, http = capital(meaning), ...field }: Fi
         )
       return text(http, max).optional()
   }
-}
-
-function capital(words: string): string {
-  return words.replace(/^./, (letter) => letter.toUpperCase())
 }
 
 function inputOf({ fields }: Verb, given: Given): Given {

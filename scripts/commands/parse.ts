@@ -6,6 +6,7 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
+import { capitalized } from '../../lib/core/words.ts'
 import { usageError, type Verb } from '../../lib/verb-form/verb.ts'
 import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, type OptionSpec, optionsOf, takesValue, type WordSpec, wordsOf } from './options.ts'
@@ -139,7 +140,7 @@ function hideValues(words: readonly string[], specs: readonly OptionSpec[]): rea
 
 function explain(error: unknown, verb: Verb): unknown {
   if (!(error instanceof Error) || error.name !== 'CACError') return error
-  const said = error.message.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('`', '')
+  const said = capitalized(error.message).replaceAll('`', '')
   return usageError(verb, `${said}.`)
 }
 
