@@ -66,8 +66,12 @@ async function loadSource() {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'nexus-generate-'))
   const contents = [
-    ...['lib/config/describe.ts', 'lib/verbs/all-verbs.ts', 'scripts/commands/help.ts', 'scripts/commands/options.ts'],
-    ...['lib/verbs/all-endpoints.ts', 'lib/api/openapi.ts'],
+    'lib/config/describe.ts',
+    'lib/verbs/all-verbs.ts',
+    'scripts/commands/help.ts',
+    'scripts/commands/options.ts',
+    'lib/verbs/all-endpoints.ts',
+    'lib/api/openapi.ts',
   ]
     .map((path) => `export * from './${path}'`)
     .join('\n')

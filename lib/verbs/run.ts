@@ -99,7 +99,13 @@ export const endpoints: Endpoints = (kit) => {
         const settings = { flags: app.flags ?? {}, names: app.flagNames ?? {}, noHooks: app.noHooks === true }
         const collected = collecting({ api, app, interruption: app.interruption, settings, timeoutMs, cancelled })
         const { exitCode, kept } = await runOnce(collected.app, {
-          ...{ argv: command, name, from, artifacts, keepOnFailure, imageCache, self: api.program },
+          argv: command,
+          name,
+          from,
+          artifacts,
+          keepOnFailure,
+          imageCache,
+          self: api.program,
           repo: await chooseRepository(api, app, repo),
           env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
           folder: folder ?? '/',
