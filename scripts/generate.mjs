@@ -1,6 +1,7 @@
 // Writes what is made from the source and kept in git: `node scripts/generate.mjs [schema] [docs] [openapi] [--check]`
 // `schema` is schema/config.schema.json (from the table of configuration keys), `docs` is docs/cli.md and `openapi`
-// docs/openapi.json (both from the rows of lib/verbs); without a word all. `--check` writes nothing and fails when a file is not what it would become.
+// docs/openapi.json (both from the rows of lib/verbs); without a word all. `--check` writes nothing and fails when a file is not
+// what it would become.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
