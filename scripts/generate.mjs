@@ -48,7 +48,8 @@ async function main(args) {
     const { path, make } = FILES[word]
     const text = make(source)
     const file = join(ROOT, path)
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === text) continue
+    const before = await readFile(file, 'utf8').catch(() => undefined) // what cannot be read is stale
+    if (before === text) continue
     if (check) {
       stale++
       console.error(`error: ${path} is stale; to write it, run \`make ${word === 'schema' ? word : 'docs'}\``)
