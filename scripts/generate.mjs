@@ -1,6 +1,7 @@
 // Writes what is made from the source and kept in git: `node scripts/generate.mjs [schema] [docs] [openapi] [--check]`
 // `schema` is schema/config.schema.json (from the table of configuration keys), `docs` is docs/cli.md and `openapi`
-// docs/openapi.json (both from the rows of lib/verbs); without a word all. `--check` writes nothing and fails when a file is not what it would become.
+// docs/openapi.json (both from the rows of lib/verbs); without a word all. `--check` writes nothing and fails when a file is not
+// what it would become.
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -47,7 +48,8 @@ async function main(args) {
     const { path, make } = FILES[word]
     const text = make(source)
     const file = join(ROOT, path)
-    if ((await readFile(file, 'utf8').catch(() => undefined)) === text) continue
+    const before = await readFile(file, 'utf8').catch(() => undefined) // what cannot be read is stale
+    if (before === text) continue
     if (check) {
       stale++
       console.error(`error: ${path} is stale; to write it, run \`make ${word === 'schema' ? word : 'docs'}\``)
@@ -66,8 +68,12 @@ async function loadSource() {
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'nexus-generate-'))
   const contents = [
-    ...['lib/config/describe.ts', 'lib/verbs/all-verbs.ts', 'scripts/commands/help.ts', 'scripts/commands/options.ts'],
-    ...['lib/verbs/all-endpoints.ts', 'lib/api/openapi.ts'],
+    'lib/config/describe.ts',
+    'lib/verbs/all-verbs.ts',
+    'scripts/commands/help.ts',
+    'scripts/commands/options.ts',
+    'lib/verbs/all-endpoints.ts',
+    'lib/api/openapi.ts',
   ]
     .map((path) => `export * from './${path}'`)
     .join('\n')

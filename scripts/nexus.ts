@@ -17,7 +17,10 @@ interface Program {
   readonly tellUnwritten: typeof TellUnwritten
 }
 
-/** What makes, starts or takes away runs far more code than what looks or goes in: each has a cache of its own, as reading it takes time. */
+/**
+ * What makes, starts or takes away runs far more code than what looks or goes in: each has a cache of its own, as reading it takes
+ * time.
+ */
 const MAKING = [
   'up',
   'create',

@@ -128,6 +128,6 @@ function openTerminal(): number | undefined {
   try {
     return openSync('/dev/tty', 'w')
   } catch {
-    return undefined
+    return undefined // there is none: stderr has to do
   }
 }

@@ -121,7 +121,7 @@ function readOptions() {
 async function findFiles({ kinds, filters, root }) {
   const found = await Promise.all(
     kinds.map(async (kind) => {
-      const names = await readdir(join(root, 'test', kind), { recursive: true }).catch(() => [])
+      const names = await readdir(join(root, 'test', kind), { recursive: true }).catch(() => []) // a kind may have none
       const tests = names.filter((name) => name.endsWith('.test.ts')).sort()
       return tests.map((name) => ({ path: join(root, 'test', kind, name), ...KINDS[kind] }))
     }),
@@ -150,6 +150,7 @@ async function bundle(files, outdir) {
   try {
     return await make(files, outdir)
   } catch {
+    // one file that cannot be built must not keep the others from running
     const alone = files.map((file, index) =>
       make([file], join(outdir, `alone-${index}`)).catch(async ({ errors, stack }) => {
         const messages = await formatMessages(errors ?? [{ text: stack }], { kind: 'error' })

@@ -1,4 +1,7 @@
-/** What a request is answered with; its body may be other than data to be made into JSON: a text that is JSON already, or a stream that goes on. */
+/**
+ * What a request is answered with; its body may be other than data to be made into JSON: a text that is JSON already, or a stream
+ * that goes on.
+ */
 
 export interface HttpAnswer {
   readonly status: number

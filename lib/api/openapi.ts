@@ -40,8 +40,10 @@ export function apiDocument(endpoints: readonly Endpoint[], version: string): un
       title: 'Nexus',
       version,
       license: { name: 'MIT' },
-      description:
-        'Workspaces by HTTP, over a unix socket or the loopback address; the same use cases as the command line. Errors are one object, by the codes of the command line.',
+      description: [
+        'Workspaces by HTTP, over a unix socket or the loopback address; the same use cases as the command line.',
+        'Errors are one object, by the codes of the command line.',
+      ].join(' '),
     },
     servers: [
       {

@@ -98,8 +98,15 @@ export function createOperations(now: () => number = Date.now): Operations {
     forget()
     const id = `op-${randomBytes(5).toString('hex')}`
     const resource: OperationResource = {
-      ...{ id, kind, workspaceId: null, status: 'running', startedAt: timestamp(), endedAt: null },
-      ...{ events: [], result: null, error: null },
+      id,
+      kind,
+      workspaceId: null,
+      status: 'running',
+      startedAt: timestamp(),
+      endedAt: null,
+      events: [],
+      result: null,
+      error: null,
     }
     const cancelling = new AbortController()
     const entry: Entry = { resource, interruption, cancelling, ended: Promise.resolve(), size: 0 }

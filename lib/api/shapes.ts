@@ -77,20 +77,17 @@ export const sshSchema = z
   })
   .openapi('SshInfo', {
     example: {
-      ...{
-        workspaceId: 'ws-k3v9q2xa',
-        enabled: true,
-        host: 'localhost',
-        port: 32801,
-        user: 'nexus',
-        forwardAgent: true,
-        agentMode: 'proxy',
-      },
-      ...{
-        connectionCommand: 'ssh -A nexus@localhost -p 32801',
-        verifiedCommand: 'ssh -F ~/.nexus/ssh/config feature-auth.nexus',
-      },
-      ...{ alias: 'feature-auth.nexus', hostKeyFingerprint: 'SHA256:4dCJb1ZnW2c7cJ8bN5ZrYl1mS0m4oUu1H8m0bqk1vGk' },
+      workspaceId: 'ws-k3v9q2xa',
+      enabled: true,
+      host: 'localhost',
+      port: 32801,
+      user: 'nexus',
+      forwardAgent: true,
+      agentMode: 'proxy',
+      connectionCommand: 'ssh -A nexus@localhost -p 32801',
+      verifiedCommand: 'ssh -F ~/.nexus/ssh/config feature-auth.nexus',
+      alias: 'feature-auth.nexus',
+      hostKeyFingerprint: 'SHA256:4dCJb1ZnW2c7cJ8bN5ZrYl1mS0m4oUu1H8m0bqk1vGk',
     },
   })
 
@@ -148,8 +145,11 @@ export const errorSchema = z
   .openapi('Error', {
     example: {
       error: {
-        ...{ code: 'WORKSPACE_NOT_FOUND', message: 'There is no workspace "feature-x".' },
-        ...{ hint: 'To see what there is, run `nexus list --all`', retryable: false, details: { given: 'feature-x' } },
+        code: 'WORKSPACE_NOT_FOUND',
+        message: 'There is no workspace "feature-x".',
+        hint: 'To see what there is, run `nexus list --all`',
+        retryable: false,
+        details: { given: 'feature-x' },
       },
     },
   })

@@ -4,10 +4,11 @@
  */
 import { z } from '@hono/zod-openapi'
 import { NexusError } from '../core/errors.ts'
+import { capitalized } from '../core/words.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
 import { defaultOf, type Field, type Fields, type Values } from '../verb-form/fields.ts'
-import type { Call, Verb } from '../verb-form/verb.ts'
+import { type Call, usageError, type Verb } from '../verb-form/verb.ts'
 import type { App } from '../workspace/app.ts'
 import { CURRENT } from '../workspace/names/current.ts'
 import { findRepo, requireWorkspace } from '../workspace/names/find.ts'
@@ -55,7 +56,7 @@ export function via<F extends Fields>(verb: Verb<F>, spec: Via<F>): Endpoint {
     ...about,
     method: method.toLowerCase() as Method,
     path,
-    summary: summary ?? capital(verb.summary),
+    summary: summary ?? capitalized(verb.summary),
     ...(params === undefined ? {} : { params }),
     ...(query === undefined ? {} : { query: shapeOf(query, true) }),
     ...(fields === undefined ? {} : { body: bodyName === undefined ? fields : fields.openapi(bodyName, bodyAbout) }),
@@ -92,7 +93,7 @@ function fieldOf({ fields }: Verb, name: string): Field {
   return field
 }
 
-function schemaOf({ kind, text: meaning, http = capital(meaning), ...field }: Field, inQuery: boolean): z.ZodType {
+function schemaOf({ kind, text: meaning, http = capitalized(meaning), ...field }: Field, inQuery: boolean): z.ZodType {
   const said = (schema: z.ZodType) => (http === '' ? schema : schema.openapi({ description: http }))
   const { min = 0, max, choices, entry, pattern } = field
   switch (kind) {
@@ -138,10 +139,6 @@ function schemaOf({ kind, text: meaning, http = capital(meaning), ...field }: Fi
   }
 }
 
-function capital(words: string): string {
-  return words.replace(/^./, (letter) => letter.toUpperCase())
-}
-
 function inputOf({ fields }: Verb, given: Given): Given {
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, readValue(name, field, given[name])]))
 }
@@ -168,7 +165,7 @@ export function settingsOf({ fields }: Verb): (given: Given) => RequestSettings 
   }
 }
 
-function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, { name }: Verb): Call {
+function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, verb: Verb): Call {
   const namedRepository = async (given: string | undefined): Promise<Repository | undefined> =>
     given === undefined ? undefined : findRepo(app, given)
   return {
@@ -189,8 +186,7 @@ function callOf({ app, api, concerns }: Asked<unknown, unknown, unknown>, { name
     namedRepository,
     scope: async (given) => (await namedRepository(given))?.root,
     concerns,
-    usage: (message) =>
-      new NexusError('INVALID_ARGUMENT', message, { hint: `To see how it is used, run \`nexus ${name} --help\`` }),
+    usage: (message) => usageError(verb, message),
     print: async () => false,
     ask: async (questions) => questions.map(() => false),
     stdinIsTerminal: false,

@@ -1,4 +1,9 @@
-/** Words as a sentence lists them, and as a pattern finds them. Pure. */
+/** Words as a sentence begins with them and lists them, and as a pattern finds them. Pure. */
+
+/** With a capital letter, as a sentence begins. */
+export function capitalized(text: string): string {
+  return text.replace(/^./, (letter) => letter.toUpperCase())
+}
 
 /** `a`, `a and b`, `a, b and c`; '' for none. */
 export function joinWords(words: readonly string[], last: 'and' | 'or'): string {

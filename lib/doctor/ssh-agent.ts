@@ -1,5 +1,6 @@
 /** Checks whether the user's ssh agent answers. */
 import { type Diagnosis, warning, well } from '../core/finding.ts'
+import { capitalized } from '../core/words.ts'
 import type { Scan } from './scan.ts'
 
 export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[]> {
@@ -8,7 +9,7 @@ export async function checkUserAgent({ app }: Scan): Promise<readonly Diagnosis[
   const look = await lookAtAgent(await findOwnAgent(app))
   const trouble = agentTrouble(look)
   if (trouble !== undefined) {
-    const message = `${trouble.text[0]?.toUpperCase()}${trouble.text.slice(1)}.`
+    const message = `${capitalized(trouble.text)}.`
     const why = 'nothing is forwarded into workspaces, and its keys open none.'
     return [warning({ message, why, hint: trouble.hint })]
   }

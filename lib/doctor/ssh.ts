@@ -7,6 +7,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
 import { shellWord } from '../core/shell.ts'
+import { capitalized } from '../core/words.ts'
 import { describeClash, type IncludeInspection, inspectInclude } from '../workspace/ssh/ssh-include.ts'
 import type { Scan } from './scan.ts'
 
@@ -52,7 +53,7 @@ export function describeInclude(seen: IncludeInspection): readonly Diagnosis[] {
     case 'conditional':
       return [
         warning({
-          message: `${said.replace(/^./, (letter) => letter.toUpperCase())}.`,
+          message: `${capitalized(said)}.`,
           why: 'For every other host, the aliases of workspaces among them, ssh does not read it.',
           hint: 'To put it where it holds, at the top, run `nexus ssh-config install`',
         }),
@@ -66,7 +67,7 @@ export function describeInclude(seen: IncludeInspection): readonly Diagnosis[] {
 
 function describe(path: string, clash: IncludeInspection['clashes'][number]): Diagnosis {
   return warning({
-    message: `${describeClash(path, clash).replace(/^./, (letter) => letter.toUpperCase())}.`,
+    message: `${capitalized(describeClash(path, clash))}.`,
     why: 'The connection fails, leads elsewhere, or is not verified.',
     hint: `To leave Nexus's hosts out of a section, write \`Host * !*.nexus\` in place of \`Host *\`; to see what holds, run \`ssh -G ${clash.host}\``,
   })

@@ -1,8 +1,10 @@
 /**
  * What a verb is: one row from which its command, its help and completion, its page of the reference and its endpoint are made.
- * Types, and the function that gives a row its types. A row calls one use case and shapes its answer; it prints nothing.
+ * Types, the function that gives a row its types, and the error of a wrong use. A row calls one use case and shapes its
+ * answer; it prints nothing.
  */
-import type { NexusError } from '../core/errors.ts'
+import { NexusError } from '../core/errors.ts'
+import type { TerminalSize } from '../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import type { Repository } from '../tools/repository.ts'
 import type { App, Asking } from '../workspace/app.ts'
@@ -42,6 +44,13 @@ export function verb<F extends Fields>(row: Verb<F>): Verb<F> {
   return row
 }
 
+/** An error that leads to the help of the verb. */
+export function usageError({ name }: Verb, message: string): NexusError {
+  return new NexusError('INVALID_ARGUMENT', message, {
+    hint: `To see how it is used, run \`nexus ${name} --help\``,
+  })
+}
+
 /** What a verb was called with, and what it may do to the caller: by the command line, or by a request, which has no terminal. */
 export interface Call {
   readonly app: App
@@ -79,7 +88,7 @@ export interface Call {
   readonly stdoutIsTerminal: boolean
   readonly stderrIsTerminal: boolean
   /** As it is now; without limits where it is no terminal. */
-  stdoutSize(): ScreenSize
+  stdoutSize(): TerminalSize
   /** What only the command line has. */
   readonly cli: CommandLine | undefined
 }
@@ -102,12 +111,6 @@ export interface Serving {
   readonly lost: Promise<void>
   /** Interrupts what runs and waits for its undoing; how many operations were let go of. */
   stop(): Promise<number>
-}
-
-/** Of the terminal that stdout is. */
-export interface ScreenSize {
-  readonly columns: number
-  readonly rows: number
 }
 
 /** A verb's answer: data for `--json` and for HTTP, text for people, which is made only for them. */

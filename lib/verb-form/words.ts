@@ -70,10 +70,7 @@ export async function opensByAlias({ app }: Call): Promise<boolean> {
 export function describeDoor(resource: WorkspaceResource, isShort: boolean): readonly Field[] {
   const { ssh } = resource
   const verified = isShort && ssh.alias !== null ? `ssh ${ssh.alias}` : (ssh.verifiedCommand ?? '')
-  const fields: Field[] = [
-    ['branch', resource.branch],
-    ['worktree', resource.worktree ?? 'not on this machine'],
-  ]
+  const fields: Field[] = [...placeFields(resource)]
   if (ssh.connectionCommand !== null) {
     fields.push(['ssh', ssh.connectionCommand])
     fields.push(['', `${verified}   (host key verified: ${ssh.hostKeyFingerprint ?? 'not made yet'})`])
@@ -87,11 +84,14 @@ export function describeDoor(resource: WorkspaceResource, isShort: boolean): rea
 
 /** `said`, with the branch and the folder below. */
 export function describeRecord(record: WorkspaceRecord, said: string): string {
-  const fields: readonly Field[] = [
-    ['branch', record.branch],
-    ['worktree', record.worktree ?? 'not on this machine'],
+  return `${record.name} ${said}\n${formatFields(placeFields(record))}`
+}
+
+function placeFields({ branch, worktree }: Pick<WorkspaceResource, 'branch' | 'worktree'>): readonly Field[] {
+  return [
+    ['branch', branch],
+    ['worktree', worktree ?? 'not on this machine'],
   ]
-  return `${record.name} ${said}\n${formatFields(fields)}`
 }
 
 /** A last line for a shell in the worktree of a workspace that was removed: no program runs well in a folder that is gone. */

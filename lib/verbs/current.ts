@@ -9,7 +9,7 @@ const current = verb({
   group: 'look',
   effect: 'looks',
   summary: 'show which workspace a folder belongs to; exit code 3 for none',
-  fields: { folder: optionalWord('default: the current one', { http: 'Absolute', pattern: /^\// }) },
+  fields: { folder: optionalWord('default: the current one') },
   example: 'nexus current .worktree/feature-auth',
   // the name alone needs no engine; `--json` tells the state, too
   run: async (call, { folder = '.' }) => {

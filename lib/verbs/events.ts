@@ -64,8 +64,10 @@ export const endpoints: Endpoints = ({ z, endpoint, repoSchema: repository, samp
     operationId: 'followEvents',
     tag: 'about',
     summary: 'Follow what happens to workspaces, whoever does it',
-    description:
-      'Server-Sent Events that go on until the client goes. Each has an id; who comes back with it in Last-Event-ID gets what was missed, or one event `reset`, which means: list anew.',
+    description: [
+      'Server-Sent Events that go on until the client goes.',
+      'Each has an id; who comes back with it in Last-Event-ID gets what was missed, or one event `reset`, which means: list anew.',
+    ].join(' '),
     verbs: ['events'],
     query: z.strictObject({
       workspace: text('Only what is about this workspace: its id or name', 300).optional(),

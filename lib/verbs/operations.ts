@@ -47,14 +47,15 @@ export const endpoints: Endpoints = ({ z, endpoint, operationSchema, sample }) =
       params,
       answer: operationSchema,
       example: {
-        ...{ ...sample.OPERATION, status: 'cancelled', endedAt: '2026-11-23T08:00:04Z' },
+        ...sample.OPERATION,
+        status: 'cancelled',
+        endedAt: '2026-11-23T08:00:04Z',
         error: {
-          ...{ code: 'BACKEND_UNAVAILABLE', message: 'The operation was cancelled; what was begun is undone.' },
-          ...{
-            hint: 'To see what there is now, run `nexus list --all`',
-            retryable: true,
-            details: { cancelled: true },
-          },
+          code: 'BACKEND_UNAVAILABLE',
+          message: 'The operation was cancelled; what was begun is undone.',
+          hint: 'To see what there is now, run `nexus list --all`',
+          retryable: true,
+          details: { cancelled: true },
         },
       },
       run: async ({ api, params: { id } }) => {

@@ -31,8 +31,13 @@ const run = verb({
       })
     }
     const { runOnce } = await import('../workspace/exec/run.ts')
-    const self = [process.execPath, process.argv[1] ?? '']
-    const request = { ...input, argv: call.rest, folder: call.cwd, self, repo: await call.repository(repo) }
+    const request = {
+      ...input,
+      argv: call.rest,
+      folder: call.cwd,
+      self: call.program,
+      repo: await call.repository(repo),
+    }
     const { exitCode } = await runOnce(call.app, request)
     return { data: null, text: '', exitCode }
   },
@@ -94,7 +99,13 @@ export const endpoints: Endpoints = (kit) => {
         const settings = { flags: app.flags ?? {}, names: app.flagNames ?? {}, noHooks: app.noHooks === true }
         const collected = collecting({ api, app, interruption: app.interruption, settings, timeoutMs, cancelled })
         const { exitCode, kept } = await runOnce(collected.app, {
-          ...{ argv: command, name, from, artifacts, keepOnFailure, imageCache, self: api.program },
+          argv: command,
+          name,
+          from,
+          artifacts,
+          keepOnFailure,
+          imageCache,
+          self: api.program,
           repo: await chooseRepository(api, app, repo),
           env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
           folder: folder ?? '/',

@@ -18,8 +18,11 @@ const SAID = {
 } as const
 
 const fields = {
-  file: option('path', 'this file instead of the ~/.ssh/config that ssh reads; for `ssh -F <path>`'),
-  yes: flag('change it without asking'),
+  file: option('path', 'this file instead of the ~/.ssh/config that ssh reads; for `ssh -F <path>`', {
+    pattern: /^\//,
+    http: 'Absolute; default: what ssh reads',
+  }),
+  yes: flag('change it without asking', { http: 'Needed, as the file is the user’s own; not for a dry run' }),
   dryRun: DRY_RUN,
 }
 type Input = Values<typeof fields>
@@ -145,10 +148,6 @@ const print = verb({
 export const verbs = [install, uninstall, print]
 
 export const endpoints: Endpoints = ({ z, via, sample }) => {
-  const own = {
-    yes: z.boolean().optional().openapi({ description: 'Needed, as the file is the user’s own; not for a dry run' }),
-    file: z.string().regex(/^\//).max(4_096).optional().openapi({ description: 'Absolute; default: what ssh reads' }),
-  }
   const changing = (row: typeof install, how: 'install' | 'uninstall', bodyName: string, summary: string): Endpoint =>
     via(row, {
       http: `POST /ssh-config/${how}`,
@@ -159,7 +158,6 @@ export const endpoints: Endpoints = ({ z, via, sample }) => {
       query: ['dryRun'],
       body: ['yes', 'file'],
       bodyName,
-      own,
       answerOf: ({ diff: _, ...changed }) => changed,
       answer: z.object({
         dryRun: z.literal(true).optional(),

@@ -2,11 +2,12 @@
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { formatSize } from '../core/sizes.ts'
+import type { TerminalSize } from '../core/terminal-size.ts'
 import { formatAge } from '../core/time.ts'
 import { formatTable } from '../report/tables.ts'
 import { flag } from '../verb-form/fields.ts'
 import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
-import { type Answer, type Call, type ScreenSize, verb } from '../verb-form/verb.ts'
+import { type Answer, type Call, verb } from '../verb-form/verb.ts'
 import type { Top, WorkspaceLoad } from '../workspace/status/top.ts'
 
 const BETWEEN_SCREENS_MS = 1_500
@@ -43,7 +44,7 @@ const top = verb({
 })
 
 /** Long lines, and processes that find no place, would push the head out of sight. */
-export function fitted(text: string, { columns, rows }: ScreenSize): string {
+export function fitted(text: string, { columns, rows }: TerminalSize): string {
   const lines = text.split('\n').slice(0, rows - 1)
   return lines.map((line) => [...line].slice(0, columns).join('')).join('\n')
 }

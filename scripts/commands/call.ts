@@ -1,12 +1,12 @@
 /** What a verb may do to who typed it: a call with a terminal, and with the folder that the shell stands in. */
 
 import { findHere } from '../../lib/tools/repository.ts'
-import type { Call, Verb } from '../../lib/verb-form/verb.ts'
+import { type Call, usageError, type Verb } from '../../lib/verb-form/verb.ts'
 import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { helpFor } from './help.ts'
 import { GLOBAL_OPTIONS, optionsOf } from './options.ts'
-import { findVerb, unknownCommand, usage } from './parse.ts'
+import { findVerb, unknownCommand } from './parse.ts'
 
 /** The part of node's `process` that the CLI uses. */
 export interface CliProcess {
@@ -54,7 +54,7 @@ export function createCall({ process, version, json, rest }: Caller, app: App, v
     scope: async (given, all = false) =>
       given === undefined && all ? undefined : ((await namedRepository(given)) ?? findHere(cwd))?.root,
     concerns: () => {},
-    usage: (message) => usage(verb, message),
+    usage: (message) => usageError(verb, message),
     print: (stream, text) => print(process[stream], text),
     ask: async (questions) => (await import('./ask.ts')).askEach(questions, interruption.signal),
     stdinIsTerminal: process.stdin.isTTY === true,

@@ -1,5 +1,5 @@
 /** Help texts, from the rows of the verbs. Pure. */
-
+import { capitalized } from '../../lib/core/words.ts'
 import { formatFields } from '../../lib/report/tables.ts'
 import { GROUPS, type Group, type Verb } from '../../lib/verb-form/verb.ts'
 import { VERBS } from '../../lib/verbs/all-verbs.ts'
@@ -56,7 +56,7 @@ function verbHelp(verb: Verb): string {
   const words = wordsOf(verb)
   const options = [...optionsOf(verb), ...GLOBAL_OPTIONS]
   return [
-    `${summary}.`.replace(/^./, (letter) => letter.toUpperCase()),
+    `${capitalized(summary)}.`,
     '',
     `Usage: ${usageLine(verb)}`,
     ...(aliases === undefined ? [] : [`Also:  ${aliases.map((alias) => `nexus ${alias}`).join(', ')}`]),

@@ -6,7 +6,8 @@
 import { cac } from 'cac'
 import { NexusError } from '../../lib/core/errors.ts'
 import { nearest } from '../../lib/core/names.ts'
-import type { Verb } from '../../lib/verb-form/verb.ts'
+import { capitalized } from '../../lib/core/words.ts'
+import { usageError, type Verb } from '../../lib/verb-form/verb.ts'
 import { VERBS } from '../../lib/verbs/all-verbs.ts'
 import { GLOBAL_OPTIONS, type OptionSpec, optionsOf, takesValue, type WordSpec, wordsOf } from './options.ts'
 
@@ -48,7 +49,7 @@ export function parse(argv: readonly string[]): Parsed {
   }
   const rest = (parser.options['--'] as string[] | undefined) ?? []
   if (rest.length > 0 && verb.takesCommand !== true)
-    throw usage(verb, `\`nexus ${verb.name}\` takes no command after --.`)
+    throw usageError(verb, `\`nexus ${verb.name}\` takes no command after --.`)
   const args = parser.args.filter((word) => word !== undefined)
   return { verb, args: args.map((word) => (word === DASH ? '-' : String(word))), rest, options }
 }
@@ -139,14 +140,8 @@ function hideValues(words: readonly string[], specs: readonly OptionSpec[]): rea
 
 function explain(error: unknown, verb: Verb): unknown {
   if (!(error instanceof Error) || error.name !== 'CACError') return error
-  const said = error.message.replace(/^./, (letter) => letter.toUpperCase()).replaceAll('`', '')
-  return usage(verb, `${said}.`)
-}
-
-export function usage({ name }: Verb, message: string): NexusError {
-  return new NexusError('INVALID_ARGUMENT', message, {
-    hint: `To see how it is used, run \`nexus ${name} --help\``,
-  })
+  const said = capitalized(error.message).replaceAll('`', '')
+  return usageError(verb, `${said}.`)
 }
 
 /** For words that begin no command; a word that several begin with is told what may follow it. */

@@ -1,4 +1,7 @@
-/** `ssh-config install` and `uninstall` on real files, judged by the real ssh: what is in the way is named, and nothing of the user's is lost. */
+/**
+ * `ssh-config install` and `uninstall` on real files, judged by the real ssh: what is in the way is named, and nothing of the user's is
+ * lost.
+ */
 import { existsSync } from 'node:fs'
 import { chmod, link, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

@@ -22,7 +22,10 @@ export interface HttpRefusal {
 }
 
 export interface UpgradeOptions {
-  /** An app for one request and the workspace that `{id}` names, in the repository of `?repo=`. @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS */
+  /**
+   * An app for one request and the workspace that `{id}` names, in the repository of `?repo=`.
+   * @throws {NexusError} WORKSPACE_NOT_FOUND, NAME_AMBIGUOUS
+   */
   find(reference: string, repo: string | undefined): Promise<{ readonly app: App; readonly record: WorkspaceRecord }>
   refusalOf(error: unknown): HttpRefusal
 }

@@ -5,6 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { type Check, type Diagnosis, failure, INSTALL_HINT, warning, well } from '../../core/finding.ts'
 import { lacksFix } from '../../core/versions.ts'
+import { capitalized } from '../../core/words.ts'
 import { freeSpace, judgeSpace } from '../../tools/disk.ts'
 import type { Docker } from '../../tools/docker.ts'
 import { requireComposeVersion } from '../../tools/docker-endpoint.ts'
@@ -112,7 +113,7 @@ export function judgeVersions({ engine, platform, components }: EngineVersions):
     const version = versionOf(component).replace(`${component} `, '')
     return warning({
       message: `${component} ${version} lacks a fix: it came with ${fixed.join(' and ')} (${id}).`,
-      why: `${what[0]?.toUpperCase()}${what.slice(1)}, unless your distribution patched it.`,
+      why: `${capitalized(what)}, unless your distribution patched it.`,
       hint: 'To see which version runs, use `docker version`; to get a newer one, update Docker',
     })
   })

@@ -7,6 +7,7 @@ import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
 import { quoteForFishToo } from '../../core/shell.ts'
+import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
@@ -18,7 +19,6 @@ import {
   type LoginRequest,
   type OpenRequest,
   type Session,
-  type TerminalSize,
   withoutStreams,
 } from '../session.ts'
 import {

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Readable, Transform } from 'node:stream'
-import type { TerminalSize } from '../session.ts'
+import type { TerminalSize } from '../../core/terminal-size.ts'
 
 /** What may be printed before it. */
 const MARKER_WITHIN_BYTES = 64 * 1024

@@ -59,7 +59,13 @@ export async function execAll(app: App, request: ExecAllRequest): Promise<ExecAl
   requireCommand(request, '--all')
   const seen = await observeAll(app, request.records)
   const ran: Ran[] = seen.map(({ record, state, reason }) => ({
-    ...{ record, state, exitCode: null, ms: 0, stdout: '', stderr: '', cut: false },
+    record,
+    state,
+    exitCode: null,
+    ms: 0,
+    stdout: '',
+    stderr: '',
+    cut: false,
     why: reason === '' ? state : `${state}: ${reason}`,
   }))
   const waiting = ran.flatMap(({ state }, index) => (state === 'running' ? [index] : []))

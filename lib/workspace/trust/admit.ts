@@ -48,7 +48,10 @@ export async function admitFiles(
     const args: string[] = []
     const unset: PlacedUse[] = []
     const findings = await scanProjectFiles({
-      ...{ worktree, repo, files, env },
+      worktree,
+      repo,
+      files,
+      env,
       onInput: (file) => inputs.push(file),
       onArgument: (name) => args.push(name),
       onUnset: (use) => unset.push(use),
