@@ -82,7 +82,10 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const keptBranch = branch.kept
   if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
   const doomed: Doomed = {
-    ...{ app, backend, keeping, preDelete },
+    app,
+    backend,
+    keeping,
+    preDelete,
     branchCommit: branch.delete?.commit,
     forgetAll: request.force && request.deleteBranch,
   }
