@@ -13,7 +13,14 @@ import { NexusError } from '../core/errors.ts'
 import { composeProject } from '../core/names.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type ModelFields, plainText, type ServiceVolume } from './model.ts'
+import {
+  type ComposeModel,
+  type ComposeService,
+  type ModelFields,
+  plainText,
+  plainTexts,
+  type ServiceVolume,
+} from './model.ts'
 import { isWithin } from './places.ts'
 
 /** The key of the volume in the generated file. */
@@ -146,7 +153,7 @@ function remaining(kind: FileKind, service: ComposeService, model: ComposeModel,
     const path = fileOf(use, kind, model)
     return path === undefined || !isBelow(path, worktree)
   })
-  return kept.length === uses.length ? {} : { [kind]: new Override(kept.map(plainTexts)) }
+  return kept.length === uses.length ? {} : { [kind]: new Override(kept.map((use) => plainTexts(use))) }
 }
 
 function usesOf(service: ComposeService, kind: FileKind): readonly ModelFields[] {
@@ -169,13 +176,6 @@ function isBelow(path: string, folder: string): boolean {
 
 function double(text: string): string {
   return text.replaceAll('$', '$$$$')
-}
-
-function plainTexts(value: unknown): Yaml {
-  if (typeof value === 'string') return plainText(value)
-  if (Array.isArray(value)) return value.map(plainTexts)
-  if (value !== null && typeof value === 'object') return mapValues(value as ModelFields, plainTexts)
-  return value as Yaml
 }
 
 function mapValues<T, U>(object: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {

@@ -2,6 +2,7 @@
  * A compose project as `docker compose config --format json` resolves it: only the parts that Nexus reads are typed,
  * the rest is kept unchanged. Types and small questions about them; pure.
  */
+import type { Yaml } from '../system/render.ts'
 
 /** A JSON object of the resolved model with keys that Nexus does not read. */
 export type ModelFields = Readonly<Record<string, unknown>>
@@ -71,6 +72,14 @@ export interface Finding {
 /** A text of the resolved model as it is meant: compose doubles every `$` of what it has resolved. */
 export function plainText(text: string): string {
   return text.replaceAll('$$', '$')
+}
+
+/** The same for all texts in a value of the model. @param change what else becomes of each */
+export function plainTexts(value: unknown, change: (text: string) => string = (text) => text): Yaml {
+  if (typeof value === 'string') return change(plainText(value))
+  if (Array.isArray(value)) return value.map((item) => plainTexts(item, change))
+  if (value === null || typeof value !== 'object') return value as Yaml
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainTexts(inner, change)]))
 }
 
 /** How many containers of a service run. */

@@ -8,7 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
-import { type ComposeModel, type ComposeService, type ModelFields, plainText } from './model.ts'
+import { type ComposeModel, type ComposeService, type ModelFields, plainTexts } from './model.ts'
 
 /** The profile that takes a shared service out of a workspace's stack. */
 const SHARED_PROFILE = 'nexus-shared'
@@ -78,7 +78,8 @@ export interface SharedFacts {
 
 /** The compose file of the repository's shared services. */
 export function sharedModel({ model, names, project, labels, worktree, repo }: SharedFacts): YamlMap {
-  const move = (value: unknown): Yaml => plain(value, (text) => moved(text, worktree, repo))
+  // our own writer doubles each `$` again
+  const move = (value: unknown): Yaml => plainTexts(value, (text) => moved(text, worktree, repo))
   const services = names.map((name): [string, Yaml] => {
     const {
       ports: _p,
@@ -119,12 +120,4 @@ function pick(key: string, value: unknown, move: (value: unknown) => Yaml): Yaml
 
 function moved(text: string, from: string, to: string): string {
   return text === from || text.startsWith(`${from}/`) ? `${to}${text.slice(from.length)}` : text
-}
-
-/** `docker compose config` doubles every `$`, and so does our own writer. */
-function plain(value: unknown, change: (text: string) => string): Yaml {
-  if (typeof value === 'string') return change(plainText(value))
-  if (Array.isArray(value)) return value.map((item) => plain(item, change))
-  if (value === null || typeof value !== 'object') return value as Yaml
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner, change)]))
 }

@@ -121,18 +121,15 @@ export function createPrivateGit(runner: Runner, git: Git) {
     const config = readWithin(path, 'config')?.toString() ?? ''
     const more = formatSettings(sparse)
     if (config.includes(more)) return
-    await removeTree(join(path, 'config'))
-    await writeGenerated(join(path, 'config'), `${config}${more}`, 0o644)
+    await replaceFile(join(path, 'config'), `${config}${more}`)
   }
 
   /** Tells it where the worktree lies now, as the repository knows it. */
   async function follow({ gitDir }: Local, path: string, worktree: string): Promise<void> {
     const name = basename(findAdminDir(gitDir, worktree)?.path ?? '')
     const folder = join(path, 'worktrees', name)
-    const whole = [dirname(folder), folder].every((one) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory())
-    if (name === '' || !whole) return
-    await removeTree(join(folder, 'gitdir'))
-    await writeGenerated(join(folder, 'gitdir'), `${worktree}/.git\n`, 0o644)
+    if (name === '' || ![dirname(folder), folder].every(isRealFolder)) return
+    await replaceFile(join(folder, 'gitdir'), `${worktree}/.git\n`)
   }
 
   /** Links a restored one to its worktree (`admin` before) and its branch, which may have another name. */
@@ -144,8 +141,7 @@ export function createPrivateGit(runner: Runner, git: Git) {
   ): Promise<void> {
     const name = basename(findAdminDir(local.gitDir, worktree)?.path ?? '')
     const all = join(path, 'worktrees')
-    const isFolder = (one: string) => lstatSync(one, { throwIfNoEntry: false })?.isDirectory() === true
-    if (name !== admin && isFolder(all) && isFolder(join(all, admin))) {
+    if (name !== admin && [all, join(all, admin)].every(isRealFolder)) {
       await removeTree(join(all, name))
       await moveTree(join(all, admin), join(all, name))
     }
@@ -155,12 +151,8 @@ export function createPrivateGit(runner: Runner, git: Git) {
     if (from === to || commit === undefined || readPrivateHead(path, name)?.branch !== from) return
     const branch = ['refs', 'heads', ...to.split('/')]
     await requireFolders(path, branch.slice(0, -1))
-    const write = async (file: string, text: string) => {
-      await removeTree(join(path, file))
-      await writeGenerated(join(path, file), text, 0o644)
-    }
-    await write(join(...branch), `${commit}\n`)
-    await write(join('worktrees', name, 'HEAD'), `ref: refs/heads/${to}\n`)
+    await replaceFile(join(path, ...branch), `${commit}\n`)
+    await replaceFile(join(all, name, 'HEAD'), `ref: refs/heads/${to}\n`)
   }
 
   return { requireBorrowable, make, adopt, follow, takeBack }
@@ -181,10 +173,21 @@ async function requireFolders(path: string, names: readonly string[]): Promise<s
   const folder = join(path, ...names)
   for (const [i] of names.entries()) {
     const one = join(path, ...names.slice(0, i + 1))
-    if (lstatSync(one, { throwIfNoEntry: false })?.isDirectory() !== true) await removeTree(one)
+    if (!isRealFolder(one)) await removeTree(one)
     await makeFolder(one, 0o755)
   }
   return folder
+}
+
+/** A link to a folder is none. */
+function isRealFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+/** In place of whatever the inside has left there, such as a folder or a link. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await removeTree(path)
+  await writeGenerated(path, text, 0o644)
 }
 
 function ownSettings(settings: readonly GitPair[], lfs: boolean): readonly GitPair[] {

@@ -15,6 +15,8 @@ export interface Door {
   readonly controlPath: string | undefined
 }
 
+/** The exit code of an ssh that could not connect. */
+export const SSH_FAILURE = 255
 /** The variable that carries others to the inside; the server takes it. */
 export const CARRIER = 'NEXUS_WS_ENV'
 /** A folder inside with no settings of any shell in it. */

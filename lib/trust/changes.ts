@@ -4,7 +4,7 @@
  * gives nothing new, is taken unasked. Everything else is a finding for the user. Pure.
  */
 
-import { type ComposeModel, type Finding, type ModelFields, plainText } from '../stack/model.ts'
+import { type ComposeModel, type Finding, type ModelFields, plainTexts } from '../stack/model.ts'
 import { makeFinding } from './findings.ts'
 
 /** What was asked for when the user chose, or what is asked for now. */
@@ -284,16 +284,9 @@ export function comparable(
   active: readonly string[],
   words: ReadonlyMap<string, string>,
 ): ModelFields {
-  const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), plainText(text))
-  const plain = (value: unknown): unknown => {
-    if (typeof value === 'string') return replaced(value)
-    if (Array.isArray(value)) return value.map(plain)
-    return isFields(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]))
-      : value
-  }
+  const replaced = (text: string) => [...words].reduce((rest, [from, to]) => rest.replaceAll(from, to), text)
   const services = Object.entries(model.services).filter(([name]) => active.includes(name))
   // the project's name is Nexus's
   const { name: _, ...others } = model
-  return plain({ ...others, services: Object.fromEntries(services) }) as ModelFields
+  return plainTexts({ ...others, services: Object.fromEntries(services) }, replaced) as ModelFields
 }

@@ -38,12 +38,11 @@ function progressOf(): Progress<Carried> {
   let carried: Carried = { record: makeRecord('x', '/r') }
   const add: Progress<Carried>['add'] = (added) => {
     carried = merge(carried, added)
-    return carried
   }
   return {
     carried: () => carried,
     add,
-    note: async (added) => void add(added),
+    note: async (added) => add(added),
     setRecorded: async () => {},
   }
 }

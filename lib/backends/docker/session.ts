@@ -10,7 +10,7 @@ import { quoteForFishToo } from '../../core/shell.ts'
 import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
-import { doorArgs, masterArgs, ownArgs } from '../../tools/ssh.ts'
+import { doorArgs, masterArgs, ownArgs, SSH_FAILURE } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import {
   type CommandRequest,
@@ -36,7 +36,6 @@ import {
 import type { createDoors } from './ssh-access.ts'
 import { lastOnly, openTerminal } from './terminal.ts'
 
-const SSH_FAILURE = 255
 const SESSION_TIMEOUT_MS = 10_000
 /** Doubles from one look to the next. */
 const SIGNAL_AGAIN_MS = 50

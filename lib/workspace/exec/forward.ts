@@ -3,7 +3,7 @@
  * interrupted. A port has the number that it has inside where that is free here, else one of a block that is leased for as long as
  * this process lives.
  */
-import type { Backend } from '../../backends/backend.ts'
+import type { Backend, SshFacet } from '../../backends/backend.ts'
 import { capture } from '../../backends/captured.ts'
 import { requireFacet } from '../../backends/facets.ts'
 import type { Forward, Forwarding } from '../../backends/session.ts'
@@ -79,11 +79,11 @@ export async function planForward(app: App, found: WorkspaceRecord, wanted: read
  */
 export async function forwardPorts(app: App, found: WorkspaceRecord, request: ForwardRequest): Promise<never> {
   const { wanted, onListening } = request
-  const { record, backend } = await enter(app, found, wanted)
+  const { record, backend, ssh } = await enter(app, found, wanted)
   await requireHosts(app, backend, record, wanted)
   const leases = createBlocks(app, backend, record)
   try {
-    const { forwards, forwarding } = await listen(app, record, backend, wanted, leases)
+    const { forwards, forwarding } = await listen(app, record, ssh, wanted, leases)
     try {
       await onListening(record, forwards)
       await untilEnd(app, record, backend, forwarding)
@@ -98,7 +98,7 @@ export async function forwardPorts(app: App, found: WorkspaceRecord, request: Fo
 }
 
 async function enter(app: App, found: WorkspaceRecord, wanted: readonly WantedForward[]) {
-  await requireFacet(app, await app.backend(found.backend), 'ssh', 'forwarding')
+  const ssh = await requireFacet(app, await app.backend(found.backend), 'ssh', 'forwarding')
   const twice = wanted.find(({ local }, i) => local !== null && wanted.findIndex((one) => one.local === local) !== i)
   if (twice !== undefined) {
     const host = twice.host === 'localhost' ? '' : `${twice.host}:`
@@ -106,7 +106,7 @@ async function enter(app: App, found: WorkspaceRecord, wanted: readonly WantedFo
       hint: `To have another one chosen, use \`nexus forward ${found.name} ${host}${twice.port}\``,
     })
   }
-  return goInside(app, found)
+  return { ...(await goInside(app, found)), ssh }
 }
 
 /** Names are looked up inside, where ssh's server will do it for each connection. */
@@ -179,7 +179,7 @@ function createBlocks(app: App, backend: Backend, record: WorkspaceRecord) {
 async function listen(
   app: App,
   record: WorkspaceRecord,
-  backend: Backend,
+  ssh: SshFacet,
   wanted: readonly WantedForward[],
   blocks: Blocks,
 ): Promise<{ readonly forwards: readonly Forward[]; readonly forwarding: Forwarding }> {
@@ -190,7 +190,6 @@ async function listen(
     const lacking = chosen.filter((port) => port === null).length
     const more = lacking === 0 ? [] : [...(await blocks.take(lacking, refused))]
     const forwards = wanted.map(({ host, port }, i) => ({ local: chosen[i] ?? more.shift() ?? 0, host, port }))
-    const ssh = await requireFacet(app, backend, 'ssh', 'forwarding')
     const forwarding = await ssh.forward(record, forwards, tellRefused(app, record))
     const onAbort = () => forwarding.end()
     app.interruption.signal.addEventListener('abort', onAbort, { once: true })

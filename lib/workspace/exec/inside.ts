@@ -8,6 +8,7 @@ import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { noteEnd, noteUse } from '../../record/last-use.ts'
 import { isAlive } from '../../system/process.ts'
+import { SSH_FAILURE } from '../../tools/ssh.ts'
 import type { App } from '../app.ts'
 import { repaired, requireThere } from '../operation/repaired.ts'
 
@@ -63,9 +64,6 @@ export async function stream(
   ended.catch(() => undefined) // told to whoever waits for it
   return { ...running, stdin, ended }
 }
-
-/** The exit code of an ssh that could not connect. */
-export const SSH_FAILURE = 255
 
 /** @throws {NexusError} INVALID_ARGUMENT for no command, and for what no program can be given */
 export function requireCommand({ argv, cwd, env }: Pick<ExecRequest, 'argv' | 'cwd' | 'env'>, name = '<name>'): void {

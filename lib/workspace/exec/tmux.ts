@@ -6,8 +6,9 @@ import { capture } from '../../backends/captured.ts'
 import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { SSH_FAILURE } from '../../tools/ssh.ts'
 import type { App } from '../app.ts'
-import { bringBackCommits, goInside, SSH_FAILURE } from './inside.ts'
+import { bringBackCommits, goInside } from './inside.ts'
 
 export const SESSION = 'nexus'
 

@@ -140,7 +140,10 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
   return { refused: refused.flat(), ignored }
 }
 
-/** A delete leaves the folder of an adopted worktree, and one that was deleted by hand is gone: a git dir of the workspace's own is there. */
+/**
+ * A delete leaves the folder of an adopted worktree, and one that was deleted by hand is gone: a git dir of the workspace's own is
+ * there.
+ */
 async function lookWithoutFiles(sight: Omit<Sight, 'status'>): Promise<readonly string[]> {
   if (sight.inside === undefined) return []
   const { unfinished, commits, stashes } = LOSSES

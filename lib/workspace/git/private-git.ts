@@ -69,7 +69,8 @@ export async function adoptWorktree(app: App, record: WorkspaceRecord): Promise<
 export type OwnGit = Pick<WorkspacePaths, 'privateGit' | 'broughtBack'>
 
 /** Moves it to the trash. The note goes last: it says that all the rest is there. */
-export async function moveOwnGit(app: App, record: WorkspaceRecord, from: OwnGit, to: OwnGit): Promise<void> {
+export async function moveOwnGit(app: App, record: WorkspaceRecord, to: OwnGit): Promise<void> {
+  const from = workspacePaths(app.home, record.id)
   for (const part of ['privateGit', 'broughtBack'] as const)
     if (existsSync(from[part])) await moveFolder(app, record, from[part], to[part])
 }
@@ -108,13 +109,9 @@ export async function forgetPrivateGit(
 
 /** Removes the refs that hold what a git dir in the trash borrows. */
 export async function forgetBorrowed(app: App, record: WorkspaceRecord): Promise<void> {
-  if (record.gitDir === null || !existsSync(record.gitDir)) return
   const refs = await app.git.listRefs(record.repo, [refsOf(record)])
-  await removeRefs(
-    app,
-    record,
-    refs.filter(({ name }) => !isWork(record, name)),
-  )
+  const borrowed = refs.filter(({ name }) => !isWork(record, name))
+  await removeRefs(app, record, borrowed)
 }
 
 async function removeRefs(app: App, { repo }: WorkspaceRecord, refs: readonly Pick<Ref, 'name' | 'commit'>[]) {
@@ -130,17 +127,14 @@ export async function forgetRefs(app: App, record: WorkspaceRecord, all: boolean
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(place.gitDir)) return
   const found = await app.git.listRefs(place.repo, [refsOf(record)])
-  const refs = keepBorrowed ? found.filter(({ name }) => isWork(record, name)) : found
+  const work = found.filter(({ name }) => isWork(record, name))
   const kept: string[] = []
-  for (const { name } of all ? [] : refs.filter((ref) => isWork(record, ref.name))) {
+  for (const { name } of all ? [] : work) {
     const repository = { root: place.repo, gitDir: place.gitDir, worktree: place.repo }
     if ((await app.inertGit.countUniqueCommits(repository, name, name)) > 0) kept.push(name)
   }
-  await removeRefs(
-    app,
-    record,
-    refs.filter(({ name }) => !kept.includes(name)),
-  )
+  const gone = (keepBorrowed ? work : found).filter(({ name }) => !kept.includes(name))
+  await removeRefs(app, record, gone)
   kept.forEach((name, i) => {
     const text = `${name} stays: it has commits that are found nowhere else`
     const branch = i === 0 ? `${record.name}-rest` : `${record.name}-rest-${i + 1}`

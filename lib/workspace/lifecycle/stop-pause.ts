@@ -21,8 +21,6 @@ type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
 /** A change of state: what is wanted, and what it takes from what was seen. */
 interface Change {
   readonly desired: WorkspaceRecord['desired']
-  /** Who wants it is noted in the record. */
-  readonly stops: boolean
   readonly plan: (seen: Seen) => Plan
   readonly actions: (seen: Seen) => Promise<Actions>
 }
@@ -79,12 +77,13 @@ export async function changeLocked(
   const seen = await observeOne(app, record)
   requireEngine(seen)
   const plan = what.plan(seen)
+  const stops = what.desired === 'stopped'
   // what was stopped for being idle, and is now stopped by somebody, is theirs
-  const noted = !what.stops || record.stopped?.by === by
+  const noted = !stops || record.stopped?.by === by
   const settled = plan.length === 0 && record.desired === what.desired && record.operation === null && noted
   if (dryRun || settled) return { record, plan, changed: false, created: false }
   const begun = { ...record, operation: beginOperation(kind) }
-  const stopped = what.stops ? { stopped: { at: timestamp(), by } } : {}
+  const stopped = stops ? { stopped: { at: timestamp(), by } } : {}
   const done = await walk(
     app,
     { record: begun },
@@ -104,7 +103,6 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
   const bringBack = record.gitMode === 'private' ? record.branch : undefined
   return {
     desired: 'stopped',
-    stops: true,
     plan: (seen) => planStop(record.name, seen.observation?.state ?? 'stopped', { ...hooks, bringBack }),
     actions: async (seen) => {
       const backend = await app.backend(record.backend)
@@ -129,7 +127,6 @@ async function stopping(app: App, record: WorkspaceRecord, dryRun: boolean): Pro
 async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
   return {
     desired: 'paused',
-    stops: false,
     plan: (seen) => {
       if (seen.observation?.state === 'paused') return []
       if (seen.observation?.state === 'running') return planPause(record.name)
@@ -146,7 +143,6 @@ async function pausing(app: App, record: WorkspaceRecord): Promise<Change> {
 async function resuming(app: App, record: WorkspaceRecord): Promise<Change> {
   return {
     desired: 'running',
-    stops: false,
     plan: (seen) => {
       if (seen.observation?.state === 'running') return []
       if (seen.observation?.state === 'paused') return planResume(record.name)

@@ -150,10 +150,10 @@ function nameOrUndefined(given: string): WorkspaceName | undefined {
 
 /** The nearest name of this repository is meant before one of another; with `only`, none of another. */
 export function refuseUnknown(records: readonly WorkspaceRecord[], given: string, { root, only }: Picking): never {
+  const wordsOf = ({ name, project }: WorkspaceRecord): readonly string[] => [name, `${project}/${name}`]
   const nearIn = (some: readonly WorkspaceRecord[]) => {
-    const words = some.flatMap((record) => [record.name, `${record.project}/${record.name}`])
-    const word = nearest(given, words)
-    return word === undefined ? undefined : some[Math.floor(words.indexOf(word) / 2)]
+    const word = nearest(given, some.flatMap(wordsOf))
+    return word === undefined ? undefined : some.find((record) => wordsOf(record).includes(word))
   }
   const near = nearIn(records.filter(({ repo }) => repo === root)) ?? (only === true ? undefined : nearIn(records))
   const isPlain = near !== undefined && near.repo === root && only !== true

@@ -30,7 +30,7 @@ export interface Progress<C extends Carried> {
   /** As it is now, with what steps beside this one have added. */
   carried(): C
   /** At once, so that it is there for the way back also when this step fails. */
-  add(added: Added<C>): C
+  add(added: Added<C>): void
   /** The same, and it is in the record's file when this returns. */
   note(added: Added<C>): Promise<void>
   /** There is a record from now on, or none any more: then what is just being written to it is waited for. */

@@ -77,7 +77,6 @@ function openJournal<C extends Carried>(app: App, given: C, isThere: boolean) {
   }
   const add = (added: Added<C>) => {
     carried = merge(carried, added)
-    return carried
   }
   const writeSteps = async (begun: readonly string[], done: readonly string[]) => {
     const { operation } = carried.record

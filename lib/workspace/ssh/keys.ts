@@ -10,7 +10,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
 import type { PublicKey } from '../../tools/public-keys.ts'
 import type { App } from '../app.ts'
-import { observeOne } from '../observe.ts'
+import { observeOne, requireEngine } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
 import { requireThere } from '../operation/repaired.ts'
 import { projectOf } from '../trust/choice.ts'
@@ -80,13 +80,11 @@ export async function rotateHostKey(app: App, found: WorkspaceRecord, dryRun: bo
 
 /** True while it runs. */
 async function requireSettled(app: App, record: WorkspaceRecord): Promise<boolean> {
-  const { state, reason } = await observeOne(app, record)
+  const seen = await observeOne(app, record)
+  requireEngine(seen)
+  const { state, reason } = seen
   if (state === 'running' || state === 'stopped') return state === 'running'
   const { name } = record
-  if (state === 'unknown')
-    throw new NexusError('BACKEND_UNAVAILABLE', reason, {
-      hint: 'To see what is wrong with the engine, run `nexus doctor`',
-    })
   const verb = state === 'paused' ? 'resume' : 'up'
   throw new NexusError('WORKSPACE_NOT_RUNNING', `Workspace ${name} is ${state}: its server can take no new key now.`, {
     hint: `To have it run, use \`nexus ${verb} ${name}\``,

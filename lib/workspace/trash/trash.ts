@@ -7,7 +7,6 @@
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
-import { workspacePaths } from '../../core/paths.ts'
 import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -15,7 +14,7 @@ import { copyTree, listFolder, moveTree, removeTree, writeJson } from '../../sys
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
-import { forgetBorrowed, moveOwnGit, type OwnGit } from '../git/private-git.ts'
+import { forgetBorrowed, isBegun, moveOwnGit, type OwnGit } from '../git/private-git.ts'
 import { withRepository } from '../operation/operate.ts'
 import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../status/restoring.ts'
 import { removeEmptyFolders } from '../worktree-place.ts'
@@ -106,8 +105,7 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   const { gitDir, repo, worktree } = record
   const linked = gitDir !== null && worktree !== null && isLinked(gitDir, worktree)
   const entry = (await findUnfinished(app, record)) ?? (await newEntry(app, record, keeping, linked))
-  if (entry.ownGit !== undefined)
-    await moveOwnGit(app, record, workspacePaths(app.home, record.id), ownGitOf(app, entry))
+  if (entry.ownGit !== undefined) await moveOwnGit(app, record, ownGitOf(app, entry))
   if (gitDir === null || !existsSync(gitDir)) return moveFiles(app, entry)
   return withRepository(app, gitDir, async () => {
     const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
@@ -150,7 +148,7 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
   const head =
     worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : (keeping.branchCommit ?? (await tip()))
   const known = worktree !== null && linked ? readBranch(worktree) : undefined
-  const hasOwn = keeping.lost.length > 0 && existsSync(workspacePaths(app.home, record.id).broughtBack)
+  const hasOwn = keeping.lost.length > 0 && isBegun(app, record)
   const own = hasOwn ? findAdminDir(gitDir ?? '', worktree ?? '') : undefined
   // the workspace is made later than it is deleted: the clock is behind, and will jump
   const isBehind = Date.parse(record.createdAt) > Date.now() + CLOCK_STEP_MS
@@ -293,8 +291,9 @@ export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
     await removeFolder(app, record, files)
     if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))
   }
-  if (record.gitDir !== null && existsSync(record.gitDir))
+  if (record.gitDir !== null && existsSync(record.gitDir)) {
     await app.git.deleteRef(record.repo, `${TRASH_REFS}${entry.key}`)
-  if (entry.ownGit !== undefined && !isThere) await forgetBorrowed(app, record)
+    if (entry.ownGit !== undefined && !isThere) await forgetBorrowed(app, record)
+  }
   await removeFolder(app, record, folderOf(app, entry))
 }
