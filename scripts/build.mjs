@@ -17,6 +17,16 @@ import { readyServices, templates } from './templates.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
 
+/** A script of lib is sent as text with each command, so its head stays here; those of compose become files with theirs. */
+const scriptsWithoutHead = {
+  name: 'scripts-without-head',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.sh$/ }, async ({ path }) => {
+      if (!path.startsWith(join(root, 'lib/'))) return undefined
+      return { contents: (await readFile(path, 'utf8')).replace(/^(#.*\n)+/, ''), loader: 'text' }
+    }),
+}
+
 export const settings = {
   bundle: true,
   splitting: true,
@@ -24,7 +34,7 @@ export const settings = {
   target: 'node20',
   format: 'esm',
   loader: { '.sh': 'text' },
-  plugins: [templates, readyServices, verbFolder],
+  plugins: [templates, readyServices, verbFolder, scriptsWithoutHead],
   define: { __NEXUS_VERSION__: JSON.stringify(version) },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

@@ -7,7 +7,6 @@
 import { readFile } from 'node:fs/promises'
 import { BlockList, connect, createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import tcpPortUsed from 'tcp-port-used'
 import type { Address } from './splice.ts'
 
 const LOOPBACK = ['127.0.0.1', '::1'] as const
@@ -26,7 +25,7 @@ export async function arePortsFree(ports: readonly number[]): Promise<boolean> {
 
 async function answers(port: number): Promise<boolean> {
   try {
-    return await tcpPortUsed.check(port, '127.0.0.1')
+    return await (await import('tcp-port-used')).default.check(port, '127.0.0.1')
   } catch {
     // neither refused nor accepted: something is in the way, so the port is not ours to take
     return true

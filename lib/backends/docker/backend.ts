@@ -10,7 +10,6 @@ import { reachHere } from '../../core/reach.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate, keepsImage } from '../../network/network.ts'
 import { requireTellable } from '../../ssh/proxy-script.ts'
-import { readyOf } from '../../stack/ready.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
 import { requireSubpaths, type ToolVersions } from '../../tools/docker-endpoint.ts'
@@ -26,8 +25,6 @@ import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { createDoors, hasDoor } from './ssh-access.ts'
-import { readStarted, writeComposeFiles, writeStarted } from './started.ts'
-import { createStarter } from './starting.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
@@ -59,7 +56,8 @@ export function createDockerBackend(context: BackendContext): Backend {
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
-  const { start, seedPlaces } = createStarter(docker, context, doors, imageCache, seeds, helpers)
+  const starter = async () =>
+    (await import('./starting.ts')).createStarter(docker, context, doors, imageCache, seeds, helpers)
 
   async function check(wish?: Ahead): Promise<void> {
     requireLocal(context)
@@ -97,7 +95,8 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
-    const [{ renderComposeFiles }, { createDoorFiles }] = await loadRendering()
+    const [{ renderComposeFiles }, { createDoorFiles }, { readyOf }, { writeComposeFiles, writeStarted }] =
+      await loadRendering()
     const paths = workspacePaths(context.home, record.id)
     if (record.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
     const writeCompose = async () => {
@@ -160,7 +159,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       },
       provision,
       configure,
-      start,
+      start: async (record, observed, options) => (await starter()).start(record, observed, options),
       stop,
       remove: async (record, kept) => (await removal()).remove(record, kept),
       dismantle: async (record) => {
@@ -183,7 +182,7 @@ export function createDockerBackend(context: BackendContext): Backend {
     endpoints: { reach: (_, port) => reachHere(port), leased: (configured) => configured },
     isReachable: async (record) => hasDoor(record) && (await doors.isOpen(record)),
     open: sessions.open,
-    pause: { pause, resume: async (record) => start(record, { state: 'paused', reason: '' }) },
+    pause: { pause, resume: async (record) => (await starter()).start(record, { state: 'paused', reason: '' }) },
     ssh: {
       info: doors.sshInfo,
       forward: sessions.forward,
@@ -199,11 +198,11 @@ export function createDockerBackend(context: BackendContext): Backend {
     },
     stack: {
       resolve: async (record) => (await projects()).resolveModel(record),
-      startedModel: (record) => readStarted(context.home, record),
+      startedModel: async (record) => (await import('./started.ts')).readStarted(context.home, record),
       prepareImage: async (record, model) => (await projects()).prepareImage(record, model),
       requireImages: async (record, model) => (await projects()).requireImages(record, model),
       seeds: async () => {
-        const { has, save } = await seeds()
+        const [{ has, save }, { seedPlaces }] = await Promise.all([seeds(), starter()])
         return { has, save: (record, seed) => save(record, seed, seedPlaces(record)) }
       },
     },
@@ -238,7 +237,12 @@ async function loadProvisioning(docker: Docker, context: BackendContext) {
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
 function loadRendering() {
-  return Promise.all([import('./compose-file.ts'), import('./ssh-files.ts')])
+  return Promise.all([
+    import('./compose-file.ts'),
+    import('./ssh-files.ts'),
+    import('../../stack/ready.ts'),
+    import('./started.ts'),
+  ])
 }
 
 /** Engine 25 and newer. */

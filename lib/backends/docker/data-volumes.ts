@@ -4,7 +4,7 @@
  */
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { type ContainerSummary, createDockerApi, type VolumeSummary } from '../../tools/docker-api.ts'
+import { type ContainerSummary, createDockerApi, type DockerApi, type VolumeSummary } from '../../tools/docker-api.ts'
 import { ANONYMOUS } from '../../tools/docker-objects.ts'
 import type { BackendContext } from '../context.ts'
 import type { DataVolume } from '../making.ts'
@@ -109,7 +109,7 @@ export function describeVolumes(
 }
 
 /** Sizes are a nicety: without them the volumes count as volumes of unknown size. */
-async function measure(api: ReturnType<typeof createDockerApi>): Promise<ReadonlyMap<string, VolumeSummary>> {
+async function measure(api: DockerApi): Promise<ReadonlyMap<string, VolumeSummary>> {
   try {
     return new Map((await api.measureVolumes()).map((volume) => [volume.Name, volume]))
   } catch (error) {

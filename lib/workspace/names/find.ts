@@ -18,10 +18,14 @@ import { CURRENT, requireCurrent, requireCurrentFolder } from './current.ts'
 import { fullNameOf, type Picking, pickWorkspace, refuseUnknown, repositoryWord } from './pick.ts'
 
 /** The repository named by `--repo` (a path, or an alias of the user's configuration), else that of the current folder. */
-export async function findRepo(app: App, given: string | undefined): Promise<Repository> {
+export async function findRepo(
+  app: App,
+  given: string | undefined,
+  records?: readonly WorkspaceRecord[],
+): Promise<Repository> {
   const found = await chooseRepo(app, given)
   // by the records too: whoever is inside may have moved git's own files out of the way
-  for (const { repo, gitDir, worktree } of await app.records.list()) {
+  for (const { repo, gitDir, worktree } of records ?? (await app.records.list())) {
     if (worktree === null || gitDir === null || !isWithin(found.worktree, realPathOf(worktree) ?? worktree)) continue
     if (realPathOf(gitDir) !== realPathOf(found.gitDir)) throw planted(found.worktree, worktree, repo)
   }
@@ -127,7 +131,8 @@ async function chooseWorkspace(
   if (isWorkspaceId(given))
     return records.find((record) => record.id === given) ?? refuseUnknown(records, given, { root: undefined })
   const { command, effect, line } = app.asking ?? {}
-  if (repo !== undefined) return pickWorkspace(records, given, { root: (await findRepo(app, repo)).root, only: true })
+  if (repo !== undefined)
+    return pickWorkspace(records, given, { root: (await findRepo(app, repo, records)).root, only: true })
   const { root, movedFrom } = placesOf(records, findHere(app.cwd))
   const fallsBack = effect === 'looks' || (command === undefined && root === undefined)
   const aliases = given.includes('/') ? await aliasRoots(app) : new Map<string, string>()

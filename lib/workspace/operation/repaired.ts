@@ -7,7 +7,6 @@ import { kindOf } from '../../core/operations.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { isAlive } from '../../system/process.ts'
 import type { App } from '../app.ts'
-import { exclusively } from './operate.ts'
 
 /** True when an operation was cut off: nobody works on it any more. */
 export function isUnfinished({ operation }: WorkspaceRecord): boolean {
@@ -16,7 +15,9 @@ export function isUnfinished({ operation }: WorkspaceRecord): boolean {
 
 /** The workspace as it is after a repair, undefined when that ended with its removal; at once where there is nothing to repair. */
 export async function repaired(app: App, found: WorkspaceRecord): Promise<WorkspaceRecord | undefined> {
-  return isUnfinished(found) ? exclusively(app, found.id, async (record) => record) : found
+  if (!isUnfinished(found)) return found
+  const { exclusively } = await import('./operate.ts')
+  return exclusively(app, found.id, async (record) => record)
 }
 
 /** Workspaces of a repository that an operation was cut off on. */
