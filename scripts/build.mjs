@@ -5,7 +5,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -169,13 +169,19 @@ async function writeCodeCache(dist) {
       for (const line of lines) nexus('program.cjs.making.cache', line)
     }
     making(['up tour --backend mock', 'create tour-docker --no-start', 'pause tour', 'wake tour'])
+    await pretendMaster(env.NEXUS_HOME)
     // with a workspace of the docker backend, which they load
-    for (const line of ['list', 'status tour-docker', 'exec tour -- true']) nexus('program.cjs.cache', line)
+    for (const line of ['list', 'status tour-docker', 'exec tour-docker -- true']) nexus('program.cjs.cache', line)
     making(['delete tour-docker --force'])
     await serveOnce(dist, { ...env, NEXUS_CODE_CACHE: join(dist, 'serve.cjs.cache') })
   } finally {
     await rm(home, { recursive: true, force: true })
   }
+}
+
+/** The workspaces look as if an ssh connection to them were open. */
+async function pretendMaster(home) {
+  for (const id of await readdir(join(home, 'workspaces'))) await writeFile(join(home, 'run', `${id}.ssh`), '')
 }
 
 /** The server starts, answers and ends. */
@@ -211,6 +217,7 @@ case "$1 $2" in
   'image inspect') echo sha256:0 ;;
 esac
 `,
+  ssh: '#!/bin/sh\n',
   'ssh-keygen': `#!/bin/sh
 while [ "$1" != -f ]; do shift; done
 echo private > "$2"
