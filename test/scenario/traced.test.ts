@@ -25,7 +25,7 @@ const ALLOWED: readonly Allowed[] = [
   { call: /^\S+\/node \S+\/dist\/nexus\.js /, why: 'Nexus itself, and the server that it leaves behind' },
   { call: /^\/\S*bash -c exec /, why: 'how a captured command is started: the call itself comes next' },
   {
-    call: /^\/\S*bash -c (read -r word;|kill |# A command under a life line: )/,
+    call: /^\/\S*bash -c (read -r word;|kill |n=\$1; last=\()/,
     why: 'stands by until a command of Nexus has ended',
   },
   { call: /^\/\S*\/(bash|git) --version$/, why: 'doctor looks at what is installed' },
