@@ -4,6 +4,7 @@
  * or too much is written.
  */
 import type { Readable } from 'node:stream'
+import { setTimeout as pause } from 'node:timers/promises'
 import { NexusError } from '../core/errors.ts'
 import { type Begun, CommandFailed, type Runner } from '../system/exec.ts'
 import { explainGitFailure } from './git-failures.ts'
@@ -97,7 +98,7 @@ function watch({ stdout, stderr, kill }: Begun, signal: AbortSignal, totalMs: nu
   return {
     /** The last output may arrive after the program's end; another process may hold the pipes for ever. */
     all: async () => {
-      await Promise.race([closed, new Promise((done) => setTimeout(done, PIPE_GRACE_MS))])
+      await Promise.race([closed, pause(PIPE_GRACE_MS, undefined, { ref: false })])
       for (const stream of [stdout, stderr]) stream.destroy()
     },
     why: () => why,

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
+import { fetchFrom } from '../../lib/tools/git-fetch.ts'
 import { createPrivateGit } from '../../lib/tools/private-git.ts'
 import { readPrivateBranches } from '../../lib/tools/private-refs.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -103,5 +104,20 @@ suite('a private git dir', (test) => {
       '[core]\n\trepositoryformatversion = 0\n[extensions]\n\tnovelty = true\n',
     )
     await rejects(() => own.requireBorrowable(localOf(repo), commit), 'UNSUPPORTED')
+  })
+
+  test('a fetch from it is over when git is: no timer keeps a command from its end', async () => {
+    await using repo = await tempRepo()
+    const { path, commit } = await begin(repo)
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    const before = timers()
+    const request = {
+      program: ['git', '-c', 'safe.directory=*', 'upload-pack', path],
+      signal: new AbortController().signal,
+    }
+    const refspecs = ['+refs/heads/nexus/x:refs/nexus/test/x']
+    assert.is(await fetchFrom(runner, repo.path, { ...request, refspecs }), '')
+    assert.is(timers(), before)
+    assert.is(await repo.git('rev-parse', 'refs/nexus/test/x'), commit)
   })
 })
