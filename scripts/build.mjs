@@ -168,7 +168,13 @@ async function writeCodeCache(dist) {
     const making = (lines) => {
       for (const line of lines) nexus('program.cjs.making.cache', line)
     }
-    making(['up tour --backend mock', 'create tour-docker --no-start', 'pause tour', 'wake tour'])
+    making([
+      'up tour --backend mock',
+      'create tour-docker --no-start',
+      'create tour-agent --isolation agent --no-start',
+      'pause tour',
+      'wake tour',
+    ])
     await pretendMaster(env.NEXUS_HOME)
     // with a workspace of the docker backend, which they load
     for (const line of ['list', 'status tour-docker', 'exec tour-docker -- true']) nexus('program.cjs.cache', line)

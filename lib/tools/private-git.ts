@@ -116,7 +116,8 @@ export function createPrivateGit(runner: Runner, git: Git) {
     for (const file of ['index', 'info/sparse-checkout', ...modules, ...shared]) {
       if (existsSync(join(from, file))) await copyTree(join(from, file), join(to, file))
     }
-    const sparse = (await readSettings(runner, join(from, 'config.worktree'))).filter(([key]) => isTreeKey(key))
+    const settings = join(from, 'config.worktree')
+    const sparse = existsSync(settings) ? (await readSettings(runner, settings)).filter(([key]) => isTreeKey(key)) : []
     if (sparse.length === 0) return
     const config = readWithin(path, 'config')?.toString() ?? ''
     const more = formatSettings(sparse)

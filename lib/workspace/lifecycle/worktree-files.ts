@@ -3,6 +3,7 @@
  * files of the main worktree, and what templates make of the workspace's ports.
  */
 import { existsSync } from 'node:fs'
+import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
@@ -243,10 +244,11 @@ export async function giveToInside(app: App, record: WorkspaceRecord): Promise<v
   const run = (...argv: readonly string[]) => app.runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
   const ownGit = join(app.home.workspaces, id, 'git')
   const folders = [...(existsSync(ownGit) ? [ownGit] : []), ...(uid === STAND_IN.uid ? [] : [worktree])]
-  if (folders.length > 0) await run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', ...folders)
-  if (uid !== STAND_IN.uid) return
+  const giving = folders.length > 0 ? run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', ...folders) : undefined
+  if (uid !== STAND_IN.uid) return void (await giving)
   const kept = ['(', '-path', worktree, '-o', '-path', join(worktree, '.git'), ')']
-  await run('find', worktree, ...kept, '-o', '-uid', '0', '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+')
-  await run('chgrp', '--', String(gid), worktree)
-  await run('chmod', 'g+rwx', '--', worktree)
+  const find = ['find', worktree, ...kept, '-o', '-uid', '0', '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+']
+  await Promise.all([giving, run(...find)])
+  await chown(worktree, -1, gid)
+  await chmod(worktree, ((await stat(worktree)).mode & 0o7777) | 0o070)
 }
