@@ -7,6 +7,7 @@
  */
 import type { WorkspaceId } from '../core/names.ts'
 import type { Reach } from '../core/reach.ts'
+import type { Forward, Forwarding, OpenRequest, Session } from '../core/session.ts'
 import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
 import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { RefusedRequest } from '../network/network.ts'
@@ -25,7 +26,6 @@ import type {
   StartOptions,
   Watcher,
 } from './making.ts'
-import type { Forward, Forwarding, OpenRequest, Session } from './session.ts'
 
 export interface Backend {
   readonly name: string

@@ -6,13 +6,13 @@
  * say 255 for everything. The shell's own stderr is closed for its "Killed" remarks; the child's is not.
  */
 import { NexusError } from '../../core/errors.ts'
+import type { Command } from '../../core/session.ts'
 import { quoteForFishToo, quoteWord } from '../../core/shell.ts'
 import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
 import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
-import type { Command } from '../session.ts'
 import endScript from './inside/end.sh'
 import relieveScript from './inside/relieve.sh'
 import resizeScript from './inside/resize.sh'

@@ -6,12 +6,6 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { boundedPieces } from '../../core/bounded.ts'
-import { quoteForFishToo } from '../../core/shell.ts'
-import type { TerminalSize } from '../../core/terminal-size.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { hasIpv6Loopback } from '../../system/net.ts'
-import { doorArgs, masterArgs, ownArgs, SSH_FAILURE } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
 import {
   type CommandRequest,
   type Forward,
@@ -20,7 +14,13 @@ import {
   type OpenRequest,
   type Session,
   withoutStreams,
-} from '../session.ts'
+} from '../../core/session.ts'
+import { quoteForFishToo } from '../../core/shell.ts'
+import type { TerminalSize } from '../../core/terminal-size.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { hasIpv6Loopback } from '../../system/net.ts'
+import { doorArgs, masterArgs, ownArgs, SSH_FAILURE } from '../../tools/ssh.ts'
+import type { BackendContext } from '../context.ts'
 import {
   ALIVE,
   APART,

@@ -4,9 +4,9 @@
  */
 
 import type { Backend } from '../../backends/backend.ts'
-import type { Session } from '../../backends/session.ts'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
+import type { Session } from '../../core/session.ts'
 import { shellWord } from '../../core/shell.ts'
 import {
   BadArchive,
