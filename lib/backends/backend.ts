@@ -13,12 +13,12 @@ import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core
 import type { RefusedRequest } from '../network/network.ts'
 import type { PortRange } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
+import type { KeyCare } from './docker/key-care.ts'
+import type { Injection } from './docker/user-keys.ts'
 import type { Housekeeping } from './housekeeping.ts'
-import type { KeyCare } from './key-care.ts'
 import type {
   Ahead,
   DataVolume,
-  Injection,
   LostWorkspace,
   Provision,
   Resolution,

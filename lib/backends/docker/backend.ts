@@ -17,7 +17,7 @@ import { listAlternates } from '../../tools/repository.ts'
 import { withOwnNames } from '../../trust/environment.ts'
 import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
-import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
+import type { Ahead, Provision, Resolution } from '../making.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
 import { isSettled } from './key-pair.ts'
 import { observeWorkspaces } from './observation.ts'
@@ -26,6 +26,7 @@ import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { createDoors, hasDoor } from './ssh-access.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
+import type { Injection } from './user-keys.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)

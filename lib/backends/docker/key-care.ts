@@ -8,24 +8,50 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { giveTo, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
-import { describeKey, fingerprint, parsePublicKeys } from '../../tools/public-keys.ts'
-import type { BackendContext } from '../context.ts'
-import type { KeyCare, LetIn } from '../key-care.ts'
-import type { Injection } from '../making.ts'
+import { describeKey, fingerprint, type PublicKey, parsePublicKeys } from '../../tools/public-keys.ts'
 import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { type createDoors, hasDoor } from './ssh-access.ts'
 import { createDoorFiles } from './ssh-files.ts'
 import { targetOf } from './target.ts'
-import { listUserKeys } from './user-keys.ts'
+import { type Injection, listUserKeys } from './user-keys.ts'
 
 /** Milliseconds for a server to read its new key. */
 const RELOAD_TIMEOUT_MS = 15_000
 const POLL_MS = 50
 
-export function createKeyCare(docker: Docker, context: BackendContext, doors: ReturnType<typeof createDoors>): KeyCare {
+/** A key that opens a workspace's door. */
+export interface LetIn extends PublicKey {
+  /** `unknown`: it was let in by an earlier start, and is found nowhere any more. */
+  readonly from: 'nexus' | 'file' | 'sources' | 'agent' | 'unknown'
+  /** Such as the path of its file. */
+  readonly source: string | null
+}
+
+/** The keys of doors: who is let in, how a door proves what it is, and their exchange. */
+export interface KeyCare {
+  list(record: WorkspaceRecord, injection: Injection): Promise<readonly LetIn[]>
+  /** Null before it is made. `rotating`: an exchange was cut off, and the one before it is trusted too. */
+  hostKeyOf(record: WorkspaceRecord): Promise<(PublicKey & { readonly rotating: boolean }) | null>
+  /** Returns the new one's fingerprint when the server shows it. @throws {NexusError} CONTAINER_ERROR when it does not */
+  rotateHostKey(record: WorkspaceRecord, running: boolean): Promise<string>
+  /** Ends what was cut off, when the server has been started anew; returns the fingerprint. */
+  settleHostKey(record: WorkspaceRecord): Promise<string>
+  /** Makes Nexus's next key, of which every workspace has to hear before it is taken. */
+  makeOwn(): Promise<void>
+  takeOwn(): Promise<void>
+  /** Public lines: the one in use and, during an exchange, the next. */
+  ownKeys(): Promise<readonly string[]>
+  /** A workspace lets these in, and `former` no more. */
+  renewOwn(record: WorkspaceRecord, former: readonly string[]): Promise<void>
+  /** Proves that the key in use opens a running one; what runs over older connections goes on. */
+  reopen(record: WorkspaceRecord): Promise<void>
+}
+
+export function createKeyCare(docker: Docker, context: WorkContext, doors: ReturnType<typeof createDoors>): KeyCare {
   const { home } = context
   const { ssh } = doors
   const files = createDoorFiles(context)

@@ -18,9 +18,9 @@ import {
 import { quoteForFishToo } from '../../core/shell.ts'
 import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs, SSH_FAILURE } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
 import {
   ALIVE,
   APART,
@@ -43,7 +43,7 @@ const SIGNAL_AGAIN_MS = 50
 const KEPT_SAID = 8 * 1024
 const REFUSED = /^channel \d+: open failed: (?:connect failed: )?(.*?)\r?$/m
 
-export function createSessions(context: BackendContext, doors: ReturnType<typeof createDoors>) {
+export function createSessions(context: WorkContext, doors: ReturnType<typeof createDoors>) {
   const { runner } = context
 
   function open(record: WorkspaceRecord, request: OpenRequest): Session {

@@ -4,11 +4,11 @@ import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { programOf } from '../../ssh/proxy-script.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { readIfPresent } from '../../system/store.ts'
-import type { BackendContext } from '../context.ts'
 import { OWN_KEY_LOST } from './key-pair.ts'
 
-export function sshConfigCheck(context: BackendContext, records: readonly WorkspaceRecord[]): Check {
+export function sshConfigCheck(context: WorkContext, records: readonly WorkspaceRecord[]): Check {
   const { home, runner } = context
   const made = records.filter(({ id }) => existsSync(`${workspacePaths(home, id).hostKey}.pub`))
 

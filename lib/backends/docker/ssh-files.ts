@@ -14,20 +14,20 @@ import { updateKnownHosts, writeAliasFile } from '../../ssh/alias-file.ts'
 import { aliasControlPath } from '../../ssh/control-path.ts'
 import { proxyCommand, proxyScript } from '../../ssh/proxy-script.ts'
 import { agentSocketPath } from '../../ssh/ssh-agent/agent-socket.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { formatSettings, type GitPair } from '../../tools/git-settings.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
-import type { Injection } from '../making.ts'
 import { nextOf, OWN_KEY_LOST, restorePublic } from './key-pair.ts'
 import { addressOf, aliasesOf, hostKeyAlias } from './ssh-access.ts'
+import type { Injection } from './user-keys.ts'
 
 /** What the aliases call, as it is now. */
 const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
-export function createDoorFiles(context: BackendContext) {
+export function createDoorFiles(context: WorkContext) {
   const { home } = context
 
   /** Everything that the server inside and a client outside read; written only where it changed. */
