@@ -20,7 +20,7 @@ import type { BackendContext } from '../context.ts'
 import type { Ahead, Provision, Resolution } from '../making.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
 import { isSettled } from './key-pair.ts'
-import { observeWorkspaces } from './observation.ts'
+import { MAIN_SERVICE, observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
@@ -30,7 +30,7 @@ import type { Injection } from './user-keys.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)
-  const doors = createDoors(context)
+  const doors = createDoors(context, 'to see the engine, run `docker ps -a`')
   const sessions = createSessions(context, doors)
   /** Loaded once, by what makes images and keys. */
   let loaded: Promise<Provisioning> | undefined
@@ -44,7 +44,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
-  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
+  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(context, doors, readAgain)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers())
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
@@ -55,6 +55,9 @@ export function createDockerBackend(context: BackendContext): Backend {
       async () => (await provisioning()).images,
     )
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
+  // the oldest of that name takes connections; the others are those that are open
+  const readAgain = (record: WorkspaceRecord) =>
+    docker.execute(target(record), record.stack?.main ?? MAIN_SERVICE, ['pkill', '-HUP', '-o', '-x', 'sshd'])
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
   const starter = async () =>

@@ -10,13 +10,10 @@ import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { giveTo, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
-import type { Docker } from '../../tools/docker.ts'
 import { describeKey, fingerprint, type PublicKey, parsePublicKeys } from '../../tools/public-keys.ts'
 import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
-import { MAIN_SERVICE } from './observation.ts'
 import { type createDoors, hasDoor } from './ssh-access.ts'
 import { createDoorFiles } from './ssh-files.ts'
-import { targetOf } from './target.ts'
 import { type Injection, listUserKeys } from './user-keys.ts'
 
 /** Milliseconds for a server to read its new key. */
@@ -51,7 +48,12 @@ export interface KeyCare {
   reopen(record: WorkspaceRecord): Promise<void>
 }
 
-export function createKeyCare(docker: Docker, context: WorkContext, doors: ReturnType<typeof createDoors>): KeyCare {
+/** @param readAgain has the server inside read its files again, while connections that are open go on */
+export function createKeyCare(
+  context: WorkContext,
+  doors: ReturnType<typeof createDoors>,
+  readAgain: (record: WorkspaceRecord) => Promise<void>,
+): KeyCare {
   const { home } = context
   const { ssh } = doors
   const files = createDoorFiles(context)
@@ -94,14 +96,7 @@ export function createKeyCare(docker: Docker, context: WorkContext, doors: Retur
     const door = { ...doors.doorOf(record), knownHosts: only, controlPath: undefined }
     const [type = '', blob = ''] = ((await readIfPresent(`${hostKey}.pub`)) ?? '').split(' ')
     await writeGenerated(only, `${door.hostKeyAlias} ${type} ${blob}\n`)
-    // the oldest of that name takes connections; the others are those that are open
-    await docker.execute(targetOf(home, record), record.stack?.main ?? MAIN_SERVICE, [
-      'pkill',
-      '-HUP',
-      '-o',
-      '-x',
-      'sshd',
-    ])
+    await readAgain(record)
     const deadline = performance.now() + RELOAD_TIMEOUT_MS
     for (;;) {
       context.interruption.signal.throwIfAborted()

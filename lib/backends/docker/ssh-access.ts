@@ -29,7 +29,8 @@ const HOPELESS = /command-line|Bad configuration option|Host key verification fa
 
 const USER = 'nexus'
 
-export function createDoors(context: WorkContext) {
+/** @param look where else to look when nobody is let in, as a part of a hint */
+export function createDoors(context: WorkContext, look: string) {
   const { home } = context
   const ssh = createSsh(context.runner)
   let warned = false
@@ -88,7 +89,7 @@ export function createDoors(context: WorkContext) {
       await new Promise((wake) => setTimeout(wake, POLL_MS))
     }
     throw new NexusError('WORKSPACE_START_FAILED', `The SSH server of ${record.name} lets nobody in.`, {
-      hint: `To see every command, repeat with \`-V\`; to see the engine, run \`docker ps -a\``,
+      hint: `To see every command, repeat with \`-V\`; ${look}`,
       output: [said.trim(), await lastLogs()].filter((text) => text !== '').join('\n'),
     })
   }
