@@ -12,9 +12,9 @@ import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '..
 import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { RefusedRequest } from '../network/network.ts'
 import type { PortRange } from '../ports/blocks.ts'
+import type { KeyCare } from '../ssh/keys/key-care.ts'
+import type { Injection } from '../ssh/keys/user-keys.ts'
 import type { ComposeModel } from '../stack/model.ts'
-import type { KeyCare } from './docker/key-care.ts'
-import type { Injection } from './docker/user-keys.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import type {
   Ahead,

@@ -9,7 +9,11 @@ import { workspacePaths } from '../../core/paths.ts'
 import { reachHere } from '../../core/reach.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate, keepsImage } from '../../network/network.ts'
+import { isSettled } from '../../ssh/keys/key-pair.ts'
+import type { Injection } from '../../ssh/keys/user-keys.ts'
 import { requireTellable } from '../../ssh/proxy-script.ts'
+import { createDoors, hasDoor } from '../../ssh/server/access.ts'
+import { createSessions } from '../../ssh/session/session.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
 import { requireSubpaths, type ToolVersions } from '../../tools/docker-endpoint.ts'
@@ -19,14 +23,10 @@ import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { Ahead, Provision, Resolution } from '../making.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
-import { isSettled } from './key-pair.ts'
 import { MAIN_SERVICE, observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
-import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
-import { createDoors, hasDoor } from './ssh-access.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
-import type { Injection } from './user-keys.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)
@@ -44,7 +44,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
-  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(context, doors, readAgain)
+  const keyCare = async () => (await import('../../ssh/keys/key-care.ts')).createKeyCare(context, doors, readAgain)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers())
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
@@ -234,7 +234,7 @@ type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>
 async function loadProvisioning(docker: Docker, context: BackendContext) {
   const [{ createImages, describeImage, describeGateImage }, { createKeys }] = await Promise.all([
     import('./image.ts'),
-    import('./keys.ts'),
+    import('../../ssh/keys/keys.ts'),
   ])
   return { images: createImages(docker, context), describeImage, describeGateImage, createKeys }
 }
@@ -243,7 +243,7 @@ async function loadProvisioning(docker: Docker, context: BackendContext) {
 function loadRendering() {
   return Promise.all([
     import('./compose-file.ts'),
-    import('./ssh-files.ts'),
+    import('../../ssh/server/files.ts'),
     import('../../stack/ready.ts'),
     import('./started.ts'),
   ])

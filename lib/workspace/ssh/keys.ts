@@ -3,10 +3,10 @@
  * Nexus itself comes in with. A workspace that nobody can get into in between would be lost, so every step leaves it open.
  */
 
-import type { KeyCare, LetIn } from '../../backends/docker/key-care.ts'
 import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { KeyCare, LetIn } from '../../ssh/keys/key-care.ts'
 import { withLock } from '../../system/lock.ts'
 import type { PublicKey } from '../../tools/public-keys.ts'
 import type { App } from '../app.ts'

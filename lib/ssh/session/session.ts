@@ -21,6 +21,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { doorArgs, masterArgs, ownArgs, SSH_FAILURE } from '../../tools/ssh.ts'
+import type { createDoors } from '../server/access.ts'
 import {
   ALIVE,
   APART,
@@ -33,7 +34,6 @@ import {
   resizing,
   signalling,
 } from './remote-command.ts'
-import type { createDoors } from './ssh-access.ts'
 import { lastOnly, openTerminal } from './terminal.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
@@ -137,7 +137,7 @@ export function createSessions(context: WorkContext, doors: ReturnType<typeof cr
     const way = login.isOurs === true ? ownArgs(door) : doorArgs(door)
     const attach = async () => {
       const agent = login.forwardAgent
-        ? await (await import('../../ssh/ssh-agent/agent-place.ts')).openAgent(context, record, false)
+        ? await (await import('../ssh-agent/agent-place.ts')).openAgent(context, record, false)
         : undefined
       // without one, ssh is kept from asking an agent that may hang
       const forwarding = agent === undefined ? ['-a', '-o', 'IdentityAgent=none'] : ['-A']

@@ -11,13 +11,13 @@ import { shellWord } from '../../core/shell.ts'
 import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteDoorThere } from '../../record/last-use.ts'
-import { CONTROL_PATH_MAX } from '../../ssh/control-path.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'
 import type { Address } from '../../system/splice.ts'
 import { makeFolder, statIfPresent } from '../../system/store.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
+import { CONTROL_PATH_MAX } from '../control-path.ts'
 
 /** A login that needs longer than this after the container started will not come. */
 const READY_TIMEOUT_MS = 60_000

@@ -10,19 +10,19 @@ import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { updateKnownHosts, writeAliasFile } from '../../ssh/alias-file.ts'
-import { aliasControlPath } from '../../ssh/control-path.ts'
-import { proxyCommand, proxyScript } from '../../ssh/proxy-script.ts'
-import { agentSocketPath } from '../../ssh/ssh-agent/agent-socket.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { formatSettings, type GitPair } from '../../tools/git-settings.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
-import { nextOf, OWN_KEY_LOST, restorePublic } from './key-pair.ts'
-import { addressOf, aliasesOf, hostKeyAlias } from './ssh-access.ts'
-import type { Injection } from './user-keys.ts'
+import { updateKnownHosts, writeAliasFile } from '../alias-file.ts'
+import { aliasControlPath } from '../control-path.ts'
+import { nextOf, OWN_KEY_LOST, restorePublic } from '../keys/key-pair.ts'
+import type { Injection } from '../keys/user-keys.ts'
+import { proxyCommand, proxyScript } from '../proxy-script.ts'
+import { agentSocketPath } from '../ssh-agent/agent-socket.ts'
+import { addressOf, aliasesOf, hostKeyAlias } from './access.ts'
 
 /** What the aliases call, as it is now. */
 const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
@@ -83,7 +83,7 @@ export function createDoorFiles(context: WorkContext) {
     await restorePublic(createSsh(context.runner), home.sshKey, OWN_KEY_LOST)
     const own = await ownKeys()
     if (!injection.enabled) return own
-    const { listUserKeys } = await import('./user-keys.ts')
+    const { listUserKeys } = await import('../keys/user-keys.ts')
     const found = await listUserKeys(context, injection)
     return parsePublicKeys([...own, ...found.map(({ text }) => text)].join('\n'))
   }

@@ -5,12 +5,12 @@
 
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { agentTrouble, lookAtAgent } from '../../ssh/ssh-agent/agent-client.ts'
-import { keyLine } from '../../ssh/ssh-agent/agent-protocol.ts'
-import { findOwnAgent } from '../../ssh/ssh-agent/own-agent.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { requirePlain } from '../../system/read.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
+import { agentTrouble, lookAtAgent } from '../ssh-agent/agent-client.ts'
+import { keyLine } from '../ssh-agent/agent-protocol.ts'
+import { findOwnAgent } from '../ssh-agent/own-agent.ts'
 
 /** Whose public keys a workspace lets in, beside Nexus's own. */
 export interface Injection {

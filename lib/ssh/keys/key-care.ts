@@ -11,9 +11,9 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { giveTo, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
 import { describeKey, fingerprint, type PublicKey, parsePublicKeys } from '../../tools/public-keys.ts'
+import { type createDoors, hasDoor } from '../server/access.ts'
+import { createDoorFiles } from '../server/files.ts'
 import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
-import { type createDoors, hasDoor } from './ssh-access.ts'
-import { createDoorFiles } from './ssh-files.ts'
 import { type Injection, listUserKeys } from './user-keys.ts'
 
 /** Milliseconds for a server to read its new key. */

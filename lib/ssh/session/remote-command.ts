@@ -13,10 +13,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
 import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
-import endScript from './inside/end.sh'
-import relieveScript from './inside/relieve.sh'
-import resizeScript from './inside/resize.sh'
-import signalScript from './inside/signal.sh'
+import endScript from './end.sh'
+import relieveScript from './relieve.sh'
+import resizeScript from './resize.sh'
+import signalScript from './signal.sh'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
