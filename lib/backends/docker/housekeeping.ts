@@ -5,7 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import { sumSizes } from '../../core/sizes.ts'
-import { sshConfigCheck } from '../../ssh/config-check.ts'
+import { sshConfigCheck } from '../../ssh/client/config-check.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { DiskUse } from '../../tools/docker-facts.ts'
 import type { BackendContext } from '../context.ts'

@@ -17,7 +17,7 @@ import { runPlace } from '../../system/run-place.ts'
 import type { Address } from '../../system/splice.ts'
 import { makeFolder, statIfPresent } from '../../system/store.ts'
 import { createSsh, type Door } from '../../tools/ssh.ts'
-import { CONTROL_PATH_MAX } from '../control-path.ts'
+import { CONTROL_PATH_MAX } from '../client/control-path.ts'
 
 /** A login that needs longer than this after the container started will not come. */
 const READY_TIMEOUT_MS = 60_000

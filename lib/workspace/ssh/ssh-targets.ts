@@ -2,8 +2,8 @@
 import { isWorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { HERE } from '../../core/reach.ts'
-import { sectionsOf } from '../../ssh/include-line.ts'
-import type { SshTarget } from '../../ssh/resolved.ts'
+import { sectionsOf } from '../../ssh/client/include-line.ts'
+import type { SshTarget } from '../../ssh/client/resolved.ts'
 import { listFolder, readIfPresent } from '../../system/store.ts'
 import type { App } from '../app.ts'
 

@@ -3,11 +3,11 @@
  * changed, without the checks and repairs of those who work with records: a damaged one is left to them.
  */
 
-import type { WorkspaceId } from '../core/names.ts'
-import { type HomePaths, workspacePaths } from '../core/paths.ts'
-import { type Reach, sshHere } from '../core/reach.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
-import { requirePlain } from '../system/read.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import { type HomePaths, workspacePaths } from '../../core/paths.ts'
+import { type Reach, sshHere } from '../../core/reach.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { requirePlain } from '../../system/read.ts'
 
 export interface DoorTarget {
   readonly name: string

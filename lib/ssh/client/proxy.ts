@@ -5,10 +5,10 @@
  *
  * It decides nothing about starts: whether this client may have one is `workspace/ssh/wake.ts`'s to say.
  */
-import type { WorkspaceId } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../record/last-use.ts'
-import { type Opened, openSsh, splice } from '../system/splice.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../../record/last-use.ts'
+import { type Opened, openSsh, splice } from '../../system/splice.ts'
 import { type DoorTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'
 

@@ -3,9 +3,9 @@
  * the user's which names the host alone would take one's open connection for another's: each door has a path of its own in `run/`. Pure.
  */
 import { join } from 'node:path'
-import type { WorkspaceId } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import { withoutTokens } from '../tools/ssh.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import { withoutTokens } from '../../tools/ssh.ts'
 
 /** ssh appends 17 characters while it binds the socket; the kernel's limit is 108. */
 export const CONTROL_PATH_MAX = 88

@@ -1,11 +1,11 @@
 /** That ssh can read the configuration that Nexus generates, knows all host keys, and calls what is there; else it is written anew. */
 import { existsSync } from 'node:fs'
-import { type Check, type Diagnosis, failure, well } from '../core/finding.ts'
-import { workspacePaths } from '../core/paths.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
-import type { WorkContext } from '../system/context.ts'
-import { readIfPresent } from '../system/store.ts'
-import { OWN_KEY_LOST } from './keys/key-pair.ts'
+import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts'
+import { workspacePaths } from '../../core/paths.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WorkContext } from '../../system/context.ts'
+import { readIfPresent } from '../../system/store.ts'
+import { OWN_KEY_LOST } from '../keys/key-pair.ts'
 import { programOf } from './proxy-script.ts'
 
 export function sshConfigCheck(context: WorkContext, records: readonly WorkspaceRecord[]): Check {
@@ -48,7 +48,7 @@ export function sshConfigCheck(context: WorkContext, records: readonly Workspace
       why: 'Aliases such as <name>.nexus, or `ssh nexus@localhost -p <port>`, do not work; with an Include of a broken file no ssh does.',
       hint: 'To write it anew, run `nexus doctor --fix`',
       fix: async () => {
-        const { createDoorFiles } = await import('./server/files.ts')
+        const { createDoorFiles } = await import('../server/files.ts')
         const files = createDoorFiles(context)
         for (const record of made) await files.writeClientFiles(record)
       },
