@@ -663,7 +663,7 @@ for (const kind of KINDS) {
     )
 
     test(
-      'the door is described as it is',
+      'its ssh is described as it is',
       async () => {
         await using w = await world(kind)
         const record = await w.make('door')

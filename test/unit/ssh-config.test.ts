@@ -371,7 +371,7 @@ suite('ssh-config', (test) => {
     LIMIT_MS,
   )
 
-  test('a door has a path of its own for shared connections, as long as a socket has room there', () => {
+  test('a server has a path of its own for shared connections, as long as a socket has room there', () => {
     const values = (folder: string) => {
       const home = homePaths(folder)
       return [aliasControlPath(home, 'ws-aaaaaaaa' as WorkspaceId), rawControlPath(home)]

@@ -48,8 +48,8 @@ export function sshConfigCheck(context: WorkContext, records: readonly Workspace
       why: 'Aliases such as <name>.nexus, or `ssh nexus@localhost -p <port>`, do not work; with an Include of a broken file no ssh does.',
       hint: 'To write it anew, run `nexus doctor --fix`',
       fix: async () => {
-        const { createDoorFiles } = await import('../server/files.ts')
-        const files = createDoorFiles(context)
+        const { createSshFiles } = await import('../server/files.ts')
+        const files = createSshFiles(context)
         for (const record of made) await files.writeClientFiles(record)
       },
     })

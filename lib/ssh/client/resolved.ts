@@ -1,6 +1,6 @@
 /**
  * What ssh makes of a host name, asked of ssh itself (`ssh -G`, which connects to nothing): whether it reads the user's configuration at
- * all, whether that brings Nexus's file in, and where the user's own settings change what a door needs.
+ * all, whether that brings Nexus's file in, and where the user's own settings change what an alias needs.
  */
 import { NexusError } from '../../core/errors.ts'
 import type { HomePaths } from '../../core/paths.ts'

@@ -1,6 +1,6 @@
 /**
- * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever
- * enter a container; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
+ * The files of a workspace's SSH server: who is let in, its configuration, and what a client must know. Only public keys ever enter
+ * a workspace; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,7 +27,7 @@ import { addressOf, aliasesOf, hostKeyAlias } from './access.ts'
 /** What the aliases call, as it is now. */
 const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
-export function createDoorFiles(context: WorkContext) {
+export function createSshFiles(context: WorkContext) {
   const { home } = context
 
   /** Everything that the server inside and a client outside read; written only where it changed. */

@@ -12,7 +12,7 @@ import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
-import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
+import { CARRIER, type Destination, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
 import endScript from './end.sh'
 import relieveScript from './relieve.sh'
 import resizeScript from './resize.sh'
@@ -34,33 +34,33 @@ export function optionWords(options: readonly string[]): readonly string[] {
 }
 
 /** A second session that signals the command with this token. It ends with 1 when there is none. */
-export function signalling(door: Door, token: string, signal: NodeJS.Signals): readonly string[] {
-  return beside(door, byBash(signalScript, [token, signal.slice(3)]))
+export function signalling(destination: Destination, token: string, signal: NodeJS.Signals): readonly string[] {
+  return beside(destination, byBash(signalScript, [token, signal.slice(3)]))
 }
 
 /** One that tells the command's terminal another size. */
-export function resizing(door: Door, token: string, { columns, rows }: TerminalSize): readonly string[] {
-  return beside(door, byBash(resizeScript, [token, String(columns), String(rows)]))
+export function resizing(destination: Destination, token: string, { columns, rows }: TerminalSize): readonly string[] {
+  return beside(destination, byBash(resizeScript, [token, String(columns), String(rows)]))
 }
 
 /** One that reads what somebody has to read, so that what was left in the background can go on to write. */
-function relieving(door: Door, token: string): readonly string[] {
-  return beside(door, byBash(relieveScript, [token]))
+function relieving(destination: Destination, token: string): readonly string[] {
+  return beside(destination, byBash(relieveScript, [token]))
 }
 
-function beside(door: Door, command: string): readonly string[] {
-  return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
+function beside(destination: Destination, command: string): readonly string[] {
+  return ['ssh', ...masterArgs(destination), '-T', '--', destination.host, command]
 }
 
 /** By a connection of its own, as nothing that goes on in the shared one may keep a command from being ended. */
-export function lastWord(door: Door, token: string): readonly string[] {
-  const way = [...ownArgs(door), ...optionWords([...APART, ...ALIVE])]
-  return ['ssh', ...way, '-T', '--', door.host, byBash(endScript, [token, String(GRACE_S * 10)])]
+export function lastWord(destination: Destination, token: string): readonly string[] {
+  const way = [...ownArgs(destination), ...optionWords([...APART, ...ALIVE])]
+  return ['ssh', ...way, '-T', '--', destination.host, byBash(endScript, [token, String(GRACE_S * 10)])]
 }
 
 /** For a command whose end is the end of what counts. */
-export function endWordOf(door: Door, token: string): EndWord {
-  return { word: createEndWord(), relieve: relieving(door, token) }
+export function endWordOf(destination: Destination, token: string): EndWord {
+  return { word: createEndWord(), relieve: relieving(destination, token) }
 }
 
 /** Without what kept the login shell from the user's files, and with what sshd cannot carry into a session (entrypoint.sh). */

@@ -38,13 +38,13 @@ export interface Streams {
 
 /** @throws {NexusError} WORKSPACE_NOT_RUNNING for a workspace that does not run */
 export async function streamsOf(app: App, records: readonly WorkspaceRecord[]): Promise<Streams> {
-  const doors = new Map<string, { readonly record: WorkspaceRecord; readonly backend: Backend }>()
-  for (const found of records) if (!doors.has(found.id)) doors.set(found.id, await goInside(app, found))
+  const entered = new Map<string, { readonly record: WorkspaceRecord; readonly backend: Backend }>()
+  for (const found of records) if (!entered.has(found.id)) entered.set(found.id, await goInside(app, found))
   const begin: Streams['begin'] = (found, argv, input) => {
-    const door = doors.get(found.id)
-    if (door === undefined) throw new Error(`${found.id} was not entered`)
+    const place = entered.get(found.id)
+    if (place === undefined) throw new Error(`${found.id} was not entered`)
     const streams = input ? 'pipes' : 'output'
-    return door.backend.open(door.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, streams })
+    return place.backend.open(place.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, streams })
   }
   return { begin, look: (record, path) => look(app, begin, record, path) }
 }
