@@ -24,7 +24,7 @@ const NO_DOTFILES = '/usr/local/lib/nexus/no-dotfiles'
 /**
  * Keep the login shell inside from the user's dotfiles, which may print, read stdin, exit or change the shell. With
  * SHLVL=1 bash takes itself for a nested shell and reads none; zsh and fish look for theirs in the folder without
- * settings. `byBash` removes these variables again.
+ * settings. `lib/ssh/session/settle.sh` removes these variables again.
  */
 export const NO_DOTFILES_VARIABLES: Readonly<Record<string, string>> = {
   SHLVL: '1',

@@ -1,9 +1,6 @@
 /**
  * Command lines for a login shell inside, which may be any: what Nexus sends is read by bash, depends on no dotfile, and can be found
  * again by a token in its environment, so that it can be signalled and ended.
- *
- * The command runs as a child of that bash, not in its place: a shell tells 128 + n for a child ended by a signal, where ssh alone would
- * say 255 for everything. The shell's own stderr is closed for its "Killed" remarks; the child's is not.
  */
 import { NexusError } from '../../core/errors.ts'
 import type { Command } from '../../core/session.ts'
@@ -12,11 +9,14 @@ import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
-import { CARRIER, type Destination, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
+import { CARRIER, type Destination, masterArgs, ownArgs } from '../../tools/ssh.ts'
+import commandScript from './command.sh'
 import endScript from './end.sh'
 import relieveScript from './relieve.sh'
 import resizeScript from './resize.sh'
+import settleScript from './settle.sh'
 import signalScript from './signal.sh'
+import type { TerminalWords } from './terminal.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
@@ -63,18 +63,9 @@ export function endWordOf(destination: Destination, token: string): EndWord {
   return { word: createEndWord(), relieve: relieving(destination, token) }
 }
 
-/** Without what kept the login shell from the user's files, and with what sshd cannot carry into a session (entrypoint.sh). */
-const SETTLE = [
-  'SHLVL=1',
-  ...Object.entries(NO_DOTFILES_VARIABLES)
-    .filter(([name]) => name !== 'SHLVL')
-    .map(([name, value]) => `[ "$${name}" != ${value} ] || unset ${name}`),
-  '[ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh',
-].join('; ')
-
 /** Shell text for a login shell that may be any, such as fish after a `chsh` inside: the script is read by bash, with these words. */
 export function byBash(script: string, words: readonly string[] = []): string {
-  const argv = ['/bin/bash', '--norc', '-c', `${SETTLE}\n${script}`, 'bash', ...words]
+  const argv = ['/bin/bash', '--norc', '-c', `${settleScript}${script}`, 'bash', ...words]
   return `exec ${argv.map(quoteForFishToo).join(' ')}`
 }
 
@@ -94,35 +85,26 @@ export function carried(variables: Readonly<Record<string, string>>): Readonly<R
   })
 }
 
-/** Takes the variables over from what carried them. A server that was started by an older Nexus does not let it in. */
-function takeOver({ name }: WorkspaceRecord): string {
-  const told = `nexus: ${name} takes no variables yet; run \`nexus stop ${name} && nexus start ${name}\``
-  return `[ -n "$${CARRIER}" ] || { echo ${quoteWord(told)} >&2; exit 125; }; eval "$${CARRIER}"; unset ${CARRIER}; `
-}
-
 export interface RemoteOptions {
   readonly token: string
   /** Said when the command is over; not for a terminal, whose end is the end of all that hold it. */
   readonly endWord?: EndWord
-  /** Shell text before all else. */
-  readonly first?: string
+  readonly terminal?: TerminalWords | undefined
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(
   record: WorkspaceRecord,
-  request: Command & { readonly tty: boolean },
-  { token, endWord, first = '' }: RemoteOptions,
+  request: Command,
+  { token, endWord, terminal }: RemoteOptions,
 ): string {
   const cwd = request.cwd ?? record.worktree ?? '/'
-  const streams = request.tty ? '' : ' 2>&3 3>&-'
-  // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
-  const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
-  const variables = Object.keys(request.env).length === 0 ? '' : takeOver(record)
-  const enter = `cd "$1" || exit 125; shift; ${variables}`
-  const end = endWord === undefined ? 'exit $?' : sayEnd(endWord.word, '3')
-  const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; ${end}`
-  const line = byBash(script, [cwd, ...request.argv])
+  const end = endWord === undefined ? '' : sayEnd(endWord.word, '3')
+  // a server that was started by an older Nexus does not let in what carries them
+  const old = `nexus: ${record.name} takes no variables yet; run \`nexus stop ${record.name} && nexus start ${record.name}\``
+  const told = Object.keys(request.env).length === 0 ? '' : old
+  const { settings = '', marker = '' } = terminal ?? {}
+  const line = byBash(commandScript, [cwd, token, end, told, settings, marker, ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(
       'INVALID_ARGUMENT',

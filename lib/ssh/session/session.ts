@@ -59,7 +59,7 @@ export function createSessions(context: WorkContext, access: ReturnType<typeof c
     const tty = request.tty !== undefined
     const end = tty ? {} : { endWord: endWordOf(destination, token) }
     const { argv, cwd, env } = request
-    const command = remoteCommand(record, { argv, cwd, env, tty }, { token, ...end, first: terminal?.first ?? '' })
+    const command = remoteCommand(record, { argv, cwd, env }, { token, ...end, terminal: terminal?.words })
     const way = request.apart === true ? [...ownArgs(destination), ...optionWords(APART)] : masterArgs(destination)
     const words = ['ssh', ...way, ...(terminal?.options ?? []), tty ? '-tt' : '-T', '--', destination.host, command]
     const options = {
