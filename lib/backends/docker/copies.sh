@@ -1,4 +1,5 @@
-# Copies what is in /from into /to and prints how many bytes; nothing where /to is filled already. A mark is there until all is.
+# Copies what is in /from into /to and prints how many bytes; nothing where /to is filled already. A mark is there
+# until all is.
 set -e
 mark=/to/.nexus-copy
 [ -e "$mark" ] || [ -z "$(/bin/ls -A /to)" ] || exit 0

@@ -1,5 +1,5 @@
-# Makes ($1 is `create`) or takes away (`drop`) the database $3, in the container of postgres or mysql ($2). The name is ours
-# (lib/stack/database.ts): letters, digits and `_`.
+# Makes ($1 is `create`) or takes away (`drop`) the database $3, in the container of postgres or mysql ($2). The name
+# is ours (lib/stack/database.ts): letters, digits and `_`.
 postgres() {
   PGPASSWORD="${POSTGRES_PASSWORD:-}" psql -v ON_ERROR_STOP=1 -q -U "${POSTGRES_USER:-postgres}" -d postgres "$@"
 }

@@ -1,5 +1,5 @@
-# Opens the tmux session $2, by its exact name, in the folder $3. `attach` ($1) has it on this terminal; `make` leaves it alone
-# and says `made` where it is new. A command that follows has a window. Ends with 127 without tmux.
+# Opens the tmux session $2, by its exact name, in the folder $3. `attach` ($1) has it on this terminal; `make` leaves
+# it alone and says `made` where it is new. A command that follows has a window. Ends with 127 without tmux.
 how=$1 s=$2 d=$3
 shift 3
 # a terminal that nobody knows inside is taken for a common one

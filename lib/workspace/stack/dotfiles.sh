@@ -1,5 +1,5 @@
-# Clones the repository $1, and runs in it the command $2 or else a script with a usual name, or makes links to its files. A
-# folder that is there already, such as ~/.config, keeps what it has and gets links to the files.
+# Clones the repository $1, and runs in it the command $2 or else a script with a usual name, or makes links to its
+# files. A folder that is there already, such as ~/.config, keeps what it has and gets links to the files.
 set -e
 # the empty one of the image, where a script would make a link
 [ -s ~/.gitconfig ] || rm -f ~/.gitconfig
