@@ -17,7 +17,7 @@ export async function prepareFloor(dir, parts, repo, standing) {
     .replaceAll(/^.*dev\.nexus\..*$\n/gm, '')
     .replaceAll(/^\s*labels:\s*$\n/gm, '')
   await writeFile(join(dir, 'docker-compose.yml'), own)
-  await copyDoor(parts, dir, port)
+  await copySshFiles(parts, dir, port)
   return String(port)
 }
 
@@ -56,7 +56,7 @@ export async function prepareProject({ root, program, work, home, run, nexus }) 
       .replaceAll(/"(\d{5})"/g, (whole, number) => (ports.has(number) ? `"${ports.get(number)}"` : whole))
   for (const name of (await readdir(parts)).filter((one) => one.endsWith('.yml')))
     await writeFile(join(floor, name), byHand(await readFile(join(parts, name), 'utf8')))
-  await copyDoor(parts, floor, port)
+  await copySshFiles(parts, floor, port)
   await nexus('delete', 'model', '--repo', repo, '--force')
   return { repo, env: { BENCH_REPO: repo, BENCH_FLOOR: floor, BENCH_PORT: String(port) } }
 }
@@ -67,7 +67,7 @@ function inOtherSubnet(text) {
 }
 
 /** The keys of its sshd, and what a client knows it by. */
-async function copyDoor(parts, dir, port) {
+async function copySshFiles(parts, dir, port) {
   await cp(join(parts, 'ssh'), join(dir, 'ssh'), { recursive: true })
   const [type, blob] = (await readFile(join(dir, 'ssh', 'ssh_host_ed25519_key.pub'), 'utf8')).split(' ')
   await writeFile(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${type} ${blob}\n`)

@@ -1,15 +1,15 @@
 /**
  * Entry of the ProxyCommand behind every alias, a bundle of its own: `ssh-proxy.js <id of a workspace>`, with NEXUS_HOME set by the
- * script that calls it (`lib/ssh/proxy-script.ts`). ssh's side is stdin and stdout; stderr is the user's.
+ * script that calls it (`lib/ssh/client/proxy-script.ts`). ssh's side is stdin and stdout; stderr is the user's.
  */
 import { fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Event } from '../lib/core/events.ts'
 import { isWorkspaceId, type WorkspaceId } from '../lib/core/names.ts'
 import { type HomePaths, homePaths } from '../lib/core/paths.ts'
-import { runProxy } from '../lib/ssh/proxy.ts'
+import { runProxy } from '../lib/ssh/client/proxy.ts'
+import { createWaker } from '../lib/ssh/client/waker.ts'
 import type { OpenAgent } from '../lib/ssh/ssh-agent/agent-place.ts'
-import { createWaker } from '../lib/ssh/waker.ts'
 
 /** A home with no longer a path has its sockets in itself. */
 const SHORT_BYTES = 60

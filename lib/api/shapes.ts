@@ -71,7 +71,7 @@ export const sshSchema = z
       .enum(AGENT_MODES)
       .openapi({ description: 'How far it reaches: not at all, for signing alone, or whole' }),
     connectionCommand: z.string().nullable(),
-    verifiedCommand: z.string().nullable().openapi({ description: 'The same door with the host key verified' }),
+    verifiedCommand: z.string().nullable().openapi({ description: 'The same with the host key verified' }),
     alias: z.string().nullable(),
     hostKeyFingerprint: z.string().nullable(),
   })

@@ -7,17 +7,18 @@
  */
 import type { WorkspaceId } from '../core/names.ts'
 import type { Reach } from '../core/reach.ts'
+import type { Forward, Forwarding, OpenRequest, Session } from '../core/session.ts'
 import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
 import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
 import type { RefusedRequest } from '../network/network.ts'
 import type { PortRange } from '../ports/blocks.ts'
+import type { KeyCare } from '../ssh/keys/key-care.ts'
+import type { Injection } from '../ssh/keys/user-keys.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Housekeeping } from './housekeeping.ts'
-import type { KeyCare } from './key-care.ts'
 import type {
   Ahead,
   DataVolume,
-  Injection,
   LostWorkspace,
   Provision,
   Resolution,
@@ -25,7 +26,6 @@ import type {
   StartOptions,
   Watcher,
 } from './making.ts'
-import type { Forward, Forwarding, OpenRequest, Session } from './session.ts'
 
 export interface Backend {
   readonly name: string

@@ -4,10 +4,10 @@ import { finished } from 'node:stream/promises'
 import { boundedPieces, wholeLines } from '../core/bounded.ts'
 import { NexusError } from '../core/errors.ts'
 import type { Interruption } from '../core/interruption.ts'
+import type { Command } from '../core/session.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { limitLines, onLines } from '../system/lines.ts'
 import type { Backend } from './backend.ts'
-import type { Command } from './session.ts'
 
 /** Of what a command says: from its beginning, and as much from its end. */
 const KEPT_BYTES = 1024 * 1024

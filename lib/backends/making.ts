@@ -80,14 +80,6 @@ export interface LostWorkspace {
   readonly editors: boolean
 }
 
-/** Whose public keys a workspace lets in, beside Nexus's own. */
-export interface Injection {
-  readonly enabled: boolean
-  readonly includeAgentKeys: boolean
-  /** Files with public keys. */
-  readonly sources: readonly string[]
-}
-
 /** What a backend tells while it is watched. */
 export interface Watcher {
   /** Something of this instance's workspaces is not as it was. */

@@ -4,7 +4,7 @@
  * of its record, its worktree and git's files about it. Neither the engine nor the workspace is asked.
  *
  * `<id>.starts` beside it counts starts by clients without a terminal that were not used (the rules are in
- * `workspace/ssh/wake.ts`); `<id>.door` has the time when the ssh server was last ready.
+ * `workspace/ssh/wake.ts`); `<id>.ready` has the time when the ssh server was last ready.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -80,7 +80,7 @@ export function connectedPorts(text: string): ReadonlySet<number> {
 export function forgetActivity(home: HomePaths, id: WorkspaceId): void {
   dropNote(stampOf(home, id))
   dropNote(startsOf(home, id))
-  dropNote(doorOf(home, id))
+  dropNote(readyOf(home, id))
 }
 
 /** Starts by clients without a terminal that were not used since. */
@@ -104,21 +104,21 @@ export function forgetUnusedStarts(home: HomePaths, id: WorkspaceId): void {
 }
 
 /** Its containers run: from now on a connection finds the server, or finds it getting ready. */
-export function noteDoorThere(home: HomePaths, id: WorkspaceId): void {
-  stamp(doorOf(home, id), true)
+export function noteServerReady(home: HomePaths, id: WorkspaceId): void {
+  stamp(readyOf(home, id), true)
 }
 
 /** True when that was after a moment, in milliseconds since 1970. */
-export function isDoorThere(home: HomePaths, id: WorkspaceId, since: number): boolean {
-  return (stampedAt(doorOf(home, id))?.getTime() ?? 0) >= since
+export function wasServerReady(home: HomePaths, id: WorkspaceId, since: number): boolean {
+  return (stampedAt(readyOf(home, id))?.getTime() ?? 0) >= since
 }
 
 function stampOf(home: HomePaths, id: WorkspaceId): string {
   return join(home.activity, id)
 }
 
-function doorOf(home: HomePaths, id: WorkspaceId): string {
-  return join(home.activity, `${id}.door`)
+function readyOf(home: HomePaths, id: WorkspaceId): string {
+  return join(home.activity, `${id}.ready`)
 }
 
 function startsOf(home: HomePaths, id: WorkspaceId): string {

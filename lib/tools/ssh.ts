@@ -4,7 +4,7 @@
  */
 import type { Runner, RunResult } from '../system/exec.ts'
 
-export interface Door {
+export interface Destination {
   readonly host: string
   readonly port: number
   readonly user: string
@@ -24,7 +24,7 @@ const NO_DOTFILES = '/usr/local/lib/nexus/no-dotfiles'
 /**
  * Keep the login shell inside from the user's dotfiles, which may print, read stdin, exit or change the shell. With
  * SHLVL=1 bash takes itself for a nested shell and reads none; zsh and fish look for theirs in the folder without
- * settings. `byBash` removes these variables again.
+ * settings. `lib/ssh/session/settle.sh` removes these variables again.
  */
 export const NO_DOTFILES_VARIABLES: Readonly<Record<string, string>> = {
   SHLVL: '1',
@@ -36,16 +36,16 @@ const PERSIST_S = 600
 const LOGIN_TIMEOUT_MS = 20_000
 
 /** Arguments of ssh that reach a workspace verified, without the user's ssh configuration. Dotfiles count. */
-export function doorArgs(door: Door): readonly string[] {
+export function destinationArgs(destination: Destination): readonly string[] {
   return [
-    ...['-F', 'none', '-p', String(door.port), '-l', door.user],
+    ...['-F', 'none', '-p', String(destination.port), '-l', destination.user],
     ...options({
       // not by `-i`, which looks for the file before it reads the tokens
-      IdentityFile: `"${withoutTokens(door.identityFile)}"`,
+      IdentityFile: `"${withoutTokens(destination.identityFile)}"`,
       IdentitiesOnly: 'yes',
       BatchMode: 'yes',
-      HostKeyAlias: door.hostKeyAlias,
-      UserKnownHostsFile: `"${withoutTokens(door.knownHosts)}"`,
+      HostKeyAlias: destination.hostKeyAlias,
+      UserKnownHostsFile: `"${withoutTokens(destination.knownHosts)}"`,
       GlobalKnownHostsFile: '/dev/null',
       StrictHostKeyChecking: 'yes',
       UpdateHostKeys: 'no',
@@ -62,20 +62,20 @@ export function doorArgs(door: Door): readonly string[] {
 }
 
 /** The same for commands that Nexus itself sends, which read no dotfile inside. */
-export function ownArgs(door: Door): readonly string[] {
+export function ownArgs(destination: Destination): readonly string[] {
   const pairs = Object.entries(NO_DOTFILES_VARIABLES).map(([name, value]) => `${name}=${value}`)
-  return [...doorArgs(door), ...options({ SetEnv: pairs.join(' ') })]
+  return [...destinationArgs(destination), ...options({ SetEnv: pairs.join(' ') })]
 }
 
 /** The same through Nexus's own ControlMaster, which is opened when it is not there. */
-export function masterArgs(door: Door): readonly string[] {
+export function masterArgs(destination: Destination): readonly string[] {
   return [
-    ...ownArgs(door),
+    ...ownArgs(destination),
     ...options({
-      // not in doorArgs: it would also switch off forwarding of the user's agent
+      // not in destinationArgs: it would also switch off forwarding of the user's agent
       IdentityAgent: 'none',
       ControlMaster: 'auto',
-      ControlPath: controlPathValue(door),
+      ControlPath: controlPathValue(destination),
       ControlPersist: String(PERSIST_S),
     }),
   ]
@@ -91,7 +91,7 @@ export function withoutTokens(path: string): string {
 }
 
 /** In quotes, because the path may hold spaces. */
-function controlPathValue({ controlPath }: Door): string {
+function controlPathValue({ controlPath }: Destination): string {
   return controlPath === undefined ? 'none' : `"${withoutTokens(controlPath)}"`
 }
 
@@ -107,46 +107,57 @@ export function createSsh(runner: Runner) {
   }
 
   /** One real login with Nexus's own key; leaves the master open behind it. */
-  async function login(door: Door): Promise<RunResult> {
-    return runner.run(['ssh', ...masterArgs(door), '--', door.host, 'true'], {
+  async function login(destination: Destination): Promise<RunResult> {
+    return runner.run(['ssh', ...masterArgs(destination), '--', destination.host, 'true'], {
       okCodes: 'any',
       timeoutMs: LOGIN_TIMEOUT_MS,
     })
   }
 
   /** A login by a separate connection. */
-  async function loginOnce(door: Door): Promise<RunResult> {
+  async function loginOnce(destination: Destination): Promise<RunResult> {
     const argv = [
       'ssh',
-      ...ownArgs(door),
+      ...ownArgs(destination),
       '-o',
       'ControlPath=none',
       '-o',
       'IdentityAgent=none',
       '--',
-      door.host,
+      destination.host,
       'true',
     ]
     return runner.run(argv, { okCodes: 'any', timeoutMs: LOGIN_TIMEOUT_MS })
   }
 
   /** True while the master connection is open; without one, while the workspace's port answers. */
-  async function hasMaster(door: Door): Promise<boolean> {
-    const { code } = door.controlPath === undefined ? await loginOnce(door) : await control(door, 'check')
+  async function hasMaster(destination: Destination): Promise<boolean> {
+    const { code } =
+      destination.controlPath === undefined ? await loginOnce(destination) : await control(destination, 'check')
     return code === 0
   }
 
-  async function closeMaster(door: Door): Promise<void> {
-    if (door.controlPath !== undefined) await control(door, 'exit')
+  async function closeMaster(destination: Destination): Promise<void> {
+    if (destination.controlPath !== undefined) await control(destination, 'exit')
   }
 
   /** What runs over it goes on; the next one opens another. */
-  async function retireMaster(door: Door): Promise<void> {
-    if (door.controlPath !== undefined) await control(door, 'stop')
+  async function retireMaster(destination: Destination): Promise<void> {
+    if (destination.controlPath !== undefined) await control(destination, 'stop')
   }
 
-  function control(door: Door, command: 'check' | 'exit' | 'stop'): Promise<RunResult> {
-    const argv = ['ssh', '-F', 'none', '-o', `ControlPath=${controlPathValue(door)}`, '-O', command, '--', door.host]
+  function control(destination: Destination, command: 'check' | 'exit' | 'stop'): Promise<RunResult> {
+    const argv = [
+      'ssh',
+      '-F',
+      'none',
+      '-o',
+      `ControlPath=${controlPathValue(destination)}`,
+      '-O',
+      command,
+      '--',
+      destination.host,
+    ]
     return runner.run(argv, { okCodes: 'any', timeoutMs: 5_000 })
   }
 

@@ -45,7 +45,7 @@ export async function answerUp(call: Call, { plan, record, changed }: UpResult, 
   const { resourceOf } = await import('../workspace/status/list.ts')
   const resource = await resourceOf(call.app, record)
   const text = async () => {
-    const fields = formatFields(describeDoor(resource, await opensByAlias(call)))
+    const fields = formatFields(describeAccess(resource, await opensByAlias(call)))
     return `${record.name} is${changed ? '' : ' already'} ${resource.state}\n${fields}`
   }
   return { data: resource, text }
@@ -67,7 +67,7 @@ export async function opensByAlias({ app }: Call): Promise<boolean> {
 }
 
 /** Where a workspace is and how to get in; `isShort` as `opensByAlias` says. */
-export function describeDoor(resource: WorkspaceResource, isShort: boolean): readonly Field[] {
+export function describeAccess(resource: WorkspaceResource, isShort: boolean): readonly Field[] {
   const { ssh } = resource
   const verified = isShort && ssh.alias !== null ? `ssh ${ssh.alias}` : (ssh.verifiedCommand ?? '')
   const fields: Field[] = [...placeFields(resource)]

@@ -1,4 +1,4 @@
-/** keys list, keys rotate: what opens a workspace's door, and what the door proves itself with. */
+/** keys list, keys rotate: whom a workspace lets in by ssh, and how its server proves what it is. */
 import type { Endpoints } from '../api/kit.ts'
 import { NexusError } from '../core/errors.ts'
 import { formatTable } from '../report/tables.ts'
@@ -16,8 +16,8 @@ const list = verb({
   fields: { name: MAYBE_NAME, repo: REPO },
   example: 'nexus keys list feature-auth',
   run: async (call, { name, repo }) => {
-    const { listKeys, withDoors } = await import('../workspace/ssh/keys.ts')
-    const records = name === undefined ? await withDoors(call.app) : [await call.workspace(name, repo)]
+    const { listKeys, withSsh } = await import('../workspace/ssh/keys.ts')
+    const records = name === undefined ? await withSsh(call.app) : [await call.workspace(name, repo)]
     const workspaces = await listKeys(call.app, records)
     const text = () => (workspaces.length === 0 ? 'there is no workspace yet' : workspaces.map(describe).join('\n\n'))
     return { data: { workspaces }, text }

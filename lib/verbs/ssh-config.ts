@@ -134,8 +134,8 @@ const print = verb({
   fields: {},
   example: 'nexus ssh-config print',
   run: async ({ app }) => {
-    const { aliasFile } = await import('../ssh/alias-file.ts')
-    const { includeLine } = await import('../ssh/include-line.ts')
+    const { aliasFile } = await import('../ssh/client/alias-file.ts')
+    const { includeLine } = await import('../ssh/client/include-line.ts')
     const { listClientFiles } = await import('../workspace/ssh/ssh-targets.ts')
     const line = includeLine(app.home.sshConfig)
     const config = { path: app.home.sshConfig, text: aliasFile(app.home) }

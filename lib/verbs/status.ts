@@ -6,7 +6,7 @@ import { formatFields, formatTable } from '../report/tables.ts'
 import { flag } from '../verb-form/fields.ts'
 import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
 import { verb } from '../verb-form/verb.ts'
-import { describeDoor, opensByAlias } from '../verb-form/words.ts'
+import { describeAccess, opensByAlias } from '../verb-form/words.ts'
 import { listHere, sizeWords } from './list.ts'
 
 type Field = readonly [string, string]
@@ -32,7 +32,7 @@ const status = verb({
 
 function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
   const { state, reason, git, size } = resource
-  const [branch, ...door] = describeDoor(resource, alias)
+  const [branch, ...access] = describeAccess(resource, alias)
   return [
     ['state', `${reason === '' ? state : `${state}: ${reason}`}${mendWords(resource)}${sinceWords(resource)}`],
     ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
@@ -40,7 +40,7 @@ function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
     ['branch', `${branch?.[1] ?? resource.branch}${git === null ? '' : apartWords(git)}`],
     ...(git === null ? [] : [['changes', changeWords(git, resource)] as const]),
     ...serviceFields(resource.services),
-    ...door,
+    ...access,
     ['id', resource.id],
     ['repository', resource.repo],
     ['backend', resource.backend],

@@ -28,7 +28,7 @@ function overview(): string {
     return [`${TITLES[group]}:`, formatFields(own.map((verb) => [nameOf(verb).padEnd(wide), verb.summary])), '']
   })
   return [
-    'nexus: one command gives a git branch its own worktree, running compose stack, ports and SSH door.',
+    'nexus: one command gives a git branch its own worktree, running compose stack, ports and SSH access.',
     '',
     'Usage: nexus <command> [options]      (`nexus workspace <command>` and `nexus ws <command>` are the same)',
     '',

@@ -152,13 +152,13 @@ async function checkMemory(served: Served): Promise<void> {
 async function checkOverhead(scene: Scene, served: Served): Promise<void> {
   const { id, ports } = await served.record()
   const home = homePaths(join(scene.home, '.nexus'))
-  const door = {
+  const destination = {
     ...{ host: '127.0.0.1', user: 'nexus', identityFile: home.sshKey, hostKeyAlias: `nexus-${id}` },
     port: ports.find(({ name }) => name === 'ssh')?.host ?? 0,
     knownHosts: workspacePaths(home, id).knownHosts,
     controlPath: join(home.run, `${id}.ssh`),
   }
-  const ssh = ['ssh', ...masterArgs(door), '-T', '--', door.host, 'cd / && true']
+  const ssh = ['ssh', ...masterArgs(destination), '-T', '--', destination.host, 'cd / && true']
   const more: number[] = []
   for (let n = 0; n < 21; n++) {
     const began = performance.now()

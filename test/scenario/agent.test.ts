@@ -155,7 +155,7 @@ async function toleratesSilence({ scene }: Play): Promise<void> {
 }
 
 async function signsAndPushes({ ssh, alias, scene, agent }: Play, key: string): Promise<void> {
-  // a git server of its own, which lets in one key; it runs beside the door, as who works inside
+  // a git server of its own, which lets in one key; it runs beside the workspace's own, as who works inside
   const server = [
     'ssh-keygen -q -t ed25519 -N "" -f /tmp/server',
     `echo '${key}' > /tmp/allowed`,
@@ -164,7 +164,7 @@ async function signsAndPushes({ ssh, alias, scene, agent }: Play, key: string): 
     'echo "[127.0.0.1]:2222 $(cut -d " " -f 1,2 /tmp/server.pub)" > /tmp/known',
     'git config --global core.sshCommand "ssh -o UserKnownHostsFile=/tmp/known"',
   ].join(' && ')
-  // a server that is no door of ours lets nobody try so many keys
+  // a server that is not ours lets nobody try so many keys
   const others = Array.from({ length: 30 }, (_, i) => join(scene.root, `key-${i}.pub`))
   assert.is((await agent.add(['-d', ...others])).code, 0)
   const begun = await ssh('sh', '-c', server)

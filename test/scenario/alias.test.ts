@@ -19,19 +19,19 @@ const MEGABYTES = 200
 suite('the alias', (test) => {
   test('carries what ssh carries, and starts what does not run', async () => {
     await using scene = await openDemo()
-    const door = await openDoor(scene)
-    await carries(scene, door)
-    await verifies(door)
-    await starts(scene, door)
-    await backsOff(scene, door)
-    await survives(scene, door)
+    const access = await openAccess(scene)
+    await carries(scene, access)
+    await verifies(access)
+    await starts(scene, access)
+    await backsOff(scene, access)
+    await survives(scene, access)
   }, 180_000)
 })
 
-type Door = Awaited<ReturnType<typeof openDoor>>
+type Access = Awaited<ReturnType<typeof openAccess>>
 
 /** ssh and its friends with the generated configuration alone. */
-async function openDoor(scene: Scene) {
+async function openAccess(scene: Scene) {
   const nexusHome = join(scene.home, '.nexus')
   const config = join(nexusHome, 'ssh', 'config')
   const [one] = await scene.list()
@@ -60,8 +60,8 @@ async function openDoor(scene: Scene) {
   }
 }
 
-async function carries(scene: Scene, door: Door): Promise<void> {
-  const { config, run, ssh } = door
+async function carries(scene: Scene, access: Access): Promise<void> {
+  const { config, run, ssh } = access
   assert.equal(await ssh(['demo.nexus', 'echo out; echo err >&2; exit 7']), {
     code: 7,
     stdout: 'out\n',
@@ -101,11 +101,11 @@ async function carries(scene: Scene, door: Door): Promise<void> {
   const pumped = await run(['bash', '-c', pump])
   assert.ok(pumped.stdout.startsWith(sent) && pumped.stderr.startsWith(sent), pumped.stdout + pumped.stderr)
 
-  await shares(scene, door)
+  await shares(scene, access)
 }
 
 /** Connections of the user's own ControlMaster: none is taken for another workspace's, whatever path the user has for them. */
-async function shares(scene: Scene, { config, run, ssh, id, record }: Door): Promise<void> {
+async function shares(scene: Scene, { config, run, ssh, id, record }: Access): Promise<void> {
   const runFolder = join(scene.home, '.nexus', 'run')
   const port = (await record()).ports.find(({ name }) => name === 'ssh')?.host
   const user = join(scene.root, 'user config')
@@ -146,7 +146,7 @@ async function borrowRsync(scene: Scene): Promise<readonly string[]> {
   return [loader, '--library-path', join(library, '..'), join(into, 'usr', 'bin', 'rsync')]
 }
 
-async function verifies({ ssh, knownHosts }: Door): Promise<void> {
+async function verifies({ ssh, knownHosts }: Access): Promise<void> {
   const right = await readFile(knownHosts, 'utf8')
   try {
     await writeFile(knownHosts, right.replace(/AAAAC3NzaC1lZDI1NTE5AAAAI\S{6}/g, 'AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAA'))
@@ -158,8 +158,8 @@ async function verifies({ ssh, knownHosts }: Door): Promise<void> {
   }
 }
 
-async function starts(scene: Scene, door: Door): Promise<void> {
-  const { ssh, record, change, atTerminal } = door
+async function starts(scene: Scene, access: Access): Promise<void> {
+  const { ssh, record, change, atTerminal } = access
   await scene.ok(['pause', 'demo'])
   const paused = await ssh(['demo.nexus', 'echo in'])
   assert.equal([paused.code, paused.stdout], [0, 'in\n'], paused.stderr)
@@ -170,7 +170,7 @@ async function starts(scene: Scene, door: Door): Promise<void> {
   const refused = await ssh(['demo.nexus', 'echo in'])
   assert.equal([refused.code, refused.stdout], [255, ''])
   assert.match(refused.stderr, /stopped by hand \d+ s ago.*\nnexus: {3}To start it, run `nexus start repo\/demo`/)
-  const off = await door.run(['script', '-qec', `ssh -F ${quoteWord(door.config)} demo.nexus true`, '/dev/null'], {
+  const off = await access.run(['script', '-qec', `ssh -F ${quoteWord(access.config)} demo.nexus true`, '/dev/null'], {
     env: { NEXUS_SSH_WAKE: 'false' },
   })
   assert.match(off.stdout, /does not run, and `ssh\.wake` is off/)
@@ -180,7 +180,7 @@ async function starts(scene: Scene, door: Door): Promise<void> {
   const person = await atTerminal('echo', 'in')
   assert.equal([person.code, person.stdout.includes('in\r\n')], [0, true], person.stdout)
   assert.match(person.stdout, /nexus: \+ start demo/)
-  await settled(door)
+  await settled(access)
   assert.is((await record()).stopped, undefined)
 
   // ten minutes later, two at once, while somebody else has its port
@@ -195,75 +195,75 @@ async function starts(scene: Scene, door: Door): Promise<void> {
   } finally {
     thief.close()
   }
-  await settled(door)
+  await settled(access)
   assert.is.not((await record()).ports[0]?.host, port?.host)
-  assert.not(existsSync(door.starts), 'whoever ends in order has used it')
+  assert.not(existsSync(access.starts), 'whoever ends in order has used it')
   await scene.ok(['stop', 'demo'])
   // half of Nexus's own key, which the other half tells
   await rm(join(scene.home, '.nexus', 'ssh', 'id_ed25519.pub'))
   assert.is(await scene.ok(['ssh', 'demo', '--', 'echo', 'in']), 'in\n')
 }
 
-async function backsOff(scene: Scene, door: Door): Promise<void> {
+async function backsOff(scene: Scene, access: Access): Promise<void> {
   // twice before, as far as anybody knows
-  await writeFile(door.starts, '2\n')
-  await stopForIdle(scene, door)
+  await writeFile(access.starts, '2\n')
+  await stopForIdle(scene, access)
   // an editor that asks again and again while the engine is down
-  const down = await door.ssh(['demo.nexus', 'true'], { env: { DOCKER_HOST: 'unix:///nowhere' } })
+  const down = await access.ssh(['demo.nexus', 'true'], { env: { DOCKER_HOST: 'unix:///nowhere' } })
   assert.match(down.stderr, /nexus: error: The Docker engine does not answer/)
-  assert.is(await readFile(door.starts, 'utf8'), '2\n', 'what could not begin is no start')
-  const hanging = door.hold()
-  await eventually(async () => (await door.record()).desired === 'running' && hanging.child.exitCode === null, {
+  assert.is(await readFile(access.starts, 'utf8'), '2\n', 'what could not begin is no start')
+  const hanging = access.hold()
+  await eventually(async () => (await access.record()).desired === 'running' && hanging.child.exitCode === null, {
     timeoutMs: 20_000,
   })
-  await settled(door)
-  assert.is(await readFile(door.starts, 'utf8'), '3\n')
-  await stopForIdle(scene, door)
+  await settled(access)
+  assert.is(await readFile(access.starts, 'utf8'), '3\n')
+  await stopForIdle(scene, access)
   assert.is((await hanging.ended).code, 255, 'it sees the end at once')
-  assert.is(await readFile(door.starts, 'utf8'), '3\n', 'being cut off is no use')
-  const refused = await door.ssh(['demo.nexus', 'true'])
+  assert.is(await readFile(access.starts, 'utf8'), '3\n', 'being cut off is no use')
+  const refused = await access.ssh(['demo.nexus', 'true'])
   assert.is(refused.code, 255)
   assert.match(
     refused.stderr,
     /was started 3 times .* did not use it.*\nnexus: {3}To start it, run `nexus start repo\/demo`/,
   )
   await scene.ok(['start', 'demo'])
-  assert.not(existsSync(door.starts))
+  assert.not(existsSync(access.starts))
 }
 
 /** A client that goes away in the middle of a start, and a workspace that goes away under a client. */
-async function survives(scene: Scene, door: Door): Promise<void> {
-  await stopForIdle(scene, door)
-  const impatient = door.hold()
+async function survives(scene: Scene, access: Access): Promise<void> {
+  await stopForIdle(scene, access)
+  const impatient = access.hold()
   await eventually(() => impatient.stderr().includes('+ start demo'), { timeoutMs: 10_000 })
   impatient.child.kill('SIGKILL')
   await impatient.ended
-  await settled(door)
-  assert.is((await door.record()).desired, 'running', 'the start went on without it')
-  assert.is((await door.ssh(['demo.nexus', 'true'])).code, 0)
-  const { config } = door
-  const block = await readFile(join(scene.home, '.nexus', 'workspaces', door.id, 'ssh_config'), 'utf8')
+  await settled(access)
+  assert.is((await access.record()).desired, 'running', 'the start went on without it')
+  assert.is((await access.ssh(['demo.nexus', 'true'])).code, 0)
+  const { config } = access
+  const block = await readFile(join(scene.home, '.nexus', 'workspaces', access.id, 'ssh_config'), 'utf8')
   // what a shared connection leaves that was killed
-  const stale = join(scene.home, '.nexus', 'run', `${door.id}.nexus.mux`)
+  const stale = join(scene.home, '.nexus', 'run', `${access.id}.nexus.mux`)
   await writeFile(stale, '')
   await scene.ok(['delete', 'demo', '--force', '--delete-branch'])
   assert.not(existsSync(stale))
   const old = join(scene.root, 'old')
   await writeFile(old, block)
-  const gone = await door.run(['ssh', '-F', old, '-o', 'StrictHostKeyChecking=no', 'demo.nexus', 'true'])
+  const gone = await access.run(['ssh', '-F', old, '-o', 'StrictHostKeyChecking=no', 'demo.nexus', 'true'])
   assert.is(gone.code, 255)
   assert.match(gone.stderr, /There is no workspace ws-\w+ any more\.\nnexus: {3}To .*`nexus list --all`/)
   assert.ok(existsSync(config))
   await rm(old)
 }
 
-async function stopForIdle(scene: Scene, { change, record }: Door): Promise<void> {
+async function stopForIdle(scene: Scene, { change, record }: Access): Promise<void> {
   await scene.ok(['stop', 'demo'])
   await change({ stopped: { at: (await record()).stopped?.at ?? '', by: 'idle' } })
 }
 
 /** Whoever starts it has finished: the client need not have waited for that. */
-async function settled({ record }: Door): Promise<void> {
+async function settled({ record }: Access): Promise<void> {
   await eventually(
     async () => {
       const { operation, desired } = await record()

@@ -7,8 +7,8 @@
  * | B11     | `.env` is a pipe: rebuild hangs, deaf to SIGTERM; so does a server | workspace/stack/stack-choice.ts, trust/admit.ts | 218deaa |
  * | B11     | `.env` leads to /dev/zero: memory fills                            | the same                                        | 218deaa |
  * | B12     | a git inside that prints without end: 1.4 GB, code 70              | system/capture.ts                               | 66faf1f |
- * | B13     | values of `exec --env` are seen by ps                              | backends/docker/session.ts                      | b74624d |
- * | B14     | another user's folder in /tmp takes the place of ours              | backends/docker/ssh-access.ts, api/places.ts    | 66faf1f |
+ * | B13     | values of `exec --env` are seen by ps                              | ssh/session/session.ts                          | b74624d |
+ * | B14     | another user's folder in /tmp takes the place of ours              | ssh/server/access.ts, api/places.ts             | 66faf1f |
  *
  * All in one workspace of a home whose path is long, so that its sockets lie in /tmp.
  */

@@ -258,9 +258,9 @@ async function attemptAll(
     OTHER: neighbour.address,
   }
 
-  const door = ['-A', '-F', join(scene.home, '.nexus', 'ssh', 'config'), 'cell.nexus']
+  const options = ['-A', '-F', join(scene.home, '.nexus', 'ssh', 'config'), 'cell.nexus']
   const gateway = await inspect('network', inner.network, '{{(index .IPAM.Config 0).Gateway}}')
-  const inside = await runProcess(['ssh', ...door, 'bash', '-s'], {
+  const inside = await runProcess(['ssh', ...options, 'bash', '-s'], {
     env: { SSH_AUTH_SOCK: agent.socket },
     input: scriptOf({ ...facts, GATEWAY: gateway }, 'cell'),
   })

@@ -1,5 +1,5 @@
 /**
- * The main job: a branch gets its worktree, its container, its ports and its SSH door, with a repository whose path holds a
+ * The main job: a branch gets its worktree, its container, its ports and its SSH access, with a repository whose path holds a
  * space and a quote and thousands of files. Real engine, real git, real OpenSSH.
  */
 import { existsSync } from 'node:fs'
@@ -36,7 +36,7 @@ suite('main job', (test) => {
   })
 
   test(
-    'up gives branch, worktree, container and door; ssh by the printed line and by the verified one',
+    'up gives branch, worktree, container and SSH access; ssh by the printed line and by the verified one',
     async () => {
       const scene = await shared.get()
       const demo = await scene.up('demo')
@@ -88,7 +88,7 @@ suite('main job', (test) => {
         const listed = await byLine(scene, demo, 'ssh-add -l', env)
         assert.match(listed.stdout, 'in the agent')
         assert.match((await scene.run(['ssh', 'demo', '--', 'ssh-add', '-l'], { env })).stdout, 'in the agent')
-        // the key of the agent opens the door too
+        // the key of the agent is let in too
         const config = await writeSshConfig(scene, ['IdentityFile none'])
         const opened = await runProcess(['ssh', '-F', config, '-p', String(demo.ssh.port), 'nexus@localhost', 'true'], {
           env,

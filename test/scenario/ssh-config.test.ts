@@ -39,7 +39,7 @@ async function play(): Promise<void> {
   assert.match(shown, /^ +ssh demo\.nexus {3}\(host key verified: SHA256:/m)
   const { ssh } = JSON.parse(await scene.ok(['status', 'demo', '--json'])) as WorkspaceResource
   const port = ssh.port ?? 0
-  await playDoors(scene, user, port)
+  await playWays(scene, user, port)
   await playWrongKeys(scene, user, port)
   await playRoot(user, scene, port)
   const checks = JSON.parse(await scene.ok(['doctor', '--json'])) as {
@@ -101,7 +101,7 @@ function type(user: User, line: string, env: Readonly<Record<string, string>> = 
 const SILENT = { code: 0, stdout: 'nexus\n', stderr: '' }
 
 /** Without a key of one's own, with one behind a passphrase, a stale key of that port, and an agent full of keys. */
-async function playDoors(scene: Scene, user: User, port: number): Promise<void> {
+async function playWays(scene: Scene, user: User, port: number): Promise<void> {
   assert.equal(await type(user, 'ssh demo.nexus id -un'), SILENT)
   const key = join(user.folder, 'key')
   await must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key])
@@ -143,7 +143,7 @@ async function playDoors(scene: Scene, user: User, port: number): Promise<void> 
   }
 }
 
-/** A server with another key than the workspace's is refused by every door, and what was broken is found and mended. */
+/** A server with another key than the workspace's is refused on every way in, and what was broken is found and mended. */
 async function playWrongKeys(scene: Scene, user: User, port: number): Promise<void> {
   const file = join(scene.home, '.nexus', 'ssh', 'known_hosts')
   const right = await readFile(file, 'utf8')

@@ -3,10 +3,10 @@
  */
 import { join } from 'node:path'
 import type { Backend } from '../../lib/backends/backend.ts'
-import { withoutStreams } from '../../lib/backends/session.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
+import { withoutStreams } from '../../lib/core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import type { App } from '../../lib/workspace/app.ts'

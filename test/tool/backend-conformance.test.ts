@@ -14,11 +14,11 @@ import type { BackendContext } from '../../lib/backends/context.ts'
 import { FACET_NAMES, facetOf, facetsOf, requireFacet, sshInfo } from '../../lib/backends/facets.ts'
 import type { Housekeeping, Needed } from '../../lib/backends/housekeeping.ts'
 import { backendNames, createBackend } from '../../lib/backends/registry.ts'
-import type { Command, CommandRequest, Session } from '../../lib/backends/session.ts'
 import { createInterruption, type Interruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { Reach } from '../../lib/core/reach.ts'
+import type { Command, CommandRequest, Session } from '../../lib/core/session.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
 import { hear } from '../../lib/system/end-word.ts'
@@ -663,7 +663,7 @@ for (const kind of KINDS) {
     )
 
     test(
-      'the door is described as it is',
+      'its ssh is described as it is',
       async () => {
         await using w = await world(kind)
         const record = await w.make('door')

@@ -1,8 +1,8 @@
 /** A key pair that is exchanged, cut off at each of its moments: what is found afterwards is one pair, the old one or the new. */
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ensurePair, finishPair, isSettled, makeNext, takeNext } from '../../lib/backends/docker/key-pair.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import { ensurePair, finishPair, isSettled, makeNext, takeNext } from '../../lib/ssh/keys/key-pair.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createSsh } from '../../lib/tools/ssh.ts'
 import { runProcess } from '../support/process.ts'

@@ -7,8 +7,8 @@ import { chmod, mkdir, readdir, rename, symlink, utimes } from 'node:fs/promises
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import fc from 'fast-check'
-import type { Session } from '../../lib/backends/session.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import type { Session } from '../../lib/core/session.ts'
 import {
   BadArchive,
   byteSource,

@@ -1,9 +1,9 @@
 /** From what was typed to a workspace: ids, names here and elsewhere, `<repo>/<name>`, and what is said when it is not one. */
 
 import fc from 'fast-check'
-import { aliasesOf } from '../../lib/backends/docker/ssh-access.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { aliasesOf } from '../../lib/ssh/server/access.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { splitRepository } from '../../lib/workspace/lifecycle/branch-or-name.ts'
 import { withAliases } from '../../lib/workspace/lifecycle/naming.ts'

@@ -98,7 +98,7 @@ const RULES: readonly Rule[] = [
       file('lib/loose.ts', ''),
     ],
     good: [
-      file('lib/backends/docker/ssh-access.ts', importing('../../ports/blocks.ts')),
+      file('lib/backends/docker/backend.ts', importing('../../ports/blocks.ts')),
       file('lib/backends/docker/files.ts', importing('../../../templates/sshd_config.hbs')),
       file('lib/core/names.ts', "// import x from '../system/exec.ts'"),
     ],

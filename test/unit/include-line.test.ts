@@ -1,7 +1,7 @@
 /** The edit of the user's ssh configuration: whatever bytes are in it, install and uninstall leave them as they were. */
 import fc from 'fast-check'
-import { addLine, findIncludes, includeLine, removeLine, sectionsOf } from '../../lib/ssh/include-line.ts'
-import { sectionsAbout } from '../../lib/ssh/resolved.ts'
+import { addLine, findIncludes, includeLine, removeLine, sectionsOf } from '../../lib/ssh/client/include-line.ts'
+import { sectionsAbout } from '../../lib/ssh/client/resolved.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS, refusedOr } from '../support/fuzz.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 

@@ -1,8 +1,8 @@
 /** Pure parts of what a project brings: templates, caches, seeds, secrets, places of errors, mapping of shared services. */
-import { mkdir, rm, symlink } from 'node:fs/promises'
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ownVariables } from '../../lib/backends/docker/own-variables.ts'
-import { createScript, dropScript } from '../../lib/backends/docker/shared.ts'
+import { databaseCommand } from '../../lib/backends/docker/shared.ts'
 import { readStarted, writeStarted } from '../../lib/backends/docker/started.ts'
 import type { WorkspaceId, WorkspaceName } from '../../lib/core/names.ts'
 import { homePaths } from '../../lib/core/paths.ts'
@@ -32,6 +32,7 @@ import { cachePlace } from '../../lib/workspace/exec/run.ts'
 import { initProject } from '../../lib/workspace/stack/init.ts'
 import { makeRecord } from '../support/app.ts'
 import { openLocalApp } from '../support/local-app.ts'
+import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir, writeFiles } from '../support/temp.ts'
 
@@ -188,16 +189,28 @@ suite('shared services', (test) => {
     assert.match(text, /db:\n {4}profiles: !override\n {6}- "nexus-shared"/)
   })
 
-  test('a database of the workspace', () => {
+  test('a database of the workspace', async () => {
     const named = (name: string) => ({ id: 'ws-abc' as WorkspaceId, name: name as WorkspaceName })
     assert.is(databaseName(named('feature-auth')), 'feature_auth_abc')
     assert.is(databaseName(named('2fa')), 'w_2fa_abc')
     assert.is(databaseName({ ...named('new'), madeAs: named('old').name }), 'old_abc')
-    for (const engine of ['postgres', 'mysql'] as const) {
-      const database = { service: 'db', engine, name: 'x_1' }
-      assert.match(createScript(database), /CREATE DATABASE (IF NOT EXISTS )?x_1/)
-      assert.match(dropScript(database), /DROP DATABASE IF EXISTS x_1/)
+    await using dir = await tempDir()
+    for (const program of ['psql', 'mariadb']) {
+      const text = `#!/bin/sh\nfor word; do :; done\necho "$word" >> "$ASKED"\n`
+      await writeFile(join(dir.path, program), text, { mode: 0o755 })
     }
+    const env = { PATH: `${dir.path}:${process.env.PATH}`, ASKED: join(dir.path, 'asked'), MYSQL_USER: 'me' }
+    const asked = async (engine: 'postgres' | 'mysql', what: 'create' | 'drop') => {
+      await writeFile(env.ASKED, '')
+      assert.is((await runProcess(databaseCommand({ service: 'db', engine, name: 'x_1' }, what), { env })).code, 0)
+      return (await readFile(env.ASKED, 'utf8')).trim().split('\n')
+    }
+    const seen = "SELECT 1 FROM pg_database WHERE datname='x_1'"
+    assert.equal(await asked('postgres', 'create'), [seen, 'CREATE DATABASE x_1'])
+    assert.equal(await asked('postgres', 'drop'), ['DROP DATABASE IF EXISTS x_1 WITH (FORCE)'])
+    const grant = "GRANT ALL ON x_1.* TO 'me'@'%'"
+    assert.equal(await asked('mysql', 'create'), ['CREATE DATABASE IF NOT EXISTS x_1', grant])
+    assert.equal(await asked('mysql', 'drop'), ['DROP DATABASE IF EXISTS x_1'])
   })
 })
 

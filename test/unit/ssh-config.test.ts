@@ -9,8 +9,8 @@ import { NexusError } from '../../lib/core/errors.ts'
 import { newWorkspaceId, type WorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { describeInclude } from '../../lib/doctor/ssh.ts'
-import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/ssh/alias-file.ts'
-import { aliasControlPath, rawControlPath } from '../../lib/ssh/control-path.ts'
+import { knowsHostKeys, probeHost, updateKnownHosts, writeKnownHosts } from '../../lib/ssh/client/alias-file.ts'
+import { aliasControlPath, rawControlPath } from '../../lib/ssh/client/control-path.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { type Changing, installInclude, uninstallInclude } from '../../lib/workspace/ssh/ssh-config.ts'
 import { inspectInclude } from '../../lib/workspace/ssh/ssh-include.ts'
@@ -371,7 +371,7 @@ suite('ssh-config', (test) => {
     LIMIT_MS,
   )
 
-  test('a door has a path of its own for shared connections, as long as a socket has room there', () => {
+  test('a server has a path of its own for shared connections, as long as a socket has room there', () => {
     const values = (folder: string) => {
       const home = homePaths(folder)
       return [aliasControlPath(home, 'ws-aaaaaaaa' as WorkspaceId), rawControlPath(home)]

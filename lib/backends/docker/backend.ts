@@ -9,7 +9,11 @@ import { workspacePaths } from '../../core/paths.ts'
 import { reachHere } from '../../core/reach.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate, keepsImage } from '../../network/network.ts'
-import { requireTellable } from '../../ssh/proxy-script.ts'
+import { requireTellable } from '../../ssh/client/proxy-script.ts'
+import { isSettled } from '../../ssh/keys/key-pair.ts'
+import type { Injection } from '../../ssh/keys/user-keys.ts'
+import { createSshAccess, hasSshAddress } from '../../ssh/server/access.ts'
+import { createSessions } from '../../ssh/session/session.ts'
 import { hasIpv6Loopback } from '../../system/net.ts'
 import { createDocker, type Docker } from '../../tools/docker.ts'
 import { requireSubpaths, type ToolVersions } from '../../tools/docker-endpoint.ts'
@@ -17,20 +21,17 @@ import { listAlternates } from '../../tools/repository.ts'
 import { withOwnNames } from '../../trust/environment.ts'
 import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
-import type { Ahead, Injection, Provision, Resolution } from '../making.ts'
+import type { Ahead, Provision, Resolution } from '../making.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
-import { isSettled } from './key-pair.ts'
-import { observeWorkspaces } from './observation.ts'
+import { MAIN_SERVICE, observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
-import { createSessions } from './session.ts'
 import { tellSlowParts } from './slow-parts.ts'
-import { createDoors, hasDoor } from './ssh-access.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
 
 export function createDockerBackend(context: BackendContext): Backend {
   const docker = createDocker(context.runner, context.env)
-  const doors = createDoors(context)
-  const sessions = createSessions(context, doors)
+  const access = createSshAccess(context, 'to see the engine, run `docker ps -a`')
+  const sessions = createSessions(context, access)
   /** Loaded once, by what makes images and keys. */
   let loaded: Promise<Provisioning> | undefined
   const provisioning = () => {
@@ -43,21 +44,24 @@ export function createDockerBackend(context: BackendContext): Backend {
   const projects = async () => (await import('./project.ts')).createProjects(docker, context)
   const parts = async () => (await import('./parts.ts')).createParts(context)
   const gates = async () => (await import('./gate.ts')).createGate(docker, context)
-  const keyCare = async () => (await import('./key-care.ts')).createKeyCare(docker, context, doors)
+  const keyCare = async () => (await import('../../ssh/keys/key-care.ts')).createKeyCare(context, access, readAgain)
   const asRoot = async () => (await import('./as-root.ts')).createRootHelper(await helpers())
   const removal = async () =>
     (await import('./removal.ts')).createRemoval(
       docker,
       context,
-      doors,
+      access,
       imageCache,
       async () => (await provisioning()).images,
     )
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
+  // the oldest of that name takes connections; the others are those that are open
+  const readAgain = (record: WorkspaceRecord) =>
+    docker.execute(target(record), record.stack?.main ?? MAIN_SERVICE, ['pkill', '-HUP', '-o', '-x', 'sshd'])
   const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
     place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
   const starter = async () =>
-    (await import('./starting.ts')).createStarter(docker, context, doors, imageCache, seeds, helpers)
+    (await import('./starting.ts')).createStarter(docker, context, access, imageCache, seeds, helpers)
 
   async function check(wish?: Ahead): Promise<void> {
     requireLocal(context)
@@ -95,7 +99,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
-    const [{ renderComposeFiles }, { createDoorFiles }, { readyOf }, { writeComposeFiles, writeStarted }] =
+    const [{ renderComposeFiles }, { createSshFiles }, { readyOf }, { writeComposeFiles, writeStarted }] =
       await loadRendering()
     const paths = workspacePaths(context.home, record.id)
     if (record.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
@@ -122,29 +126,29 @@ export function createDockerBackend(context: BackendContext): Backend {
       await writeComposeFiles(paths, files)
     }
     const gate = hasGate(record) ? (await import('./gate.ts')).writeGate(context, record) : undefined
-    await Promise.all([writeCompose(), createDoorFiles(context).writeFiles(record, injection), gate])
+    await Promise.all([writeCompose(), createSshFiles(context).writeFiles(record, injection), gate])
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
-    if (observed === undefined) return closeDoor(record)
+    if (observed === undefined) return closeMaster(record)
     if (observed.state === 'paused') await docker.unpause(target(record))
     const stopParts = hasServices(record)
       ? tellSlowParts(context.emit, composeProject(record), (onLine) =>
           docker.stop(target(record), { ownTime: true, onLine }),
         )
       : docker.stop(target(record))
-    await Promise.all([closeDoor(record), stopParts])
+    await Promise.all([closeMaster(record), stopParts])
     await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
-    await closeDoor(record)
+    await closeMaster(record)
     await docker.pause(target(record))
   }
 
-  async function closeDoor(record: WorkspaceRecord): Promise<void> {
-    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+  async function closeMaster(record: WorkspaceRecord): Promise<void> {
+    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
   }
 
   return {
@@ -172,7 +176,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       kind: 'mounted',
       git: {
         command: async (record, args, running) =>
-          (await import('./git-command.ts')).createGitCommand(context, doors, helpers)(record, args, running),
+          (await import('./git-command.ts')).createGitCommand(context, access, helpers)(record, args, running),
       },
       asRoot: {
         empty: async (record, path) => (await asRoot()).emptyFolder(record, path),
@@ -180,11 +184,11 @@ export function createDockerBackend(context: BackendContext): Backend {
       },
     },
     endpoints: { reach: (_, port) => reachHere(port), leased: (configured) => configured },
-    isReachable: async (record) => hasDoor(record) && (await doors.isOpen(record)),
+    isReachable: async (record) => hasSshAddress(record) && (await access.isOpen(record)),
     open: sessions.open,
     pause: { pause, resume: async (record) => (await starter()).start(record, { state: 'paused', reason: '' }) },
     ssh: {
-      info: doors.sshInfo,
+      info: access.sshInfo,
       forward: sessions.forward,
       keys: keyCare,
       settleHostKey: async (record) =>
@@ -230,7 +234,7 @@ type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>
 async function loadProvisioning(docker: Docker, context: BackendContext) {
   const [{ createImages, describeImage, describeGateImage }, { createKeys }] = await Promise.all([
     import('./image.ts'),
-    import('./keys.ts'),
+    import('../../ssh/keys/keys.ts'),
   ])
   return { images: createImages(docker, context), describeImage, describeGateImage, createKeys }
 }
@@ -239,7 +243,7 @@ async function loadProvisioning(docker: Docker, context: BackendContext) {
 function loadRendering() {
   return Promise.all([
     import('./compose-file.ts'),
-    import('./ssh-files.ts'),
+    import('../../ssh/server/files.ts'),
     import('../../stack/ready.ts'),
     import('./started.ts'),
   ])

@@ -8,18 +8,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type CopiedVolume, copiedVolumes } from '../../stack/outside-data.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
+import script from './copies.sh'
 import { PROJECT_LABEL, VOLUME_LABEL, workspaceLabels } from './labels.ts'
 import type { Helpers } from './own-container.ts'
 import { readStarted } from './started.ts'
-
-/** Prints how many bytes it copied; nothing where the volume is filled already. */
-const SCRIPT = [
-  'set -e; mark=/to/.nexus-copy',
-  '[ -e "$mark" ] || [ -z "$(/bin/ls -A /to)" ] || exit 0',
-  '/usr/bin/find /to -mindepth 1 -delete; /usr/bin/touch "$mark"',
-  '/bin/cp -a --reflink=auto /from/. /to/',
-  '/bin/sync -f /to; /bin/rm "$mark"; /usr/bin/du -sb /from | /usr/bin/cut -f 1',
-].join('\n')
 
 export async function makeCopies(
   docker: Docker,
@@ -50,7 +42,7 @@ async function makeCopy(
     return emit({ type: 'warning', text, hint: `To make it, run \`docker volume create ${from}\`` })
   }
   const writers = await docker.listUsers(from)
-  const copied = await helpers.copy(record, from, name, SCRIPT)
+  const copied = await helpers.copy(record, from, name, script)
   if (copied.trim() === '') return
   const text = `${key} is a copy of the external volume ${from}: ${formatSize(Number(copied))}`
   emit({ type: 'notice', text })

@@ -1,19 +1,19 @@
 /**
- * How git is run where a workspace's own git dir is: inside over the SSH door while it runs, else in a helper of Nexus's own
+ * How git is run where a workspace's own git dir is: inside over ssh while it runs, else in a helper of Nexus's own
  * that can read that git dir with the objects it borrows, and nothing more.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { createSshAccess } from '../../ssh/server/access.ts'
+import { byBash } from '../../ssh/session/remote-command.ts'
 import { listAlternates } from '../../tools/repository.ts'
 import { masterArgs } from '../../tools/ssh.ts'
 import type { BackendContext } from '../context.ts'
 import { workspaceLabels } from './labels.ts'
 import { HELPER_ROLE, ROLE_LABEL } from './observation.ts'
 import type { Helpers } from './own-container.ts'
-import { byBash } from './remote-command.ts'
-import type { createDoors } from './ssh-access.ts'
 import { workMounts } from './work-mounts.ts'
 
 const ENVIRONMENT = {
@@ -31,15 +31,15 @@ const LIMIT_S = 600
 
 export function createGitCommand(
   context: BackendContext,
-  doors: ReturnType<typeof createDoors>,
+  access: ReturnType<typeof createSshAccess>,
   helpers: () => Promise<Helpers>,
 ) {
   function inside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
-    const door = doors.doorOf(record)
+    const destination = access.destinationOf(record)
     const variables = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
     const words = [record.worktree ?? '/', 'env', ...variables, 'git', ...args]
     const command = byBash('cd "$1" || exit 125; shift; exec "$@"', words)
-    return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
+    return ['ssh', ...masterArgs(destination), '-T', '--', destination.host, command]
   }
 
   async function beside(record: WorkspaceRecord, args: readonly string[]): Promise<readonly string[]> {

@@ -5,6 +5,7 @@
 import { NexusError } from '../../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import { sumSizes } from '../../core/sizes.ts'
+import { sshConfigCheck } from '../../ssh/client/config-check.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { DiskUse } from '../../tools/docker-facts.ts'
 import type { BackendContext } from '../context.ts'
@@ -14,7 +15,6 @@ import { describeGateImage, describeImage, type ImageWish } from './image.ts'
 import { HELD_LABEL } from './labels.ts'
 import { findLeftovers, type SeenResources, WANTED_LABELS } from './leftovers.ts'
 import { isPart } from './observation.ts'
-import { sshConfigCheck } from './ssh-check.ts'
 
 /** In the order in which they can be removed. */
 const ORDER = ['container', 'network', 'volume', 'image'] as const

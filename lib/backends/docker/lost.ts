@@ -33,7 +33,7 @@ export function createLost(docker: Docker, context: BackendContext) {
 
   function describe(id: WorkspaceId, main: ContainerFacts, all: readonly ContainerFacts[]): LostWorkspace {
     const { env, labels, mounts } = main
-    const door = mounts.find(({ target }) => target === '/etc/nexus/ssh')?.source
+    const sshFolder = mounts.find(({ target }) => target === '/etc/nexus/ssh')?.source
     return {
       id,
       name: labels['dev.nexus.name'] ?? '',
@@ -46,7 +46,7 @@ export function createLost(docker: Docker, context: BackendContext) {
       agent: main.dropped.includes('ALL'),
       gate: all.some((one) => one.labels[SERVICE_LABEL] === GATE_SERVICE),
       ours: labels['dev.nexus.instance'] === context.instance,
-      heldBy: door === undefined ? null : recordBeside(door),
+      heldBy: sshFolder === undefined ? null : recordBeside(sshFolder),
       ports: all.flatMap((facts) => portsOf(facts, main)),
       password: /:\/\/[^:/]+:([0-9a-f]{30})@/.exec(env.DATABASE_URL ?? '')?.[1] ?? null,
       editors: mounts.some(({ target }) => target === EDITORS_FOLDER),
@@ -62,8 +62,8 @@ function isMain({ labels }: ContainerFacts): boolean {
 }
 
 /** The record of the home that the container is mounted from; one that may not be looked at counts as there. */
-function recordBeside(door: string): string | null {
-  const file = join(dirname(door), 'workspace.json')
+function recordBeside(folder: string): string | null {
+  const file = join(dirname(folder), 'workspace.json')
   try {
     statSync(file)
     return file

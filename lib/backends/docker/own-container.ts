@@ -36,7 +36,7 @@ export interface HelperTask {
   readonly interactive?: boolean
 }
 
-interface ImageDoor {
+interface ImageMaking {
   readonly images: ReturnType<typeof createImages>
   readonly describeImage: typeof describeImage
   readonly describeGateImage: typeof describeGateImage
@@ -44,7 +44,7 @@ interface ImageDoor {
 
 export type Helpers = ReturnType<typeof createHelpers>
 
-export function createHelpers(docker: Docker, context: BackendContext, door: () => Promise<ImageDoor>) {
+export function createHelpers(docker: Docker, context: BackendContext, making: () => Promise<ImageMaking>) {
   /** Runs a helper that needs no more than the programs of the base image, and returns what it printed. */
   async function run(record: WorkspaceRecord, task: HelperTask): Promise<string> {
     return docker.runOnce(await argsOf(record, true, task))
@@ -76,7 +76,7 @@ export function createHelpers(docker: Docker, context: BackendContext, door: () 
 
   /** Any image of ours that is there already; the plain one is built where none is. */
   async function imageFor(record: WorkspaceRecord, gateToo: boolean): Promise<string> {
-    const { images, describeImage, describeGateImage } = await door()
+    const { images, describeImage, describeGateImage } = await making()
     return images.requireOwn(ownImages(context, record, gateToo, { describeImage, describeGateImage }))
   }
 
@@ -88,7 +88,7 @@ function ownImages(
   owner: ImageOwner,
   { uid, gid, caches }: WorkspaceRecord,
   gateToo: boolean,
-  describe: Pick<ImageDoor, 'describeImage' | 'describeGateImage'>,
+  describe: Pick<ImageMaking, 'describeImage' | 'describeGateImage'>,
 ): readonly [OwnImage, ...OwnImage[]] {
   const agents = [caches ?? [], []].map((list) => ({ uid, gid, isolation: 'agent' as const, caches: list }))
   return [

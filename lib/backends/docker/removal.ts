@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { updateKnownHosts } from '../../ssh/alias-file.ts'
-import { isControlSocket } from '../../ssh/control-path.ts'
+import { updateKnownHosts } from '../../ssh/client/alias-file.ts'
+import { isControlSocket } from '../../ssh/client/control-path.ts'
+import { addressOf, type createSshAccess, hasSshAddress } from '../../ssh/server/access.ts'
 import { listFolder, readIfPresent, removeTree } from '../../system/store.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { ResourceKind } from '../../tools/docker-objects.ts'
@@ -15,7 +16,6 @@ import type { BackendContext } from '../context.ts'
 import type { createImages } from './image.ts'
 import type { createImageCache } from './image-cache.ts'
 import { removeSecrets, secretFolder } from './secret-files.ts'
-import { addressOf, type createDoors, hasDoor } from './ssh-access.ts'
 import { composeFileOf, hasServices, targetOf } from './target.ts'
 
 const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
@@ -23,7 +23,7 @@ const KINDS: readonly ResourceKind[] = ['container', 'network', 'volume']
 export function createRemoval(
   docker: Docker,
   context: BackendContext,
-  doors: ReturnType<typeof createDoors>,
+  access: ReturnType<typeof createSshAccess>,
   imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
   images: () => Promise<ReturnType<typeof createImages>>,
 ) {
@@ -31,7 +31,7 @@ export function createRemoval(
 
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord, kept: readonly string[] = []): Promise<void> {
-    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
     if (record.stack?.shared !== undefined) await (await shared()).detach(record)
     // the engine leaves those that a container took over from the one before a rebuild
     const containers = hasServices(record) ? await docker.listResources('container', labelOf(record)) : []
@@ -61,7 +61,7 @@ export function createRemoval(
   }
 
   async function dismantle(record: WorkspaceRecord): Promise<void> {
-    if (hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
     await docker.down({ project: composeProject(record) }, { keepVolumes: true })
     await removeSecrets(secretFolder(context, record))
     if (record.stack?.shared !== undefined) await (await shared()).release(record)
@@ -73,8 +73,8 @@ export function createRemoval(
     await (await imageCache(record))?.forgetLayers(record)
     if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
-    if (!hasDoor(record)) return
-    const { controlPath } = doors.doorOf(record)
+    if (!hasSshAddress(record)) return
+    const { controlPath } = access.destinationOf(record)
     if (controlPath !== undefined) await removeTree(controlPath)
     await removeUserMasters(record)
     await updateKnownHosts(context.home, record.id, undefined)

@@ -6,6 +6,7 @@ import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, hasGate } from '../../network/network.ts'
+import { type createSshAccess, hasSshAddress } from '../../ssh/server/access.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import { startingEnvironment, visibleVariables } from '../../trust/environment.ts'
@@ -17,14 +18,13 @@ import type { Helpers } from './own-container.ts'
 import { fillSecrets, secretFolder } from './secret-files.ts'
 import type { createSeeds, SeedPlaces } from './seeds.ts'
 import { tellSlowParts } from './slow-parts.ts'
-import { type createDoors, hasDoor } from './ssh-access.ts'
 import { readStarted, writeStarted } from './started.ts'
 import { hasProjectFiles, hasServices, sourceOf, targetOf } from './target.ts'
 
 export function createStarter(
   docker: Docker,
   context: BackendContext,
-  doors: ReturnType<typeof createDoors>,
+  access: ReturnType<typeof createSshAccess>,
   imageCache: (record: WorkspaceRecord) => Promise<ReturnType<typeof createImageCache> | undefined>,
   seeds: () => Promise<ReturnType<typeof createSeeds>>,
   helpers: () => Promise<Helpers>,
@@ -37,7 +37,7 @@ export function createStarter(
     observed: Observation | undefined,
     options: StartOptions = { rebuild: false },
   ): Promise<void> {
-    if (options.rebuild && hasDoor(record)) await doors.ssh.closeMaster(doors.doorOf(record))
+    if (options.rebuild && hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
     const paused = observed?.state === 'paused' && !options.rebuild
     // compose would not go on from it: a pause leaves every health check failed for a moment
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))
@@ -52,7 +52,7 @@ export function createStarter(
     if (stopped && !started) throw partsAreGone(record)
     if (!started && !paused) await up(record, options)
     if (hasGate(record)) await (await import('./closed-networks.ts')).requireClosed(docker, context, record, helpers)
-    await doors.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
+    await access.awaitLogin(record, () => docker.lastLogs(targetOf(home, record)))
   }
 
   /** False when there are no containers to start. */

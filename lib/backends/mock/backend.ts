@@ -10,11 +10,11 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { reachHere } from '../../core/reach.ts'
+import { type OpenRequest, type Session, withoutStreams } from '../../core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
 import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
-import { type OpenRequest, type Session, withoutStreams } from '../session.ts'
 
 type MockState = 'running' | 'paused' | 'stopped'
 

@@ -7,12 +7,12 @@ import { measureFolder } from '../../tools/disk.ts'
 import type { BackendContext } from '../context.ts'
 import type { Housekeeping } from '../housekeeping.ts'
 
-interface MockDoors {
+interface MockStore {
   observe(): Promise<ReadonlyMap<WorkspaceId, Observation>>
   forget(id: string): Promise<void>
 }
 
-export function createMockHousekeeping(context: BackendContext, { observe, forget }: MockDoors): Housekeeping {
+export function createMockHousekeeping(context: BackendContext, { observe, forget }: MockStore): Housekeeping {
   const folder = join(context.home.cache, 'mock')
 
   async function list(): Promise<readonly string[]> {

@@ -4,9 +4,9 @@
  */
 
 import type { Backend } from '../../backends/backend.ts'
-import type { Session } from '../../backends/session.ts'
 import { boundedPieces } from '../../core/bounded.ts'
 import { NexusError } from '../../core/errors.ts'
+import type { Session } from '../../core/session.ts'
 import { shellWord } from '../../core/shell.ts'
 import {
   BadArchive,
@@ -22,7 +22,10 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Tell, TreeItem } from '../../system/tree.ts'
 import type { Unpacker } from '../../system/unpack.ts'
 import type { App } from '../app.ts'
+import lookScript from './copy-look.sh'
 import type { PlaceKind } from './copy-places.ts'
+import receiveScript from './copy-receive.sh'
+import sendScript from './copy-send.sh'
 import { connectionLost, goInside } from './inside.ts'
 
 const CHUNK = 256 * 1024
@@ -38,36 +41,19 @@ export interface Streams {
 
 /** @throws {NexusError} WORKSPACE_NOT_RUNNING for a workspace that does not run */
 export async function streamsOf(app: App, records: readonly WorkspaceRecord[]): Promise<Streams> {
-  const doors = new Map<string, { readonly record: WorkspaceRecord; readonly backend: Backend }>()
-  for (const found of records) if (!doors.has(found.id)) doors.set(found.id, await goInside(app, found))
+  const entered = new Map<string, { readonly record: WorkspaceRecord; readonly backend: Backend }>()
+  for (const found of records) if (!entered.has(found.id)) entered.set(found.id, await goInside(app, found))
   const begin: Streams['begin'] = (found, argv, input) => {
-    const door = doors.get(found.id)
-    if (door === undefined) throw new Error(`${found.id} was not entered`)
+    const place = entered.get(found.id)
+    if (place === undefined) throw new Error(`${found.id} was not entered`)
     const streams = input ? 'pipes' : 'output'
-    return door.backend.open(door.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, streams })
+    return place.backend.open(place.record, { argv, cwd: null, env: { LC_ALL: 'C.UTF-8' }, streams })
   }
   return { begin, look: (record, path) => look(app, begin, record, path) }
 }
 
-const LOOK = `case $1 in
-  '~' | '~/'*) p=$HOME\${1#'~'} ;;
-  /*) p=$1 ;;
-  '') p=$PWD ;;
-  *) p=$PWD/$1 ;;
-esac
-q=$p
-while [ "$q" != / ] && [ "\${q%/}" != "$q" ]; do q=\${q%/}; done
-above=\${q%/*}
-if [ -d "$p" ]; then kind=folder
-elif [ -f "$q" ]; then kind=file
-elif [ -L "$q" ]; then kind=missing
-elif [ -e "$q" ]; then kind=special
-elif [ -d "\${above:-/}" ]; then kind=missing
-else kind=nowhere; fi
-printf '%s\\0%s\\0' "$kind" "$q"`
-
 async function look(app: App, begin: Streams['begin'], record: WorkspaceRecord, path: string) {
-  const session = begin(record, ['sh', '-c', LOOK, 'sh', path], false)
+  const session = begin(record, ['sh', '-c', lookScript, 'sh', path], false)
   const said = keep(session.stderr)
   const pieces = boundedPieces<Buffer>(SAID_MAX)
   const release = cutOnAbort(app, session)
@@ -82,15 +68,6 @@ async function look(app: App, begin: Streams['begin'], record: WorkspaceRecord, 
   return { kind: known.find((one) => one === kind) ?? 'nowhere', path: real.startsWith('/') ? real : `/${real}` }
 }
 
-/** What the kernel makes up as it is read has no true size. `ignored` makes it a warning, as with tar's own lines. */
-const TELL_MADE_UP = `case $(stat -f -c %T -- "$1" 2>/dev/null) in proc | sysfs | cgroup*fs | tracefs | debugfs)
-  echo 'files of /proc and /sys have no true size: content is ignored' >&2 ;;
-esac`
-const SEND_FOLDER = `${TELL_MADE_UP}; cd -- "$1" && exec tar -c -f - --format=pax --hard-dereference -- .`
-const SEND_FILE = `${TELL_MADE_UP}; cd -- "\${1%/*}/" && exec tar -c -h -f - --format=pax -- "./\${1##*/}"`
-const RECEIVE =
-  'cd -- "$1" && exec tar -x -p -f - --no-same-owner --no-overwrite-dir --keep-directory-symlink --warning=no-timestamp'
-
 /** What lies at a path inside, the folder itself first. */
 export async function* readInside(
   app: App,
@@ -99,7 +76,8 @@ export async function* readInside(
   from: { readonly path: string; readonly isFolder: boolean },
   tell: Tell,
 ): AsyncGenerator<TreeItem> {
-  const session = streams.begin(record, ['sh', '-c', from.isFolder ? SEND_FOLDER : SEND_FILE, 'sh', from.path], false)
+  const kind = from.isFolder ? 'folder' : 'file'
+  const session = streams.begin(record, ['sh', '-c', sendScript, 'sh', kind, from.path], false)
   const said = keep(session.stderr)
   const release = cutOnAbort(app, session)
   /** Also of what goes wrong while a content is read by somebody else. */
@@ -188,7 +166,7 @@ export async function writeInside(
   base: string,
   tell: Tell,
 ): Promise<Unpacker> {
-  const session = streams.begin(record, ['sh', '-c', RECEIVE, 'sh', base], true)
+  const session = streams.begin(record, ['sh', '-c', receiveScript, 'sh', base], true)
   const said = keep(session.stderr)
   session.stderr.on('data', () => {
     // tar would read on to the end

@@ -1,6 +1,6 @@
 /**
  * `cp`: files and folders between this machine and the inside of workspaces, or from one workspace to another, as a stream of
- * entries through the SSH door; nothing is kept on the way. What comes from inside is unpacked here by `system/tree.ts`, never by a
+ * entries over ssh; nothing is kept on the way. What comes from inside is unpacked here by `system/tree.ts`, never by a
  * program that believes it.
  */
 import { existsSync, realpathSync, statSync } from 'node:fs'

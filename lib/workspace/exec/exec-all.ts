@@ -3,9 +3,9 @@
  * the caller: nothing piles up. A signal ends all of them inside too, and starts no other.
  */
 import type { Readable } from 'node:stream'
-import type { Session } from '../../backends/session.ts'
 import { boundedPieces, isCut, wholeLines } from '../../core/bounded.ts'
 import { Interrupted, NexusError } from '../../core/errors.ts'
+import type { Session } from '../../core/session.ts'
 import type { WorkspaceRecord, WorkspaceState } from '../../core/workspace.ts'
 import { catchSignals } from '../../system/runner.ts'
 import type { App } from '../app.ts'

@@ -9,6 +9,7 @@ import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { SSH_FAILURE } from '../../tools/ssh.ts'
 import type { App } from '../app.ts'
 import { bringBackCommits, goInside } from './inside.ts'
+import script from './tmux.sh'
 
 export const SESSION = 'nexus'
 
@@ -21,22 +22,9 @@ export interface TmuxRequest {
   readonly forwardAgent: boolean
 }
 
+/** What the script ends with, and what it says. */
 const MISSING = 127
 const MADE = 'made'
-/** The session by its exact name, the folder, and the command: `session folder [words]`. */
-const FIND = `command -v tmux >/dev/null 2>&1 || exit ${MISSING}
-s=$1 d=$2; shift 2
-`
-const DETACHED = `${FIND}if tmux has-session -t "=$s" 2>/dev/null
-then [ $# = 0 ] || tmux new-window -d -t "=$s:" -c "$d" -- "$@"
-else tmux new-session -d -s "$s" -c "$d" -- "$@" && echo ${MADE}; fi`
-/** A terminal that nobody knows inside is taken for a common one. */
-const ATTACHED = `infocmp "$TERM" >/dev/null 2>&1 || export TERM=xterm-256color
-${FIND}cd -- "$d"
-if [ $# != 0 ] && tmux has-session -t "=$s" 2>/dev/null
-then tmux new-window -t "=$s:" -c "$d" -- "$@" && set --; fi
-exec tmux -u new-session -A -s "$s" -c "$d" -- "$@"`
-
 /** @throws {NexusError} INVALID_ARGUMENT for a name that tmux would not take */
 export function requireSessionName(name: string): string {
   if (/^[\p{L}\p{N}_][\p{L}\p{N}_-]{0,63}$/u.test(name)) return name
@@ -51,7 +39,7 @@ export function requireSessionName(name: string): string {
  */
 export async function attachTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<number> {
   const { record, backend } = await enter(app, found)
-  const argv = ['sh', '-c', ATTACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
+  const argv = ['sh', '-c', script, 'sh', 'attach', request.session, record.worktree ?? '/', ...request.argv]
   const login = { forwardAgent: request.forwardAgent, isOurs: true }
   const code = (await backend.open(record, { argv, login, streams: 'ours', tty: true }).ended) ?? SSH_FAILURE
   if (code === MISSING) throw tmuxMissing(record)
@@ -62,7 +50,7 @@ export async function attachTmux(app: App, found: WorkspaceRecord, request: Tmux
 /** Makes the session, or the window, and leaves it alone; true when the session is new. */
 export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<boolean> {
   const { record, backend } = await enter(app, found)
-  const argv = ['sh', '-c', DETACHED, 'sh', request.session, record.worktree ?? '/', ...request.argv]
+  const argv = ['sh', '-c', script, 'sh', 'make', request.session, record.worktree ?? '/', ...request.argv]
   const { code, output } = await capture(app, backend, record, { argv, cwd: null, env: {}, timeoutMs: 15_000 })
   if (code === MISSING) throw tmuxMissing(record)
   if (code !== 0) {

@@ -4,9 +4,9 @@
  */
 
 import { requireFacet } from '../../backends/facets.ts'
-import type { KeyCare, LetIn } from '../../backends/key-care.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { KeyCare, LetIn } from '../../ssh/keys/key-care.ts'
 import { withLock } from '../../system/lock.ts'
 import type { PublicKey } from '../../tools/public-keys.ts'
 import type { App } from '../app.ts'
@@ -42,8 +42,8 @@ export async function listKeys(app: App, records: readonly WorkspaceRecord[]): P
   return all
 }
 
-/** Those whose backend has doors. */
-export async function withDoors(app: App): Promise<readonly WorkspaceRecord[]> {
+/** Those whose backend has ssh. */
+export async function withSsh(app: App): Promise<readonly WorkspaceRecord[]> {
   const records = await app.records.list()
   const has = await Promise.all(records.map(async ({ backend }) => (await app.backend(backend)).ssh !== undefined))
   return records.filter((_, i) => has[i])
@@ -111,7 +111,7 @@ export interface RotatedOwnKey {
  * let in nowhere. Workspaces that do not run hear of it by their files.
  */
 export async function rotateOwnKey(app: App, dryRun: boolean): Promise<RotatedOwnKey> {
-  const records = await withDoors(app)
+  const records = await withSsh(app)
   const states = await Promise.all(records.map(async (record) => (await observeOne(app, record)).state))
   const workspaces = records.map(({ id, name }, i) => ({ id, name, state: states[i] ?? 'unknown' }))
   const [first] = records
@@ -132,7 +132,7 @@ export async function rotateOwnKey(app: App, dryRun: boolean): Promise<RotatedOw
     await care.makeOwn()
     for (const record of records) await exclusively(app, record.id, (there) => letIn(care, there, []))
     await care.takeOwn()
-    for (const record of await withDoors(app)) await forget(app, care, record, former)
+    for (const record of await withSsh(app)) await forget(app, care, record, former)
   })
   return { before, after: await print(), workspaces }
 }

@@ -5,9 +5,9 @@
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
-import { writeAliasFile, writeKnownHosts } from '../../ssh/alias-file.ts'
-import { addLine, findIncludes, includeLine, removeLine } from '../../ssh/include-line.ts'
-import { probe, type SshWords } from '../../ssh/resolved.ts'
+import { writeAliasFile, writeKnownHosts } from '../../ssh/client/alias-file.ts'
+import { addLine, findIncludes, includeLine, removeLine } from '../../ssh/client/include-line.ts'
+import { probe, type SshWords } from '../../ssh/client/resolved.ts'
 import {
   Changed,
   readUserConfig,
@@ -15,7 +15,7 @@ import {
   requireWritable,
   type UserConfig,
   userHome,
-} from '../../ssh/user-config.ts'
+} from '../../ssh/client/user-config.ts'
 import type { App } from '../app.ts'
 import { clashNotes, explainPlace, placeOf } from './ssh-include.ts'
 

@@ -1,16 +1,16 @@
 /**
  * Where the user's ssh configuration is, and a look at how it stands with Nexus's file: not there, there, in the wrong place, or with settings of
- * the user's that change what a door needs. Changes nothing.
+ * the user's that change what an alias needs. Changes nothing.
  */
 import { realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
-import { type Found, findIncludes } from '../../ssh/include-line.ts'
-import { type Clash, findClashes, probe, type SshWords, sectionsAbout } from '../../ssh/resolved.ts'
-import { readUserConfig, type UserConfig, userConfigPath, userHome } from '../../ssh/user-config.ts'
+import { type Found, findIncludes } from '../../ssh/client/include-line.ts'
+import { type Clash, findClashes, probe, type SshWords, sectionsAbout } from '../../ssh/client/resolved.ts'
+import { readUserConfig, type UserConfig, userConfigPath, userHome } from '../../ssh/client/user-config.ts'
 import type { App } from '../app.ts'
-import { listDoors } from './ssh-targets.ts'
+import { listSshTargets } from './ssh-targets.ts'
 
 export interface IncludePlace {
   readonly path: string
@@ -85,13 +85,13 @@ interface Troubles {
 
 /** What the user's own settings change for Nexus's hosts, and which of the user's sections speak of the same names. */
 async function findTroubles(app: App, words: SshWords, { path, text = '' }: UserConfig): Promise<Troubles> {
-  const doors = await listDoors(app)
+  const { aliases, targets } = await listSshTargets(app)
   const files = { user: words, own: app.home.sshConfig, text }
-  const all = (await Promise.all(doors.targets.map((target) => findClashes(app.runner, target, files)))).flat()
+  const all = (await Promise.all(targets.map((target) => findClashes(app.runner, target, files)))).flat()
   // one setting of `Host *` is told once, not for each workspace
   const cause = ({ key, line, actual }: Clash) => `${key} ${line ?? actual}`
   const clashes = all.filter((one, i) => all.findIndex((other) => cause(other) === cause(one)) === i)
-  const named = sectionsAbout(text, doors.aliases).map(
+  const named = sectionsAbout(text, aliases).map(
     (section) =>
       `line ${section.line} of ${path}, \`${section.text}\`, speaks of Nexus's names too: what both set is as the upper one has it`,
   )

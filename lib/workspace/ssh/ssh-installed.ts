@@ -1,7 +1,7 @@
-/** Whether the include is installed, cheaply: apart from `ssh-include.ts`, so that showing a door loads and starts nothing. */
+/** Whether the include is installed, cheaply: apart from `ssh-include.ts`, so that showing the ssh line loads and starts nothing. */
 import { NexusError } from '../../core/errors.ts'
-import { findIncludes } from '../../ssh/include-line.ts'
-import { readUserConfig, userConfigPath, userHome } from '../../ssh/user-config.ts'
+import { findIncludes } from '../../ssh/client/include-line.ts'
+import { readUserConfig, userConfigPath, userHome } from '../../ssh/client/user-config.ts'
 import type { App } from '../app.ts'
 
 /** Whether plain `ssh <alias>` finds the aliases, from one look at the user's own file. */

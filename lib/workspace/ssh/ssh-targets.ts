@@ -1,9 +1,9 @@
-/** The doors of all workspaces as their generated client files name them; whatever made those, and with no question to any engine. */
+/** How all workspaces are reached by ssh, as their generated client files say; whatever made those, and with no question to any engine. */
 import { isWorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { HERE } from '../../core/reach.ts'
-import { sectionsOf } from '../../ssh/include-line.ts'
-import type { SshTarget } from '../../ssh/resolved.ts'
+import { sectionsOf } from '../../ssh/client/include-line.ts'
+import type { SshTarget } from '../../ssh/client/resolved.ts'
 import { listFolder, readIfPresent } from '../../system/store.ts'
 import type { App } from '../app.ts'
 
@@ -35,13 +35,13 @@ function namesIn(text: string): Pick<ClientFile, 'aliases' | 'port'> {
   return { aliases, port: port === undefined ? undefined : Number(port) }
 }
 
-export interface Doors {
+export interface SshTargets {
   readonly aliases: readonly string[]
   /** A few, each by its alias, and one by the raw line. */
   readonly targets: readonly SshTarget[]
 }
 
-export async function listDoors(app: App): Promise<Doors> {
+export async function listSshTargets(app: App): Promise<SshTargets> {
   const files = await listClientFiles(app)
   const byAlias = files.slice(0, LOOKED_AT).flatMap(({ aliases: [alias] }) => {
     return alias === undefined ? [] : [{ name: alias, host: alias, words: [] }]

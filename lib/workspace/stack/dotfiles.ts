@@ -1,34 +1,15 @@
 /**
  * Installs the user's dotfiles inside a new workspace: cloned over Nexus's own connection (no agent, nothing to type at), then
  * the user's command, an install script of theirs, or links. They are a comfort: a failure is told and stops nothing.
- *
- * Repository and command reach the shell inside as arguments, never as text of the script.
  */
 import { capture } from '../../backends/captured.ts'
 import type { Settings } from '../../config/settings.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
+import script from './dotfiles.sh'
 
 const TIMEOUT_MS = 10 * 60_000
-
-/** A folder that is there already, such as ~/.config, keeps what it has and gets links to the files. */
-const INSTALL = `set -e
-# the empty one of the image, where a script would make a link
-[ -s ~/.gitconfig ] || rm -f ~/.gitconfig
-trap '[ -e ~/.gitconfig ] || [ -L ~/.gitconfig ] || : > ~/.gitconfig' EXIT
-[ -e ~/.dotfiles ] || git clone --quiet -- "$1" ~/.dotfiles
-cd ~/.dotfiles
-if [ -n "$2" ]; then bash -c "$2"; exit; fi
-for file in install.sh install bootstrap.sh bootstrap setup.sh setup; do
-  if [ -f "$file" ]; then if [ -x "$file" ]; then "./$file"; else bash "$file"; fi; exit; fi
-done
-for file in .[!.]*; do
-  case $file in .git|.gitignore|.gitmodules) continue ;; esac
-  if [ -d ~/"$file" ] && [ ! -L ~/"$file" ] && [ -d "$file" ]; then cp -Rsf "$PWD/$file/." ~/"$file/"
-  else ln -sfn "$PWD/$file" ~/"$file"; fi
-done
-`
 
 const UNATTENDED = { GIT_TERMINAL_PROMPT: '0', GIT_SSH_COMMAND: 'ssh -o BatchMode=yes' }
 
@@ -42,7 +23,7 @@ export async function installDotfiles(app: App, record: WorkspaceRecord, { dotfi
   if (repository === undefined) return
   const backend = await app.backend(record.backend)
   app.emit({ type: 'progress', text: `installing the dotfiles of ${withoutCredentials(repository)}` })
-  const argv = ['bash', '-c', INSTALL, 'dotfiles', repository, install]
+  const argv = ['bash', '-c', script, 'dotfiles', repository, install]
   try {
     const { code, output } = await capture(app, backend, record, {
       argv,

@@ -1,6 +1,6 @@
 /**
- * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever
- * enter a container; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
+ * The files of a workspace's SSH server: who is let in, its configuration, and what a client must know. Only public keys ever enter
+ * a workspace; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,24 +10,24 @@ import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { updateKnownHosts, writeAliasFile } from '../../ssh/alias-file.ts'
-import { aliasControlPath } from '../../ssh/control-path.ts'
-import { proxyCommand, proxyScript } from '../../ssh/proxy-script.ts'
-import { agentSocketPath } from '../../ssh/ssh-agent/agent-socket.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { renderTemplate } from '../../system/render.ts'
 import { makeFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
 import { formatSettings, type GitPair } from '../../tools/git-settings.ts'
 import { parsePublicKeys } from '../../tools/public-keys.ts'
 import { createSsh, withoutTokens } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
-import type { Injection } from '../making.ts'
-import { nextOf, OWN_KEY_LOST, restorePublic } from './key-pair.ts'
-import { addressOf, aliasesOf, hostKeyAlias } from './ssh-access.ts'
+import { updateKnownHosts, writeAliasFile } from '../client/alias-file.ts'
+import { aliasControlPath } from '../client/control-path.ts'
+import { proxyCommand, proxyScript } from '../client/proxy-script.ts'
+import { nextOf, OWN_KEY_LOST, restorePublic } from '../keys/key-pair.ts'
+import type { Injection } from '../keys/user-keys.ts'
+import { agentSocketPath } from '../ssh-agent/agent-socket.ts'
+import { addressOf, aliasesOf, hostKeyAlias } from './access.ts'
 
 /** What the aliases call, as it is now. */
 const PROGRAM = { node: process.execPath, proxy: fileURLToPath(new URL('ssh-proxy.js', import.meta.url)) }
 
-export function createDoorFiles(context: BackendContext) {
+export function createSshFiles(context: WorkContext) {
   const { home } = context
 
   /** Everything that the server inside and a client outside read; written only where it changed. */
@@ -83,7 +83,7 @@ export function createDoorFiles(context: BackendContext) {
     await restorePublic(createSsh(context.runner), home.sshKey, OWN_KEY_LOST)
     const own = await ownKeys()
     if (!injection.enabled) return own
-    const { listUserKeys } = await import('./user-keys.ts')
+    const { listUserKeys } = await import('../keys/user-keys.ts')
     const found = await listUserKeys(context, injection)
     return parsePublicKeys([...own, ...found.map(({ text }) => text)].join('\n'))
   }

@@ -1,5 +1,6 @@
-# Pipes that processes with the token $1 write to and none of them reads are those that led to us. Something inside reads
-# them from now on, until nothing writes any more: as with `docker exec`, what is in the background may go on to write.
+# Pipes that processes with the token $1 write to and none of them reads are those that led to us. Something inside
+# reads them from now on, until nothing writes any more: as with `docker exec`, what is in the background may go on to
+# write.
 exec > /dev/null 2>&1
 declare -A read written
 while IFS=' ' read -r mode pipe path; do

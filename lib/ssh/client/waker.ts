@@ -40,7 +40,7 @@ export function createWaker({ argv, env, cwd, say }: WakerOptions): Waker {
 
   async function run(): Promise<void> {
     try {
-      const { startDetached } = await import('../system/detached.ts')
+      const { startDetached } = await import('../../system/detached.ts')
       state = (await startDetached(argv(), { cwd, env, onLine: pass })) === 0 ? 'done' : 'failed'
     } catch (error) {
       pass(`error: ${error instanceof Error ? error.message : String(error)}`)

@@ -9,6 +9,16 @@ import type { TerminalSize } from '../../core/terminal-size.ts'
 /** What may be printed before it. */
 const MARKER_WITHIN_BYTES = 64 * 1024
 const TERMINAL = 'xterm-256color'
+/** A master that is given no terminal asks for one with every mode off: nothing is echoed, and Ctrl-C is a letter. */
+const SANE = 'sane iutf8'
+
+/** What `command.sh` is told of it. */
+export interface TerminalWords {
+  /** For stty. */
+  readonly settings: string
+  /** Printed once they hold. */
+  readonly marker: string
+}
 
 /** What ssh and the command line are told, and how the output begins: behind a marker, when the terminal is as it should be. */
 export function openTerminal(size: TerminalSize) {
@@ -16,7 +26,7 @@ export function openTerminal(size: TerminalSize) {
   return {
     options: ['-o', 'EscapeChar=none'],
     env: { TERM: TERMINAL },
-    first: `stty ${SANE} ${sizeOf(size)}; printf ${marker}; `,
+    words: { settings: `${SANE} cols ${size.columns} rows ${size.rows}`, marker },
     read: (from: Readable) => withoutMarker(from, Buffer.from(marker)),
   }
 }
@@ -64,11 +74,4 @@ function withoutMarker(from: Readable, marker: Buffer): { readonly stdout: Reada
   })
   from.pipe(stdout)
   return { stdout, seen }
-}
-
-/** A master that is given no terminal asks for one with every mode off: nothing is echoed, and Ctrl-C is a letter. */
-const SANE = 'sane iutf8'
-
-function sizeOf({ columns, rows }: TerminalSize): string {
-  return `cols ${columns} rows ${rows}`
 }

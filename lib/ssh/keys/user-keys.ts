@@ -5,13 +5,20 @@
 
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { agentTrouble, lookAtAgent } from '../../ssh/ssh-agent/agent-client.ts'
-import { keyLine } from '../../ssh/ssh-agent/agent-protocol.ts'
-import { findOwnAgent } from '../../ssh/ssh-agent/own-agent.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { requirePlain } from '../../system/read.ts'
 import { listFolder, statIfPresent } from '../../system/store.ts'
-import type { BackendContext } from '../context.ts'
-import type { Injection } from '../making.ts'
+import { agentTrouble, lookAtAgent } from '../ssh-agent/agent-client.ts'
+import { keyLine } from '../ssh-agent/agent-protocol.ts'
+import { findOwnAgent } from '../ssh-agent/own-agent.ts'
+
+/** Whose public keys a workspace lets in, beside Nexus's own. */
+export interface Injection {
+  readonly enabled: boolean
+  readonly includeAgentKeys: boolean
+  /** Files with public keys. */
+  readonly sources: readonly string[]
+}
 
 export interface UserKeys {
   /** Such as `~/.ssh/id_ed25519.pub`, or `agent`. */
@@ -23,7 +30,7 @@ export interface UserKeys {
 /** Far more than files with public keys have. */
 const KEY_FILE_MAX = 256 * 1024
 
-type Context = Pick<BackendContext, 'env' | 'emit' | 'home' | 'runner'>
+type Context = Pick<WorkContext, 'env' | 'emit' | 'home' | 'runner'>
 
 export async function listUserKeys(context: Context, injection: Injection): Promise<readonly UserKeys[]> {
   const { env } = context

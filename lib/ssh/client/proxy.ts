@@ -1,15 +1,15 @@
 /**
- * What ssh runs as the ProxyCommand of a workspace's alias: connects to the door where somebody is behind it, else has the workspace
+ * What ssh runs as the ProxyCommand of a workspace's alias: connects to the server inside where one is there, else has the workspace
  * started first, and passes bytes until either side has had enough. The way to a running workspace reads one small file and
  * opens one socket; everything else is loaded when it is needed.
  *
  * It decides nothing about starts: whether this client may have one is `workspace/ssh/wake.ts`'s to say.
  */
-import type { WorkspaceId } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import { forgetUnusedStarts, isDoorThere, noteConnection, noteEnd, noteUse } from '../record/last-use.ts'
-import { type Opened, openSsh, splice } from '../system/splice.ts'
-import { type DoorTarget, readTarget } from './target.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import { forgetUnusedStarts, noteConnection, noteEnd, noteUse, wasServerReady } from '../../record/last-use.ts'
+import { type Opened, openSsh, splice } from '../../system/splice.ts'
+import { type ProxyTarget, readTarget } from './target.ts'
 import type { Waker } from './waker.ts'
 
 /**
@@ -22,7 +22,7 @@ const LONG_PATIENCE_MS = 2_000
 /** A connection that came before the server inside is lost: short waits first, then patient ones. */
 const FIRST_PATIENCE_MS = 40
 const PATIENCE_GROWTH = 1.3
-/** How long a door may stay closed after the start has said that it is open. */
+/** How long a server may stay silent after the start has said that it is ready. */
 const AFTER_START_MS = 5_000
 const POLL_MIN_MS = 4
 const POLL_MAX_MS = 100
@@ -104,9 +104,9 @@ async function reach(options: ProxyOptions): Promise<Opened | undefined> {
  * Not while containers are being started: who asks for their address before they have it makes the kernel wait a whole second before
  * it asks again, and what listens on the port of a stopped workspace may be somebody else.
  */
-function mayKnock({ home, id, waker }: ProxyOptions, answers: DoorTarget['answers']): boolean {
+function mayKnock({ home, id, waker }: ProxyOptions, answers: ProxyTarget['answers']): boolean {
   if (waker.startedAt === undefined) return answers === 'now'
-  return answers === 'later' || waker.state === 'done' || isDoorThere(home, id, waker.startedAt)
+  return answers === 'later' || waker.state === 'done' || wasServerReady(home, id, waker.startedAt)
 }
 
 function gone(id: WorkspaceId, waker: Waker, say: (line: string) => void): undefined {

@@ -6,14 +6,14 @@ import { existsSync } from 'node:fs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { withLock } from '../../system/lock.ts'
 import { giveTo, makeFolder, readIfPresent } from '../../system/store.ts'
 import { fingerprint } from '../../tools/public-keys.ts'
 import { createSsh } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
 import { ensurePair, nextOf, OWN_KEY_LOST } from './key-pair.ts'
 
-export function createKeys({ home, runner }: Pick<BackendContext, 'home' | 'runner'>) {
+export function createKeys({ home, runner }: Pick<WorkContext, 'home' | 'runner'>) {
   const ssh = createSsh(runner)
 
   /** The workspace's host key and Nexus's own key, made when they are missing; returns the host key's fingerprint. */

@@ -1,15 +1,15 @@
 /**
  * Where ssh keeps the connection that a user's own `ControlMaster` shares. All workspaces are this machine, so that a `ControlPath` of
- * the user's which names the host alone would take one's open connection for another's: each door has a path of its own in `run/`. Pure.
+ * the user's which names the host alone would take one's open connection for another's: each server has a path of its own in `run/`. Pure.
  */
 import { join } from 'node:path'
-import type { WorkspaceId } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import { withoutTokens } from '../tools/ssh.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import { withoutTokens } from '../../tools/ssh.ts'
 
 /** ssh appends 17 characters while it binds the socket; the kernel's limit is 108. */
 export const CONTROL_PATH_MAX = 88
-/** Longer than any port, and the user that a door lets in. */
+/** Longer than any port, and the user that a server lets in. */
 const LONGEST = { '%p': '65535', '%r': 'nexus' }
 
 /** For the alias. By another remote user's name nobody shall come in over a connection of the one that is let in. */

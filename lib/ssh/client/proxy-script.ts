@@ -4,10 +4,10 @@
  * quote for one shell only, knows where node and Nexus are. Every `nexus up` writes it anew for all workspaces, so that another
  * Node or a checkout that was moved is mended by one command; until then it says which. Pure.
  */
-import { NexusError } from '../core/errors.ts'
-import type { WorkspaceId } from '../core/names.ts'
-import type { HomePaths } from '../core/paths.ts'
-import { escapeForAnyShell, quoteWord } from '../core/shell.ts'
+import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import { escapeForAnyShell, quoteWord } from '../../core/shell.ts'
 
 export interface Program {
   /** Absolute path of node. */

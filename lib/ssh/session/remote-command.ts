@@ -1,22 +1,22 @@
 /**
  * Command lines for a login shell inside, which may be any: what Nexus sends is read by bash, depends on no dotfile, and can be found
  * again by a token in its environment, so that it can be signalled and ended.
- *
- * The command runs as a child of that bash, not in its place: a shell tells 128 + n for a child ended by a signal, where ssh alone would
- * say 255 for everything. The shell's own stderr is closed for its "Killed" remarks; the child's is not.
  */
 import { NexusError } from '../../core/errors.ts'
+import type { Command } from '../../core/session.ts'
 import { quoteForFishToo, quoteWord } from '../../core/shell.ts'
 import type { TerminalSize } from '../../core/terminal-size.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { createEndWord, sayEnd } from '../../system/end-word.ts'
 import type { EndWord } from '../../system/exec.ts'
-import { CARRIER, type Door, masterArgs, NO_DOTFILES_VARIABLES, ownArgs } from '../../tools/ssh.ts'
-import type { Command } from '../session.ts'
-import endScript from './inside/end.sh'
-import relieveScript from './inside/relieve.sh'
-import resizeScript from './inside/resize.sh'
-import signalScript from './inside/signal.sh'
+import { CARRIER, type Destination, masterArgs, ownArgs } from '../../tools/ssh.ts'
+import commandScript from './command.sh'
+import endScript from './end.sh'
+import relieveScript from './relieve.sh'
+import resizeScript from './resize.sh'
+import settleScript from './settle.sh'
+import signalScript from './signal.sh'
+import type { TerminalWords } from './terminal.ts'
 
 /** Linux's limit for one argument (MAX_ARG_STRLEN), which the whole remote command line is. */
 const COMMAND_LINE_MAX = 128 * 1024 - 1
@@ -34,47 +34,38 @@ export function optionWords(options: readonly string[]): readonly string[] {
 }
 
 /** A second session that signals the command with this token. It ends with 1 when there is none. */
-export function signalling(door: Door, token: string, signal: NodeJS.Signals): readonly string[] {
-  return beside(door, byBash(signalScript, [token, signal.slice(3)]))
+export function signalling(destination: Destination, token: string, signal: NodeJS.Signals): readonly string[] {
+  return beside(destination, byBash(signalScript, [token, signal.slice(3)]))
 }
 
 /** One that tells the command's terminal another size. */
-export function resizing(door: Door, token: string, { columns, rows }: TerminalSize): readonly string[] {
-  return beside(door, byBash(resizeScript, [token, String(columns), String(rows)]))
+export function resizing(destination: Destination, token: string, { columns, rows }: TerminalSize): readonly string[] {
+  return beside(destination, byBash(resizeScript, [token, String(columns), String(rows)]))
 }
 
 /** One that reads what somebody has to read, so that what was left in the background can go on to write. */
-function relieving(door: Door, token: string): readonly string[] {
-  return beside(door, byBash(relieveScript, [token]))
+function relieving(destination: Destination, token: string): readonly string[] {
+  return beside(destination, byBash(relieveScript, [token]))
 }
 
-function beside(door: Door, command: string): readonly string[] {
-  return ['ssh', ...masterArgs(door), '-T', '--', door.host, command]
+function beside(destination: Destination, command: string): readonly string[] {
+  return ['ssh', ...masterArgs(destination), '-T', '--', destination.host, command]
 }
 
 /** By a connection of its own, as nothing that goes on in the shared one may keep a command from being ended. */
-export function lastWord(door: Door, token: string): readonly string[] {
-  const way = [...ownArgs(door), ...optionWords([...APART, ...ALIVE])]
-  return ['ssh', ...way, '-T', '--', door.host, byBash(endScript, [token, String(GRACE_S * 10)])]
+export function lastWord(destination: Destination, token: string): readonly string[] {
+  const way = [...ownArgs(destination), ...optionWords([...APART, ...ALIVE])]
+  return ['ssh', ...way, '-T', '--', destination.host, byBash(endScript, [token, String(GRACE_S * 10)])]
 }
 
 /** For a command whose end is the end of what counts. */
-export function endWordOf(door: Door, token: string): EndWord {
-  return { word: createEndWord(), relieve: relieving(door, token) }
+export function endWordOf(destination: Destination, token: string): EndWord {
+  return { word: createEndWord(), relieve: relieving(destination, token) }
 }
-
-/** Without what kept the login shell from the user's files, and with what sshd cannot carry into a session (entrypoint.sh). */
-const SETTLE = [
-  'SHLVL=1',
-  ...Object.entries(NO_DOTFILES_VARIABLES)
-    .filter(([name]) => name !== 'SHLVL')
-    .map(([name, value]) => `[ "$${name}" != ${value} ] || unset ${name}`),
-  '[ ! -r /run/nexus/env.sh ] || . /run/nexus/env.sh',
-].join('; ')
 
 /** Shell text for a login shell that may be any, such as fish after a `chsh` inside: the script is read by bash, with these words. */
 export function byBash(script: string, words: readonly string[] = []): string {
-  const argv = ['/bin/bash', '--norc', '-c', `${SETTLE}\n${script}`, 'bash', ...words]
+  const argv = ['/bin/bash', '--norc', '-c', `${settleScript}${script}`, 'bash', ...words]
   return `exec ${argv.map(quoteForFishToo).join(' ')}`
 }
 
@@ -94,35 +85,26 @@ export function carried(variables: Readonly<Record<string, string>>): Readonly<R
   })
 }
 
-/** Takes the variables over from what carried them. A server that was started by an older Nexus does not let it in. */
-function takeOver({ name }: WorkspaceRecord): string {
-  const told = `nexus: ${name} takes no variables yet; run \`nexus stop ${name} && nexus start ${name}\``
-  return `[ -n "$${CARRIER}" ] || { echo ${quoteWord(told)} >&2; exit 125; }; eval "$${CARRIER}"; unset ${CARRIER}; `
-}
-
 export interface RemoteOptions {
   readonly token: string
   /** Said when the command is over; not for a terminal, whose end is the end of all that hold it. */
   readonly endWord?: EndWord
-  /** Shell text before all else. */
-  readonly first?: string
+  readonly terminal?: TerminalWords | undefined
 }
 
 /** @throws {NexusError} INVALID_ARGUMENT when the command line is longer than Linux takes */
 export function remoteCommand(
   record: WorkspaceRecord,
-  request: Command & { readonly tty: boolean },
-  { token, endWord, first = '' }: RemoteOptions,
+  request: Command,
+  { token, endWord, terminal }: RemoteOptions,
 ): string {
   const cwd = request.cwd ?? record.worktree ?? '/'
-  const streams = request.tty ? '' : ' 2>&3 3>&-'
-  // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
-  const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '
-  const variables = Object.keys(request.env).length === 0 ? '' : takeOver(record)
-  const enter = `cd "$1" || exit 125; shift; ${variables}`
-  const end = endWord === undefined ? 'exit $?' : sayEnd(endWord.word, '3')
-  const script = `${first}${enter}${quiet}NEXUS_WS_EXEC=${token} "$@"${streams}; ${end}`
-  const line = byBash(script, [cwd, ...request.argv])
+  const end = endWord === undefined ? '' : sayEnd(endWord.word, '3')
+  // a server that was started by an older Nexus does not let in what carries them
+  const old = `nexus: ${record.name} takes no variables yet; run \`nexus stop ${record.name} && nexus start ${record.name}\``
+  const told = Object.keys(request.env).length === 0 ? '' : old
+  const { settings = '', marker = '' } = terminal ?? {}
+  const line = byBash(commandScript, [cwd, token, end, told, settings, marker, ...request.argv])
   if (Buffer.byteLength(line) > COMMAND_LINE_MAX) {
     throw new NexusError(
       'INVALID_ARGUMENT',

@@ -1,6 +1,6 @@
-/** The one way into a workspace as its callers see it: what is asked for, and what runs. `captured.ts` reads to the end. */
+/** The one way into a workspace as its callers see it: what is asked for, and what runs. `backends/captured.ts` reads to the end. */
 import { Readable, type Writable } from 'node:stream'
-import type { TerminalSize } from '../core/terminal-size.ts'
+import type { TerminalSize } from './terminal-size.ts'
 
 /** A command, and where it runs. */
 export interface Command {

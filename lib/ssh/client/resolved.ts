@@ -1,10 +1,10 @@
 /**
  * What ssh makes of a host name, asked of ssh itself (`ssh -G`, which connects to nothing): whether it reads the user's configuration at
- * all, whether that brings Nexus's file in, and where the user's own settings change what a door needs.
+ * all, whether that brings Nexus's file in, and where the user's own settings change what an alias needs.
  */
-import { NexusError } from '../core/errors.ts'
-import type { HomePaths } from '../core/paths.ts'
-import type { Runner, RunResult } from '../system/exec.ts'
+import { NexusError } from '../../core/errors.ts'
+import type { HomePaths } from '../../core/paths.ts'
+import type { Runner, RunResult } from '../../system/exec.ts'
 import { PROBE_KEY, probeHost } from './alias-file.ts'
 import { type Section, sectionsOf } from './include-line.ts'
 

@@ -1,4 +1,5 @@
-# Ends the command with the token $1: asks, waits $2 tenths of a second until nothing of it is left, and then does not ask.
+# Ends the command with the token $1: asks, waits $2 tenths of a second until nothing of it is left, and then does not
+# ask.
 token=$1
 list() { grep -lszx "NEXUS_WS_EXEC=$token" /proc/[0-9]*/environ; }
 send() {

@@ -5,7 +5,7 @@
  * The text is the file's bytes, one character each (`latin1`), so that whatever is in it stays as it is.
  */
 import { isAbsolute, join } from 'node:path'
-import { NexusError } from '../core/errors.ts'
+import { NexusError } from '../../core/errors.ts'
 
 /** An Include that brings Nexus's file in. */
 export interface Found {

@@ -1,6 +1,6 @@
 /**
- * The SSH door of a workspace, seen from outside: its address, its names, the control socket, and the real login that
- * proves readiness. What the door is made of is in `door-files.ts`.
+ * A workspace's SSH server as it is reached from here: its address, its names, the control socket, and the real login that
+ * proves readiness. What the server reads is in `files.ts`.
  */
 
 import { NexusError } from '../../core/errors.ts'
@@ -10,14 +10,14 @@ import { HERE, sshHere } from '../../core/reach.ts'
 import { shellWord } from '../../core/shell.ts'
 import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
-import { noteDoorThere } from '../../record/last-use.ts'
-import { CONTROL_PATH_MAX } from '../../ssh/control-path.ts'
+import { noteServerReady } from '../../record/last-use.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { sendsSshBanner } from '../../system/net.ts'
 import { runPlace } from '../../system/run-place.ts'
 import type { Address } from '../../system/splice.ts'
 import { makeFolder, statIfPresent } from '../../system/store.ts'
-import { createSsh, type Door } from '../../tools/ssh.ts'
-import type { BackendContext } from '../context.ts'
+import { createSsh, type Destination } from '../../tools/ssh.ts'
+import { CONTROL_PATH_MAX } from '../client/control-path.ts'
 
 /** A login that needs longer than this after the container started will not come. */
 const READY_TIMEOUT_MS = 60_000
@@ -29,12 +29,13 @@ const HOPELESS = /command-line|Bad configuration option|Host key verification fa
 
 const USER = 'nexus'
 
-export function createDoors(context: BackendContext) {
+/** @param look where else to look when nobody is let in, as a part of a hint */
+export function createSshAccess(context: WorkContext, look: string) {
   const { home } = context
   const ssh = createSsh(context.runner)
   let warned = false
 
-  function doorOf(record: WorkspaceRecord): Door {
+  function destinationOf(record: WorkspaceRecord): Destination {
     const paths = workspacePaths(home, record.id)
     return {
       ...addressOf(record),
@@ -69,8 +70,8 @@ export function createDoors(context: BackendContext) {
    * @throws {NexusError} WORKSPACE_START_FAILED after a minute, or at once when ssh itself is at fault; with the last logs
    */
   async function awaitLogin(record: WorkspaceRecord, lastLogs: () => Promise<string>): Promise<void> {
-    const door = doorOf(record)
-    noteDoorThere(home, record.id)
+    const destination = destinationOf(record)
+    noteServerReady(home, record.id)
     await makeFolder(home.run)
     const deadline = performance.now() + READY_TIMEOUT_MS
     let said = ''
@@ -78,8 +79,8 @@ export function createDoors(context: BackendContext) {
     let patienceMs = FIRST_PATIENCE_MS
     while (performance.now() < deadline) {
       context.interruption.signal.throwIfAborted()
-      if (await sendsSshBanner(door, patienceMs)) {
-        const { code, stderr } = await ssh.login(door)
+      if (await sendsSshBanner(destination, patienceMs)) {
+        const { code, stderr } = await ssh.login(destination)
         if (code === 0) return
         said = stderr
         if (HOPELESS.test(said)) break
@@ -88,7 +89,7 @@ export function createDoors(context: BackendContext) {
       await new Promise((wake) => setTimeout(wake, POLL_MS))
     }
     throw new NexusError('WORKSPACE_START_FAILED', `The SSH server of ${record.name} lets nobody in.`, {
-      hint: `To see every command, repeat with \`-V\`; to see the engine, run \`docker ps -a\``,
+      hint: `To see every command, repeat with \`-V\`; ${look}`,
       output: [said.trim(), await lastLogs()].filter((text) => text !== '').join('\n'),
     })
   }
@@ -111,7 +112,7 @@ export function createDoors(context: BackendContext) {
     }
   }
 
-  return { ssh, doorOf, isOpen, awaitLogin, sshInfo }
+  return { ssh, destinationOf, isOpen, awaitLogin, sshInfo }
 }
 
 /** `<name>.<repository>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */
@@ -121,7 +122,7 @@ export function aliasesOf(record: WorkspaceRecord): readonly string[] {
 }
 
 /** False for a workspace that has no ports yet: nothing leads into it. */
-export function hasDoor(record: WorkspaceRecord): boolean {
+export function hasSshAddress(record: WorkspaceRecord): boolean {
   return sshHere(record) !== undefined
 }
 

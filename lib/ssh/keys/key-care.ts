@@ -1,5 +1,5 @@
 /**
- * Looks at the keys of doors and exchanges them. At every moment of an exchange, and after one that was cut off, clients verify what
+ * Looks at the keys of access and exchanges them. At every moment of an exchange, and after one that was cut off, clients verify what
  * the server shows, and the server lets in what Nexus has: first both sides know the new key too, then it is used, then the old
  * one is forgotten.
  */
@@ -8,27 +8,55 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { giveTo, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
-import type { Docker } from '../../tools/docker.ts'
-import { describeKey, fingerprint, parsePublicKeys } from '../../tools/public-keys.ts'
-import type { BackendContext } from '../context.ts'
-import type { KeyCare, LetIn } from '../key-care.ts'
-import type { Injection } from '../making.ts'
+import { describeKey, fingerprint, type PublicKey, parsePublicKeys } from '../../tools/public-keys.ts'
+import { type createSshAccess, hasSshAddress } from '../server/access.ts'
+import { createSshFiles } from '../server/files.ts'
 import { finishPair, makeNext, nextOf, takeNext } from './key-pair.ts'
-import { MAIN_SERVICE } from './observation.ts'
-import { type createDoors, hasDoor } from './ssh-access.ts'
-import { createDoorFiles } from './ssh-files.ts'
-import { targetOf } from './target.ts'
-import { listUserKeys } from './user-keys.ts'
+import { type Injection, listUserKeys } from './user-keys.ts'
 
 /** Milliseconds for a server to read its new key. */
 const RELOAD_TIMEOUT_MS = 15_000
 const POLL_MS = 50
 
-export function createKeyCare(docker: Docker, context: BackendContext, doors: ReturnType<typeof createDoors>): KeyCare {
+/** A key that a workspace lets in. */
+export interface LetIn extends PublicKey {
+  /** `unknown`: it was let in by an earlier start, and is found nowhere any more. */
+  readonly from: 'nexus' | 'file' | 'sources' | 'agent' | 'unknown'
+  /** Such as the path of its file. */
+  readonly source: string | null
+}
+
+/** The keys of ssh: who is let in, how a server proves what it is, and their exchange. */
+export interface KeyCare {
+  list(record: WorkspaceRecord, injection: Injection): Promise<readonly LetIn[]>
+  /** Null before it is made. `rotating`: an exchange was cut off, and the one before it is trusted too. */
+  hostKeyOf(record: WorkspaceRecord): Promise<(PublicKey & { readonly rotating: boolean }) | null>
+  /** Returns the new one's fingerprint when the server shows it. @throws {NexusError} CONTAINER_ERROR when it does not */
+  rotateHostKey(record: WorkspaceRecord, running: boolean): Promise<string>
+  /** Ends what was cut off, when the server has been started anew; returns the fingerprint. */
+  settleHostKey(record: WorkspaceRecord): Promise<string>
+  /** Makes Nexus's next key, of which every workspace has to hear before it is taken. */
+  makeOwn(): Promise<void>
+  takeOwn(): Promise<void>
+  /** Public lines: the one in use and, during an exchange, the next. */
+  ownKeys(): Promise<readonly string[]>
+  /** A workspace lets these in, and `former` no more. */
+  renewOwn(record: WorkspaceRecord, former: readonly string[]): Promise<void>
+  /** Proves that the key in use opens a running one; what runs over older connections goes on. */
+  reopen(record: WorkspaceRecord): Promise<void>
+}
+
+/** @param readAgain has the server inside read its files again, while connections that are open go on */
+export function createKeyCare(
+  context: WorkContext,
+  access: ReturnType<typeof createSshAccess>,
+  readAgain: (record: WorkspaceRecord) => Promise<void>,
+): KeyCare {
   const { home } = context
-  const { ssh } = doors
-  const files = createDoorFiles(context)
+  const { ssh } = access
+  const files = createSshFiles(context)
 
   /** Who is let in as the server reads it, and where each key comes from as far as that is known still. */
   async function list(record: WorkspaceRecord, injection: Injection): Promise<readonly LetIn[]> {
@@ -65,27 +93,20 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
   async function reload(record: WorkspaceRecord): Promise<void> {
     const { hostKey, sshDir } = workspacePaths(home, record.id)
     const only = join(sshDir, 'known_hosts.next')
-    const door = { ...doors.doorOf(record), knownHosts: only, controlPath: undefined }
+    const destination = { ...access.destinationOf(record), knownHosts: only, controlPath: undefined }
     const [type = '', blob = ''] = ((await readIfPresent(`${hostKey}.pub`)) ?? '').split(' ')
-    await writeGenerated(only, `${door.hostKeyAlias} ${type} ${blob}\n`)
-    // the oldest of that name takes connections; the others are those that are open
-    await docker.execute(targetOf(home, record), record.stack?.main ?? MAIN_SERVICE, [
-      'pkill',
-      '-HUP',
-      '-o',
-      '-x',
-      'sshd',
-    ])
+    await writeGenerated(only, `${destination.hostKeyAlias} ${type} ${blob}\n`)
+    await readAgain(record)
     const deadline = performance.now() + RELOAD_TIMEOUT_MS
     for (;;) {
       context.interruption.signal.throwIfAborted()
-      const { code, stderr } = await ssh.loginOnce(door)
+      const { code, stderr } = await ssh.loginOnce(destination)
       if (code === 0) break
       if (performance.now() > deadline) throw notTaken(record, stderr)
       await new Promise((wake) => setTimeout(wake, POLL_MS))
     }
     await removeTree(only)
-    await ssh.retireMaster(doors.doorOf(record))
+    await ssh.retireMaster(access.destinationOf(record))
   }
 
   async function forgetOldHostKey(record: WorkspaceRecord): Promise<void> {
@@ -118,9 +139,9 @@ export function createKeyCare(docker: Docker, context: BackendContext, doors: Re
   }
 
   async function reopen(record: WorkspaceRecord): Promise<void> {
-    if (!hasDoor(record)) return
-    await ssh.retireMaster(doors.doorOf(record))
-    await doors.awaitLogin(record, async () => '')
+    if (!hasSshAddress(record)) return
+    await ssh.retireMaster(access.destinationOf(record))
+    await access.awaitLogin(record, async () => '')
   }
 
   const isRotating = (record: WorkspaceRecord) => existsSync(`${workspacePaths(home, record.id).hostKey}.old.pub`)

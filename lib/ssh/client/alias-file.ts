@@ -4,13 +4,13 @@
  * never the only place of anything.
  */
 import { join } from 'node:path'
-import sshConfigAll from '../../templates/ssh_config_all.hbs'
-import { sha256 } from '../core/digest.ts'
-import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
-import { type HomePaths, workspacePaths } from '../core/paths.ts'
-import { renderTemplate } from '../system/render.ts'
-import { listFolder, readIfPresent, writeGenerated } from '../system/store.ts'
-import { withoutTokens } from '../tools/ssh.ts'
+import sshConfigAll from '../../../templates/ssh_config_all.hbs'
+import { sha256 } from '../../core/digest.ts'
+import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
+import { type HomePaths, workspacePaths } from '../../core/paths.ts'
+import { renderTemplate } from '../../system/render.ts'
+import { listFolder, readIfPresent, writeGenerated } from '../../system/store.ts'
+import { withoutTokens } from '../../tools/ssh.ts'
 import { rawControlPath } from './control-path.ts'
 import { includePattern } from './include-line.ts'
 
@@ -59,7 +59,7 @@ export async function updateKnownHosts(home: HomePaths, id: WorkspaceId, own: st
 
 /** Makes `ssh/known_hosts` anew, without the workspace that goes. */
 export async function writeKnownHosts(home: HomePaths, gone?: WorkspaceId): Promise<void> {
-  const { withLock } = await import('../system/lock.ts')
+  const { withLock } = await import('../../system/lock.ts')
   await withLock(join(home.locks, 'known-hosts'), async () => {
     const ids = (await listFolder(home.workspaces))
       .filter(isWorkspaceId)

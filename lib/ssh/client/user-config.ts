@@ -7,11 +7,11 @@ import { type Stats, statSync } from 'node:fs'
 import { readlink, realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { NexusError } from '../core/errors.ts'
-import { shellWord } from '../core/shell.ts'
-import { requirePlain } from '../system/read.ts'
-import { removeTree, statIfPresent, writeFileAtomic } from '../system/store.ts'
-import { explainReadError } from '../system/temporary.ts'
+import { NexusError } from '../../core/errors.ts'
+import { shellWord } from '../../core/shell.ts'
+import { requirePlain } from '../../system/read.ts'
+import { removeTree, statIfPresent, writeFileAtomic } from '../../system/store.ts'
+import { explainReadError } from '../../system/temporary.ts'
 
 /** More than this is no configuration that a person keeps; ssh reads it anew for every connection. */
 const MAX_BYTES = 8 * 1024 * 1024

@@ -1,15 +1,15 @@
 /**
- * What a client needs of a workspace's record: where its door is, and whether anybody is behind it. Read anew whenever it may have
+ * What a client needs of a workspace's record: where its SSH server is, and whether it is there. Read anew whenever it may have
  * changed, without the checks and repairs of those who work with records: a damaged one is left to them.
  */
 
-import type { WorkspaceId } from '../core/names.ts'
-import { type HomePaths, workspacePaths } from '../core/paths.ts'
-import { type Reach, sshHere } from '../core/reach.ts'
-import type { WorkspaceRecord } from '../core/workspace.ts'
-import { requirePlain } from '../system/read.ts'
+import type { WorkspaceId } from '../../core/names.ts'
+import { type HomePaths, workspacePaths } from '../../core/paths.ts'
+import { type Reach, sshHere } from '../../core/reach.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { requirePlain } from '../../system/read.ts'
 
-export interface DoorTarget {
+export interface ProxyTarget {
   readonly name: string
   /** Undefined while it has none. */
   readonly reach: Reach | undefined
@@ -23,13 +23,13 @@ export interface DoorTarget {
 const ANSWERS = { running: 'now', paused: 'later', stopped: 'no' } as const
 
 /** Undefined when there is no such workspace (any more). */
-export function readTarget(home: HomePaths, id: WorkspaceId): DoorTarget | undefined {
+export function readTarget(home: HomePaths, id: WorkspaceId): ProxyTarget | undefined {
   const text = requirePlain(workspacePaths(home, id).record)?.toString()
   return text === undefined ? undefined : parseTarget(text, id)
 }
 
 /** Of a record that nobody could read: no port, until it is repaired. */
-export function parseTarget(text: string, id: WorkspaceId): DoorTarget {
+export function parseTarget(text: string, id: WorkspaceId): ProxyTarget {
   try {
     const record = JSON.parse(text) as WorkspaceRecord
     return { name: record.name, reach: sshHere(record), answers: ANSWERS[record.desired] ?? 'no' }

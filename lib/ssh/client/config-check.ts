@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { type Check, type Diagnosis, failure, well } from '../../core/finding.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import { programOf } from '../../ssh/proxy-script.ts'
+import type { WorkContext } from '../../system/context.ts'
 import { readIfPresent } from '../../system/store.ts'
-import type { BackendContext } from '../context.ts'
-import { OWN_KEY_LOST } from './key-pair.ts'
+import { OWN_KEY_LOST } from '../keys/key-pair.ts'
+import { programOf } from './proxy-script.ts'
 
-export function sshConfigCheck(context: BackendContext, records: readonly WorkspaceRecord[]): Check {
+export function sshConfigCheck(context: WorkContext, records: readonly WorkspaceRecord[]): Check {
   const { home, runner } = context
   const made = records.filter(({ id }) => existsSync(`${workspacePaths(home, id).hostKey}.pub`))
 
@@ -16,10 +16,10 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
     if (made.length === 0 && !existsSync(home.sshConfig)) return [well('no workspace has an SSH alias yet')]
     if (made.length > 0 && !existsSync(home.sshKey)) return [lostKey()]
     if (!existsSync(home.sshConfig)) return [trouble(`${home.sshConfig} is missing.`)]
-    const { resolveHost } = await import('../../ssh/resolved.ts')
+    const { resolveHost } = await import('./resolved.ts')
     const { refusal } = await resolveHost(runner, ['-F', home.sshConfig], 'nexus-doctor.invalid')
     if (refusal !== undefined) return [trouble(`ssh cannot read ${home.sshConfig}: ${refusal.replace(/\.$/, '')}.`)]
-    const { knowsHostKeys } = await import('../../ssh/alias-file.ts')
+    const { knowsHostKeys } = await import('./alias-file.ts')
     for (const { id, name } of made) {
       if (!(await knowsHostKeys(home, id))) return [trouble(`${home.knownHosts} lacks the host key of ${name}.`)]
     }
@@ -48,8 +48,8 @@ export function sshConfigCheck(context: BackendContext, records: readonly Worksp
       why: 'Aliases such as <name>.nexus, or `ssh nexus@localhost -p <port>`, do not work; with an Include of a broken file no ssh does.',
       hint: 'To write it anew, run `nexus doctor --fix`',
       fix: async () => {
-        const { createDoorFiles } = await import('./ssh-files.ts')
-        const files = createDoorFiles(context)
+        const { createSshFiles } = await import('../server/files.ts')
+        const files = createSshFiles(context)
         for (const record of made) await files.writeClientFiles(record)
       },
     })
