@@ -25,7 +25,8 @@ interface Guarded {
 export async function checkOwnership({ app, ids, records }: Scan): Promise<readonly Diagnosis[]> {
   const { home } = app
   // root gives a workspace's host key to the user inside, as whom the server there reads it
-  const uidOf = (id: string) => (process.getuid?.() === 0 ? records.find((one) => one.id === id)?.uid : undefined)
+  const uidOf = (id: string) =>
+    process.getuid?.() === 0 ? records.find((one) => one.id === id)?.docker?.uid : undefined
   const keys = [...ids].map((id) => ({ path: workspacePaths(home, id).hostKey, mode: 0o600, uid: uidOf(id) }))
   const guarded: readonly Guarded[] = [{ path: home.home, mode: 0o700 }, { path: home.sshKey, mode: 0o600 }, ...keys]
   const found = guarded.filter(({ path }) => existsSync(path)).flatMap(judgeGuarded)
@@ -132,7 +133,7 @@ function judgeDamaged(path: string): Diagnosis {
 }
 
 export async function checkLocks({ app, records }: Scan): Promise<readonly Diagnosis[]> {
-  const repositories = [...new Set(records.map(({ gitDir }) => gitDir).filter((dir) => dir !== null))]
+  const repositories = [...new Set(records.flatMap(({ local }) => (local === null ? [] : [local.gitDir])))]
   const locks = [
     ...findFiles(app.home.home, (name) => name.endsWith('.lock')),
     ...repositories.map((dir) => join(dir, 'nexus-worktrees.lock')),

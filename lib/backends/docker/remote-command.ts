@@ -114,7 +114,7 @@ export function remoteCommand(
   request: Command & { readonly tty: boolean },
   { token, endWord, first = '' }: RemoteOptions,
 ): string {
-  const cwd = request.cwd ?? record.worktree ?? '/'
+  const cwd = request.cwd ?? record.local?.worktree ?? '/'
   const streams = request.tty ? '' : ' 2>&3 3>&-'
   // Ctrl-C at a terminal is for the shell too, which would end before it could tell the command's code
   const quiet = request.tty ? 'trap : INT QUIT; ' : 'exec 3>&2 2>/dev/null; '

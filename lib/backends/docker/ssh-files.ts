@@ -8,7 +8,7 @@ import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
-import { agentModeOf } from '../../core/ssh-agent-mode.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { updateKnownHosts, writeAliasFile } from '../../ssh/alias-file.ts'
 import { aliasControlPath } from '../../ssh/control-path.ts'
@@ -98,7 +98,7 @@ export function createDoorFiles(context: BackendContext) {
       proxyCommand: proxyCommand(home, record.id),
       controlPath: aliasControlPath(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
-      agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
+      agentSocket: record.agentMode === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
   }
 
@@ -116,7 +116,7 @@ function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): s
 /** Root can log in by key only when the repository is root's: sshd looks at the uid, not at the name. */
 function sshdFacts(record: WorkspaceRecord) {
   return {
-    permitRootLogin: record.uid === 0 ? 'prohibit-password' : 'no',
+    permitRootLogin: dockerOf(record).uid === 0 ? 'prohibit-password' : 'no',
     allowAgentForwarding: record.forwardAgent ? 'yes' : 'no',
   }
 }
