@@ -38,8 +38,8 @@ function defined(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-/** The mock may have no ports here: it has noted them without any, then. */
-function hasAddress({ backend, ports }: Fields): boolean {
-  if (backend !== 'mock' || !Array.isArray(ports) || ports.length === 0) return true
-  return ports.some((port) => typeof port?.host === 'number')
+/** All but a mock whose code and ports are elsewhere. */
+function hasAddress({ backend, worktree, ports }: Fields): boolean {
+  const isHere = (port: Fields | null) => typeof port?.host === 'number'
+  return backend !== 'mock' || worktree !== null || (Array.isArray(ports) && ports.some(isHere))
 }

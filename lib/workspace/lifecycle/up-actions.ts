@@ -69,7 +69,10 @@ async function lease(
   const range = requirePortRange(backend, chosen.settings)
   const [bases, subnets] = await Promise.all([
     app.leases().then((leases) => leases.acquire(leaseRequest(record, wanted, range))),
-    app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
+    // networks are made of containers
+    record.docker === undefined
+      ? undefined
+      : app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
   ])
   const ports = await withCanonical(app, record, mapPorts(wanted, bases), chosen.own)
   return { wanted, record: { ports, docker: { subnets } } }
