@@ -19,6 +19,11 @@ export function isRecordOf(data: unknown, id: WorkspaceId): data is WorkspaceRec
   return isRecord(data) && data.id === id
 }
 
+/** Written by a newer Nexus, which alone can say whether it is whole. */
+export function isNewer({ schema }: { readonly schema?: unknown }): boolean {
+  return typeof schema === 'number' && schema > RECORD_SCHEMA
+}
+
 /** For looks that change and report nothing. Undefined for what is no record, damaged or of a newer Nexus. */
 export function parseRecord(data: unknown, id: WorkspaceId): WorkspaceRecord | undefined {
   const now = typeof data === 'object' && data !== null ? migrateRecord(data) : data

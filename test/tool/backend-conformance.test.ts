@@ -300,9 +300,10 @@ for (const kind of KINDS) {
         const observed = async () => (await backend.lifecycle.observe()).get(record.id)
         assert.is(await state(record), 'absent')
 
+        const image = record.docker?.image ?? null
         assert.equal(await backend.lifecycle.provision(record), {
-          image: record.docker?.image,
           hostKeyFingerprint: record.hostKeyFingerprint,
+          ...(image === null ? {} : { docker: { image } }),
         })
         await backend.lifecycle.configure(record, NOBODY)
         assert.is(await state(record), 'absent', 'configure must start nothing')

@@ -200,8 +200,10 @@ suite('doctor', (test) => {
     const { id } = await world.record('demo')
     await world.app.backend('mock')
     const { record } = workspacePaths(world.app.home, id)
-    await writeFile(record, '')
-    assert.match((await only(world, 'state-files')).message, /workspace\.json is damaged\.$/)
+    for (const text of [JSON.stringify({ ...JSON.parse(await readFile(record, 'utf8')), ports: 7 }), '']) {
+      await writeFile(record, text)
+      assert.match((await only(world, 'state-files')).message, /workspace\.json is damaged\.$/)
+    }
     assert.ok(existsSync(record))
     await world.app.records.list()
     const finding = await only(world, 'state-files')
