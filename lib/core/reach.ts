@@ -29,6 +29,11 @@ export function publishedAt(record: Placed, port: Pick<PortMapping, 'host'>): st
   return reach === undefined ? undefined : `${reach.name}:${reach.port}`
 }
 
+/** What a user may type for an address; loopback has one more. */
+export function namesOf({ name, host }: WorkspaceAddress): readonly string[] {
+  return host === THIS_MACHINE.host ? [name, host, '::1'] : [name, host]
+}
+
 /** Undefined where no browser gets there by the address alone. */
 export function urlOf(reach: Reach | undefined): string | undefined {
   return reach === undefined || reach.via !== undefined ? undefined : `http://${reach.name}:${reach.port}`

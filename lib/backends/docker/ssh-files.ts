@@ -2,12 +2,14 @@
  * The files of a workspace's SSH door: who is let in, the server's configuration, and what a client must know. Only public keys ever
  * enter a container; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
  */
+
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
+import { namesOf } from '../../core/reach.ts'
 import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { updateKnownHosts, writeAliasFile } from '../../ssh/alias-file.ts'
@@ -105,11 +107,12 @@ export function createDoorFiles(context: BackendContext) {
   return { writeFiles, writeClientFiles, ownKeys }
 }
 
-/** For the alias, and for the raw line by each name of loopback that a user may type. */
+/** For the alias, and for the raw line by each name of its address that a user may type. */
 function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): string {
   const keys = [...new Set(hostKeys.map((key) => key.split(' ').slice(0, 2).join(' ')))]
   const { port } = addressOf(record)
-  const names = [hostKeyAlias(record), `[localhost]:${port}`, `[127.0.0.1]:${port}`, `[::1]:${port}`]
+  const typed = record.address === null ? [] : namesOf(record.address)
+  const names = [hostKeyAlias(record), ...typed.map((name) => `[${name}]:${port}`)]
   return `${generated('#', record)}${keys.flatMap((key) => names.map((name) => `${name} ${key}\n`)).join('')}`
 }
 
