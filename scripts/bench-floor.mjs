@@ -81,7 +81,7 @@ export async function makeCrowd(home, sample) {
     const id = `ws-${[...String(i).padStart(8, '0')].map((digit) => 'abcdefghij'[Number(digit)]).join('')}`
     states[id] = 'running'
     await mkdir(join(home, 'workspaces', id), { recursive: true })
-    const mock = { ...record, id, name: `crowd-${i}`, backend: 'mock', worktree: null, gitDir: null, image: null }
+    const mock = { ...record, id, name: `crowd-${i}`, backend: 'mock', local: null, docker: undefined }
     await writeFile(join(home, 'workspaces', id, 'workspace.json'), JSON.stringify(mock))
   }
   await mkdir(join(home, 'state'), { recursive: true })

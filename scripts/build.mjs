@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { verbFolder } from './folder.mjs'
+import { shapes } from './shapes.mjs'
 import { readyServices, templates } from './templates.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -34,7 +35,7 @@ export const settings = {
   target: 'node20',
   format: 'esm',
   loader: { '.sh': 'text' },
-  plugins: [templates, readyServices, verbFolder, scriptsWithoutHead],
+  plugins: [templates, readyServices, verbFolder, shapes, scriptsWithoutHead],
   define: { __NEXUS_VERSION__: JSON.stringify(version) },
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
@@ -95,7 +96,7 @@ async function bundle(dist) {
     build({
       ...commonJs,
       banner: {},
-      plugins: [onlyWhatIsUsed],
+      plugins: [onlyWhatIsUsed, shapes],
       entryPoints: { 'ssh-proxy': 'scripts/ssh-proxy.ts' },
       outdir: dist,
     }),

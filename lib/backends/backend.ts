@@ -9,7 +9,7 @@ import type { WorkspaceId } from '../core/names.ts'
 import type { Reach } from '../core/reach.ts'
 import type { Forward, Forwarding, OpenRequest, Session } from '../core/session.ts'
 import type { LogEntry, ProcessResource, ServiceLoad, ServiceResource } from '../core/status.ts'
-import type { Observation, PortMapping, SshInfo, WorkspaceRecord } from '../core/workspace.ts'
+import type { Observation, PortMapping, SshInfo, WorkspaceAddress, WorkspaceRecord } from '../core/workspace.ts'
 import type { RefusedRequest } from '../network/network.ts'
 import type { PortRange } from '../ports/blocks.ts'
 import type { KeyCare } from '../ssh/keys/key-care.ts'
@@ -121,6 +121,8 @@ export interface AsRootFacet {
 }
 
 export interface BackendEndpoints {
+  /** Where ports of its new workspaces are reached from this machine; null where they have no address. */
+  readonly address: WorkspaceAddress | null
   /** How a port of the workspace is reached from this machine; undefined for one that is not. */
   reach(record: WorkspaceRecord, port: PortMapping): Reach | undefined
   /** Ports of this machine that its workspaces lease, given the configured range. Without it they take none here. */

@@ -1,6 +1,6 @@
 /** What backends are given, and give, when a workspace is made, started, watched, found again or deleted. Types only. */
 import type { WorkspaceId } from '../core/names.ts'
-import type { AppCommand, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
+import type { AppCommand, DockerPart, PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import type { WantedPort } from '../ports/blocks.ts'
 import type { ComposeModel } from '../stack/model.ts'
 import type { Seed } from '../stack/seed.ts'
@@ -29,7 +29,7 @@ export interface Resolution {
 
 /** What a workspace was given before it has ports; null where a backend has no such thing. */
 export interface Provision {
-  readonly image: string | null
+  readonly docker?: Pick<DockerPart, 'image'>
   readonly hostKeyFingerprint: string | null
 }
 
@@ -52,7 +52,7 @@ export interface SeedStore {
 }
 
 /** What decides about a new workspace's images before it has a record. */
-export type Ahead = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
+export type Ahead = Pick<DockerPart, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'network'>>
 
 /** What the parts of a workspace without a record tell of it. */
 export interface LostWorkspace {

@@ -4,8 +4,3 @@
  */
 export const AGENT_MODES = ['off', 'proxy', 'full'] as const
 export type AgentMode = (typeof AGENT_MODES)[number]
-
-/** An older record has a boolean; `true` means `proxy`. */
-export function agentModeOf(record: { readonly forwardAgent: boolean; readonly agentMode?: AgentMode }): AgentMode {
-  return record.forwardAgent ? (record.agentMode ?? 'proxy') : 'off'
-}

@@ -14,7 +14,7 @@ export async function checkChangedGitConfig({ app, records }: Scan): Promise<rea
   const told = new Map<string, Diagnosis>()
   for (const record of records) {
     for (const change of await findChangedParts(app, record)) {
-      const key = `${record.gitDir}\0${change.name}`
+      const key = `${record.local?.gitDir}\0${change.name}`
       // the oldest workspace has the earliest note
       if (!told.has(key)) told.set(key, judge(record.repo, record.name, change))
     }

@@ -2,9 +2,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
-import { isWorkspaceId } from '../core/names.ts'
+import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
 import { shellWord } from '../core/shell.ts'
+import { isNewer, parseRecord } from '../record/reader.ts'
 import { withLock } from '../system/lock.ts'
 import { removeTree, restrict } from '../system/store.ts'
 import { isAbandoned } from '../system/temporary.ts'
@@ -25,7 +26,8 @@ interface Guarded {
 export async function checkOwnership({ app, ids, records }: Scan): Promise<readonly Diagnosis[]> {
   const { home } = app
   // root gives a workspace's host key to the user inside, as whom the server there reads it
-  const uidOf = (id: string) => (process.getuid?.() === 0 ? records.find((one) => one.id === id)?.uid : undefined)
+  const uidOf = (id: string) =>
+    process.getuid?.() === 0 ? records.find((one) => one.id === id)?.docker?.uid : undefined
   const keys = [...ids].map((id) => ({ path: workspacePaths(home, id).hostKey, mode: 0o600, uid: uidOf(id) }))
   const guarded: readonly Guarded[] = [{ path: home.home, mode: 0o700 }, { path: home.sshKey, mode: 0o600 }, ...keys]
   const found = guarded.filter(({ path }) => existsSync(path)).flatMap(judgeGuarded)
@@ -61,7 +63,7 @@ export async function checkStateFiles(scan: Scan): Promise<readonly Diagnosis[]>
   const damaged = findFiles(home, (name) => name.includes('.damaged-'))
   const found = [
     ...(temporary.length === 0 ? [] : [judgeTemporary(temporary)]),
-    ...stateFiles(scan).flatMap(({ path, fix }) => judgeState(path, fix)),
+    ...stateFiles(scan).flatMap(judgeState),
     ...damaged.map(judgeDamaged),
   ]
   return found.length > 0 ? found : [well('all state files are whole')]
@@ -79,34 +81,42 @@ function judgeTemporary(paths: readonly string[]): Diagnosis {
   })
 }
 
-function stateFiles({ app, ids }: Scan): readonly { path: string; fix?: () => Promise<unknown> }[] {
+interface StateFile {
+  readonly path: string
+  /** Of the workspace whose record it is. */
+  readonly id?: WorkspaceId
+  readonly fix?: () => Promise<unknown>
+}
+
+function stateFiles({ app, ids }: Scan): readonly StateFile[] {
   const { home } = app
   return [
     { path: home.leases, fix: async () => (await app.leases()).list() },
     { path: home.subnets, fix: async () => (await app.subnets()).list() },
     { path: home.approvals },
-    ...[...ids].map((id) => ({ path: workspacePaths(home, id).record })),
+    ...[...ids].map((id) => ({ path: workspacePaths(home, id).record, id })),
   ]
 }
 
-function judgeState(path: string, fix?: () => Promise<unknown>): readonly Diagnosis[] {
+function judgeState({ path, id, fix }: StateFile): readonly Diagnosis[] {
   if (!existsSync(path)) return []
   const data = peekJson(path) as { readonly schema?: unknown } | undefined
-  if (typeof data?.schema === 'number') return []
-  const folder = basename(dirname(path))
-  const isRecord = isWorkspaceId(folder)
+  const isVersioned = typeof data?.schema === 'number'
+  if (isVersioned && (id === undefined || isNewer(data) || parseRecord(data, id) !== undefined)) return []
   const rebuild = fix === undefined ? undefined : async () => void (await fix())
   return [
     failure({
       message: `${path} is damaged.`,
-      why: isRecord
-        ? 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.'
-        : 'The next command sets it aside and goes on without it.',
-      hint: isRecord
-        ? `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``
-        : fix === undefined
-          ? `To look at it, run \`cat ${shellWord(path)}\``
-          : "To build it again from the workspaces' records, run `nexus doctor --fix`",
+      why:
+        id !== undefined
+          ? 'Nexus does not know this workspace any more; its worktree, its containers and its ports are kept.'
+          : 'The next command sets it aside and goes on without it.',
+      hint:
+        id !== undefined
+          ? `To give the workspace up but for its worktree, run \`rm -r ${shellWord(dirname(path))}\`, then \`nexus doctor --fix\``
+          : fix === undefined
+            ? `To look at it, run \`cat ${shellWord(path)}\``
+            : "To build it again from the workspaces' records, run `nexus doctor --fix`",
       fix: rebuild,
     }),
   ]
@@ -132,7 +142,7 @@ function judgeDamaged(path: string): Diagnosis {
 }
 
 export async function checkLocks({ app, records }: Scan): Promise<readonly Diagnosis[]> {
-  const repositories = [...new Set(records.map(({ gitDir }) => gitDir).filter((dir) => dir !== null))]
+  const repositories = [...new Set(records.flatMap(({ local }) => (local === null ? [] : [local.gitDir])))]
   const locks = [
     ...findFiles(app.home.home, (name) => name.endsWith('.lock')),
     ...repositories.map((dir) => join(dir, 'nexus-worktrees.lock')),

@@ -2,10 +2,12 @@
  * Checks of what other users of this machine can do: enter the folders of worktrees, or run set-user-ID and
  * set-group-ID files in them.
  */
+
 import { type Dirent, existsSync, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { clearSetId, closeFolder, openTo } from '../system/modes.ts'
@@ -20,7 +22,7 @@ const SHOWN_MAX = 3
 const PATH_MAX = 1_000
 
 export async function checkWorktreeFolders({ records, settings }: Scan): Promise<readonly Diagnosis[]> {
-  const repos = [...new Set(records.filter(({ worktree }) => worktree !== null).map(({ repo }) => repo))]
+  const repos = [...new Set(records.filter(({ local }) => local !== null).map(({ repo }) => repo))]
   const folders = repos.flatMap((repo) => closedFolders({ worktreeDir: settings?.worktreeDir }, repo))
   const found = [...new Set(folders)].flatMap(judgeFolder)
   return found.length > 0 ? found : [well('nobody else can enter the folders of worktrees')]
@@ -43,7 +45,8 @@ export async function checkSetIdFiles({ records }: Scan): Promise<readonly Diagn
   const until = Date.now() + LOOK_MS
   const looked = await Promise.all(
     records.map(async (record) => {
-      const { name, worktree } = record
+      const { name } = record
+      const worktree = worktreeOf(record)
       if (worktree === null || !existsSync(worktree)) return []
       const { files, whole } = await findSetIdFiles(worktree, until)
       if (files.length > 0) return [judgeSetId(record, worktree, files)]

@@ -14,6 +14,7 @@ import { NexusError } from '../core/errors.ts'
 import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { parseRecord } from '../record/reader.ts'
 import { readPlain } from '../system/read.ts'
 import { listFolder } from '../system/store.ts'
 import { freeSpace } from '../tools/disk.ts'
@@ -94,8 +95,7 @@ async function loadSettings(app: App): Promise<Pick<Scan, 'settings' | 'configFa
 
 /** The record as it is; undefined for one that is missing, damaged or of a newer Nexus. */
 export function peekRecord(app: App, id: WorkspaceId): WorkspaceRecord | undefined {
-  const data = peekJson(workspacePaths(app.home, id).record) as Partial<WorkspaceRecord> | undefined
-  return data?.schema === 1 && data.id === id ? (data as WorkspaceRecord) : undefined
+  return parseRecord(peekJson(workspacePaths(app.home, id).record), id)
 }
 
 /** More than any state file has. */

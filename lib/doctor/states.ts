@@ -55,7 +55,7 @@ async function publishedBy(backend: Backend): Promise<ReadonlyMap<string, readon
 
 function judgePublished(app: App, { record, observation }: Seen, published: readonly number[]): readonly Diagnosis[] {
   // the next start makes them anew
-  if (record.operation !== null || record.portsMoved === true) return []
+  if (record.operation !== null || record.docker?.portsMoved === true) return []
   const leased = record.ports.flatMap(({ host }) => (host === null ? [] : [host]))
   const known = new Set([...leased, ...record.ports.map(({ canonical }) => canonical)])
   const foreign = [...new Set(published.filter((port) => port > 0 && !known.has(port)))]

@@ -2,8 +2,10 @@
  * Checks of worktrees: those of the records, which may be gone or on another branch, and those that look like ours
  * without a record here. No check removes one, because people's work lies in them.
  */
+
 import { join } from 'node:path'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { findHere, listAdminDirs, listLinkedWorktrees } from '../tools/repository.ts'
@@ -17,9 +19,9 @@ import type { Scan } from './scan.ts'
 export async function checkWorktrees({ app, records, settings }: Scan): Promise<readonly Diagnosis[]> {
   const own = records.filter(({ operation }) => operation === null).flatMap((record) => judgeWorktree(app, record))
   const here = findHere(app.cwd)
-  const repos = new Map(records.flatMap(({ repo, gitDir }) => (gitDir === null ? [] : [[repo, gitDir] as const])))
+  const repos = new Map(records.flatMap(({ repo, local }) => (local === null ? [] : [[repo, local.gitDir] as const])))
   if (here !== undefined) repos.set(here.root, here.gitDir)
-  const known = new Set(records.map(({ worktree }) => worktree))
+  const known = new Set(records.map(worktreeOf))
   const restoring = new Map((await listRestoring(app)).map((one) => [one.worktree, one]))
   const strays = [...repos].flatMap(([repo, gitDir]) => {
     const folders = [join(repo, '.worktree'), ...(settings?.worktreeDir === undefined ? [] : [settings.worktreeDir])]

@@ -3,7 +3,9 @@
  * and one more service, the network gate, is the way out (a proxy) and the way in (a relay of the leased ports). In
  * isolation `agent` the project's services also lose capabilities. Pure.
  */
+
 import { NexusError } from '../core/errors.ts'
+import { dockerOf } from '../core/record-parts.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { sideCarName } from '../stack/detect.ts'
 import type { ComposeModel, ComposeService, ModelFields } from '../stack/model.ts'
@@ -199,7 +201,8 @@ export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): 
 }
 
 /** What the gate leads to that Nexus adds. */
-function targetsOf({ stack, ready }: WorkspaceRecord, model: ComposeModel): readonly string[] {
+function targetsOf(record: WorkspaceRecord, model: ComposeModel): readonly string[] {
+  const { stack, ready } = dockerOf(record)
   const main = stack?.base.kind === 'service' ? stack.main : sideCarName(Object.keys(model.services))
   return [main, ...(ready?.wanted ?? []).map((text) => text.split(':')[0] ?? '')]
 }

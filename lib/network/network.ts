@@ -16,7 +16,7 @@ export const PROXY_PORT = 3128
 /** Ports of a host that is named without one: plain HTTP, and TLS by CONNECT. */
 const WEB_PORTS = { plain: 80, tls: 443 } as const
 
-export function hasGate({ network }: Pick<WorkspaceRecord, 'network'>): boolean {
+export function hasGate({ network }: Partial<Pick<WorkspaceRecord, 'network'>>): boolean {
   return network === 'allowlist' || network === 'none'
 }
 
@@ -42,8 +42,8 @@ export function withFixedBase(found: StackRecord, present: StackRecord | undefin
 }
 
 /** Its image stands on one of the project's, which is not built again. */
-export function keepsImage(record: Pick<WorkspaceRecord, 'network' | 'operation' | 'stack'>): boolean {
-  return hasFixedImages(record) && (record.stack?.base.kind ?? 'default') !== 'default'
+export function keepsImage(record: Pick<WorkspaceRecord, 'network' | 'operation' | 'docker'>): boolean {
+  return hasFixedImages(record) && (record.docker?.stack?.base.kind ?? 'default') !== 'default'
 }
 
 /** Whether two looks at a project's files say the same of the image of the workspace's own container. */

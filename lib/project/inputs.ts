@@ -28,12 +28,12 @@ export function readInputs(
   model: ComposeModel | undefined,
   found: readonly string[] = [],
 ): Inputs {
-  const base = record.stack?.base
+  const base = record.docker?.stack?.base
   const files = [
     '.nexus/config.yaml',
     '.env',
     ...COMPOSE_CANDIDATES,
-    ...(record.stack?.files ?? []),
+    ...(record.docker?.stack?.files ?? []),
     ...[...new Set(found)].slice(0, FOUND_MAX),
     base?.kind === 'dockerfile' ? base.file : 'Dockerfile',
     ...(model === undefined ? [] : filesOf(model).map(plainText)),

@@ -6,10 +6,12 @@
  * `<id>.starts` beside it counts starts by clients without a terminal that were not used (the rules are in
  * `workspace/ssh/wake.ts`); `<id>.ready` has the time when the ssh server was last ready.
  */
+
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { readPlain } from '../system/read.ts'
 import { dropNote, noteCount, readCount, stamp, stampedAt } from '../system/stamp.ts'
@@ -39,10 +41,10 @@ export function lastEntry(home: HomePaths, id: WorkspaceId): Date | undefined {
  * Milliseconds since 1970: when it was made, when something last came in or went out, and what was last written of it.
  */
 export function lastUsed(home: HomePaths, record: WorkspaceRecord): number {
-  const { worktree, gitDir, id } = record
+  const { id } = record
+  const worktree = worktreeOf(record)
   // git writes HEAD's log at each commit and checkout, and the index at each add
-  const admin =
-    worktree === null || gitDir === null ? [] : ['index', 'logs/HEAD'].map((name) => adminFile(worktree, name))
+  const admin = worktree === null ? [] : ['index', 'logs/HEAD'].map((name) => adminFile(worktree, name))
   const files = [workspacePaths(home, id).record, ...(worktree === null ? [] : [worktree]), ...admin]
   const entered = lastEntry(home, id)?.getTime() ?? 0
   return Math.max(Date.parse(record.createdAt), entered, ...files.map(modifiedAt))

@@ -30,7 +30,7 @@ type Realpath = (path: string) => string | undefined
 
 /** A moved worktree gets another volume. No volume of the project can have this name, as compose puts a `_` there. */
 export function heldVolumeName(record: WorkspaceRecord): string {
-  return `${composeProject(record)}-worktree-${sha256(record.worktree ?? '').slice(0, 8)}`
+  return `${composeProject(record)}-worktree-${sha256(record.local?.worktree ?? '').slice(0, 8)}`
 }
 
 /** The model with real paths in its mounts, so that a later look finds links that were made since. */
@@ -86,8 +86,8 @@ export function movedPaths(paths: readonly string[], worktree: string, realpath:
  * @throws {NexusError} UNSUPPORTED for a volume with the name that is needed here
  */
 export function holdMounts(file: YamlMap, record: WorkspaceRecord, model: ComposeModel): YamlMap {
-  const { stack, worktree, name } = record
-  if (stack?.holds !== true || worktree === null) return file
+  const { docker, local, name } = record
+  if (docker?.stack?.holds !== true || local === null) return file
   if (model.volumes?.[HELD_VOLUME] !== undefined) {
     throw new NexusError('UNSUPPORTED', `The compose files have the volume ${HELD_VOLUME}, whose name Nexus needs.`, {
       hint: `To go on, give it another name, then run \`nexus rebuild ${name}\``,
@@ -95,7 +95,7 @@ export function holdMounts(file: YamlMap, record: WorkspaceRecord, model: Compos
     })
   }
   const services = mapValues(file.services as Readonly<Record<string, YamlMap>>, (service, key) =>
-    holdService(service, model.services[key] ?? {}, model, worktree),
+    holdService(service, model.services[key] ?? {}, model, local.worktree),
   )
   const volumes = {
     ...((file.volumes ?? {}) as YamlMap),

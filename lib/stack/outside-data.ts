@@ -28,7 +28,7 @@ export interface OutsideFacts extends Where {
 const MACHINE = ['/dev', '/proc', '/sys', '/run', '/var/run', '/tmp/.X11-unix']
 
 export function outsideData(record: WorkspaceRecord, model: ComposeModel, facts: OutsideFacts): readonly OutsideData[] {
-  return [...ownServices(model, record.stack)].flatMap(([service, { volumes = [], volumes_from: from }]) => {
+  return [...ownServices(model, record.docker?.stack)].flatMap(([service, { volumes = [], volumes_from: from }]) => {
     const mounted = volumes.filter(({ read_only: readOnly }) => readOnly !== true)
     const found = [
       ...mounted.flatMap((one) => ofMount(service, one, record, model, facts)),
@@ -53,7 +53,7 @@ function ofMount(
   const path = `volumes.${source}`
   if (volume.external === true) {
     const id = plainText(volume.name ?? source)
-    const isShared = record.stack?.external !== 'private'
+    const isShared = record.docker?.stack?.external !== 'private'
     return isShared ? [{ path, kind: 'external volume', id, text: `external volume ${id}` }] : []
   }
   const { device, type: kind, o = '' } = (volume.driver_opts ?? {}) as Readonly<Record<string, string | undefined>>
@@ -95,8 +95,8 @@ export interface CopiedVolume {
 
 /** External volumes that the workspace has a copy of; not those of shared services alone. */
 export function copiedVolumes(record: WorkspaceRecord, model: ComposeModel): readonly CopiedVolume[] {
-  if (record.stack?.external !== 'private') return []
-  const shared = record.stack.shared?.services ?? []
+  if (record.docker?.stack?.external !== 'private') return []
+  const shared = record.docker?.stack.shared?.services ?? []
   const own = Object.entries(model.services).filter(([name]) => !shared.includes(name))
   const used = new Set(own.flatMap(([, { volumes = [] }]) => volumes.map(({ source }) => source)))
   return Object.entries(model.volumes ?? {}).flatMap(([key, volume]) =>

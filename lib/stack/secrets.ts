@@ -49,7 +49,7 @@ export function requireServices(secrets: readonly SecretRecord[], services: read
 
 /** The secrets that a service gets. */
 export function secretsOf(record: WorkspaceRecord, service: string): readonly SecretRecord[] {
-  const main = record.stack?.main ?? 'workspace'
+  const main = record.docker?.stack?.main ?? 'workspace'
   return (record.secrets ?? []).filter(({ services }) => (services ?? [main]).includes(service))
 }
 

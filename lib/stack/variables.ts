@@ -2,21 +2,21 @@
  * The variables that every service of a workspace gets, and those in a project's `.env` that would direct programs of
  * this machine. Pure.
  */
-import { type Reach, urlOf } from '../core/reach.ts'
+import { reachOf, urlOf } from '../core/reach.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 
 /** The variables of every service of the workspace; `NEXUS_WS_*` is never configuration. */
 export function nexusVariables(
   record: WorkspaceRecord,
-  reach: (port: PortMapping) => Reach | undefined,
+  reach = (port: PortMapping) => reachOf(record, port),
 ): Readonly<Record<string, string>> {
   const env: Record<string, string> = {
     NEXUS_WS_ID: record.id,
     NEXUS_WS_NAME: record.name,
     NEXUS_WS_BRANCH: record.branch,
     NEXUS_WS_REPO: record.repo,
-    NEXUS_WS_WORKTREE: record.worktree ?? '',
+    NEXUS_WS_WORKTREE: record.local?.worktree ?? '',
   }
   for (const port of record.ports) {
     const there = reach(port)
@@ -26,7 +26,7 @@ export function nexusVariables(
     const url = hasUrl(port) ? urlOf(there) : undefined
     if (url !== undefined) env[`NEXUS_WS_URL_${word}`] = url
   }
-  const database = record.stack?.shared?.database
+  const database = record.docker?.stack?.shared?.database
   return database === undefined ? env : { ...env, NEXUS_WS_DB: database.name }
 }
 

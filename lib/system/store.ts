@@ -111,7 +111,7 @@ export async function readIfPresent(path: string): Promise<string | undefined> {
 
 /**
  * Reads a versioned JSON file. A damaged file is set aside as `<file>.damaged-<time>` and reported through `onDamage`;
- * a newer schema is refused.
+ * a newer schema is refused. `migrate` makes the present schema of what an older Nexus wrote; the file stays until it is written.
  * @throws {NexusError} UNSUPPORTED when the file was written by a newer Nexus
  */
 export async function readJson<T extends { readonly schema: number }>(
@@ -119,6 +119,7 @@ export async function readJson<T extends { readonly schema: number }>(
   schema: number,
   onDamage: (kept: string) => void,
   isWhole: (data: T) => boolean = () => true,
+  migrate: (data: T) => T = (data) => data,
 ): Promise<T | undefined> {
   const text = await readIfPresent(path)
   if (text === undefined) return undefined
@@ -126,6 +127,7 @@ export async function readJson<T extends { readonly schema: number }>(
   try {
     data = JSON.parse(text) as T
     if (typeof data !== 'object' || data === null || typeof data.schema !== 'number') throw new Error('no schema field')
+    if (data.schema < schema) data = migrate(data)
     if (data.schema === schema && !isWhole(data)) throw new Error('not of its own shape')
   } catch {
     const kept = `${path}.damaged-${Date.now()}`

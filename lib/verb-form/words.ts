@@ -1,5 +1,8 @@
 /** Words that the answers of several verbs are made of. */
+
 import { existsSync } from 'node:fs'
+import { publishedAt } from '../core/reach.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import { shellWord } from '../core/shell.ts'
 import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord, WorkspaceResource } from '../core/workspace.ts'
@@ -17,8 +20,9 @@ export function count(number: number, word: string): string {
 }
 
 /** What a record is told by where more would only distract. */
-export function summaryOf({ id, name, repo, branch, worktree }: WorkspaceRecord) {
-  return { id, name, repo, branch, worktree }
+export function summaryOf(record: WorkspaceRecord) {
+  const { id, name, repo, branch } = record
+  return { id, name, repo, branch, worktree: worktreeOf(record) }
 }
 
 /** The mark of an answer that changed nothing. */
@@ -27,10 +31,11 @@ export function planned(dryRun: boolean): { dryRun?: true } {
 }
 
 /** A plan as the answer of a dry run. */
-export function answerPlan(plan: Plan, { name, branch, worktree }: WorkspaceRecord): Answer {
+export function answerPlan(plan: Plan, record: WorkspaceRecord): Answer {
+  const { name, branch } = record
   const steps = plan.map(({ id, subject, cause, needs }) => ({ step: id, subject, cause, needs: [...needs] }))
   return {
-    data: { dryRun: true, name, branch, worktree, plan: steps },
+    data: { dryRun: true, name, branch, worktree: worktreeOf(record), plan: steps },
     text: async () => {
       if (plan.length === 0) return `nothing to do for ${name}`
       const { formatPlan } = await import('../workspace/operation/steps.ts')
@@ -45,7 +50,7 @@ export async function answerUp(call: Call, { plan, record, changed }: UpResult, 
   const { resourceOf } = await import('../workspace/status/list.ts')
   const resource = await resourceOf(call.app, record)
   const text = async () => {
-    const fields = formatFields(describeAccess(resource, await opensByAlias(call)))
+    const fields = formatFields(describeAccess(record, resource, await opensByAlias(call)))
     return `${record.name} is${changed ? '' : ' already'} ${resource.state}\n${fields}`
   }
   return { data: resource, text }
@@ -67,7 +72,11 @@ export async function opensByAlias({ app }: Call): Promise<boolean> {
 }
 
 /** Where a workspace is and how to get in; `isShort` as `opensByAlias` says. */
-export function describeAccess(resource: WorkspaceResource, isShort: boolean): readonly Field[] {
+export function describeAccess(
+  record: WorkspaceRecord,
+  resource: WorkspaceResource,
+  isShort: boolean,
+): readonly Field[] {
   const { ssh } = resource
   const verified = isShort && ssh.alias !== null ? `ssh ${ssh.alias}` : (ssh.verifiedCommand ?? '')
   const fields: Field[] = [...placeFields(resource)]
@@ -76,7 +85,7 @@ export function describeAccess(resource: WorkspaceResource, isShort: boolean): r
     fields.push(['', `${verified}   (host key verified: ${ssh.hostKeyFingerprint ?? 'not made yet'})`])
   }
   for (const port of resource.ports.filter(({ name }) => name !== 'ssh')) {
-    const place = port.url ?? (port.host === null ? `port ${port.container} inside` : `localhost:${port.host}`)
+    const place = port.url ?? publishedAt(record, port) ?? `port ${port.container} inside`
     fields.push([port.name, `${place}   (${port.container} inside)`])
   }
   return fields
@@ -84,7 +93,7 @@ export function describeAccess(resource: WorkspaceResource, isShort: boolean): r
 
 /** `said`, with the branch and the folder below. */
 export function describeRecord(record: WorkspaceRecord, said: string): string {
-  return `${record.name} ${said}\n${formatFields(placeFields(record))}`
+  return `${record.name} ${said}\n${formatFields(placeFields({ branch: record.branch, worktree: worktreeOf(record) }))}`
 }
 
 function placeFields({ branch, worktree }: Pick<WorkspaceResource, 'branch' | 'worktree'>): readonly Field[] {
@@ -96,7 +105,7 @@ function placeFields({ branch, worktree }: Pick<WorkspaceResource, 'branch' | 'w
 
 /** A last line for a shell in the worktree of a workspace that was removed: no program runs well in a folder that is gone. */
 export function wayOut({ cwd }: Call, removed: readonly WorkspaceRecord[]): string {
-  const own = removed.find(({ worktree }) => worktree !== null && isWithin(cwd, worktree))
+  const own = removed.find(({ local }) => local !== null && isWithin(cwd, local.worktree))
   if (own === undefined || existsSync(cwd)) return ''
   return `\nthis shell stands in its folder, which is gone; to leave it: cd ${shellWord(own.repo)}`
 }

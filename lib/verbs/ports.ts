@@ -1,5 +1,7 @@
 /** ports: where the ports of a workspace are published. */
+
 import type { Endpoints } from '../api/kit.ts'
+import { publishedAt } from '../core/reach.ts'
 import { formatTable } from '../report/tables.ts'
 import { NAME, REPO } from '../verb-form/shared-fields.ts'
 import { verb } from '../verb-form/verb.ts'
@@ -13,11 +15,12 @@ const ports = verb({
   example: 'nexus ports feature-auth',
   run: async (call, { name, repo }) => {
     const { describeWorkspace } = await import('../workspace/status/list.ts')
-    const workspace = await describeWorkspace(call.app, await call.workspace(name, repo))
+    const record = await call.workspace(name, repo)
+    const workspace = await describeWorkspace(call.app, record)
     const rows = workspace.ports.map((port) => [
       port.name,
       `${port.service === undefined ? '' : `${port.service}:`}${port.container}/${port.protocol}`,
-      port.host === null ? '-' : `localhost:${port.host}`,
+      publishedAt(record, port) ?? '-',
       port.url ?? '',
     ])
     return { data: { ports: workspace.ports }, text: () => formatTable(['NAME', 'INSIDE', 'HERE', 'URL'], rows) }

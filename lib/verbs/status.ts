@@ -1,7 +1,10 @@
 /** status: one workspace with its services, branch, changes and ports. */
+
 import type { Endpoints } from '../api/kit.ts'
+import { publishedAt } from '../core/reach.ts'
 import type { GitStanding, ServiceResource, WorkspaceStatus } from '../core/status.ts'
 import { formatAge } from '../core/time.ts'
+import type { WorkspaceRecord } from '../core/workspace.ts'
 import { formatFields, formatTable } from '../report/tables.ts'
 import { flag } from '../verb-form/fields.ts'
 import { MAYBE_NAME, REPO } from '../verb-form/shared-fields.ts'
@@ -25,21 +28,21 @@ const status = verb({
       return listHere(call, { repo, size, all: false, dirty: false })
     const { statusOf } = await import('../workspace/status/status.ts')
     const resource = await statusOf(call.app, record, { size })
-    const text = async () => `${resource.name}\n${formatFields(fieldsOf(resource, await opensByAlias(call)))}`
+    const text = async () => `${resource.name}\n${formatFields(fieldsOf(record, resource, await opensByAlias(call)))}`
     return { data: resource, text }
   },
 })
 
-function fieldsOf(resource: WorkspaceStatus, alias: boolean): readonly Field[] {
+function fieldsOf(record: WorkspaceRecord, resource: WorkspaceStatus, alias: boolean): readonly Field[] {
   const { state, reason, git, size } = resource
-  const [branch, ...access] = describeAccess(resource, alias)
+  const [branch, ...access] = describeAccess(record, resource, alias)
   return [
     ['state', `${reason === '' ? state : `${state}: ${reason}`}${mendWords(resource)}${sinceWords(resource)}`],
     ...(resource.drift === undefined ? [] : [['by hand', resource.drift] as const]),
     ...outdated(resource),
     ['branch', `${branch?.[1] ?? resource.branch}${git === null ? '' : apartWords(git)}`],
     ...(git === null ? [] : [['changes', changeWords(git, resource)] as const]),
-    ...serviceFields(resource.services),
+    ...serviceFields(record, resource.services),
     ...access,
     ['id', resource.id],
     ['repository', resource.repo],
@@ -94,16 +97,15 @@ function changeWords(git: GitStanding, { gitMode, name }: WorkspaceStatus): stri
   ].join('; ')
 }
 
-function serviceFields(services: readonly ServiceResource[] | null): readonly Field[] {
+function serviceFields(record: WorkspaceRecord, services: readonly ServiceResource[] | null): readonly Field[] {
   if (services === null) return [['services', '?']]
   if (services.length === 0) return []
   const rows = services.map((service) => [
     service.name,
     stateWords(service),
     service.since === null ? '-' : formatAge(service.since),
-    service.ports
-      .map(({ host, container }) => `${host === null ? '' : `localhost:${host} -> `}${container}`)
-      .join(', ') || '-',
+    service.ports.map((port) => [publishedAt(record, port) ?? [], port.container].flat().join(' -> ')).join(', ') ||
+      '-',
   ])
   const lines = formatTable(['NAME', 'STATE', 'FOR', 'PORTS'], rows).split('\n')
   return lines.map((line, i) => [i === 0 ? 'services' : '', line] as const)

@@ -1,5 +1,7 @@
 /** trash list, trash restore, trash empty. */
+
 import type { Endpoints } from '../api/kit.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import { formatSize, sumSizes } from '../core/sizes.ts'
 import { formatAge } from '../core/time.ts'
 import { formatFields, formatTable } from '../report/tables.ts'
@@ -49,7 +51,8 @@ const restore = verb({
     const there = await call.namedRepository(given)
     const { entry, record, branch } = await restoreTrash(call.app, { given: key, as, repo: there, dryRun })
     await noteNamed(call.app, record, '')
-    const { id, name, repo, worktree } = record
+    const { id, name, repo } = record
+    const worktree = worktreeOf(record)
     const fields = [['branch', branch ?? '(detached)'] as const, ['worktree', worktree ?? ''] as const]
     const said = dryRun ? `${name} would be restored` : `${name} is restored, stopped; \`nexus up ${name}\` starts it`
     return {

@@ -18,14 +18,15 @@ export interface PrivatePlace {
 
 /** Undefined for a workspace that shares the repository's git dir, or has none. */
 export function privatePlace(home: HomePaths, record: WorkspaceRecord): PrivatePlace | undefined {
-  const { gitMode, gitDir, worktree, repo, id } = record
-  if (gitMode !== 'private' || gitDir === null || worktree === null) return undefined
+  const { gitMode, local, repo, id } = record
+  if (gitMode !== 'private' || local === null) return undefined
+  const { gitDir, worktree } = local
   return { repo, gitDir, worktree, path: workspacePaths(home, id).privateGit }
 }
 
 /** A workspace's worktree as git on this machine has registered it; undefined without local files. */
-export function repositoryOf({ repo: root, gitDir, worktree }: WorkspaceRecord): Repository | undefined {
-  return gitDir === null || worktree === null ? undefined : { root, gitDir, worktree }
+export function repositoryOf({ repo: root, local }: WorkspaceRecord): Repository | undefined {
+  return local === null ? undefined : { root, gitDir: local.gitDir, worktree: local.worktree }
 }
 
 /** Where HEAD is inside; undefined where the workspace has no git dir of its own, or none that can be read. */
@@ -39,7 +40,7 @@ export function privateHead(home: HomePaths, record: WorkspaceRecord): PrivateHe
 
 /** The branch that a worktree is on now, as whoever works in it sees it; null when detached, undefined when it is none. */
 export function currentBranch(home: HomePaths, record: WorkspaceRecord): string | null | undefined {
-  if (record.worktree === null) return undefined
+  if (record.local === null) return undefined
   const own = privateHead(home, record)
-  return own === undefined ? readBranch(record.worktree) : own.branch
+  return own === undefined ? readBranch(record.local.worktree) : own.branch
 }

@@ -35,10 +35,11 @@ export interface Drift {
  * @param standsIn the current folder: of a worktree that was moved by hand, git knows only from within it
  */
 export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | undefined {
-  const { worktree, gitDir, repo, name, operation } = record
+  const { local, repo, name, operation } = record
   // what a create has not made yet is no drift
   const making = kindOf(operation)?.makes === true && !operation?.done.includes('worktree')
-  if (worktree === null || gitDir === null || making) return undefined
+  if (local === null || making) return undefined
+  const { worktree, gitDir } = local
   const repair = `nexus repair ${name}`
   if (!existsSync(gitDir)) {
     const text = `the repository ${repo} is gone`
@@ -83,14 +84,14 @@ function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command:
 
 /** Where git says that the worktree is now, when that is there. */
 function movedTo(record: WorkspaceRecord): string | undefined {
-  const admin = record.gitDir === null ? undefined : findOwnAdmin(record, record.gitDir)
-  if (admin === undefined || admin.worktree === record.worktree) return undefined
+  const admin = record.local === null ? undefined : findOwnAdmin(record, record.local.gitDir)
+  if (admin === undefined || admin.worktree === record.local?.worktree) return undefined
   return existsSync(admin.worktree) ? admin.worktree : undefined
 }
 
 /** The folder around the given one that names the workspace's part of the git dir, as one that was moved by hand goes on to. */
 function movedAround(record: WorkspaceRecord, folder: string): string | undefined {
-  const admin = record.gitDir === null ? undefined : findOwnAdmin(record, record.gitDir)
+  const admin = record.local === null ? undefined : findOwnAdmin(record, record.local.gitDir)
   if (admin === undefined) return undefined
   for (let dir = folder; ; dir = dirname(dir)) {
     if (linkOf(dir) === admin.path) return dir
@@ -99,17 +100,17 @@ function movedAround(record: WorkspaceRecord, folder: string): string | undefine
 }
 
 /** The folder of the workspace's worktree in a git dir: by its marker, else by the place that it names. */
-export function findOwnAdmin({ id, worktree }: WorkspaceRecord, gitDir: string): AdminDir | undefined {
+export function findOwnAdmin({ id, local }: WorkspaceRecord, gitDir: string): AdminDir | undefined {
   const all = listAdminDirs(gitDir)
   return (
     all.find(({ marker }) => marker === id) ??
-    all.find((admin) => admin.marker === undefined && admin.worktree === worktree)
+    all.find((admin) => admin.marker === undefined && admin.worktree === local?.worktree)
   )
 }
 
 /** Workspaces of a repository that is gone, whose worktrees are in this one: it was moved. */
 export function listMoved(records: readonly WorkspaceRecord[], { gitDir }: Repository): readonly WorkspaceRecord[] {
-  const lost = records.filter((record) => record.gitDir !== null && !existsSync(record.gitDir))
+  const lost = records.filter((record) => record.local !== null && !existsSync(record.local.gitDir))
   return lost.filter((record) => findOwnAdmin(record, gitDir) !== undefined)
 }
 

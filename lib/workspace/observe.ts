@@ -10,6 +10,7 @@ import { nameFromHere } from '../core/named.ts'
 import type { WorkspaceId } from '../core/names.ts'
 import { KINDS, kindOf } from '../core/operations.ts'
 import { urlOf } from '../core/reach.ts'
+import { worktreeOf } from '../core/record-parts.ts'
 import { hasUrl } from '../core/urls.ts'
 import type { Observation, WorkspaceRecord, WorkspaceResource, WorkspaceState } from '../core/workspace.ts'
 import { isAlive } from '../system/process.ts'
@@ -96,7 +97,7 @@ async function viewOf(app: App, name: string): Promise<View> {
 export function judge(app: App, record: WorkspaceRecord, observation: Observation | undefined): Seen {
   const drift = findDrift(record, app.cwd)
   const gone = drift?.kind === 'worktree-gone' || drift?.kind === 'worktree-moved'
-  const worktreePresent = record.worktree === null || (!gone && existsSync(record.worktree))
+  const worktreePresent = record.local === null || (!gone && existsSync(record.local.worktree))
   const now = currentBranch(app.home, record)
   const branch = now === undefined ? record.branch : (now ?? '(detached)')
   const { state, reason } = stateOf(record, observation, drift)
@@ -133,7 +134,7 @@ export function stateOf(
   }
   // half-way through a start or a stop, parts that do not run yet or any more are no error
   if (works) return { state: seen.state === 'error' ? 'stopped' : seen.state, reason: describe(record) }
-  if (cut === undefined && record.portsMoved === true && seen.state === 'running') {
+  if (cut === undefined && record.docker?.portsMoved === true && seen.state === 'running') {
     return { state: 'error', reason: `its containers publish other ports; \`nexus up ${record.name}\` makes them anew` }
   }
   return cut === undefined
@@ -156,7 +157,7 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     displayName: record.displayName,
     repo: record.repo,
     branch: seen.branch,
-    worktree: record.worktree,
+    worktree: worktreeOf(record),
     backend: record.backend,
     host: record.host,
     state: seen.state,
@@ -168,8 +169,8 @@ export async function toResource(app: App, seen: Seen): Promise<WorkspaceResourc
     }),
     ssh: sshInfo(backend, record),
     isolation: record.isolation,
-    gitMode: record.gitMode ?? 'shared',
-    network: record.network ?? 'open',
+    gitMode: record.gitMode,
+    network: record.network,
     idleTimeout: record.idleTimeout,
   }
 }

@@ -11,6 +11,8 @@ import { isWorkspaceId, type WorkspaceId } from '../core/names.ts'
 import { type HomePaths, workspacePaths } from '../core/paths.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { forgetActivity } from '../record/last-use.ts'
+import { migrateRecord } from '../record/migrate.ts'
+import { isRecordOf, RECORD_SCHEMA } from '../record/reader.ts'
 import {
   linkOnce,
   listFolder,
@@ -24,8 +26,6 @@ import {
 } from '../system/store.ts'
 import { removeAbandoned } from '../system/temporary.ts'
 
-const SCHEMA = 1
-
 export type Records = ReturnType<typeof createRecords>
 
 export function createRecords(home: HomePaths, warn: (text: string) => void) {
@@ -38,14 +38,11 @@ export function createRecords(home: HomePaths, warn: (text: string) => void) {
     const setAside = (kept: string) => {
       damaged = kept
     }
-    const record = await readJson<WorkspaceRecord>(file, SCHEMA, setAside, (data) => isWhole(data, id))
+    const read = (path: string, onDamage: (kept: string) => void) =>
+      readJson<WorkspaceRecord>(path, RECORD_SCHEMA, onDamage, (data) => isRecordOf(data, id), migrateRecord)
+    const record = await read(file, setAside)
     if (damaged === undefined) return record
-    const before = await readJson<WorkspaceRecord>(
-      beforeOf(file),
-      SCHEMA,
-      () => {},
-      (data) => isWhole(data, id),
-    )
+    const before = await read(beforeOf(file), () => {})
     if (before !== undefined) await renameInto(beforeOf(file), file)
     const instead = before === undefined ? '' : '; what it was before the last operation is used'
     warn(`the record of ${id} was damaged; it was kept as ${damaged}${instead}`)
@@ -102,12 +99,6 @@ export function createRecords(home: HomePaths, warn: (text: string) => void) {
 
 function beforeOf(file: string): string {
   return `${file}.before`
-}
-
-/** A text that parses may still be another file's, or half of one. */
-function isWhole(data: WorkspaceRecord, id: WorkspaceId): boolean {
-  const texts = [data.name, data.repo, data.branch, data.backend, data.createdAt, data.desired]
-  return data.id === id && texts.every((text) => typeof text === 'string') && Array.isArray(data.ports)
 }
 
 const INSTANCE = /^[0-9a-f]{16}$/

@@ -28,7 +28,7 @@ export function closedFolders(settings: Placing, repo: string): readonly string[
 }
 
 type Placing = Pick<Settings, 'worktreeDir'>
-type Placed = Pick<WorkspaceRecord, 'repo' | 'worktree'>
+type Placed = Pick<WorkspaceRecord, 'repo' | 'local'>
 
 /**
  * Makes the folder of a workspace's worktree, in one that is closed to others.
@@ -36,7 +36,7 @@ type Placed = Pick<WorkspaceRecord, 'repo' | 'worktree'>
  */
 export async function makeWorktreePlace(app: App, record: Placed, settings: Placing): Promise<void> {
   await closeWorktrees(app, record, settings)
-  if (record.worktree !== null) await makeFolder(record.worktree, 0o755)
+  if (record.local !== null) await makeFolder(record.local.worktree, 0o755)
 }
 
 /**
@@ -44,8 +44,8 @@ export async function makeWorktreePlace(app: App, record: Placed, settings: Plac
  * `nexus adopt`, stays as it is.
  * @throws {NexusError} CONFIG_INVALID where the repository's own files have a link in place of `.worktree`
  */
-export async function closeWorktrees(app: App, { repo, worktree }: Placed, settings: Placing): Promise<void> {
-  const folder = dirname(worktree ?? '')
+export async function closeWorktrees(app: App, { repo, local }: Placed, settings: Placing): Promise<void> {
+  const folder = dirname(local?.worktree ?? '')
   if (!closedFolders(settings, repo).includes(folder)) return
   await refuseCommittedLink(app, repo, folder)
   await closeFolder(folder, existsSync(repo) ? statSync(repo) : undefined)

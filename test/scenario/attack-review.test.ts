@@ -168,7 +168,7 @@ suite('helpers', (test) => {
       const { id } = await scene.up('evil', '--git-mode', 'private')
       const record = JSON.parse(
         await readFile(join(scene.home, '.nexus', 'workspaces', id, 'workspace.json'), 'utf8'),
-      ) as { image: string }
+      ) as { docker: { image: string } }
       await scene.inside('evil', 'bash', '-ec', 'mkdir -p d/e && sudo chown -R root:root d && sudo chmod 700 d')
       const [container = ''] = (
         await must(['docker', 'ps', '-q', '--filter', `label=dev.nexus.workspace=${id}`])
@@ -177,7 +177,7 @@ suite('helpers', (test) => {
       const late = 'git commit -q --allow-empty -m late'
       await must(['docker', 'exec', '--user', 'nexus', '--workdir', tree, container, 'sh', '-c', late])
       await must(['docker', 'stop', '--time', '1', container])
-      await replaceImage(scene, record.image)
+      await replaceImage(scene, record.docker.image)
 
       // git beside the files of one that does not run
       const pulled = await scene.run(['pull', 'evil', '--json'])

@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import { newWorkspaceId, parseName } from '../../lib/core/names.ts'
-import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { THIS_MACHINE } from '../../lib/core/reach.ts'
+import type { DockerPart, LocalPart, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { openApp } from '../../lib/workspace/open-app.ts'
 import { type TempRepo, tempDir, tempRepo } from './temp.ts'
@@ -49,9 +50,24 @@ export async function appWorld(env: NodeJS.ProcessEnv = {}): Promise<AppWorld> {
   }
 }
 
+/** Of a workspace that was never started. */
+export const CONTAINERS: DockerPart = {
+  image: null,
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  sudo: true,
+  editors: false,
+}
+
+/** A worktree of a repository. */
+export function localIn(repo: string, worktree: string): LocalPart {
+  return { worktree, gitDir: join(repo, '.git'), adopted: false }
+}
+
+/** With all parts but `local`, whatever its backend has. */
 export function makeRecord(name: string, repo: string, more: Partial<WorkspaceRecord> = {}): WorkspaceRecord {
   return {
-    schema: 1,
+    schema: 2,
     id: newWorkspaceId(),
     name: parseName(name),
     given: name,
@@ -61,25 +77,26 @@ export function makeRecord(name: string, repo: string, more: Partial<WorkspaceRe
     branch: `nexus/${name}`,
     base: null,
     branchCreated: true,
-    worktree: null,
-    gitDir: null,
     backend: 'mock',
     host: 'mock',
+    address: THIS_MACHINE,
+    local: null,
+    docker: CONTAINERS,
     isolation: 'standard',
-    sudo: true,
+    gitMode: 'shared',
+    network: 'open',
     createdAt: '2026-11-23T08:00:00Z',
     desired: 'stopped',
     ports: [],
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
     env: {},
     cpus: null,
     memory: null,
+    pids: 4096,
     idleTimeout: '30m',
     forwardAgent: false,
+    agentMode: 'off',
     shortAlias: true,
     author: { name: 'Test', email: 'test@example.invalid' },
-    image: null,
     hostKeyFingerprint: null,
     operation: null,
     ...more,

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
+import { worktreeOf } from '../../lib/core/record-parts.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { TEMPORARY_SUFFIX } from '../../lib/system/temporary.ts'
 import { runProcess } from './process.ts'
@@ -87,10 +88,11 @@ function checkFiles({ home, repo }: World): readonly string[] {
   ]
 }
 
-function checkRecord({ name, operation, worktree, ports, backend }: WorkspaceRecord): readonly string[] {
+function checkRecord({ name, operation, local, ports, backend }: WorkspaceRecord): readonly string[] {
+  const worktree = local?.worktree
   const problems: string[] = []
   if (operation !== null) problems.push(`${name}: ${operation.kind} is not finished (${operation.step})`)
-  if (worktree !== null && !existsSync(join(worktree, '.git'))) problems.push(`${name}: no worktree ${worktree}`)
+  if (worktree !== undefined && !existsSync(join(worktree, '.git'))) problems.push(`${name}: no worktree ${worktree}`)
   if (backend === 'docker' && ports.some(({ host }) => host === null)) problems.push(`${name}: a port without a lease`)
   return problems
 }
@@ -106,7 +108,8 @@ function checkLeases({ home }: World, records: readonly WorkspaceRecord[]): read
     const keys = leases.map(({ base, cidr }) => String(base ?? cidr))
     const twice = keys.filter((key, i) => keys.indexOf(key) !== i)
     const loose = leases.filter(({ workspace }) => records.every(({ id }) => id !== workspace))
-    const missing = records.flatMap(({ id, name, ports, subnets = [] }) => {
+    const missing = records.flatMap(({ id, name, ports, docker }) => {
+      const { subnets = [] } = docker ?? {}
       const own = leases.filter(({ workspace }) => workspace === id)
       const hosts = ports.flatMap(({ host }) => (host === null ? [] : [host]))
       const uncovered = hosts.filter((host) => !own.some(({ base = 0 }) => host >= base && host < base + 10))
@@ -124,7 +127,7 @@ function checkLeases({ home }: World, records: readonly WorkspaceRecord[]): read
 }
 
 async function checkGit(world: World, records: readonly WorkspaceRecord[]): Promise<readonly string[]> {
-  const wanted = new Set(records.map(({ worktree }) => worktree))
+  const wanted = new Set(records.map(worktreeOf))
   const branches = new Set(records.map(({ branch }) => branch))
   const entries = (await readGit(world, 'worktree', 'list', '--porcelain')).split('\n\n').filter(Boolean)
   const linked = entries.filter((entry) => !entry.startsWith(`worktree ${realpathSync(world.repo)}\n`))
@@ -138,7 +141,9 @@ async function checkGit(world: World, records: readonly WorkspaceRecord[]): Prom
   const admin = join(world.repo, '.git', 'worktrees')
   const locks = listFolder(admin).filter((name) => existsSync(join(admin, name, 'index.lock')))
   const dirty = await Promise.all(
-    records.map(async ({ name, worktree }) => {
+    records.map(async (record) => {
+      const { name } = record
+      const worktree = worktreeOf(record)
       if (worktree === null || !existsSync(worktree)) return []
       const status = (await runGit(worktree, ['status', '--porcelain'])).replace(/^\?\? .*\n?/gm, '')
       return status === '' ? [] : [`${name}: its worktree is not as committed: ${status.trim()}`]

@@ -83,7 +83,7 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
     lifecycle: {
       observe: async () => running,
       watch: async () => {},
-      provision: async () => ({ image: null, hostKeyFingerprint: null }),
+      provision: async () => ({ hostKeyFingerprint: null }),
       configure: async () => {},
       start: (record) => set(record, 'running'),
       stop: (record) => set(record, 'stopped'),
@@ -98,7 +98,7 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
       findLost: async () => undefined,
     },
     code: { kind: 'mounted' },
-    endpoints: { reach: () => undefined },
+    endpoints: { address: null, reach: () => undefined },
     isReachable: async () => false,
     // an inside in which nothing can be found out
     open: () => withoutStreams(Promise.resolve(null)),

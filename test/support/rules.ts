@@ -36,7 +36,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'backends',
     ],
   ],
-  doctor: ['core', 'system', 'tools', 'config', 'ports', 'network', 'ssh', 'backends', 'workspace'],
+  doctor: ['core', 'system', 'tools', 'config', 'ports', 'record', 'network', 'ssh', 'backends', 'workspace'],
   'verb-form': ['core', 'tools', 'stack', 'report', 'workspace'],
   api: ['core', 'system', 'tools', 'config', 'project', 'ssh', 'backends', 'workspace', 'doctor', 'verb-form'],
   daemon: ['core', 'system', 'api'],

@@ -218,7 +218,7 @@ suite('the filter before the agent', (test) => {
 })
 
 suite('one path for several filters', (test) => {
-  const record = { id: 'ws-aaaaaaaa', name: 'demo', forwardAgent: true } as Parameters<typeof openAgent>[1]
+  const record = { id: 'ws-aaaaaaaa', name: 'demo', agentMode: 'proxy' } as Parameters<typeof openAgent>[1]
 
   test('whoever lives serves it, and nothing is left behind', async () => {
     await using dir = await tempDir()

@@ -2,6 +2,7 @@
  * What every backend of the registry must do alike: verbs that are fine with being repeated, states that are observed, exec
  * that passes arguments, streams and codes through, removal that leaves nothing. Docker is the real one.
  */
+
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -18,6 +19,7 @@ import { createInterruption, type Interruption } from '../../lib/core/interrupti
 import { newWorkspaceId } from '../../lib/core/names.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { Reach } from '../../lib/core/reach.ts'
+import { withDocker } from '../../lib/core/record-parts.ts'
 import type { Command, CommandRequest, Session } from '../../lib/core/session.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createLeases } from '../../lib/ports/leases.ts'
@@ -25,7 +27,7 @@ import { hear } from '../../lib/system/end-word.ts'
 import type { Runner } from '../../lib/system/exec.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
-import { makeRecord } from '../support/app.ts'
+import { localIn, makeRecord } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -153,8 +155,8 @@ async function world({ name, env }: Kind): Promise<World> {
       id,
       displayName: 'Conformance',
       project: 'conformance',
-      worktree,
-      gitDir: local ? join(repo.path, '.git') : null,
+      local: worktree === null ? null : localIn(repo.path, worktree),
+      address: backend.endpoints.address,
       backend: name,
       host: backend.host,
       desired: 'running',
@@ -164,7 +166,8 @@ async function world({ name, env }: Kind): Promise<World> {
       ],
     })
     made.push(record)
-    record = { ...record, ...(await backend.lifecycle.provision(record)) }
+    const { docker, ...provided } = await backend.lifecycle.provision(record)
+    record = withDocker({ ...record, ...provided }, docker ?? {})
     made[made.length - 1] = record
     await backend.lifecycle.configure(record, NOBODY)
     return record
@@ -297,9 +300,10 @@ for (const kind of KINDS) {
         const observed = async () => (await backend.lifecycle.observe()).get(record.id)
         assert.is(await state(record), 'absent')
 
+        const image = record.docker?.image ?? null
         assert.equal(await backend.lifecycle.provision(record), {
-          image: record.image,
           hostKeyFingerprint: record.hostKeyFingerprint,
+          ...(image === null ? {} : { docker: { image } }),
         })
         await backend.lifecycle.configure(record, NOBODY)
         assert.is(await state(record), 'absent', 'configure must start nothing')
@@ -423,7 +427,7 @@ for (const kind of KINDS) {
         assert.is(shown.stdout, `${env.A}||${record.id}|${record.name}`)
 
         assert.is((await w.exec(record, ['pwd'], { cwd: '/usr' })).stdout, '/usr\n')
-        if (record.worktree !== null) assert.is((await w.exec(record, ['pwd'])).stdout, `${record.worktree}\n`)
+        if (record.local !== null) assert.is((await w.exec(record, ['pwd'])).stdout, `${record.local?.worktree}\n`)
 
         const long = await w.exec(record, ['sh', '-c', 'head -c 3000000 /dev/zero | tr "\\0" x'])
         assert.is(long.stdout.length, 3_000_000)
@@ -469,7 +473,7 @@ for (const kind of KINDS) {
         assert.is(inside.code, 0, inside.stderr)
         assert.is(await w.repo.git('log', '-1', '--format=%s %an', record.branch), 'from inside Test')
         assert.is((await w.exec(record, ['touch', 'made inside'])).code, 0)
-        assert.ok(existsSync(join(record.worktree ?? '', 'made inside')))
+        assert.ok(existsSync(join(record.local?.worktree ?? '', 'made inside')))
       },
       LIMIT_MS,
     )
@@ -522,7 +526,7 @@ for (const kind of KINDS) {
         for (const running of [true, false]) {
           assert.is(
             (await ask(running, 'rev-parse', 'HEAD', '--show-toplevel')).stdout,
-            `${commit}\n${record.worktree}\n`,
+            `${commit}\n${record.local?.worktree}\n`,
           )
           assert.is((await ask(running, 'rev-parse', '--verify', '--quiet', 'none')).code, 1)
           assert.is((await ask(running, '-c', tricky[0] ?? '', 'x')).stdout, "it's $HOME")

@@ -43,7 +43,7 @@ interface Demo extends LocalApp {
 async function openDemo(): Promise<Demo> {
   const local = await openLocalApp({ files: { 'a.txt': 'a\n' } })
   const demo = await local.up('demo')
-  const worktree = demo.worktree ?? ''
+  const worktree = demo.local?.worktree ?? ''
   await writeFile(join(worktree, 'a.txt'), 'changed\n')
   const now = async () => (await local.app.records.load(demo.id)) ?? demo
   return {
@@ -67,9 +67,10 @@ async function isWhole(demo: Demo, worktree: string): Promise<void> {
   assert.is(await changes(worktree), ' M a.txt')
   assert.not.match(await demo.state(), /error/)
   assert.equal((await demo.repair()).done, [])
-  const { repo, gitDir } = await demo.now()
+  const { repo, local } = await demo.now()
+  const { gitDir = '' } = local ?? {}
   assert.is(gitDir, join(repo, '.git'))
-  assert.is(findAdminDir(gitDir ?? '', worktree)?.marker, demo.demo.id)
+  assert.is(findAdminDir(gitDir, worktree)?.marker, demo.demo.id)
   await git(repo, 'worktree', 'prune')
   assert.is(await changes(worktree), ' M a.txt')
 }
@@ -114,9 +115,9 @@ suite('a worktree', (test) => {
     assert.match(error.hint ?? '', /`nexus repair demo`$/)
     assert.not(existsSync(demo.worktree))
     assert.is((await demo.repair({ dryRun: true })).done.length, 1)
-    assert.is((await demo.now()).worktree, demo.worktree)
+    assert.is((await demo.now()).local?.worktree, demo.worktree)
     await demo.repair()
-    assert.is((await demo.now()).worktree, place)
+    assert.is((await demo.now()).local?.worktree, place)
     assert.not(demo.running.has(demo.demo.id))
     await isWhole(demo, place)
   })
@@ -134,7 +135,7 @@ suite('a worktree', (test) => {
     assert.is(reason, `the worktree was moved to ${place}; \`${mends}\` mends it`)
     const error = await rejects(() => start(within, demo.demo, { dryRun: false, start: true }), 'GIT_ERROR')
     assert.is(error.hint, `To mend it, run \`${mends}\``)
-    for (const wrong of [other.worktree ?? '', demo.repo.path]) {
+    for (const wrong of [other.local?.worktree ?? '', demo.repo.path]) {
       await rejects(() => demo.repair({ worktree: wrong }), 'INVALID_ARGUMENT')
     }
     await demo.repair({ worktree: place })
@@ -229,9 +230,9 @@ suite('a repository that was moved', (test) => {
     await rejects(() => demo.repair(), 'REPOSITORY_NOT_FOUND')
     await demo.repair({ repo: moved.repo })
     const record = await demo.now()
-    assert.equal([record.repo, record.worktree], [moved.path, join(moved.path, '.worktree', 'demo')])
+    assert.equal([record.repo, record.local?.worktree], [moved.path, join(moved.path, '.worktree', 'demo')])
     assert.equal([record.desired, demo.running.has(record.id)], ['stopped', false])
-    await isWhole(demo, record.worktree ?? '')
+    await isWhole(demo, record.local?.worktree ?? '')
     assert.is((await findWorkspace(demo.app, 'demo', moved.repo))?.id, demo.demo.id)
   })
 
@@ -257,7 +258,7 @@ suite('adopt', (test) => {
     const request = { given: path, name: undefined, dryRun: false }
     const would = await adopt(local.app, { ...request, name: 'mine', dryRun: true })
     assert.equal(await local.app.records.list(), [])
-    assert.equal([would.record.worktree, would.record.branch, would.lost], [path, 'mine', false])
+    assert.equal([would.record.local?.worktree, would.record.branch, would.lost], [path, 'mine', false])
     await rejects(() => adopt(local.app, request), 'INVALID_ARGUMENT')
     const { record } = await adopt(local.app, { ...request, name: 'mine' })
     await rejects(() => adopt(local.app, { ...request, name: 'twice' }), 'WORKSPACE_ALREADY_EXISTS')
@@ -279,7 +280,7 @@ suite('adopt', (test) => {
     await using demo = await openDemo()
     await demo.app.records.remove(demo.demo.id)
     const { record } = await adopt(demo.app, { given: demo.worktree, name: undefined, dryRun: false })
-    assert.equal([record.id, record.name, record.adopted], [demo.demo.id, 'demo', undefined])
+    assert.equal([record.id, record.name, record.local?.adopted], [demo.demo.id, 'demo', false])
     await isWhole(demo, demo.worktree)
   })
 
@@ -322,7 +323,7 @@ suite('rename', (test) => {
     assert.is((await demo.now()).name, 'demo')
     const { record } = await to('better')
     assert.equal(
-      [record.name, record.madeAs, record.id, record.branch, record.worktree],
+      [record.name, record.madeAs, record.id, record.branch, record.local?.worktree],
       ['better', 'demo', demo.demo.id, 'nexus/demo', demo.worktree],
     )
     assert.ok(demo.running.has(record.id))

@@ -12,10 +12,12 @@
  * | issue 15 | `.git` as a link: made, and git worked not inside | lib/workspace/lifecycle/draft.ts | 3501e83 |
  * | issue 15 | stop and delete failed on a full disk | lib/system/store.ts | 3501e83 |
  */
+
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Event } from '../../lib/core/events.ts'
+import { worktreeOf } from '../../lib/core/record-parts.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { keepReserve } from '../../lib/system/reserve.ts'
 import { findRepository, requireRepository } from '../../lib/tools/repository.ts'
@@ -74,7 +76,7 @@ suite('a hook after the checkout that fails', (test) => {
       const hook = join(local.repo.path, '.git', 'hooks', 'post-checkout')
       await mkdir(join(local.repo.path, '.git', 'hooks'), { recursive: true })
       await script(hook, text)
-      const { worktree } = await local.up('x')
+      const worktree = worktreeOf(await local.up('x'))
       assert.is(await readFile(join(worktree ?? '', 'a.txt'), 'utf8'), 'a\n')
       const [warning] = warnings(local)
       assert.ok(warning?.text.includes(`the hook post-checkout (${hook}) ended with code ${code ?? ''}`), warning?.text)
@@ -90,9 +92,9 @@ suite('filters that look for state in the git dir', (test) => {
     await encrypt(local)
     assert.is(await local.repo.git('cat-file', 'blob', 'HEAD:a.secret'), 'ghccdm')
     const record = await local.up('x')
-    assert.is(await readFile(join(record.worktree ?? '', 'a.secret'), 'utf8'), 'hidden\n')
+    assert.is(await readFile(join(record.local?.worktree ?? '', 'a.secret'), 'utf8'), 'hidden\n')
     assert.equal(warnings(local), [])
-    assert.is(await local.repo.git('-C', record.worktree ?? '', 'status', '--porcelain'), '')
+    assert.is(await local.repo.git('-C', record.local?.worktree ?? '', 'status', '--porcelain'), '')
     assert.is((await deleteWorkspace(local.app, record, PLAIN)).changed, true)
     assert.ok(existsSync(join(local.repo.path, '.git', 'git-crypt', 'keys', 'default')))
   })
@@ -102,7 +104,7 @@ suite('filters that look for state in the git dir', (test) => {
     await encrypt(local)
     await rename(join(local.repo.path, '.git', 'git-crypt'), join(local.repo.path, 'kept-elsewhere'))
     const record = await local.up('x')
-    assert.is(await readFile(join(record.worktree ?? '', 'a.secret'), 'utf8'), 'ghccdm\n')
+    assert.is(await readFile(join(record.local?.worktree ?? '', 'a.secret'), 'utf8'), 'ghccdm\n')
     const [warning] = warnings(local)
     assert.match(warning?.text ?? '', /filter git-crypt stay .* as it failed: no key at /)
     assert.match(warning?.hint ?? '', /cat-file --filters nexus\/x:a\.secret`$/)
@@ -138,8 +140,8 @@ suite('parts of the git dir that lie elsewhere', (test) => {
     const [, command = ''] = /`(.*)`/.exec(error.hint ?? '') ?? []
     assert.is((await runProcess(['sh', '-c', command], { cwd: '/' })).code, 0, command)
     const record = await local.up('x')
-    assert.is(findRepository(record.worktree ?? '')?.root, path)
-    assert.is(await local.repo.git('-C', record.worktree ?? '', 'rev-parse', '--abbrev-ref', 'HEAD'), 'nexus/x')
+    assert.is(findRepository(record.local?.worktree ?? '')?.root, path)
+    assert.is(await local.repo.git('-C', record.local?.worktree ?? '', 'rev-parse', '--abbrev-ref', 'HEAD'), 'nexus/x')
   })
 
   test('so are objects and refs; a folder of hooks may be one', async () => {
@@ -174,7 +176,7 @@ suite('refs and names', (test) => {
   test('a workspace of a repository that was made anew at its path is told so, and a delete makes room', async () => {
     await using local = await openLocalApp()
     const { repo } = local
-    const { worktree } = await local.up('x')
+    const worktree = worktreeOf(await local.up('x'))
     for (const gone of [worktree ?? '', join(repo.path, '.git')]) await rm(gone, { recursive: true })
     await repo.git('init', '--quiet')
     await repo.git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '-m', 'anew')
@@ -246,7 +248,7 @@ suite('a full disk', (test) => {
       assert.is((await stop(local.app, one, false)).record.desired, 'stopped')
       await fill(disk.path)
       await deleteWorkspace(local.app, one, PLAIN)
-      await writeFile(join(two.worktree ?? '', 'new.txt'), 'my own work\n')
+      await writeFile(join(two.local?.worktree ?? '', 'new.txt'), 'my own work\n')
       await rejects(() => deleteWorkspace(local.app, two, PLAIN), 'WORKSPACE_DIRTY')
       await fill(disk.path)
       const { trash } = await deleteWorkspace(local.app, two, { ...PLAIN, force: true })

@@ -235,7 +235,7 @@ async function tryDelete(chosen: readonly (typeof ALL)[number][]): Promise<void>
   await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'file' } })
   await put(join(local.repo.path, 'copied.cfg'), 'theirs')
   const demo = await local.up('demo')
-  const worktree = demo.worktree ?? ''
+  const worktree = demo.local?.worktree ?? ''
   await put(join(worktree, 'copied.cfg'), 'theirs')
   local.volumes.set('data', { id: demo.id, bytes: 5 })
   const made: Made[] = []
@@ -287,7 +287,7 @@ suite('what a delete would lose', (test) => {
   test('a lock wants a word of its own, also with --force and where the folder is away', async () => {
     await using local = await openLocalApp({ files: FILES })
     const demo = await local.up('demo')
-    const worktree = demo.worktree ?? ''
+    const worktree = demo.local?.worktree ?? ''
     await git(worktree, 'worktree', 'lock', '--reason', 'on a stick', worktree)
     const error = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
     assert.match(String(error.output), /locked: on a stick/)
@@ -305,7 +305,7 @@ suite('what a delete would lose', (test) => {
   test('a marked file that is as it was, or is left out by a sparse checkout, is no loss', async () => {
     await using local = await openLocalApp({ files: { ...FILES, 'in/x': 'x\n', 'out/y': 'y\n' } })
     const demo = await local.up('demo')
-    const worktree = demo.worktree ?? ''
+    const worktree = demo.local?.worktree ?? ''
     await git(worktree, 'update-index', '--assume-unchanged', 'a.txt')
     await git(worktree, 'update-index', '--skip-worktree', 'b.txt')
     await rm(join(worktree, 'b.txt'))
@@ -406,8 +406,8 @@ suite('what a merge would replace in the main worktree', (test) => {
         await using local = await openLocalApp({ files: { ...FILES, 'dir/tracked': 'x\n' } })
         const demo = (await local.up('demo')) as WorkspaceRecord
         const top = local.repo.path
-        await bring(demo.worktree ?? '')
-        await commitIn(demo.worktree ?? '', 'work')
+        await bring(demo.local?.worktree ?? '')
+        await commitIn(demo.local?.worktree ?? '', 'work')
         const path = await make(top)
         const refuses = async (request: Partial<MergeRequest>) => {
           const error = await rejects(() => mergeWorkspace(local.app, demo, { ...MERGE, ...request }), 'SYNC_CONFLICT')
@@ -432,9 +432,9 @@ suite('what a merge would replace in the main worktree', (test) => {
     await using local = await openLocalApp({ files: FILES })
     const demo = (await local.up('demo')) as WorkspaceRecord
     const name = 'caf\xe9.cfg'
-    await writeFile(bytes(demo.worktree ?? '', name), 'theirs')
-    await git(demo.worktree ?? '', 'add', '-f', '.')
-    await commitIn(demo.worktree ?? '', 'work')
+    await writeFile(bytes(demo.local?.worktree ?? '', name), 'theirs')
+    await git(demo.local?.worktree ?? '', 'add', '-f', '.')
+    await commitIn(demo.local?.worktree ?? '', 'work')
     await commitIn(local.repo.path, 'main goes on')
     await writeFile(bytes(local.repo.path, name), 'mine')
     await rejects(() => mergeWorkspace(local.app, demo, MERGE), 'SYNC_CONFLICT')
@@ -447,8 +447,8 @@ suite('what a merge would replace in the main worktree', (test) => {
   test("a marked file that the branch leaves alone is in no merge's way", async () => {
     await using local = await openLocalApp({ files: FILES })
     const demo = (await local.up('demo')) as WorkspaceRecord
-    await put(join(demo.worktree ?? '', 'b.txt'), 'theirs')
-    await git(demo.worktree ?? '', 'commit', '--quiet', '-am', 'work')
+    await put(join(demo.local?.worktree ?? '', 'b.txt'), 'theirs')
+    await git(demo.local?.worktree ?? '', 'commit', '--quiet', '-am', 'work')
     await mark(local.repo.path, 'a.txt', 'mine', '--skip-worktree')
     await put(join(local.repo.path, 'ignored', 'x'), 'mine')
     await mergeWorkspace(local.app, demo, MERGE)

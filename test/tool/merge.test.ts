@@ -44,7 +44,7 @@ suite('merges and what they tell', (test) => {
       await commitAll(local, repo.path)
       const before = (await repo.git('rev-parse', 'main')).trim()
       await repo.git('merge', '--quiet', '--no-edit', 'fix')
-      const worktree = record.worktree ?? ''
+      const worktree = record.local?.worktree ?? ''
       await repo.git('-C', worktree, 'reset', '--quiet', '--hard', before)
       await repo.git('-C', worktree, 'merge', '--quiet', '--no-edit', 'fix')
       await repo.git('-C', worktree, 'checkout', '--quiet', before, '--', 'a.txt')
@@ -68,7 +68,7 @@ suite('merges and what they tell', (test) => {
       await commitAll(local, repo.path)
       await repo.git('config', 'core.hooksPath', 'way/hooks')
       const record = await local.up('demo')
-      const worktree = record.worktree ?? ''
+      const worktree = record.local?.worktree ?? ''
       await put(worktree, 'two/hooks/post-merge', trap(local), 0o755)
       await unlink(join(worktree, 'way'))
       await symlink('two', join(worktree, 'way'))
@@ -90,7 +90,7 @@ suite('merges and what they tell', (test) => {
       await commitAll(local, repo.path)
       for (const word of ['smudge', 'clean']) await repo.git('config', `filter.x.${word}`, './way/x')
       const record = await local.up('demo')
-      const worktree = record.worktree ?? ''
+      const worktree = record.local?.worktree ?? ''
       await put(worktree, 'two/x', trap(local), 0o755)
       await put(worktree, 'z.dat', 'y\n')
       await unlink(join(worktree, 'way'))

@@ -2,12 +2,14 @@
  * The built ssh-proxy.js between two pipes and a server of the test's: what arrives, in which order things end, and what is said where
  * there is nothing to connect to. Nothing here starts a workspace; test/scenario/alias.test.ts does.
  */
+
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { newWorkspaceId } from '../../lib/core/names.ts'
+import { makeRecord } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -38,7 +40,8 @@ async function openRig(): Promise<Rig> {
   const { port } = server.address() as AddressInfo
   const folder = join(dir.path, 'workspaces', id)
   await mkdir(folder, { recursive: true })
-  const record = { id, name: 'x', desired: 'running', ports: [{ name: 'ssh', host: port }] }
+  const door = { name: 'ssh', container: 22, host: port, protocol: 'tcp' } as const
+  const record = makeRecord('x', '/r', { id, desired: 'running', ports: [door] })
   await writeFile(join(folder, 'workspace.json'), JSON.stringify(record))
   const child = spawn(process.execPath, [PROXY, id], { env: { ...process.env, NEXUS_HOME: dir.path } })
   child.stdin.on('error', () => {})

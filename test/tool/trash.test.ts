@@ -2,6 +2,7 @@
  * Deletes and the trash on the real git, without an engine: what is refused, what `--force` keeps, and that a restore brings
  * back exactly that, also after garbage was collected, the branch went on, or either was cut off in the middle.
  */
+
 import { existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -29,6 +30,7 @@ import {
   type TrashEntry,
 } from '../../lib/workspace/trash/trash.ts'
 import { restoreTrash } from '../../lib/workspace/trash/trash-restore.ts'
+import { localIn } from '../support/app.ts'
 import { type LocalApp, type LocalAppOptions, openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -52,7 +54,7 @@ async function openDemo(options: LocalAppOptions = {}): Promise<Demo> {
     ...options,
   })
   const demo = await local.up('demo')
-  const worktree = demo.worktree ?? ''
+  const worktree = demo.local?.worktree ?? ''
   const remove = async (request: Partial<DeleteRequest> = {}) =>
     deleteWorkspace(local.app, (await local.record('demo')) ?? demo, { ...FORCE, ...request })
   return { ...local, demo, worktree, git: (...args) => git(worktree, ...args), delete: remove }
@@ -183,7 +185,7 @@ suite('the trash', (test) => {
     await collectObjects(demo)
 
     const would = await restoreTrash(demo.app, { ...RESTORE, dryRun: true })
-    assert.is(would.record.worktree, demo.worktree)
+    assert.is(would.record.local?.worktree, demo.worktree)
     assert.not(existsSync(demo.worktree))
     const { record } = await restoreTrash(demo.app, RESTORE)
     assert.equal(await picture(demo), before)
@@ -239,11 +241,11 @@ suite('the trash', (test) => {
     assert.match(String(error.output), /commits of submodule vendor\/lib that are not pushed/)
     await demo.delete()
     const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
-    assert.is(record.worktree, join(demo.repo.path, '.worktree', 'other'))
-    const moved = join(record.worktree ?? '', 'vendor', 'lib')
+    assert.is(record.local?.worktree, join(demo.repo.path, '.worktree', 'other'))
+    const moved = join(record.local?.worktree ?? '', 'vendor', 'lib')
     assert.is(await git(moved, 'rev-parse', 'HEAD'), tip)
     assert.is(await git(moved, 'rev-parse', '--show-toplevel'), moved)
-    assert.is(await git(record.worktree ?? '', 'status', '--porcelain'), ' M vendor/lib')
+    assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), ' M vendor/lib')
   })
 
   test('a branch that went on, or is used elsewhere, stays; the files come on a new one at their commit', async () => {
@@ -256,8 +258,8 @@ suite('the trash', (test) => {
     await demo.repo.git('commit', '--quiet', '--allow-empty', '-m', 'further')
     const { branch, record } = await restoreTrash(demo.app, { ...RESTORE, as: 'second' })
     assert.is(branch, 'nexus/demo-restored')
-    assert.is(await git(record.worktree ?? '', 'status', '--porcelain'), ' M a.txt')
-    assert.is(await git(record.worktree ?? '', 'log', '-1', '--format=%s'), 'mine')
+    assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), ' M a.txt')
+    assert.is(await git(record.local?.worktree ?? '', 'log', '-1', '--format=%s'), 'mine')
     assert.is(await demo.repo.git('log', '-1', '--format=%s'), 'further')
   })
 
@@ -308,7 +310,7 @@ suite('which entry', (test) => {
     const trashed = async (app: App, path: string, name: string) => {
       const request = { given: name, repo: requireRepository(path), start: true, dryRun: false, existing: undefined }
       const { record } = await bringUp(app, request)
-      await writeFile(join(record.worktree ?? '', 'new'), name)
+      await writeFile(join(record.local?.worktree ?? '', 'new'), name)
       return (await deleteWorkspace(app, record, FORCE)).trash as TrashEntry
     }
     const mine = await trashed(demo.app, demo.repo.path, 'same')
@@ -401,7 +403,7 @@ suite('how long', (test) => {
     )
     await only(demo)
     const other = await demo.up('other')
-    await writeFile(join(other.worktree ?? '', 'new'), 'x')
+    await writeFile(join(other.local?.worktree ?? '', 'new'), 'x')
     await deleteWorkspace(demo.app, other, FORCE)
     const made = (await listTrash(demo.app)).filter((entry) => entry.key !== key)
     assert.is((await listTrash(demo.app)).length, 2, 'all that was there is too old at once')
@@ -497,7 +499,7 @@ suite('ignored files and data of services', (test) => {
     assert.not(existsSync(join(trash?.files ?? '', 'lib', 'node_modules')))
     assert.ok(demo.volumes.has('data'))
     const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
-    assert.is(await readFile(join(record.worktree ?? '', 'ignored', 'made'), 'utf8'), 'made\n')
+    assert.is(await readFile(join(record.local?.worktree ?? '', 'ignored', 'made'), 'utf8'), 'made\n')
     assert.is(record.id, demo.demo.id)
     assert.is(record.madeAs, 'demo', 'the name that is in those of its volumes')
     assert.ok(demo.volumes.has('data'))
@@ -542,11 +544,11 @@ suite('ignored files and data of services', (test) => {
     assert.equal(trash?.lost, [' M a.txt'])
     assert.is(data, 'the data of db (48 MB)', 'all files are kept anyway')
     const { record } = await restoreTrash(demo.app, RESTORE)
-    await demo.app.records.save({ ...record, adopted: true })
+    await demo.app.records.save({ ...record, local: { ...localIn(record.repo, demo.worktree), adopted: true } })
     await demo.delete(PLAIN)
     assert.ok(existsSync(join(demo.worktree, 'ignored', 'made')))
     assert.ok(demo.volumes.has('data'))
-    assert.is((await restoreTrash(demo.app, RESTORE)).record.worktree, demo.worktree)
+    assert.is((await restoreTrash(demo.app, RESTORE)).record.local?.worktree, demo.worktree)
     assert.is(await readFile(join(demo.worktree, 'a.txt'), 'utf8'), 'changed\n')
   })
 
@@ -713,7 +715,7 @@ suite('cut off in the middle', (test) => {
     const error = await rejects(() => restoreTrash(demo.app, RESTORE), 'WORKSPACE_ALREADY_EXISTS')
     assert.match(error.message, /already there/)
     const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'demo-2' })
-    assert.ok(existsSync(join(record.worktree ?? '', 'new')))
+    assert.ok(existsSync(join(record.local?.worktree ?? '', 'new')))
     assert.ok(existsSync(join(demo.worktree, 'theirs')))
     await rejects(() => restoreTrash(demo.app, RESTORE), 'WORKSPACE_NOT_FOUND')
   })

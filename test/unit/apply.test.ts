@@ -144,19 +144,22 @@ suite('apply', (test) => {
     const side = gate()
     const seen: unknown[] = []
     const actions: Actions = {
-      lease: { run: async () => ({ record: { subnets: ['10.0.0.0/28'] } }) },
+      lease: { run: async () => ({ record: { docker: { subnets: ['10.0.0.0/28'] } } }) },
       provision: {
         run: async (_, progress) => {
-          progress.add({ record: { image: 'early' } })
+          progress.add({ record: { docker: { image: 'early' } } })
           await side.passed
           return { record: { hostKeyFingerprint: 'SHA256:x', pids: undefined } }
         },
       },
-      start: { run: async ({ record }) => void seen.push(record.subnets, record.image, record.hostKeyFingerprint) },
+      start: {
+        run: async ({ record }) =>
+          void seen.push(record.docker?.subnets, record.docker?.image, record.hostKeyFingerprint),
+      },
     }
     const walk = apply(plan(['lease'], ['provision'], ['start', 'lease', 'provision']), actions, s.context)
     await eventually(() => phases(s.events).includes('done lease'))
-    assert.is(s.context.progress.carried().record.image, 'early')
+    assert.is(s.context.progress.carried().record.docker?.image, 'early')
     side.open()
     await walk
     assert.equal(seen, [['10.0.0.0/28'], 'early', 'SHA256:x'])

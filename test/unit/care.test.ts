@@ -1,7 +1,9 @@
 /** gc, prune, list --size and the budget, on real git and the mock backend. */
+
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { worktreeOf } from '../../lib/core/record-parts.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { collectGarbage } from '../../lib/doctor/gc.ts'
 import { connectedPorts, orderByIdleness } from '../../lib/record/last-use.ts'
@@ -12,7 +14,7 @@ import { bringUp } from '../../lib/workspace/lifecycle/up.ts'
 import { listWorkspaces } from '../../lib/workspace/status/list.ts'
 import { pruneMerged } from '../../lib/workspace/trash/prune.ts'
 import { listTrash, saveEntry } from '../../lib/workspace/trash/trash.ts'
-import { type AppWorld, appWorld, makeRecord } from '../support/app.ts'
+import { type AppWorld, appWorld, localIn, makeRecord } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 
 const DAY_MS = 24 * 3_600_000
@@ -46,7 +48,7 @@ suite('gc', (test) => {
     }
     const entry = (key: string, deletedAt: string) => {
       const files = join(home.trash, key, 'files')
-      return { schema: 1, key, deletedAt, record: gone, files, branch: null, head: null, lost: [] } as const
+      return { schema: 2, key, deletedAt, record: gone, files, branch: null, head: null, lost: [] } as const
     }
     await saveEntry(world.app, entry('old', '2026-01-01T00:00:00Z'))
     await saveEntry(world.app, entry('new', new Date().toISOString()))
@@ -92,7 +94,7 @@ suite('prune --merged', (test) => {
     await writeFile(join(worktree, file), name)
     await git('-C', worktree, 'add', '--all')
     await git('-C', worktree, 'commit', '--quiet', '--message', name)
-    return world.record(name, { worktree, gitDir: join(path, '.git'), base })
+    return world.record(name, { local: localIn(path, worktree), base })
   }
 
   async function verdicts(world: AppWorld, dryRun: boolean, olderThanMs?: number, now = Date.now() + 2 * DAY_MS) {
@@ -105,7 +107,7 @@ suite('prune --merged', (test) => {
   test('says what of it goes to the trash, before and after', async () => {
     await using world = await appWorld()
     const { git, path } = world.repo
-    const { worktree } = await branchOff(world, 'merged')
+    const worktree = worktreeOf(await branchOff(world, 'merged'))
     await git('merge', '--quiet', '--no-edit', 'nexus/merged')
     await writeFile(join(path, '.git', 'info', 'exclude'), '/.worktree/\n*.notes\n')
     await writeFile(join(worktree ?? '', 'my.notes'), 'work')
@@ -124,15 +126,14 @@ suite('prune --merged', (test) => {
     const away = await branchOff(world, 'away')
     await git('merge', '--quiet', '--no-edit', 'nexus/merged', 'nexus/dirty', 'nexus/away')
     await writeFile(join(path, '.worktree', 'dirty', 'more'), 'of days')
-    await git('-C', away.worktree ?? '', 'switch', '--quiet', '--detach')
+    await git('-C', away.local?.worktree ?? '', 'switch', '--quiet', '--detach')
     const fresh = join(path, '.worktree', 'fresh')
     await git('worktree', 'add', '--quiet', '-b', 'nexus/fresh', fresh)
     await world.record('fresh', {
-      worktree: fresh,
-      gitDir: join(path, '.git'),
+      local: localIn(path, fresh),
       base: await git('rev-parse', 'HEAD'),
     })
-    await world.record('lost', { gitDir: join(path, '.git') })
+    await world.record('lost')
     const expected = {
       merged: 'goes: merged into main',
       dirty: 'stays: merged into main, but Workspace dirty holds a change that would be lost',
@@ -142,7 +143,7 @@ suite('prune --merged', (test) => {
       lost: 'stays: branch nexus/lost is gone',
     }
     assert.equal(await verdicts(world, true), expected)
-    assert.ok(existsSync(merged.worktree ?? ''), 'a dry run deletes nothing')
+    assert.ok(existsSync(merged.local?.worktree ?? ''), 'a dry run deletes nothing')
     assert.equal(await verdicts(world, true, DAY_MS), {
       ...expected,
       merged: 'stays: merged into main, but too new',
@@ -151,14 +152,16 @@ suite('prune --merged', (test) => {
     assert.equal(await verdicts(world, false), expected)
     const { merged: _, ...left } = expected
     assert.equal(await verdicts(world, false), left)
-    assert.not.ok(existsSync(merged.worktree ?? ''))
+    assert.not.ok(existsSync(merged.local?.worktree ?? ''))
     assert.is(await git('branch', '--list', 'nexus/merged'), '')
     assert.ok(existsSync(join(path, '.worktree', 'dirty', 'more')))
   })
 
   test('keeps what was made, written or committed to in the last day, started or not', async () => {
     await using world = await appWorld()
-    const { worktree, id } = await branchOff(world, 'merged')
+    const made = await branchOff(world, 'merged')
+    const { id } = made
+    const worktree = worktreeOf(made)
     await world.repo.git('merge', '--quiet', '--no-edit', 'nexus/merged')
     const used = 'stays: merged into main, but it was made or used in the last 24 hours'
     assert.equal(await verdicts(world, true, undefined, Date.now()), { merged: used })
@@ -179,7 +182,7 @@ suite('prune --merged', (test) => {
     const { git } = world.repo
     await git('remote', 'add', 'origin', origin.repo.path)
     for (const name of ['squashed', 'rebased', 'open']) {
-      const { worktree } = await branchOff(world, name)
+      const worktree = worktreeOf(await branchOff(world, name))
       if (name === 'squashed') {
         await writeFile(join(worktree ?? '', 'squashed'), 'twice\n')
         await git('-C', worktree ?? '', 'commit', '--quiet', '--all', '--message', 'again')

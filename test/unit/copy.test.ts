@@ -2,6 +2,7 @@
  * `cp` without an engine: what goes where, the archive format against whatever bytes, and the unpacking of archives that mean ill
  * into folders that somebody prepared: nothing outside of the target is read, written or followed.
  */
+
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, statSync, symlinkSync } from 'node:fs'
 import { chmod, mkdir, readdir, rename, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -25,6 +26,7 @@ import { createUnpacker } from '../../lib/system/unpack.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { readInside, type Streams } from '../../lib/workspace/exec/copy-inside.ts'
 import { type CopyPlace, type PlaceKind, planCopy, splitPlace } from '../../lib/workspace/exec/copy-places.ts'
+import { localIn } from '../support/app.ts'
 import { anyText, FUZZ, FUZZ_LIMIT_MS } from '../support/fuzz.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
@@ -85,7 +87,7 @@ const isBad = async (all: Buffer) => {
 }
 
 suite('what goes where', (test) => {
-  const record = { id: 'ws-aaaaaaaa', name: 'demo', worktree: '/r/.worktree/demo' } as WorkspaceRecord
+  const record = { id: 'ws-aaaaaaaa', name: 'demo', local: localIn('/r', '/r/.worktree/demo') } as WorkspaceRecord
   const here = (text: string, kind: PlaceKind, path = text): CopyPlace => ({ text, record: undefined, kind, path })
   const inside = (path: string, kind: PlaceKind): CopyPlace => ({ text: `demo:${path}`, record, kind, path })
   const told = (sources: readonly CopyPlace[], target: CopyPlace) => {

@@ -16,7 +16,7 @@ import { temporaryName } from '../../lib/system/temporary.ts'
 import type { App } from '../../lib/workspace/app.ts'
 import { noteRunningParts } from '../../lib/workspace/git/git-snapshot.ts'
 import { leasesOf } from '../../lib/workspace/port-plan.ts'
-import { type AppWorld, appWorld } from '../support/app.ts'
+import { type AppWorld, appWorld, CONTAINERS, localIn } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -156,7 +156,7 @@ suite('doctor', (test) => {
     assert.match((await fixed(world, 'home')).message, /ssh_host_ed25519_key can be read by others/)
     if (process.getuid?.() !== 0) return
     // root's server inside reads it as its own user, and nobody else may have it
-    await world.record('caged', { id, uid: 65532 })
+    await world.record('caged', { id, docker: { ...CONTAINERS, uid: 65532 } })
     await chown(hostKey, 65532, 65532)
     const { findings } = await look(world)
     assert.equal(
@@ -200,8 +200,10 @@ suite('doctor', (test) => {
     const { id } = await world.record('demo')
     await world.app.backend('mock')
     const { record } = workspacePaths(world.app.home, id)
-    await writeFile(record, '')
-    assert.match((await only(world, 'state-files')).message, /workspace\.json is damaged\.$/)
+    for (const text of [JSON.stringify({ ...JSON.parse(await readFile(record, 'utf8')), ports: 7 }), '']) {
+      await writeFile(record, text)
+      assert.match((await only(world, 'state-files')).message, /workspace\.json is damaged\.$/)
+    }
     assert.ok(existsSync(record))
     await world.app.records.list()
     const finding = await only(world, 'state-files')
@@ -313,7 +315,7 @@ suite('doctor', (test) => {
       count: 1,
     })
     assert.match((await fixed(world, 'subnets')).message, /^10\.251\.\d+\.\d+\/26 is leased to ws-aaaaaaaa/)
-    await world.record('demo', { subnets: ['10.251.3.0/26'] })
+    await world.record('demo', { docker: { ...CONTAINERS, subnets: ['10.251.3.0/26'] } })
     assert.match((await fixed(world, 'subnets')).message, /uses 10\.251\.3\.0\/26 without a lease/)
     assert.is((await subnets.list()).length, 1)
   })
@@ -328,8 +330,7 @@ suite('doctor', (test) => {
     assert.match(stray.message, /\.worktree\/demo is a worktree of Nexus's making without a workspace/)
     assert.is(stray.fixable, false)
 
-    const own = { worktree, gitDir: join(path, '.git') }
-    const record = await world.record('demo', own)
+    const record = await world.record('demo', { local: localIn(path, worktree) })
     assert.equal(
       (await look(world)).findings.filter(({ status }) => status !== 'ok'),
       [],
@@ -348,7 +349,7 @@ suite('doctor', (test) => {
       (await only(world, 'worktrees')).message,
       /^Workspace demo: the worktree \S+\/\.worktree\/demo is missing\.$/,
     )
-    await world.app.records.save({ ...record, repo: '/nowhere', gitDir: '/nowhere/.git', worktree: '/nowhere/w' })
+    await world.app.records.save({ ...record, repo: '/nowhere', local: localIn('/nowhere', '/nowhere/w') })
     await git('worktree', 'prune')
     assert.match((await only(world, 'worktrees')).message, /^Workspace demo: the repository \/nowhere is gone\.$/)
   })
@@ -358,7 +359,10 @@ suite('doctor', (test) => {
     const { path, git } = world.repo
     const gitDir = join(path, '.git')
     await git('config', 'core.pager', 'less')
-    const record = await world.record('demo', { gitDir })
+    const worktree = join(path, '.worktree', 'demo')
+    await mkdir(join(path, '.worktree'), { mode: 0o700 })
+    await git('worktree', 'add', '--quiet', '-b', 'nexus/demo', worktree)
+    const record = await world.record('demo', { local: localIn(path, worktree) })
     await noteRunningParts(world.app, record)
     await git('config', 'user.name', 'Somebody')
     await git('config', 'alias.st', 'status')

@@ -14,6 +14,7 @@ import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { createSshFiles } from '../../lib/ssh/server/files.ts'
 import { createRunner } from '../../lib/system/runner.ts'
+import { CONTAINERS } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
@@ -137,9 +138,9 @@ suite('docker-compose.yml', (test) => {
   })
 
   for (const [what, change] of [
-    ['worktree', { worktree: null }],
-    ['git dir', { gitDir: null }],
-    ['image', { image: null }],
+    ['worktree and git dir', { local: null }],
+    ['containers', { docker: undefined }],
+    ['image', { docker: CONTAINERS }],
     ['lease', { ports: [{ name: 'ssh', container: 22, protocol: 'tcp', host: null }] }],
   ] as const) {
     test(`a record without ${what} is refused`, () => {

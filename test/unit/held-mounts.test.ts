@@ -1,10 +1,12 @@
 /** What an agent's services mount from below the worktree, and what is made of it. */
+
 import { readFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { renderComposeFiles } from '../../lib/backends/docker/compose-file.ts'
 import { gitFileMounts } from '../../lib/backends/docker/work-mounts.ts'
 import { NexusError } from '../../lib/core/errors.ts'
 import { homePaths, workspacePaths } from '../../lib/core/paths.ts'
+import { localOf } from '../../lib/core/record-parts.ts'
 import { heldPaths, heldVolumeName, movedPaths, settleMounts } from '../../lib/stack/held-mounts.ts'
 import type { ComposeModel, ServiceVolume } from '../../lib/stack/model.ts'
 import { parseCompose, type YamlMap } from '../../lib/system/render.ts'
@@ -12,7 +14,7 @@ import { requireSubpaths } from '../../lib/tools/docker-endpoint.ts'
 import { assert, suite } from '../support/suite.ts'
 
 const { home, record, ...facts } = JSON.parse(readFileSync('test/golden/compose/private.json', 'utf8'))
-const TREE = String(record.worktree)
+const TREE = String(record.local?.worktree)
 const AGENT = { name: 'x', isolation: 'agent' }
 
 /** Follows one link, as the kernel does where its folder is named. */
@@ -52,7 +54,7 @@ const MODEL: ComposeModel = {
 function overrideOf(model: ComposeModel, more = {}, stack_ = {}) {
   const base = { kind: 'default' }
   const stack = { files: ['compose.yaml'], profiles: [], pass: [], main: 'workspace', base, holds: true, ...stack_ }
-  const agent = { ...record, isolation: 'agent', stack, ...more }
+  const agent = { ...record, isolation: 'agent', docker: { ...record.docker, stack }, ...more }
   const paths = workspacePaths(homePaths(home), record.id)
   const text = renderComposeFiles({ ...facts, record: agent, paths, model }).override ?? ''
   const { services, volumes } = parseCompose(text) as Record<'services' | 'volumes', Record<string, YamlMap>>
@@ -104,7 +106,10 @@ suite('mounts of an agent', (test) => {
       (error: unknown) => error instanceof NexusError && error.code === 'UNSUPPORTED',
     )
     assert.not.match(heldVolumeName(record), '_')
-    assert.is.not(heldVolumeName(record), heldVolumeName({ ...record, worktree: '/elsewhere' }))
+    assert.is.not(
+      heldVolumeName(record),
+      heldVolumeName({ ...record, local: { ...localOf(record), worktree: '/elsewhere' } }),
+    )
   })
 
   test('are settled as what they lead to, within the worktree under its own name', () => {

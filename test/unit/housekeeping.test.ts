@@ -11,7 +11,7 @@ import { formatSize, parseSize, sumSizes } from '../../lib/core/sizes.ts'
 import { isOlder, lacksFix } from '../../lib/core/versions.ts'
 import { type LabelledRow, parseDiskUse } from '../../lib/tools/docker-facts.ts'
 import { MARKER } from '../../lib/tools/repository.ts'
-import { makeRecord } from '../support/app.ts'
+import { CONTAINERS, makeRecord } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempRepo } from '../support/temp.ts'
 
@@ -19,7 +19,7 @@ const NOW = Date.parse('2026-11-26T12:00:00Z')
 const HOUR = 3_600_000
 const HERE = process.cwd()
 const GONE = '/nowhere/app'
-const mine = makeRecord('mine', HERE, { image: 'nexus-abcdef01:used' })
+const mine = makeRecord('mine', HERE, { docker: { ...CONTAINERS, image: 'nexus-abcdef01:used' } })
 
 const row = (name: string, labels: Readonly<Record<string, string>>, age = 0): LabelledRow => ({
   id: name,
@@ -157,7 +157,7 @@ suite('leftovers on Docker', (test) => {
       ['part image nexus-lost-app:latest: workspace ws-aaaaaaaa is gone'],
       'while something is being made, an image without container may be its',
     )
-    const under = makeRecord('under', HERE, { stack: { under: 'nexus-lost-app' } as never })
+    const under = makeRecord('under', HERE, { docker: { ...CONTAINERS, stack: { under: 'nexus-lost-app' } as never } })
     const needed = needs({ records: [mine, under], ids: new Set([mine.id, under.id]) })
     assert.not.ok(found({ images }, needed).some((line) => line.includes('nexus-lost-app')))
   })

@@ -177,7 +177,7 @@ suite('current', (test) => {
     await using local = await openLocalApp()
     const { app, repo } = local
     const demo = await local.up('demo')
-    const worktree = demo.worktree ?? ''
+    const worktree = demo.local?.worktree ?? ''
     const at = async (folder: string) => (await findCurrent({ ...app, cwd: folder }))?.name
     await mkdir(join(worktree, 'a', 'b'), { recursive: true })
     await symlink(join(worktree, 'a'), join(repo.path, 'link'))
@@ -196,7 +196,7 @@ suite('current', (test) => {
     await using local = await openLocalApp()
     const demo = await local.up('demo')
     const moved = join(local.repo.path, 'elsewhere')
-    await rename(demo.worktree ?? '', moved)
+    await rename(demo.local?.worktree ?? '', moved)
     await mkdir(join(moved, 'sub'))
     assert.is((await findCurrent({ ...local.app, cwd: join(moved, 'sub') }))?.id, demo.id)
   })

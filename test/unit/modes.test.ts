@@ -4,13 +4,14 @@ import { checkSetIdFiles, checkWorktreeFolders } from '../../lib/doctor/other-us
 import type { Scan } from '../../lib/doctor/scan.ts'
 import { clearSetId, closeFolder, openTo } from '../../lib/system/modes.ts'
 import { closedFolders } from '../../lib/workspace/worktree-place.ts'
+import { localIn } from '../support/app.ts'
 import { assert, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
 
 const modeOf = (path: string) => lstatSync(path).mode & 0o7777
 
 function scanOf(repo: string, worktreeDir?: string): Scan {
-  const records = [{ name: 'x', repo, worktree: join(repo, '.worktree', 'x') }]
+  const records = [{ name: 'x', repo, local: localIn(repo, join(repo, '.worktree', 'x')) }]
   return { records, settings: { worktreeDir } } as unknown as Scan
 }
 

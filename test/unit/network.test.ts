@@ -4,7 +4,6 @@ import { openWays } from '../../lib/backends/docker/closed-networks.ts'
 import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'
-import { agentModeOf } from '../../lib/core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../lib/network/gate.ts'
 import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../lib/network/network.ts'
@@ -43,10 +42,6 @@ suite('guards', (test) => {
     assert.equal(agentOf({}), [true, 'proxy', undefined])
     assert.equal(agentOf({ 'ssh.forward_agent': 'full', 'ssh.agent_keys': ['k'] }), [true, 'full', ['k']])
     assert.equal(agentOf({ 'ssh.forward_agent': 'off', 'ssh.agent_keys': ['k'] }), [false, 'off', undefined])
-    assert.equal(
-      [true, false].map((forwardAgent) => agentModeOf({ forwardAgent })),
-      ['proxy', 'off'],
-    )
     const further = (before: Parameters<typeof settings>[0], now: Parameters<typeof settings>[0]) =>
       reachesFurther(guardsOf(settings(before), settings(before)), settings(now).ssh)
     const [one, two] = [{ 'ssh.agent_keys': ['a'] }, { 'ssh.agent_keys': ['a', 'b'] }]
@@ -169,7 +164,7 @@ suite('what can be reached', (test) => {
 
   test('only a list of hosts has a proxy', () => {
     assert.equal(proxyVariables({ network: 'none' }, []), {})
-    assert.equal(proxyVariables({}, []), {})
+    assert.equal(proxyVariables({ network: 'open' }, []), {})
     assert.is(proxyVariables({ network: 'allowlist' }, ['db']).no_proxy, 'localhost,127.0.0.1,::1,db')
   })
 })
@@ -181,7 +176,7 @@ suite('the gate of a project', (test) => {
     network: 'allowlist',
     pids: 99,
     ports: [],
-    ready: { wanted: ['postgres:16'] },
+    docker: { ready: { wanted: ['postgres:16'] } },
   } as unknown as WorkspaceRecord
   const model = (services: object, networks: object = {}): ComposeModel =>
     ({ name: 'x', services, networks }) as unknown as ComposeModel
@@ -214,7 +209,10 @@ suite('the gate of a project', (test) => {
     const networks = { default: { aliases: ['nexus-gate2', 'web'] }, back: null }
     requireGuardable(record, model({ web: { ...service, networks } }))
     const stack = { base: { kind: 'service' }, main: 'web' }
-    requireGuardable({ ...record, stack } as unknown as WorkspaceRecord, model({ web: { container_name: 'web' } }))
+    requireGuardable(
+      { ...record, docker: { stack } } as unknown as WorkspaceRecord,
+      model({ web: { container_name: 'web' } }),
+    )
   })
 
   test('no service keeps a sysctl that may lead past it, and raw sockets are gone at every level', () => {
@@ -319,7 +317,8 @@ suite("the project's own service to work in", (test) => {
     ...{ pids_limit: 99, mem_limit: 1000, memswap_limit: 1000 },
   }
   const place = (service: ComposeService, isolation: 'standard' | 'agent') => {
-    const record = { isolation, stack: { files: [], profiles: [], pass: [], main: 'app', base: { kind: 'service' } } }
+    const stack = { files: [], profiles: [], pass: [], main: 'app', base: { kind: 'service' } }
+    const record = { isolation, docker: { stack } }
     return inPlace(own, service, { record } as unknown as Parameters<typeof inPlace>[2])
   }
 

@@ -1,6 +1,7 @@
 /**
  * From rows of `docker ps` to the states of the contract, and from record, view and worktree to what the user is told.
  */
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -11,7 +12,7 @@ import { isAlive, ownIdentity } from '../../lib/system/process.ts'
 import { type ContainerRow, parseContainers } from '../../lib/tools/docker.ts'
 import type { Drift } from '../../lib/workspace/drift.ts'
 import { observeAll, stateOf } from '../../lib/workspace/observe.ts'
-import { appWorld } from '../support/app.ts'
+import { appWorld, localIn } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -123,7 +124,7 @@ const record = (change: Partial<WorkspaceRecord> = {}) =>
   ({
     id: ID,
     name: 'x',
-    worktree: '/r/.worktree/x',
+    local: localIn('/r', '/r/.worktree/x'),
     desired: 'running',
     operation: null,
     ...change,

@@ -15,7 +15,7 @@ const FACTS = {
 }
 
 const recordOf = (stack: object = {}) =>
-  ({ stack: { files: [], profiles: [], ...stack } }) as unknown as WorkspaceRecord
+  ({ docker: { stack: { files: [], profiles: [], ...stack } } }) as unknown as WorkspaceRecord
 
 const EXTERNAL = { data: { name: 'shop-db', external: true }, own: { name: 'p_own' } }
 

@@ -157,8 +157,8 @@ suite('services of the project', (test) => {
     const { home, record, ...facts } = JSON.parse(readFileSync('test/golden/compose/private.json', 'utf8'))
     const stack = { files: ['compose.yaml'], profiles: [], pass: [], main: 'workspace', base: { kind: 'default' } }
     const volumes = [
-      { type: 'bind', source: record.worktree, target: '/app' },
-      { type: 'bind', source: `${record.worktree}/data`, target: '/data' },
+      { type: 'bind', source: record.local.worktree, target: '/app' },
+      { type: 'bind', source: `${record.local.worktree}/data`, target: '/data' },
       { type: 'volume', source: 'v', target: '/v' },
     ]
     const model = {
@@ -167,7 +167,14 @@ suite('services of the project', (test) => {
       networks: { default: null },
     }
     const paths = workspacePaths(homePaths(home), record.id)
-    return renderComposeFiles({ ...facts, record: { ...record, stack, gitMode }, paths, model }).override ?? ''
+    return (
+      renderComposeFiles({
+        ...facts,
+        record: { ...record, docker: { ...record.docker, stack }, gitMode },
+        paths,
+        model,
+      }).override ?? ''
+    )
   }
 
   test('that have the worktree cannot replace its .git file either', () => {

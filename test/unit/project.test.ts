@@ -30,7 +30,7 @@ import {
 } from '../../lib/trust/environment.ts'
 import { cachePlace } from '../../lib/workspace/exec/run.ts'
 import { initProject } from '../../lib/workspace/stack/init.ts'
-import { makeRecord } from '../support/app.ts'
+import { CONTAINERS, localIn, makeRecord } from '../support/app.ts'
 import { openLocalApp } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, suite } from '../support/suite.ts'
@@ -294,7 +294,7 @@ suite('variables of secrets and configs', (test) => {
       main: 'workspace',
       base: { kind: 'default' },
     } as const
-    const record = makeRecord('x', dir.path, { worktree, stack })
+    const record = makeRecord('x', dir.path, { local: localIn(dir.path, worktree), docker: { ...CONTAINERS, stack } })
     const from = (environment: string) => ({ name: 'n', environment })
     const model = {
       name: 'x',

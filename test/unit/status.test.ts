@@ -9,7 +9,7 @@ import { findDrift } from '../../lib/workspace/drift.ts'
 import { countChanges, standingOf } from '../../lib/workspace/git/git-standing.ts'
 import { parseSince, readHookLogs } from '../../lib/workspace/status/logs.ts'
 import { statusOf } from '../../lib/workspace/status/status.ts'
-import { appWorld } from '../support/app.ts'
+import { appWorld, localIn } from '../support/app.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { writeFiles } from '../support/temp.ts'
 
@@ -123,8 +123,8 @@ suite('status', (test) => {
   test('tells what can be told of a workspace whose engine, worktree or branch is not there', async () => {
     await using world = await appWorld({ DOCKER_HOST: 'unix:///nonexistent/docker.sock' })
     const { app, repo } = world
-    const gitDir = join(repo.path, '.git')
-    const record = await world.record('x', { backend: 'docker', gitDir, worktree: join(repo.path, '.worktree', 'x') })
+    const local = localIn(repo.path, join(repo.path, '.worktree', 'x'))
+    const record = await world.record('x', { backend: 'docker', local })
     const status = await statusOf(app, record, { size: true })
     assert.is(status.services, null)
     assert.is(status.git?.ahead, null)
@@ -149,7 +149,7 @@ suite('status', (test) => {
     const branch = 'feature/größe#1+"x"'
     const worktree = join(world.folder, 'tree')
     await repo.git('worktree', 'add', '--quiet', '-b', branch, worktree)
-    const record = await world.record('x', { branch, gitDir: join(repo.path, '.git'), worktree })
+    const record = await world.record('x', { branch, local: localIn(repo.path, worktree) })
     const commit = (folder: string, text: string) =>
       repo.git('-C', folder, 'commit', '--quiet', '--allow-empty', '--message', text)
     await commit(worktree, 'one')

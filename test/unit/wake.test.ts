@@ -1,4 +1,5 @@
 /** Who gets a workspace started by connecting, and how the aliases name the program that does it, for every shell there is. */
+
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { escapeForAnyShell } from '../../lib/core/shell.ts'
 import { programOf, proxyCommand, proxyScript, requireTellable } from '../../lib/ssh/client/proxy-script.ts'
 import { parseTarget } from '../../lib/ssh/client/target.ts'
 import { BY_HAND_MS, refusal, UNUSED_STARTS_MAX, type WakeFacts, wake } from '../../lib/workspace/ssh/wake.ts'
-import { appWorld } from '../support/app.ts'
+import { appWorld, makeRecord } from '../support/app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
 import { tempDir } from '../support/temp.ts'
@@ -138,14 +139,15 @@ suite('the ProxyCommand', (test) => {
     const nothing = { name: id, reach: undefined, answers: 'no' }
     for (const text of ['', '{', 'null', '[]', '{"ports":3}', '{"ports":[null]}'])
       assert.equal(parseTarget(text, id), nothing)
-    const record = { name: 'x', desired: 'running', ports: [{ name: 'ssh', host: 32_800 }] }
+    const port = { name: 'ssh', container: 22, host: 32_800, protocol: 'tcp' } as const
+    const record = makeRecord('x', '/r', { id, desired: 'running', ports: [port] })
     assert.equal(parseTarget(JSON.stringify(record), id), {
       name: 'x',
       reach: { name: 'localhost', host: '127.0.0.1', port: 32_800 },
       answers: 'now',
     })
-    const other = { ...record, desired: 'frozen', ports: [{ name: 'ssh', host: 'x' }] }
-    assert.equal(parseTarget(JSON.stringify(other), id), { name: 'x', reach: undefined, answers: 'no' })
+    for (const wrong of [{ desired: 'frozen' }, { ports: [{ ...port, host: 'x' }] }, { id: newWorkspaceId() }])
+      assert.equal(parseTarget(JSON.stringify({ ...record, ...wrong }), id), nothing)
   })
 })
 

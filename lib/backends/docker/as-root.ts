@@ -2,8 +2,10 @@
  * What only root may do to a folder of this machine: files that root made inside a workspace belong to root here too, and their
  * user can neither remove nor move them. A helper of Nexus's own does it, which sees this one folder and nothing beside it.
  */
+
 import { lstatSync } from 'node:fs'
 import { NexusError } from '../../core/errors.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Helpers } from './own-container.ts'
@@ -16,8 +18,10 @@ export function createRootHelper(helpers: Helpers) {
     act(record, path, ['DAC_OVERRIDE', 'FOWNER'], ['/usr/bin/find', PLACE, '-xdev', '-mindepth', '1', '-delete'])
 
   /** Gives a folder, without what is in it, to the workspace's user, who can move it then. */
-  const ownFolder = (record: WorkspaceRecord, path: string) =>
-    act(record, path, ['CHOWN'], ['/bin/chown', '--no-dereference', `${record.uid}:${record.gid}`, PLACE])
+  const ownFolder = (record: WorkspaceRecord, path: string) => {
+    const { uid, gid } = dockerOf(record)
+    return act(record, path, ['CHOWN'], ['/bin/chown', '--no-dereference', `${uid}:${gid}`, PLACE])
+  }
 
   async function act(
     record: WorkspaceRecord,

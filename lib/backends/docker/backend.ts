@@ -6,7 +6,8 @@
 import { NexusError } from '../../core/errors.ts'
 import { composeProject, type WorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
-import { reachHere } from '../../core/reach.ts'
+import { reachOf, THIS_MACHINE } from '../../core/reach.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate, keepsImage } from '../../network/network.ts'
 import { requireTellable } from '../../ssh/client/proxy-script.ts'
@@ -57,9 +58,11 @@ export function createDockerBackend(context: BackendContext): Backend {
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   // the oldest of that name takes connections; the others are those that are open
   const readAgain = (record: WorkspaceRecord) =>
-    docker.execute(target(record), record.stack?.main ?? MAIN_SERVICE, ['pkill', '-HUP', '-o', '-x', 'sshd'])
-  const imageCache = async ({ imageCache: place }: WorkspaceRecord) =>
-    place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
+    docker.execute(target(record), record.docker?.stack?.main ?? MAIN_SERVICE, ['pkill', '-HUP', '-o', '-x', 'sshd'])
+  const imageCache = async (record: WorkspaceRecord) => {
+    const { imageCache: place } = dockerOf(record)
+    return place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)
+  }
   const starter = async () =>
     (await import('./starting.ts')).createStarter(docker, context, access, imageCache, seeds, helpers)
 
@@ -86,23 +89,23 @@ export function createDockerBackend(context: BackendContext): Backend {
 
   /** A workspace keeps the image it was made with while that exists: a newer Nexus re-creates no container unasked. */
   async function provision(record: WorkspaceRecord, under?: Resolution['under']): Promise<Provision> {
-    const { images, describeImage, describeGateImage, createKeys } = await provisioning()
-    const image = describeImage(context, record, under)
+    const { images, describeImage, imageWish, describeGateImage, createKeys } = await provisioning()
+    const image = describeImage(context, imageWish(record), under)
     const [reference, hostKeyFingerprint] = await Promise.all([
       keepsImage(record)
         ? requireKept(record, images.has)
-        : images.ensure(image, record.image, await imageCache(record)),
+        : images.ensure(image, dockerOf(record).image, await imageCache(record)),
       createKeys(context).ensureKeys(record),
       hasGate(record) ? images.ensure(describeGateImage(context), null) : undefined,
     ])
-    return { image: reference, hostKeyFingerprint }
+    return { docker: { image: reference }, hostKeyFingerprint }
   }
 
   async function configure(record: WorkspaceRecord, injection: Injection, resolution?: Resolution): Promise<void> {
     const [{ renderComposeFiles }, { createSshFiles }, { readyOf }, { writeComposeFiles, writeStarted }] =
       await loadRendering()
     const paths = workspacePaths(context.home, record.id)
-    if (record.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
+    if (record.docker?.stack?.holds === true) requireSubpaths(record, await versionsOf(context))
     const writeCompose = async () => {
       // the override follows from the project's files: without a look at them it stays as it is
       if (hasProjectFiles(record) && resolution?.model === undefined) return
@@ -112,7 +115,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         paths,
         instance: context.instance,
         addresses: (await hasIpv6Loopback()) ? ['127.0.0.1', '::1'] : ['127.0.0.1'],
-        alternates: record.gitDir === null ? [] : listAlternates(record.gitDir),
+        alternates: record.local === null ? [] : listAlternates(record.local.gitDir),
         model: resolution?.model,
         secretFolder: secretFolder(context, record),
         ready: readyOf(record, { startInterval }),
@@ -121,7 +124,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         layers: await (await imageCache(record))?.layersOf(record, Object.keys(resolution?.model?.services ?? {})),
       })
       if (resolution?.model !== undefined) await writeStarted(context.home, record, resolution.model)
-      if (record.stack?.shared !== undefined && resolution?.model !== undefined)
+      if (record.docker?.stack?.shared !== undefined && resolution?.model !== undefined)
         await (await shared()).write(record, withOwnNames(resolution.model))
       await writeComposeFiles(paths, files)
     }
@@ -139,7 +142,7 @@ export function createDockerBackend(context: BackendContext): Backend {
       : docker.stop(target(record))
     await Promise.all([closeMaster(record), stopParts])
     await removeSecrets(secretFolder(context, record))
-    if (record.stack?.shared !== undefined) await (await shared()).release(record)
+    if (record.docker?.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
@@ -183,7 +186,7 @@ export function createDockerBackend(context: BackendContext): Backend {
         own: async (record, path) => (await asRoot()).ownFolder(record, path),
       },
     },
-    endpoints: { reach: (_, port) => reachHere(port), leased: (configured) => configured },
+    endpoints: { address: THIS_MACHINE, reach: reachOf, leased: (configured) => configured },
     isReachable: async (record) => hasSshAddress(record) && (await access.isOpen(record)),
     open: sessions.open,
     pause: { pause, resume: async (record) => (await starter()).start(record, { state: 'paused', reason: '' }) },
@@ -232,11 +235,11 @@ export function createDockerBackend(context: BackendContext): Backend {
 type Provisioning = Awaited<ReturnType<typeof loadProvisioning>>
 
 async function loadProvisioning(docker: Docker, context: BackendContext) {
-  const [{ createImages, describeImage, describeGateImage }, { createKeys }] = await Promise.all([
+  const [{ createImages, describeImage, imageWish, describeGateImage }, { createKeys }] = await Promise.all([
     import('./image.ts'),
     import('../../ssh/keys/keys.ts'),
   ])
-  return { images: createImages(docker, context), describeImage, describeGateImage, createKeys }
+  return { images: createImages(docker, context), describeImage, imageWish, describeGateImage, createKeys }
 }
 
 /** The template engine takes as long to load as git to answer: it is loaded while something else is waited for. */
@@ -255,10 +258,9 @@ function startsOften({ engine }: ToolVersions): boolean {
 }
 
 /** @throws {NexusError} BUILD_FAILED when the image is gone: what it stood on may now be what somebody inside made of it */
-async function requireKept(
-  { name, image }: WorkspaceRecord,
-  has: (image: string) => Promise<boolean>,
-): Promise<string> {
+async function requireKept(record: WorkspaceRecord, has: (image: string) => Promise<boolean>): Promise<string> {
+  const { image } = dockerOf(record)
+  const { name } = record
   if (image !== null && (await has(image))) return image
   throw new NexusError('BUILD_FAILED', `The image of ${name} is gone, and a guarded workspace builds only at create.`, {
     hint: `To make it anew from its branch, run \`nexus delete ${name}\` and \`nexus up ${name}\``,

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import includeTemplate from '../../../templates/docker-compose.include.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
-import { reachHere } from '../../core/reach.ts'
+import { localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { addGate, restrainServices } from '../../network/gate.ts'
 import { hasGate } from '../../network/network.ts'
@@ -24,15 +24,7 @@ import { JOINS_LABEL, withoutShared } from '../../stack/shared.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
 import { wholeLabels, workspaceLabels } from './labels.ts'
-import {
-  type ComposeFacts,
-  inPlace,
-  mainService,
-  renderMain,
-  requireStack,
-  requireWorktree,
-  volumeDefinitions,
-} from './main-service.ts'
+import { type ComposeFacts, inPlace, mainService, renderMain, requireStack, volumeDefinitions } from './main-service.ts'
 import { MAIN_SERVICE } from './observation.ts'
 import { sharedProject } from './shared.ts'
 import { bindOf, gitFileMounts } from './work-mounts.ts'
@@ -72,7 +64,7 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
 function closed(model: YamlMap, facts: ComposeFacts): YamlMap {
   const whole = labelled(guarded(model, facts))
   if (facts.record.isolation !== 'agent') return whole
-  const main = facts.record.stack?.main ?? MAIN_SERVICE
+  const main = facts.record.docker?.stack?.main ?? MAIN_SERVICE
   const services = confineServices(whole.services as YamlMap, facts.paths.seccompFile, main, facts.model)
   return { ...whole, services }
 }
@@ -91,10 +83,10 @@ function labelled(model: YamlMap): YamlMap {
 function guarded(model: YamlMap, facts: ComposeFacts): YamlMap {
   const { record, paths, instance, addresses, gateImage = '' } = facts
   if (!hasGate(record)) return model
-  const main = record.stack?.main ?? MAIN_SERVICE
+  const main = record.docker?.stack?.main ?? MAIN_SERVICE
   const labels = workspaceLabels(record, instance)
   const gate = { record, image: gateImage, addresses, folder: paths.networkDir, labels, main, model: facts.model }
-  return addGate(model, gate, record.subnets?.[Object.keys(model.networks as YamlMap).length])
+  return addGate(model, gate, record.docker?.subnets?.[Object.keys(model.networks as YamlMap).length])
 }
 
 /** Where a service itself publishes: the gate does it for those of a guarded workspace. */
@@ -113,12 +105,12 @@ function projectFiles(record: WorkspaceRecord, paths: WorkspacePaths): readonly 
 
 /** The project's compose files of a workspace, absolute. */
 export function composeFilesOf(record: WorkspaceRecord): readonly string[] {
-  return (record.stack?.files ?? []).map((file) => join(requireWorktree(record), file))
+  return (record.docker?.stack?.files ?? []).map((file) => join(localOf(record).worktree, file))
 }
 
 /** The folder that relative paths in them start at, which is the first one's, as in Docker. */
 export function projectDirectory(record: WorkspaceRecord): string {
-  return dirname(composeFilesOf(record)[0] ?? join(requireWorktree(record), 'compose.yaml'))
+  return dirname(composeFilesOf(record)[0] ?? join(localOf(record).worktree, 'compose.yaml'))
 }
 
 /** Paths in an include are interpolated. */
@@ -137,7 +129,7 @@ function header({ paths }: ComposeFacts): string {
 function plainModel(facts: ComposeFacts): YamlMap {
   const { record, instance } = facts
   const model = renderMain(facts)
-  const [subnet] = record.subnets ?? []
+  const [subnet] = record.docker?.subnets ?? []
   const ready = placeReady(facts, ['default'])
   const volumes = { ...ready.volumes, ...volumeDefinitions(facts) }
   return {
@@ -162,7 +154,7 @@ function placeReady(facts: ComposeFacts, networks: readonly string[]) {
     ports: record.ports,
     addresses,
     labels,
-    environment: nexusVariables(record, reachHere),
+    environment: nexusVariables(record),
     networks,
   })
 }
@@ -206,12 +198,12 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     addresses: ownAddresses(facts),
     labels: workspaceLabels(record, instance),
     networkLabels: joins,
-    environment: nexusVariables(record, reachHere),
+    environment: nexusVariables(record),
     layers: facts.layers,
     copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,
     subnets: new Map(
-      networks.map((name, i) => [name, record.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
+      networks.map((name, i) => [name, record.docker?.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
         string,
         string,
       ][],

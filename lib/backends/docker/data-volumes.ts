@@ -67,13 +67,10 @@ async function findFilled(
 }
 
 /** Folders of the worktree that services mount; how much is in them is not the engine's to know. */
-function describeFolders(
-  { worktree }: WorkspaceRecord,
-  containers: readonly ContainerSummary[],
-): readonly DataVolume[] {
+function describeFolders({ local }: WorkspaceRecord, containers: readonly ContainerSummary[]): readonly DataVolume[] {
   return containers.flatMap(({ Mounts = [], Labels }) =>
     Mounts.flatMap(({ Type, Source = '' }): readonly DataVolume[] => {
-      if (Type !== 'bind' || worktree === null || !Source.startsWith(`${worktree}/`)) return []
+      if (Type !== 'bind' || local === null || !Source.startsWith(`${local.worktree}/`)) return []
       return [{ name: Source, isFolder: true, of: Labels[SERVICE_LABEL] ?? '', bytes: null, nameless: false }]
     }),
   )

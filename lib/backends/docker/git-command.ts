@@ -2,9 +2,11 @@
  * How git is run where a workspace's own git dir is: inside over ssh while it runs, else in a helper of Nexus's own
  * that can read that git dir with the objects it borrows, and nothing more.
  */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspacePaths } from '../../core/paths.ts'
+import { dockerOf, localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { createSshAccess } from '../../ssh/server/access.ts'
 import { byBash } from '../../ssh/session/remote-command.ts'
@@ -37,14 +39,14 @@ export function createGitCommand(
   function inside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
     const destination = access.destinationOf(record)
     const variables = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
-    const words = [record.worktree ?? '/', 'env', ...variables, 'git', ...args]
+    const words = [record.local?.worktree ?? '/', 'env', ...variables, 'git', ...args]
     const command = byBash('cd "$1" || exit 125; shift; exec "$@"', words)
     return ['ssh', ...masterArgs(destination), '-T', '--', destination.host, command]
   }
 
   async function beside(record: WorkspaceRecord, args: readonly string[]): Promise<readonly string[]> {
-    const { uid, gid, gitDir, worktree } = record
-    if (gitDir === null || worktree === null) throw new Error(`${record.id} was never made`)
+    const { uid, gid } = dockerOf(record)
+    const { gitDir, worktree } = localOf(record)
     const mounts = workMounts(record, workspacePaths(context.home, record.id), listAlternates(gitDir))
     // commits come back from a git dir of the workspace's own without the files
     const needless = record.gitMode === 'private' ? [worktree, join(worktree, '.git')] : []

@@ -3,6 +3,7 @@
  * is named by the hash of everything it is made from, so a change of Nexus or of the user's ids is another image, and an
  * unchanged one is never built again. Images are shared by the workspaces of one instance and carry its label.
  */
+
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import entrypoint from '../../../compose/entrypoint.sh'
@@ -12,8 +13,9 @@ import dockerfile from '../../../templates/Dockerfile.hbs'
 import gateDockerfile from '../../../templates/gate-Dockerfile.hbs'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { DockerPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { WITHOUT_GIT } from '../../system/environment.ts'
 import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
@@ -57,7 +59,13 @@ export interface ImageKeep {
 }
 
 /** What decides about a workspace's image beside what it stands on. */
-export type ImageWish = Pick<WorkspaceRecord, 'uid' | 'gid'> & Partial<Pick<WorkspaceRecord, 'isolation' | 'caches'>>
+export type ImageWish = Pick<DockerPart, 'uid' | 'gid'> &
+  Partial<Pick<DockerPart, 'caches'>> &
+  Partial<Pick<WorkspaceRecord, 'isolation'>>
+
+export function imageWish(record: WorkspaceRecord): ImageWish {
+  return { ...dockerOf(record), isolation: record.isolation }
+}
 
 /** Whose the images are, and whose variables the engine's client is given. */
 export type ImageOwner = Pick<BackendContext, 'instance' | 'env'>

@@ -8,7 +8,7 @@ import { hasGate } from '../../network/network.ts'
 import type { ImageRow, LabelledRow } from '../../tools/docker-facts.ts'
 import { findRepository, listAdminDirs } from '../../tools/repository.ts'
 import type { Leftover, Needed } from '../housekeeping.ts'
-import type { ImageWish } from './image.ts'
+import { type ImageWish, imageWish } from './image.ts'
 
 export const WANTED_LABELS = [
   'dev.nexus.workspace',
@@ -105,8 +105,9 @@ function hasWorkspaces(repo: string, { ids, records }: Needed): boolean {
 }
 
 function imageLeftovers(images: readonly ImageRow[], needed: Needed, facts: LeftoverFacts): readonly Leftover[] {
-  const kept = new Set(needed.records.flatMap(({ image, stack }) => [image ?? '', stack?.under ?? '']))
-  const owners = needed.all ? [] : [facts.owner, ...needed.records]
+  const kept = new Set(needed.records.flatMap(({ docker }) => [docker?.image ?? '', docker?.stack?.under ?? '']))
+  const wishes = needed.records.filter(({ docker }) => docker !== undefined).map(imageWish)
+  const owners = needed.all ? [] : [facts.owner, ...wishes]
   for (const owner of owners) kept.add(facts.currentImage(owner).reference)
   if (needed.records.some(hasGate)) kept.add(facts.gateImage)
   // what was built a moment ago has no container yet

@@ -2,10 +2,11 @@
  * The workspace's own container as a compose service: image, mounts at the same absolute paths as on this machine, ports,
  * variables and policy; or what a service of the project's gets to become it. Pure but for the template engine.
  */
+
 import template from '../../../templates/docker-compose.yml.hbs'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
-import { reachHere } from '../../core/reach.ts'
+import { dockerOf, localOf } from '../../core/record-parts.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { DROPPED_CAPABILITIES, deployLimits } from '../../network/gate.ts'
 import { hasGate } from '../../network/network.ts'
@@ -45,8 +46,6 @@ export interface ComposeFacts {
 const ENTRYPOINT = '/usr/local/lib/nexus/entrypoint'
 /** Links in the home inside lead there (setup-user.sh). So short that what is mounted below such a link is mounted after it. */
 export const EDITORS_FOLDER = '/var/nexus-editors'
-/** Of processes, where a record of an older version says none. */
-const PIDS_LIMIT = 4096
 
 /** The template of a compose file with the workspace's values in it. */
 export function renderMain(facts: ComposeFacts): YamlMap {
@@ -108,15 +107,16 @@ function appEnvironment(app: AppCommand | undefined): Readonly<Record<string, st
 
 function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
   const own = record.ports.filter((port) => port.service === undefined)
+  const docker = dockerOf(record)
   return {
     project: composeProject(record),
     image: requireImage(record),
     name: record.name,
-    worktree: requireWorktree(record),
+    worktree: localOf(record).worktree,
     environment: {
-      ...nexusVariables(record, reachHere),
+      ...nexusVariables(record),
       ...facts.ready?.environment,
-      ...(record.caches === undefined
+      ...(docker.caches === undefined
         ? {}
         : {
             NEXUS_WS_CACHES: cachesOf(record)
@@ -124,7 +124,7 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
               .join(':'),
           }),
       ...record.env,
-      ...appEnvironment(record.stack?.app),
+      ...appEnvironment(docker.stack?.app),
     },
     ports: publishedPorts(own, hasGate(record) ? [] : addresses),
     mounts: mounts({ record, addresses, ...facts }),
@@ -134,21 +134,22 @@ function mainFacts({ record, addresses, ...facts }: ComposeFacts) {
 /** The template's service with the policy that is data. */
 export function mainService(model: YamlMap, { record, instance, paths }: ComposeFacts): YamlMap {
   const { workspace } = model.services as { readonly workspace: YamlMap }
+  const { uid, gid, sudo, stack } = dockerOf(record)
   const agent = record.isolation === 'agent'
-  const limits: YamlMap = { pids_limit: record.pids ?? PIDS_LIMIT }
+  const limits: YamlMap = { pids_limit: record.pids }
   if (record.cpus !== null) limits.cpus = record.cpus
   if (record.memory !== null) {
     limits.mem_limit = record.memory
     limits.memswap_limit = record.memory
   }
-  const role = (record.stack?.main ?? MAIN_SERVICE) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
-  const app = record.stack?.app?.argv ?? []
+  const role = (stack?.main ?? MAIN_SERVICE) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
+  const app = stack?.app?.argv ?? []
   return {
     ...workspace,
     labels: { ...workspaceLabels(record, instance), ...role },
-    ...(agent ? { user: `${record.uid}:${record.gid}` } : {}),
+    ...(agent ? { user: `${uid}:${gid}` } : {}),
     cap_drop: agent ? ['ALL'] : [...DROPPED_CAPABILITIES],
-    security_opt: agent ? confinement(paths.seccompFile) : [`no-new-privileges:${record.sudo ? 'false' : 'true'}`],
+    security_opt: agent ? confinement(paths.seccompFile) : [`no-new-privileges:${sudo ? 'false' : 'true'}`],
     ...(app.length === 0 ? {} : { command: app }),
     ...limits,
   }
@@ -158,34 +159,31 @@ function mounts({ record, paths, alternates }: ComposeFacts): readonly Yaml[] {
   return [
     ...workMounts(record, paths, alternates).map(bindOf),
     bindOf({ path: paths.sshDir, target: '/etc/nexus/ssh', readOnly: true }),
-    ...(record.editors ? [{ type: 'volume', source: EDITORS_VOLUME, target: EDITORS_FOLDER }] : []),
+    ...(dockerOf(record).editors ? [{ type: 'volume', source: EDITORS_VOLUME, target: EDITORS_FOLDER }] : []),
     ...cachesOf(record).map(({ name, target }) => ({ type: 'volume', source: name, target })),
   ]
 }
 
 function cachesOf(record: WorkspaceRecord): readonly CacheVolume[] {
-  return record.caches ?? []
+  return record.docker?.caches ?? []
 }
 
 /** Caches are made beforehand and outlive every workspace; what editors install goes with theirs. */
 export function volumeDefinitions({ record, instance }: ComposeFacts): YamlMap {
   return {
-    ...(record.editors ? { [EDITORS_VOLUME]: { labels: { ...workspaceLabels(record, instance) } } } : {}),
+    ...(dockerOf(record).editors ? { [EDITORS_VOLUME]: { labels: { ...workspaceLabels(record, instance) } } } : {}),
     ...Object.fromEntries(cachesOf(record).map(({ name }) => [name, { external: true, name }])),
   }
 }
 
 export function requireStack(record: WorkspaceRecord): StackRecord {
-  if (record.stack === undefined) throw new Error(`${record.id} has no stack`)
-  return record.stack
-}
-
-export function requireWorktree(record: WorkspaceRecord): string {
-  if (record.worktree === null) throw new Error(`${record.id} has no worktree`)
-  return record.worktree
+  const { stack } = dockerOf(record)
+  if (stack === undefined) throw new Error(`${record.id} has no stack`)
+  return stack
 }
 
 function requireImage(record: WorkspaceRecord): string {
-  if (record.image === null) throw new Error(`${record.id} has no image`)
-  return record.image
+  const { image } = dockerOf(record)
+  if (image === null) throw new Error(`${record.id} has no image`)
+  return image
 }

@@ -4,6 +4,7 @@
  * never runs here. A helper has a program by its absolute path, the folders that it needs, no network, a read-only root and the
  * capabilities that it is given. Every `docker run` of Nexus is written here.
  */
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Docker } from '../../tools/docker.ts'
 import type { BackendContext } from '../context.ts'
@@ -86,10 +87,11 @@ export function createHelpers(docker: Docker, context: BackendContext, making: (
 /** Those that stand on Nexus's own base; what stands on an image of the project's is none of them. */
 function ownImages(
   owner: ImageOwner,
-  { uid, gid, caches }: WorkspaceRecord,
+  record: WorkspaceRecord,
   gateToo: boolean,
   describe: Pick<ImageMaking, 'describeImage' | 'describeGateImage'>,
 ): readonly [OwnImage, ...OwnImage[]] {
+  const { uid, gid, caches } = dockerOf(record)
   const agents = [caches ?? [], []].map((list) => ({ uid, gid, isolation: 'agent' as const, caches: list }))
   return [
     describe.describeImage(owner, { uid, gid }),

@@ -15,11 +15,13 @@ type Variables = Readonly<Record<string, string | undefined>>
 
 /** `given` comes first. Whoever works inside can put a link in the place of the `.env`: it is not followed. */
 export function ownVariables(record: WorkspaceRecord, model: ComposeModel, given: Variables): Variables {
-  const { worktree } = record
+  const { local } = record
   const names = valueNames(model)
-  if (worktree === null || names.length === 0) return {}
+  if (local === null || names.length === 0) return {}
   const isMissing = names.some((name) => given[name] === undefined)
-  const own = isMissing ? readOwn(worktree, relative(worktree, projectDirectory(record))) : new Map<string, string>()
+  const own = isMissing
+    ? readOwn(local.worktree, relative(local.worktree, projectDirectory(record)))
+    : new Map<string, string>()
   return underOwnNames(Object.fromEntries(names.map((name) => [name, given[name] ?? own.get(name)])))
 }
 

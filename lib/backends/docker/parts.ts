@@ -97,8 +97,8 @@ function toPart({ Id, Names, Labels, State }: ContainerSummary): Part {
   return { id: Id, container, service: Labels[SERVICE_LABEL] ?? container, running: State === 'running' }
 }
 
-function placeOf({ stack }: WorkspaceRecord, service: string): number {
-  return service === (stack?.main ?? MAIN_SERVICE) || service === MAIN_SERVICE ? 0 : 1
+function placeOf({ docker }: WorkspaceRecord, service: string): number {
+  return service === (docker?.stack?.main ?? MAIN_SERVICE) || service === MAIN_SERVICE ? 0 : 1
 }
 
 /** The workspace's own container first, then by name. */

@@ -3,11 +3,13 @@
  * workspace's own container where that is the project's. Everything runs with a small environment of its own: variables of
  * this machine reach a project only by name.
  */
+
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { dockerOf, localOf } from '../../core/record-parts.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { type ComposeModel, type ComposeService, plainText } from '../../stack/model.ts'
@@ -48,12 +50,14 @@ export function createProjects(docker: Docker, context: BackendContext) {
     if (/^#\d+ \[/.test(line)) context.emit({ type: 'progress', text: line.replace(/^#\d+ /, '') })
   }
 
-  const imageCache = ({ imageCache: place }: WorkspaceRecord) =>
-    place === undefined ? undefined : createImageCache(docker, context, place)
+  const imageCache = (record: WorkspaceRecord) => {
+    const { imageCache: place } = dockerOf(record)
+    return place === undefined ? undefined : createImageCache(docker, context, place)
+  }
 
   /** @throws {NexusError} CONFIG_INVALID with compose's own words */
   async function resolveModel(record: WorkspaceRecord): Promise<Pick<Resolution, 'model' | 'warnings' | 'unset'>> {
-    const { stack } = record
+    const { stack } = dockerOf(record)
     if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [], unset: [] }
     const { json, stderr } = await docker.resolve(requestOf(record, stack))
     const model = JSON.parse(json) as ComposeModel
@@ -65,7 +69,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
 
   /** The image under the workspace's own, built or pulled; undefined where that is the default one. */
   async function prepareImage(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<Resolution['under']> {
-    const { stack } = record
+    const { stack } = dockerOf(record)
     if (stack === undefined) return undefined
     const cache = imageCache(record)
     await cache?.loadLayers(record)
@@ -81,7 +85,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
         const { file } = stack.base
         context.emit({ type: 'progress', text: `building ${file}` })
         const labels = wholeLabels(workspaceLabels(record, context.instance))
-        const folder = record.worktree ?? ''
+        const folder = localOf(record).worktree
         const layers = (await cache?.layersOf(record, ['app']))?.get('app')
         const options = { tag, labels, file: `${folder}/${file}`, onLine }
         await docker.build(folder, { ...options, ...(layers === undefined ? {} : { layers }) })
@@ -136,7 +140,8 @@ export function createProjects(docker: Docker, context: BackendContext) {
 
   /** A build or a pull would come to nothing half-way: compose leaves a stack in pieces then. */
   async function requireImages(record: WorkspaceRecord, model: ComposeModel | undefined): Promise<void> {
-    const { stack, name } = record
+    const { stack } = dockerOf(record)
+    const { name } = record
     const ready = readyOf(record, { startInterval: true })?.services ?? {}
     const images = Object.values(ready).map(({ image }) => String(image))
     if (stack !== undefined && model !== undefined) {

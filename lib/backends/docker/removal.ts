@@ -2,9 +2,11 @@
  * Takes a workspace's parts away: all of them, by compose and by label, with a look afterwards that none is left; or only what was
  * made for its present places and names.
  */
+
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { updateKnownHosts } from '../../ssh/client/alias-file.ts'
 import { isControlSocket } from '../../ssh/client/control-path.ts'
@@ -32,7 +34,7 @@ export function createRemoval(
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord, kept: readonly string[] = []): Promise<void> {
     if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
-    if (record.stack?.shared !== undefined) await (await shared()).detach(record)
+    if (record.docker?.stack?.shared !== undefined) await (await shared()).detach(record)
     // the engine leaves those that a container took over from the one before a rebuild
     const containers = hasServices(record) ? await docker.listResources('container', labelOf(record)) : []
     const volumes = await docker.listAnonymousVolumes(containers, record.createdAt)
@@ -64,14 +66,14 @@ export function createRemoval(
     if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
     await docker.down({ project: composeProject(record) }, { keepVolumes: true })
     await removeSecrets(secretFolder(context, record))
-    if (record.stack?.shared !== undefined) await (await shared()).release(record)
+    if (record.docker?.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function finishRemoval(record: WorkspaceRecord): Promise<void> {
     await removeSecrets(secretFolder(context, record))
-    if (record.stack?.shared !== undefined) await (await shared()).forget(record)
+    if (record.docker?.stack?.shared !== undefined) await (await shared()).forget(record)
     await (await imageCache(record))?.forgetLayers(record)
-    if (record.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
+    if (record.docker?.stack !== undefined) await docker.removeImages(await docker.listImages(labelOf(record)))
     await removeOldImage(record)
     if (!hasSshAddress(record)) return
     const { controlPath } = access.destinationOf(record)
@@ -89,9 +91,10 @@ export function createRemoval(
 
   /** The last workspace of an image that this Nexus would not build any more takes it along. */
   async function removeOldImage(record: WorkspaceRecord): Promise<void> {
-    const { describeImage } = await import('./image.ts')
-    const current = describeImage(context, record).reference
-    if (record.image !== null && record.image !== current) await (await images()).removeUnused(current)
+    const { describeImage, imageWish } = await import('./image.ts')
+    const current = describeImage(context, imageWish(record)).reference
+    const { image } = dockerOf(record)
+    if (image !== null && image !== current) await (await images()).removeUnused(current)
   }
 
   return { remove, dismantle }

@@ -40,7 +40,7 @@ export function createShared(docker: Docker, context: BackendContext) {
   }
 
   async function write(record: WorkspaceRecord, model: ComposeModel): Promise<void> {
-    const names = record.stack?.shared?.services ?? []
+    const names = record.docker?.stack?.shared?.services ?? []
     const labels = wholeLabels({
       'dev.nexus.repo': record.repo,
       'dev.nexus.instance': context.instance,
@@ -51,7 +51,7 @@ export function createShared(docker: Docker, context: BackendContext) {
       names,
       project: projectOf(record),
       labels,
-      worktree: record.worktree ?? '',
+      worktree: record.local?.worktree ?? '',
       repo: record.repo,
     }
     await writeGenerated(fileOf(record), formatCompose(sharedModel(facts), HEADER), 0o600)
@@ -63,7 +63,7 @@ export function createShared(docker: Docker, context: BackendContext) {
     env: Readonly<Record<string, string | undefined>>,
     onLine: (line: string) => void,
   ): Promise<void> {
-    const shared = record.stack?.shared
+    const shared = record.docker?.stack?.shared
     if (shared === undefined) return
     await locked(record, async () => {
       const options = { env, onLine, wait: true }
@@ -101,7 +101,7 @@ export function createShared(docker: Docker, context: BackendContext) {
 
   /** Takes them off the workspace's networks, which could not be removed with them. */
   async function detach(record: WorkspaceRecord): Promise<void> {
-    if (record.stack?.shared === undefined) return
+    if (record.docker?.stack?.shared === undefined) return
     await locked(record, async () => {
       const networks = await docker.listResources('network', `dev.nexus.workspace=${record.id}`)
       const containers = await docker.listContainers(`dev.nexus.shared=${projectOf(record)}`)
@@ -115,7 +115,7 @@ export function createShared(docker: Docker, context: BackendContext) {
 
   /** Stops them when no other workspace of the repository runs. */
   async function release(record: WorkspaceRecord): Promise<void> {
-    if (record.stack?.shared === undefined) return
+    if (record.docker?.stack?.shared === undefined) return
     await locked(record, async () => {
       const others = await listOthers(record)
       if (others.every(({ state }) => state !== 'running')) await docker.stop({ project: projectOf(record) })
@@ -124,7 +124,7 @@ export function createShared(docker: Docker, context: BackendContext) {
 
   /** Drops the workspace's database; without other workspaces it takes away all but the volumes. */
   async function forget(record: WorkspaceRecord): Promise<void> {
-    const shared = record.stack?.shared
+    const shared = record.docker?.stack?.shared
     if (shared === undefined || (await readIfPresent(fileOf(record))) === undefined) return
     await locked(record, async () => {
       if (shared.database !== undefined) {

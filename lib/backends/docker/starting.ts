@@ -64,21 +64,21 @@ export function createStarter(
 
   async function makeCaches(record: WorkspaceRecord): Promise<void> {
     const labels = { 'dev.nexus.repo': record.repo, 'dev.nexus.instance': context.instance, 'dev.nexus.cache': 'true' }
-    await Promise.all((record.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
+    await Promise.all((record.docker?.caches ?? []).map(({ name }) => docker.makeVolume(name, labels)))
   }
 
   /** The worktree itself; with it goes nothing but the engine's note of it. */
   async function makeHeldVolume(record: WorkspaceRecord): Promise<void> {
-    if (record.stack?.holds !== true || record.worktree === null) return
+    if (record.docker?.stack?.holds !== true || record.local === null) return
     const { heldVolumeName } = await import('../../stack/held-mounts.ts')
     const labels = { ...workspaceLabels(record, context.instance), [HELD_LABEL]: 'worktree' }
-    await docker.makeVolume(heldVolumeName(record), labels, record.worktree)
+    await docker.makeVolume(heldVolumeName(record), labels, record.local.worktree)
   }
 
   async function startShared(record: WorkspaceRecord): Promise<void> {
-    if (record.stack?.shared === undefined) return
+    if (record.docker?.stack?.shared === undefined) return
     const { onLine } = await projects()
-    const env = await projectVariables(record, record.stack)
+    const env = await projectVariables(record, record.docker?.stack)
     await (await import('./shared.ts')).createShared(docker, context).start(record, env, onLine)
   }
 
@@ -86,7 +86,7 @@ export function createStarter(
     const values = variablesOf(record.secrets ?? [], secrets ?? new Map())
     const options: UpOptions = { recreate: rebuild, ...(await upOptions(record, values, rebuild)) }
     await makeHeldVolume(record)
-    if (record.stack?.external !== undefined)
+    if (record.docker?.stack?.external !== undefined)
       await (await import('./copies.ts')).makeCopies(docker, context, helpers, record)
     try {
       await prepareStart(record, options, seed)
@@ -115,7 +115,7 @@ export function createStarter(
 
   /** What must be there before anything starts: data in the volumes, shared services on the networks. */
   async function prepareStart(record: WorkspaceRecord, options: UpOptions, seed: StartOptions['seed']): Promise<void> {
-    const isShared = record.stack?.shared !== undefined
+    const isShared = record.docker?.stack?.shared !== undefined
     if (seed === undefined && !isShared) return
     await docker.up(sourceOf(home, record), { ...options, create: true })
     if (seed !== undefined && (await isUntouched(record, seed.service)))
@@ -136,12 +136,12 @@ export function createStarter(
     build: boolean,
   ): Promise<UpOptions> {
     const local = hasFixedImages(record)
-    if (!hasProjectFiles(record) || record.stack === undefined) {
-      const pulls = record.ready !== undefined && !local
+    if (!hasProjectFiles(record) || record.docker?.stack === undefined) {
+      const pulls = record.docker?.ready !== undefined && !local
       return { env: values, local, ...(pulls ? { onLine: (await projects()).onLine } : {}) }
     }
     const { onLine } = await projects()
-    const env = { ...(await projectVariables(record, record.stack)), ...values }
+    const env = { ...(await projectVariables(record, record.docker?.stack)), ...values }
     return local ? { env, local } : { env, onLine, build }
   }
 

@@ -31,9 +31,9 @@ export function targetOf(home: HomePaths, record: WorkspaceRecord): ComposeTarge
 
 /** Of the project's or ready ones, beside its own container. */
 export function hasServices(record: WorkspaceRecord): boolean {
-  return record.stack !== undefined || record.ready !== undefined
+  return record.docker?.stack !== undefined || record.docker?.ready !== undefined
 }
 
 export function hasProjectFiles(record: WorkspaceRecord): boolean {
-  return (record.stack?.files.length ?? 0) > 0
+  return (record.docker?.stack?.files.length ?? 0) > 0
 }

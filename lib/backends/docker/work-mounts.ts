@@ -3,9 +3,11 @@
  * on both sides. In the git mode `private` the path of the repository's git dir leads to the workspace's own, the objects it
  * borrows are mounted read-only, and so is the worktree's `.git` file: nobody on this machine renames another one over it.
  */
+
 import { existsSync, realpathSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import type { WorkspacePaths } from '../../core/paths.ts'
+import { localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type ComposeModel, plainText, type ServiceVolume } from '../../stack/model.ts'
 import type { YamlMap } from '../../system/render.ts'
@@ -24,8 +26,7 @@ export function workMounts(
   paths: WorkspacePaths,
   alternates: readonly string[],
 ): readonly WorkMount[] {
-  const { worktree, gitDir } = record
-  if (worktree === null || gitDir === null) throw new Error(`${record.id} has no local files`)
+  const { worktree, gitDir } = localOf(record)
   const same = (path: string, readOnly: boolean): WorkMount => ({ path, target: path, readOnly })
   const borrowed = alternates.map((path) => same(path, true))
   if (record.gitMode !== 'private') return [same(worktree, false), same(gitDir, false), ...borrowed]
@@ -46,8 +47,9 @@ export function workMounts(
  * @param model settled
  */
 export function gitFileMounts(record: WorkspaceRecord, name: string, model: ComposeModel | undefined) {
-  const { worktree } = record
-  if (record.gitMode !== 'private' || worktree === null) return []
+  const { local } = record
+  if (record.gitMode !== 'private' || local === null) return []
+  const { worktree } = local
   return (model?.services[name]?.volumes ?? []).flatMap(({ target, ...mount }): readonly WorkMount[] => {
     const source = folderOf(mount, model)
     const below = source === undefined ? '..' : relative(realOf(source), realOf(worktree))

@@ -6,10 +6,12 @@
  * It plays both kinds. By itself its code is carried: nothing of a workspace is a folder or a port of this machine, as with a
  * hosted microVM. `NEXUS_MOCK_WITH=worktree,local-ports` makes it mounted, with a real worktree and real leases.
  */
+
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceId } from '../../core/names.ts'
-import { reachHere } from '../../core/reach.ts'
+import { reachOf, THIS_MACHINE } from '../../core/reach.ts'
+import { worktreeOf } from '../../core/record-parts.ts'
 import { type OpenRequest, type Session, withoutStreams } from '../../core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { makeFolder, readJson, removeTree, writeJson } from '../../system/store.ts'
@@ -56,7 +58,7 @@ export function createMockBackend(context: BackendContext): Backend {
   function open(record: WorkspaceRecord, request: OpenRequest): Session {
     if (request.login !== undefined) throw new Error('the mock has no login shell')
     const variables = { ...request.env, NEXUS_WS_ID: record.id, NEXUS_WS_NAME: record.name }
-    const own = lent.has('worktree') ? record.worktree : null
+    const own = lent.has('worktree') ? worktreeOf(record) : null
     const place = { cwd: request.cwd ?? own ?? folderOf(record.id), env: variables }
     if (request.streams === 'ours') return withoutStreams(orNotFound(context.runner.attach(request.argv, place)))
     const input = request.streams === 'pipes'
@@ -85,7 +87,7 @@ export function createMockBackend(context: BackendContext): Backend {
     lifecycle: {
       observe,
       watch: async () => {},
-      provision: async () => ({ image: null, hostKeyFingerprint: null }),
+      provision: async () => ({ hostKeyFingerprint: null }),
       configure: (record) => makeFolder(folderOf(record.id)),
       start: (record) => setState(record.id, 'running'),
       stop: (record) => setState(record.id, 'stopped'),
@@ -97,8 +99,11 @@ export function createMockBackend(context: BackendContext): Backend {
       ? { kind: 'mounted' }
       : { kind: 'carried', folder: ({ id }) => join(folderOf(id), 'code') },
     endpoints: lent.has('local-ports')
-      ? { reach: (_, port) => reachHere(port), leased: (configured) => configured }
-      : { reach: (_, { name, container }) => ({ name, host: 'inside', port: container, via: wayTo(container) }) },
+      ? { address: THIS_MACHINE, reach: reachOf, leased: (configured) => configured }
+      : {
+          address: null,
+          reach: (_, { name, container }) => ({ name, host: 'inside', port: container, via: wayTo(container) }),
+        },
     isReachable: async (record) => (await load()).workspaces[record.id] === 'running',
     open,
     pause: {

@@ -3,10 +3,12 @@
  * the server shows, and the server lets in what Nexus has: first both sides know the new key too, then it is used, then the old
  * one is forgotten.
  */
+
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { giveTo, readIfPresent, removeTree, writeFileAtomic, writeGenerated } from '../../system/store.ts'
@@ -82,7 +84,7 @@ export function createKeyCare(
     const old = await Promise.all([`${hostKey}.old.pub`, `${hostKey}.pub`].map(readIfPresent))
     await writeFileAtomic(`${hostKey}.old.pub`, parsePublicKeys(old.join('\n')).join('\n'))
     await files.writeClientFiles(record)
-    if (record.isolation === 'agent') await giveTo(nextOf(hostKey), record)
+    if (record.isolation === 'agent') await giveTo(nextOf(hostKey), dockerOf(record))
     await takeNext(hostKey)
     if (running) await reload(record)
     await forgetOldHostKey(record)

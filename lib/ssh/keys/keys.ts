@@ -2,8 +2,10 @@
  * Key pairs: the host key of each workspace, kept until it is deleted, and Nexus's own key. Private keys are made on this
  * machine and never enter a container, but for the host key, which its server reads.
  */
+
 import { existsSync } from 'node:fs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
@@ -22,8 +24,8 @@ export function createKeys({ home, runner }: Pick<WorkContext, 'home' | 'runner'
     await Promise.all([makeFolder(paths.sshDir), makeFolder(home.sshDir)])
     const [hostKey] = await Promise.all([ensureHostKey(record, paths), ensureOwnKey()])
     // its server reads them as the user inside, who may be another than we are; where it is that user's own, the host key too
-    await giveTo(paths.sshDir, record)
-    if (record.isolation === 'agent') await giveTo(paths.hostKey, record)
+    await giveTo(paths.sshDir, dockerOf(record))
+    if (record.isolation === 'agent') await giveTo(paths.hostKey, dockerOf(record))
     return fingerprint(hostKey)
   }
 

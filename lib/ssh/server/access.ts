@@ -6,9 +6,8 @@
 import { NexusError } from '../../core/errors.ts'
 import { labelInAlias } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
-import { HERE, sshHere } from '../../core/reach.ts'
+import { sshOf } from '../../core/reach.ts'
 import { shellWord } from '../../core/shell.ts'
-import { agentModeOf } from '../../core/ssh-agent-mode.ts'
 import type { SshInfo, WorkspaceRecord } from '../../core/workspace.ts'
 import { noteServerReady } from '../../record/last-use.ts'
 import type { WorkContext } from '../../system/context.ts'
@@ -95,7 +94,8 @@ export function createSshAccess(context: WorkContext, look: string) {
   }
 
   function sshInfo(record: WorkspaceRecord): SshInfo {
-    const { name: host = HERE, port = null } = sshHere(record) ?? {}
+    const host = record.address?.name ?? null
+    const port = sshOf(record)?.port ?? null
     const [alias = record.id] = aliasesOf(record)
     return {
       workspaceId: record.id,
@@ -104,7 +104,7 @@ export function createSshAccess(context: WorkContext, look: string) {
       port,
       user: USER,
       forwardAgent: record.forwardAgent,
-      agentMode: agentModeOf(record),
+      agentMode: record.agentMode,
       connectionCommand: port === null ? null : `ssh ${record.forwardAgent ? '-A ' : ''}${USER}@${host} -p ${port}`,
       verifiedCommand: `ssh -F ${shellWord(home.sshConfig)} ${alias}`,
       alias,
@@ -123,11 +123,11 @@ export function aliasesOf(record: WorkspaceRecord): readonly string[] {
 
 /** False for a workspace that has no ports yet: nothing leads into it. */
 export function hasSshAddress(record: WorkspaceRecord): boolean {
-  return sshHere(record) !== undefined
+  return sshOf(record) !== undefined
 }
 
 export function addressOf(record: WorkspaceRecord): Address {
-  const reach = sshHere(record)
+  const reach = sshOf(record)
   if (reach === undefined) throw new Error(`${record.id} has no ssh port`)
   return { host: reach.host, port: reach.port }
 }

@@ -2,13 +2,15 @@
  * The files of a workspace's SSH server: who is let in, its configuration, and what a client must know. Only public keys ever enter
  * a workspace; Nexus's own key is always among them, so that readiness and exec never depend on the user's agent or a passphrase.
  */
+
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import gitConfig from '../../../templates/gitconfig.hbs'
 import sshConfig from '../../../templates/ssh_config.hbs'
 import sshdConfig from '../../../templates/sshd_config.hbs'
 import { type WorkspacePaths, workspacePaths } from '../../core/paths.ts'
-import { agentModeOf } from '../../core/ssh-agent-mode.ts'
+import { namesOf } from '../../core/reach.ts'
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WorkContext } from '../../system/context.ts'
 import { renderTemplate } from '../../system/render.ts'
@@ -98,25 +100,26 @@ export function createSshFiles(context: WorkContext) {
       proxyCommand: proxyCommand(home, record.id),
       controlPath: aliasControlPath(home, record.id),
       forwardAgent: record.forwardAgent ? 'yes' : 'no',
-      agentSocket: agentModeOf(record) === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
+      agentSocket: record.agentMode === 'proxy' ? withoutTokens(agentSocketPath(home, record)) : '',
     }
   }
 
   return { writeFiles, writeClientFiles, ownKeys }
 }
 
-/** For the alias, and for the raw line by each name of loopback that a user may type. */
+/** For the alias, and for the raw line by each name of its address that a user may type. */
 function knownHostsText(record: WorkspaceRecord, hostKeys: readonly string[]): string {
   const keys = [...new Set(hostKeys.map((key) => key.split(' ').slice(0, 2).join(' ')))]
   const { port } = addressOf(record)
-  const names = [hostKeyAlias(record), `[localhost]:${port}`, `[127.0.0.1]:${port}`, `[::1]:${port}`]
+  const typed = record.address === null ? [] : namesOf(record.address)
+  const names = [hostKeyAlias(record), ...typed.map((name) => `[${name}]:${port}`)]
   return `${generated('#', record)}${keys.flatMap((key) => names.map((name) => `${name} ${key}\n`)).join('')}`
 }
 
 /** Root can log in by key only when the repository is root's: sshd looks at the uid, not at the name. */
 function sshdFacts(record: WorkspaceRecord) {
   return {
-    permitRootLogin: record.uid === 0 ? 'prohibit-password' : 'no',
+    permitRootLogin: dockerOf(record).uid === 0 ? 'prohibit-password' : 'no',
     allowAgentForwarding: record.forwardAgent ? 'yes' : 'no',
   }
 }

@@ -98,7 +98,7 @@ export function remoteCommand(
   request: Command,
   { token, endWord, terminal }: RemoteOptions,
 ): string {
-  const cwd = request.cwd ?? record.worktree ?? '/'
+  const cwd = request.cwd ?? record.local?.worktree ?? '/'
   const end = endWord === undefined ? '' : sayEnd(endWord.word, '3')
   // a server that was started by an older Nexus does not let in what carries them
   const old = `nexus: ${record.name} takes no variables yet; run \`nexus stop ${record.name} && nexus start ${record.name}\``

@@ -8,7 +8,7 @@ import { NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { WorkspaceId } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
-import { type AgentMode, agentModeOf } from '../../core/ssh-agent-mode.ts'
+import type { AgentMode } from '../../core/ssh-agent-mode.ts'
 import { escapePattern } from '../../core/words.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readPlain } from '../../system/read.ts'
@@ -23,7 +23,7 @@ import { type AgentSearch, findOwnAgent } from './own-agent.ts'
 
 const CONNECT_TIMEOUT_MS = 500
 
-type Whose = Pick<WorkspaceRecord, 'id' | 'name' | 'forwardAgent' | 'agentMode' | 'agentKeys'>
+type Whose = Pick<WorkspaceRecord, 'id' | 'name' | 'agentMode' | 'agentKeys'>
 
 export interface AgentContext extends AgentSearch {
   readonly home: Pick<HomePaths, 'home' | 'run' | 'sshConfig'>
@@ -54,7 +54,7 @@ export async function openAliasAgent(
  * @returns undefined where there is no agent to bring, which is said when it is not as it should be
  */
 export async function openAgent(context: AgentContext, record: Whose, shared: boolean): Promise<OpenAgent | undefined> {
-  const mode = agentModeOf(record)
+  const mode = record.agentMode
   const upstream = mode === 'off' ? undefined : await findOwnAgent(context)
   if (upstream === undefined) return undefined
   if (shared) return openShared(context, record, mode, upstream)

@@ -99,7 +99,7 @@ function requireApart(
 
 function sharesFiles(source: CopyPlace, target: CopyPlace, to: string): boolean {
   if (source.record?.id === target.record?.id) return true
-  const worktree = (source.record ?? target.record)?.worktree ?? null
+  const worktree = (source.record ?? target.record)?.local?.worktree ?? null
   const isIn = (path: string) => worktree !== null && `${path}/`.startsWith(`${worktree}/`)
   return (source.record === undefined || target.record === undefined) && isIn(source.path) && isIn(to)
 }

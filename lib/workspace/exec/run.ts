@@ -127,7 +127,7 @@ async function copyArtifacts(
   folder: string,
 ): Promise<void> {
   for (const path of paths) {
-    const top = record.worktree ?? ''
+    const top = record.local?.worktree ?? ''
     const from = join(top, path)
     const real = realPathOf(from)
     if (!existsSync(from)) app.emit({ type: 'warning', text: `the artifact ${path} is not there` })

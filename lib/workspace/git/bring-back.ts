@@ -139,8 +139,8 @@ async function refsNow(app: App, record: WorkspaceRecord): Promise<ReadonlyMap<s
   return new Map(refs.map(({ name, commit }) => [name, commit]))
 }
 
-function isElsewhere({ worktree }: WorkspaceRecord, path: string): boolean {
-  return path !== '' && path !== worktree
+function isElsewhere({ local }: WorkspaceRecord, path: string): boolean {
+  return path !== '' && path !== local?.worktree
 }
 
 /**

@@ -37,7 +37,7 @@ function explainFlood(record: WorkspaceRecord, args: readonly string[], { detail
 }
 
 function explainLook(record: WorkspaceRecord, args: readonly string[], error: CommandFailed): NexusError {
-  const known = explainGitFailure(new CommandFailed(['git', '-C', record.worktree ?? '', ...args], error.result))
+  const known = explainGitFailure(new CommandFailed(['git', '-C', record.local?.worktree ?? '', ...args], error.result))
   if (known.code !== 'GIT_ERROR') return known
   return new NexusError('GIT_ERROR', known.message, {
     hint: `To look for yourself, run \`nexus exec ${record.name} -- git status\``,

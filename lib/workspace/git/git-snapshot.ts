@@ -18,10 +18,10 @@ export interface PartChange {
 
 /** Files are read, nothing is started: a create does not feel it. */
 export async function noteRunningParts(app: App, record: WorkspaceRecord): Promise<void> {
-  if (record.gitDir === null || record.gitMode === 'private') return
+  if (record.local === null || record.gitMode === 'private') return
   await writeGenerated(
     fileOf(app, record),
-    `${JSON.stringify({ schema: 1, parts: readRunningParts(record.gitDir) })}\n`,
+    `${JSON.stringify({ schema: 1, parts: readRunningParts(record.local.gitDir) })}\n`,
   )
 }
 
@@ -29,8 +29,8 @@ export async function noteRunningParts(app: App, record: WorkspaceRecord): Promi
 export async function findChangedParts(app: App, record: WorkspaceRecord): Promise<readonly PartChange[]> {
   const text = await readIfPresent(fileOf(app, record))
   const before = text === undefined ? undefined : parseNote(text)
-  if (before === undefined || record.gitDir === null) return []
-  const now = readRunningParts(record.gitDir)
+  if (before === undefined || record.local === null) return []
+  const now = readRunningParts(record.local.gitDir)
   const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
   return names
     .filter((name) => before[name] !== now[name])

@@ -22,8 +22,8 @@ export async function standingOf(
   branch: string | null,
   running: boolean,
 ): Promise<GitStanding | null> {
-  if (record.gitDir === null || record.worktree === null || !existsSync(record.gitDir)) return null
-  const there = existsSync(record.worktree)
+  if (record.local === null || !existsSync(record.local.gitDir)) return null
+  const there = existsSync(record.local.worktree)
   const [changes, apart, inside] = await Promise.all([
     there ? orNull(changesOf(app, record)) : null,
     orNull(apartOf(app, record, branch)),
@@ -72,19 +72,21 @@ interface Apart {
 
 async function apartOf(app: App, record: WorkspaceRecord, branch: string | null): Promise<Apart | null> {
   if (branch === null) {
-    const admin = findAdminDir(record.gitDir ?? '', record.worktree ?? '')
+    const admin = findAdminDir(record.local?.gitDir ?? '', record.local?.worktree ?? '')
     return admin === undefined ? null : apartFromHead(app, record, `worktrees/${basename(admin.path)}/HEAD`)
   }
   const tracking = await app.git.findTracking(record.repo, branch, LOOK_TIMEOUT_MS)
   if (tracking === undefined) return null
   if (tracking.counts !== undefined)
     return { against: { name: tracking.upstream, kind: 'upstream' }, ...tracking.counts }
-  return readHeadBranch(record.gitDir ?? '') === branch ? null : apartFromHead(app, record, `refs/heads/${branch}`)
+  return readHeadBranch(record.local?.gitDir ?? '') === branch
+    ? null
+    : apartFromHead(app, record, `refs/heads/${branch}`)
 }
 
 /** From what the main worktree has checked out. */
 async function apartFromHead(app: App, record: WorkspaceRecord, revision: string): Promise<Apart> {
-  const head = readHeadBranch(record.gitDir ?? '')
+  const head = readHeadBranch(record.local?.gitDir ?? '')
   const [behind, ahead] = await app.git.countApart(record.repo, 'HEAD', revision)
   return { against: { name: head ?? 'HEAD', kind: 'main-worktree' }, ahead, behind }
 }
@@ -115,7 +117,7 @@ async function countInside(
 
 function unfinishedOf(app: App, record: WorkspaceRecord): readonly string[] {
   const place = privatePlace(app.home, record)
-  if (place === undefined) return listGitOperations(record.worktree ?? '')
+  if (place === undefined) return listGitOperations(record.local?.worktree ?? '')
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
   return listGitOperationsIn(join(place.path, 'worktrees', basename(admin)))
 }

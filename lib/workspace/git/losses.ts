@@ -118,7 +118,7 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
   const repository = repositoryOf(record)
   if (repository === undefined || isHalfMade(record)) return NO_LOSSES
   const { gitDir, worktree } = repository
-  const staysOrGone = record.adopted === true || isEmpty(worktree)
+  const staysOrGone = record.local?.adopted === true || isEmpty(worktree)
   if (!staysOrGone && !isLinked(gitDir, worktree))
     return { ...NO_LOSSES, refused: [`everything in ${worktree}: it is no worktree of ${gitDir} any more`] }
   // what comes back first is what the files are compared with
@@ -153,9 +153,9 @@ async function lookWithoutFiles(sight: Omit<Sight, 'status'>): Promise<readonly 
 
 /** Why a worktree is locked (`git worktree lock`), in words; undefined where it is not. Its folder may be on a drive that is away. */
 export function findLock(record: WorkspaceRecord): string | undefined {
-  const { gitDir, worktree } = record
-  if (gitDir === null || worktree === null || isHalfMade(record)) return undefined
-  const file = join(findAdminDir(gitDir, worktree)?.path ?? '', 'locked')
+  const { local } = record
+  if (local === null || isHalfMade(record)) return undefined
+  const file = join(findAdminDir(local.gitDir, local.worktree)?.path ?? '', 'locked')
   if (file === 'locked' || !existsSync(file)) return undefined
   const reason = readPlain(file)?.toString().trim() ?? ''
   return `the worktree is locked${reason === '' ? '' : `: ${reason}`}`
@@ -165,8 +165,8 @@ export function findLock(record: WorkspaceRecord): string | undefined {
 export function refuseLock(record: WorkspaceRecord): void {
   const lock = findLock(record)
   if (lock === undefined) return
-  const { name, worktree, repo } = record
-  const unlock = `git -C ${shellWord(repo)} worktree unlock ${shellWord(worktree ?? '')}`
+  const { name, local, repo } = record
+  const unlock = `git -C ${shellWord(repo)} worktree unlock ${shellWord(local?.worktree ?? '')}`
   throw new NexusError('WORKSPACE_DIRTY', `Workspace ${name} is kept by a lock of git.`, {
     hint: `To delete it all the same, add \`--locked\`; to take the lock away, run \`${unlock}\``,
     details: { lost: [lock] },

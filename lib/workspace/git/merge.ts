@@ -47,12 +47,13 @@ export interface Merged {
  * @throws {NexusError} SYNC_CONFLICT with the files; WORKSPACE_DIRTY for changes in the main worktree; nothing is changed then
  */
 export async function mergeWorkspace(app: App, record: WorkspaceRecord, request: MergeRequest): Promise<Merged> {
-  const { repo, branch, gitDir } = record
-  if (gitDir === null) {
+  const { repo, branch, local } = record
+  if (local === null) {
     throw new NexusError('UNSUPPORTED', `Workspace ${record.name} has no branch on this machine.`, {
       hint: `To see where it runs, run \`nexus status ${record.name}\``,
     })
   }
+  const { gitDir } = local
   const into = requireInto(record, gitDir, request.into)
   if (record.gitMode === 'private') {
     const { bringBack, tell } = await import('./bring-back.ts')

@@ -38,7 +38,8 @@ export async function adoptOwnGit(app: App, record: WorkspaceRecord): Promise<vo
 /** For a worktree that came back, or was taken over, without it. */
 export async function beginAnew(app: App, record: WorkspaceRecord): Promise<void> {
   const own = await load(record)
-  if (own === undefined || own.isBegun(app, record) || record.worktree === null || !existsSync(record.worktree)) return
+  if (own === undefined || own.isBegun(app, record) || record.local === null || !existsSync(record.local.worktree))
+    return
   await make(app, record)
   await adoptOwnGit(app, record)
 }

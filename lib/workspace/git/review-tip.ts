@@ -25,7 +25,7 @@ export async function findTip(app: App, record: WorkspaceRecord): Promise<Tip> {
   const known = await own?.ownTreeOf(app, record)
   const here = await app.git.findCommit(record.repo, `refs/heads/${record.branch}`)
   const inside = incomplete?.code === 'DIVERGED' ? await own?.findInside(app, record) : undefined
-  const tip = inside ?? here ?? (await app.git.findCommit(record.worktree ?? '', 'HEAD'))
+  const tip = inside ?? here ?? (await app.git.findCommit(record.local?.worktree ?? '', 'HEAD'))
   if (tip === undefined) {
     throw new NexusError('GIT_ERROR', `Branch ${record.branch} is gone.`, {
       hint: `To see what there is, run \`git -C ${record.repo} branch --all\``,
@@ -41,7 +41,7 @@ export async function findTip(app: App, record: WorkspaceRecord): Promise<Tip> {
     from: { commit, inStep },
     incomplete: incomplete?.message ?? null,
   })
-  if (known === undefined) return where(tip, readBranch(record.worktree ?? '') === record.branch)
+  if (known === undefined) return where(tip, readBranch(record.local?.worktree ?? '') === record.branch)
   // commits of this machine that have not gone in yet are nothing that was undone inside
   const { commit } = known
   const behind = now === record.branch && (commit === tip || (await app.git.isAncestor(record.repo, commit, tip)))

@@ -12,9 +12,9 @@ import { firstNames } from '../../system/read.ts'
 import { findAdminDir } from '../../tools/repository.ts'
 
 /** True when an operation that was cut off was to make the worktree and did not finish that. */
-export function isHalfMade({ operation, adopted }: WorkspaceRecord): boolean {
+export function isHalfMade({ operation, local }: WorkspaceRecord): boolean {
   if (operation === null || operation.done.includes('worktree')) return false
-  return (KINDS[operation.kind].makes && adopted !== true) || operation.begun?.includes('worktree') === true
+  return (KINDS[operation.kind].makes && local?.adopted !== true) || operation.begun?.includes('worktree') === true
 }
 
 /**
@@ -22,8 +22,9 @@ export function isHalfMade({ operation, adopted }: WorkspaceRecord): boolean {
  * than git itself puts there.
  */
 export function isForeign(record: WorkspaceRecord): boolean {
-  const { worktree, gitDir, id } = record
-  if (worktree === null || gitDir === null || !isHalfMade(record)) return false
+  const { local, id } = record
+  if (local === null || !isHalfMade(record)) return false
+  const { worktree, gitDir } = local
   const marker = findAdminDir(gitDir, worktree)?.marker
   if (marker !== undefined) return marker !== id
   return existsSync(worktree) && firstNames(worktree, 2).some((name) => name !== '.git')
@@ -32,8 +33,8 @@ export function isForeign(record: WorkspaceRecord): boolean {
 /** @throws {NexusError} WORKSPACE_ALREADY_EXISTS */
 export function refuseForeign(record: WorkspaceRecord): void {
   if (!isForeign(record)) return
-  throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${record.worktree} was made by somebody else.`, {
-    hint: `To see what is in it, run \`ls -la ${record.worktree}\``,
-    details: { path: record.worktree },
+  throw new NexusError('WORKSPACE_ALREADY_EXISTS', `The folder ${record.local?.worktree} was made by somebody else.`, {
+    hint: `To see what is in it, run \`ls -la ${record.local?.worktree}\``,
+    details: { path: record.local?.worktree },
   })
 }

@@ -3,6 +3,7 @@
  * stays where it is, and nothing in it is changed. Containers of a lost record stay as they run where ports and keys are still
  * ours; else they are made anew by the next start, with their volumes.
  */
+
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
@@ -11,6 +12,7 @@ import type { LostWorkspace } from '../../backends/making.ts'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject, isWorkspaceId, newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
+import { dockerOf, withDocker } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import {
@@ -87,7 +89,7 @@ async function findTarget(app: App, backend: Backend, { given, name }: AdoptRequ
   const records = await app.records.list()
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     const { repo, worktree } = requireLinked(folder)
-    refuseKnown(records.find((record) => record.worktree === worktree))
+    refuseKnown(records.find((record) => record.local?.worktree === worktree))
     await refuseRestoring(app, { repo: repo.root, name: name ?? basename(worktree), worktree })
     const marker = findAdminDir(repo.gitDir, worktree)?.marker ?? ''
     const free = isWorkspaceId(marker) && records.every(({ id }) => id !== marker)
@@ -151,13 +153,14 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
   const detected = hasFiles ? detectIn(there ? worktree : repo.root, repo.root, settings) : undefined
   const inside = userInside(ownerOf(repo), guards.isolation)
   const who = await identityInside(app, guards, author)
-  const what = { id, name: parseName(word), given: word, worktree, ...who, ...inside }
-  const { record, wanted } = await newRecord({ what, repo, settings, own, guards, backend, instance, detected })
+  const what = { id, name: parseName(word), given: word, ...who }
+  const fresh = { what, worktree, inside, repo, settings, own, guards, backend, instance, detected }
+  const { record, wanted } = await newRecord(fresh)
   return {
     ...record,
     ...(await allowedAtCreate(app, guards, settings.network.allow)),
     branch: requireBranch(worktree, lost),
-    ...(ours ? {} : { adopted: true }),
+    local: { worktree, gitDir: repo.gitDir, adopted: !ours },
     ports: wanted.map((port) => ({ ...port, host: null })),
     pendingHooks: true,
   }
@@ -199,19 +202,18 @@ async function reviveFrom(
     })
   }
   const madeAs = nameIn(lost)
-  const { editors, ...others } = draft
-  const own = editors === true && lost.editors ? draft : others
+  const { editors } = dockerOf(draft)
+  const own = withDocker(draft, { editors: editors && lost.editors })
   const named = { ...own, ...(madeAs === undefined || madeAs === draft.name ? {} : { madeAs }) }
-  const kept = lost.password === null || named.ready === undefined ? named : withPassword(named, lost.password)
+  const kept = lost.password === null ? named : withPassword(named, lost.password)
   // a guarded workspace builds none after its create
-  if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? { ...kept, image: lost.image } : kept
+  if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? withDocker(kept, { image: lost.image }) : kept
   const subnets = (await (await app.subnets()).list()).filter(({ workspace }) => workspace === lost.id)
+  const leased = subnets.length === 0 ? {} : { subnets: subnets.map(({ cidr }) => cidr) }
   const record = {
-    ...kept,
-    image: lost.image,
+    ...withDocker(kept, { image: lost.image, ...leased }),
     ports: portsOf(lost),
     desired: lost.running ? ('running' as const) : ('stopped' as const),
-    ...(subnets.length === 0 ? {} : { subnets: subnets.map(({ cidr }) => cidr) }),
   }
   const { hostKeyFingerprint } = await backend.lifecycle.provision(record)
   return { ...record, hostKeyFingerprint, pendingHooks: false }
@@ -225,7 +227,8 @@ function nameIn({ id, name, project }: LostWorkspace): WorkspaceName | undefined
 }
 
 function withPassword(record: WorkspaceRecord, password: string): WorkspaceRecord {
-  return record.ready === undefined ? record : { ...record, ready: { ...record.ready, password } }
+  const { ready } = dockerOf(record)
+  return ready === undefined ? record : withDocker(record, { ready: { ...ready, password } })
 }
 
 /** Its keys are here, and its ports still leased to it; what guards it is made anew. */

@@ -43,5 +43,5 @@ async function reserve(app: App, record: WorkspaceRecord, settings: Settings): P
 
 async function unreserve(app: App, record: WorkspaceRecord): Promise<void> {
   await app.records.remove(record.id)
-  if (record.worktree !== null) await removeEmptyFolders(record.worktree)
+  if (record.local !== null) await removeEmptyFolders(record.local.worktree)
 }

@@ -13,9 +13,10 @@ import type { ConfigSources, Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nameOfBranch, newWorkspaceId, type WorkspaceName } from '../../core/names.ts'
+import { withDocker } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import { timestamp } from '../../core/time.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { DockerPart, WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { cacheVolumes } from '../../stack/caches.ts'
 import { type Detected, detectStack } from '../../stack/detect.ts'
@@ -93,8 +94,8 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const detected = backend.stack !== undefined ? detectProject(settings, repo, names, dotenv) : undefined
   if (detected !== undefined) tellDetected(app, repo, settings, detected)
   const who = await identityInside(app, guards, author)
-  const what = { id: newWorkspaceId(), name, given, worktree, ...who, ...inside }
-  const fresh = { what, repo, settings, own: likely.own, guards, backend, instance, detected }
+  const what = { id: newWorkspaceId(), name, given, ...who }
+  const fresh = { what, worktree, inside, repo, settings, own: likely.own, guards, backend, instance, detected }
   const { record, wanted } = await newRecord(fresh, request.ports ?? [])
   return {
     branch,
@@ -102,7 +103,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
     backend,
     chosen: { project, config, settings, own: likely.own },
     record: {
-      ...record,
+      ...(request.imageCache === undefined ? record : withDocker(record, { imageCache: request.imageCache })),
       branch: branch.branch,
       base: branch.create ? branch.commit : null,
       branchCreated: branch.ours,
@@ -111,7 +112,6 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       ports: backend.endpoints.leased !== undefined ? [] : unmappedPorts(wanted),
       env: parseEnvironment(request.env ?? [], app.env),
       operation: beginOperation('create'),
-      ...(request.imageCache === undefined ? {} : { imageCache: request.imageCache }),
     },
   }
 }
@@ -168,10 +168,10 @@ function tellDetected(app: App, repo: Repository, settings: Settings, { found, f
 
 /** What every new record is made from, whether or not its worktree is there already. */
 export interface Fresh {
-  readonly what: Pick<
-    WorkspaceRecord,
-    'id' | 'name' | 'given' | 'worktree' | 'author' | 'signing' | 'comfort' | 'uid' | 'gid'
-  >
+  readonly what: Pick<WorkspaceRecord, 'id' | 'name' | 'given' | 'author' | 'signing' | 'comfort'>
+  /** Where its code lies on this machine, if it does. */
+  readonly worktree: string | null
+  readonly inside: Pick<DockerPart, 'uid' | 'gid'>
   readonly repo: Repository
   readonly settings: Settings
   /** The user's alone. */
@@ -184,15 +184,17 @@ export interface Fresh {
 
 /** A record as the configuration has it, of a stopped workspace on no branch; and the ports that it wants. */
 export async function newRecord(
-  { what, repo, settings, own, guards, backend, instance, detected }: Fresh,
+  { what, worktree, inside, repo, settings, own, guards: { sudo, ...guards }, backend, instance, detected }: Fresh,
   ports: readonly string[] = [],
 ): Promise<{ readonly record: WorkspaceRecord; readonly wanted: readonly WantedPort[] }> {
   const ready = readyOfSettings(settings, instance, repo.root)
   const stack = detected === undefined ? undefined : stackOf(detected, settings)
   const asked = wantedPorts(configuredPorts(settings, repo), ports.map(parsePortRequest))
-  const wanted = await withReadyPorts(asked, { ...what, ...ready })
+  const wanted = await withReadyPorts(asked, { ...what, docker: ready })
+  const caches = cachesOf(settings, instance, { repo: repo.root, ...guards })
+  const runs = { ...(stack === undefined ? {} : { stack }), ...ready, ...caches }
   const record: WorkspaceRecord = {
-    schema: 1,
+    schema: 2,
     ...what,
     displayName: settings.workspace.displayName ?? settings.workspace.name ?? basename(repo.root),
     repo: repo.root,
@@ -200,9 +202,11 @@ export async function newRecord(
     branch: '',
     base: null,
     branchCreated: false,
-    gitDir: what.worktree === null ? null : repo.gitDir,
     backend: backend.name,
     host: backend.host,
+    address: backend.endpoints.address,
+    local: worktree === null ? null : { worktree, gitDir: repo.gitDir, adopted: false },
+    ...(backend.stack === undefined ? {} : { docker: { image: null, ...inside, sudo, ...runs, editors: true } }),
     ...guards,
     createdAt: timestamp(),
     desired: 'stopped',
@@ -211,13 +215,8 @@ export async function newRecord(
     ...limitsOf(guards.isolation, settings, own.workspace),
     idleTimeout: settings.defaults.idleTimeout,
     shortAlias: true,
-    image: null,
     hostKeyFingerprint: null,
     operation: null,
-    ...(stack === undefined ? {} : { stack }),
-    ...ready,
-    ...cachesOf(settings, backend, instance, { repo: repo.root, ...guards }),
-    ...(backend.stack !== undefined ? { editors: true } : {}),
   }
   return { record, wanted }
 }
@@ -228,18 +227,17 @@ export function readyOfSettings(
   instance: string,
   repo: string,
   password: string = randomBytes(15).toString('hex'),
-): Pick<WorkspaceRecord, 'ready'> {
+): Pick<DockerPart, 'ready'> {
   const wish = { wanted: settings.services, images: settings.images, seeded: settings.seed !== undefined }
   return readyRecord(wish, `${instance}\0${repo}`, password)
 }
 
 export function cachesOf(
   settings: Settings,
-  backend: Backend,
   instance: string,
   owner: Pick<WorkspaceRecord, 'repo' | 'isolation'>,
-): Pick<WorkspaceRecord, 'caches'> {
-  if (settings.caches.length === 0 || backend.stack === undefined) return {}
+): Pick<DockerPart, 'caches'> {
+  if (settings.caches.length === 0) return {}
   return { caches: cacheVolumes(instance, owner, settings.caches) }
 }
 

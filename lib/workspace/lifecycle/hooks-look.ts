@@ -37,8 +37,9 @@ export async function tellMissingPrograms(app: App, record: WorkspaceRecord): Pr
 
 /** By hook. A private git dir has none of the repository's. */
 async function findNamed(app: App, record: WorkspaceRecord): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { worktree, gitDir } = record
-  if (record.gitMode === 'private' || worktree === null || gitDir === null) return new Map()
+  const { local } = record
+  if (record.gitMode === 'private' || local === null) return new Map()
+  const { worktree, gitDir } = local
   const configured = await app.git.localHooksPath(record.repo)
   const folder = configured === undefined ? join(gitDir, 'hooks') : resolve(worktree, configured)
   // husky keeps what it starts one folder above

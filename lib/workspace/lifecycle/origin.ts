@@ -3,8 +3,10 @@
  * user's own. What HEAD of the main worktree has is the user's, and so is a local branch that began here; what a remote, a pull
  * request or an agent's workspace brought is somebody else's, until HEAD has it.
  */
+
 import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent } from '../../system/store.ts'
 import { cameFromElsewhere } from '../../tools/branch-log.ts'
 import {
@@ -55,14 +57,9 @@ export async function settleOrigin(
 }
 
 /** Whose the content of an existing workspace's branch is. What an agent works on is not the user's. */
-export function whoseIs(record: {
-  readonly isolation: string
-  readonly gitMode?: string
-  readonly gitDir: string | null
-  readonly branch: string
-}): Whose {
-  const apart = record.isolation === 'agent' || record.gitMode === 'private' || record.gitDir === null
-  return apart || cameFromElsewhere(record.gitDir ?? '', record.branch) ? 'other' : 'own'
+export function whoseIs({ isolation, gitMode, local, branch }: WorkspaceRecord): Whose {
+  if (isolation === 'agent' || gitMode === 'private' || local === null) return 'other'
+  return cameFromElsewhere(local.gitDir, branch) ? 'other' : 'own'
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Reads the project's files for a step, and says what follows for the steps after it. */
+import { dockerOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { readInputs } from '../../project/inputs.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import type { Scene, Takes, Yields } from './up-context.ts'
 
-export type Resolved = Yields<'wanted' | 'resolution' | 'model' | 'inputs', 'stack'>
+export type Resolved = Yields<'wanted' | 'resolution' | 'model' | 'inputs', 'docker'>
 
 /** Which of the project's files run, what they publish, and on which image the workspace's own container stands. */
 export async function readStack({ app, draft }: Scene, given: Takes<'record' | 'wanted'>): Promise<Resolved> {
@@ -13,8 +14,8 @@ export async function readStack({ app, draft }: Scene, given: Takes<'record' | '
   const record = withPorts(given.record, given.wanted)
   const { wanted, resolution, inputs, ...found } = await resolveStack(app, record, draft.backend, draft.chosen)
   const { model } = resolution
-  const { stack } = found.record
-  return { wanted, resolution, model, ...inputsOf(found.record, model, inputs), record: { stack } }
+  const { stack } = dockerOf(found.record)
+  return { wanted, resolution, model, ...inputsOf(found.record, model, inputs), record: { docker: { stack } } }
 }
 
 /** Right after the files were read: what is changed from now on is not what the workspace is made from. */
@@ -23,8 +24,8 @@ export function inputsOf(
   model: ComposeModel | undefined,
   files: readonly string[],
 ): Yields<'inputs'> {
-  const { worktree } = record
-  return model === undefined || worktree === null ? {} : { inputs: readInputs(worktree, record, model, files) }
+  const { local } = record
+  return model === undefined || local === null ? {} : { inputs: readInputs(local.worktree, record, model, files) }
 }
 
 /** The ports asked for, where the workspace has none yet. */

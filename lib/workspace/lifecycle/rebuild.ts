@@ -40,16 +40,13 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   const chosen = await readChosen(app, await projectInFiles(present))
   const backend = await app.backend(present.backend)
   const { settings } = chosen
-  const [seen] = await Promise.all([observeOne(app, present), backend.check(present)])
+  const [seen] = await Promise.all([
+    observeOne(app, present),
+    backend.check(present.docker && { ...present.docker, ...present }),
+  ])
   requireEngine(seen)
   const instance = await loadInstance(app.home)
-  const record = {
-    ...asConfigured(present, settings, backend.stack !== undefined),
-    ...readyOfSettings(settings, instance, present.repo, present.ready?.password),
-    ...cachesOf(settings, backend, instance, present),
-    // an older image that it has to keep has no place for them
-    ...(backend.stack !== undefined && !keepsImage(present) ? { editors: true as const } : {}),
-  }
+  const record = asConfigured(present, settings, instance)
   const { templates } = settings.worktree
   const facts = {
     name: record.name,
@@ -66,7 +63,8 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
   await admitHooks(app, record, settings)
   const begun = { ...record, operation: beginOperation('rebuild') }
   const branch = { branch: record.branch, create: false, commit: '', ours: false, cause: 'its own' }
-  const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), record)
+  const ready = readyOfSettings(settings, instance, present.repo, record.docker?.ready?.password)
+  const wanted = await withReadyPorts(ownPorts(settings.ports, record.ports), { ...record, docker: ready })
   if (hasFixedImages(begun)) await backend.stack?.requireImages(begun, undefined)
   if (record.isolation === 'agent') await lookFirst(app, begun, backend, chosen)
   const secrets = await secretsFor(app, settings)
@@ -86,7 +84,7 @@ export async function rebuildLocked(app: App, present: WorkspaceRecord, dryRun: 
 
 /** The data seem lost to who does not know of the copy. */
 async function tellLeft(app: App, before: WorkspaceRecord, after: WorkspaceRecord, backend: Backend): Promise<void> {
-  if (after.stack === undefined || before.stack?.external !== 'private') return
+  if (after.docker?.stack === undefined || before.docker?.stack?.external !== 'private') return
   const model = await backend.stack?.startedModel(before)
   for (const { key, from } of model === undefined ? [] : leftCopies(before, after, model)) {
     const copy = `${composeProject(before)}_${key}`
@@ -103,21 +101,25 @@ async function tellLeft(app: App, before: WorkspaceRecord, after: WorkspaceRecor
  * nobody is inside, as what they say may be otherwise by then.
  */
 async function lookFirst(app: App, record: WorkspaceRecord, backend: Backend, chosen: Chosen): Promise<void> {
-  if (record.stack === undefined)
+  if (record.docker?.stack === undefined)
     return (await import('../trust/wishes.ts')).admitWishes(app, record, { chosen, model: undefined })
   await (await import('../stack/project-stack.ts')).resolveStack(app, record, backend, chosen, true)
 }
 
 /** What the configuration says of the workspace's own container and of what runs beside it. */
-function asConfigured(record: WorkspaceRecord, settings: Settings, hasFiles: boolean): WorkspaceRecord {
-  const { stack: _, ready: __, caches: ___, ...rest } = record
-  const found =
-    hasFiles && record.worktree !== null
-      ? stackOf(detectIn(record.worktree, record.repo, settings), settings)
-      : undefined
-  return {
+function asConfigured(record: WorkspaceRecord, settings: Settings, instance: string): WorkspaceRecord {
+  const { local, docker } = record
+  const limited = { ...record, ...limitsOf(record.isolation, settings, record) }
+  if (docker === undefined) return limited
+  const { stack: last, ready, caches: _, ...rest } = docker
+  const found = local === null ? undefined : stackOf(detectIn(local.worktree, record.repo, settings), settings)
+  const part = {
     ...rest,
-    ...limitsOf(record.isolation, settings, record),
-    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, record.stack) : found }),
+    ...(found === undefined ? {} : { stack: hasFixedImages(record) ? withFixedBase(found, last) : found }),
+    ...readyOfSettings(settings, instance, record.repo, ready?.password),
+    ...cachesOf(settings, instance, record),
+    // an older image that it has to keep has no place for them
+    editors: rest.editors || !keepsImage(record),
   }
+  return { ...limited, docker: part }
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { LocalPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeTree, writeFileAtomic } from '../../system/store.ts'
 import { findAdminDir, isLinked, linkOf, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
@@ -41,17 +41,19 @@ export interface Repaired {
 export async function repairWorkspace(app: App, found: WorkspaceRecord, request: RepairRequest): Promise<Repaired> {
   const body = async (there: WorkspaceRecord | undefined): Promise<Repaired> => {
     const record = requireThere(there, found)
-    if (record.worktree === null || record.gitDir === null) return { record, done: [] }
-    const placed = findPlaces(record, request)
+    if (record.local === null) return { record, done: [] }
+    const { local: was } = record
+    const placed = findPlaces({ ...record, local: was }, request)
+    const { local: is } = placed
     const done = placed.repo === record.repo ? [] : [`the repository is ${placed.repo} now, not ${record.repo}`]
-    if (placed.worktree !== record.worktree) done.push(`the worktree is ${placed.worktree} now, not ${record.worktree}`)
+    if (is.worktree !== was.worktree) done.push(`the worktree is ${is.worktree} now, not ${was.worktree}`)
     await link(app, placed, request.dryRun, done)
     const now = await followBranch(app, placed, request.dryRun, done)
     const filed = hasFiles(app, record)
     if (!filed) done.push('generated files are written again')
     const left = done.length === 0 ? findDrift(now) : undefined
     if (request.dryRun || done.length === 0) return { record: now, done, left }
-    const moved = placed.worktree !== record.worktree || placed.gitDir !== record.gitDir
+    const moved = is.worktree !== was.worktree || is.gitDir !== was.gitDir
     const kept = await keep(app, record, now, moved, done)
     if (!filed && !moved) await renewFiles(app, kept)
     return { record: kept, done }
@@ -65,14 +67,11 @@ function hasFiles(app: App, { id, hostKeyFingerprint }: WorkspaceRecord): boolea
   return hostKeyFingerprint === null || (existsSync(composeFile) && existsSync(sshConfig))
 }
 
-interface Placed extends WorkspaceRecord {
-  readonly worktree: string
-  readonly gitDir: string
-}
+type Placed = WorkspaceRecord & { readonly local: LocalPart }
 
 /** @throws {NexusError} INVALID_ARGUMENT for a repository or folder that is not the workspace's; REPOSITORY_NOT_FOUND */
-function findPlaces(record: WorkspaceRecord, request: RepairRequest): Placed {
-  const { worktree, gitDir } = record as Placed
+function findPlaces(record: Placed, request: RepairRequest): Placed {
+  const { worktree, gitDir } = record.local
   const repo = request.repo ?? { root: record.repo, gitDir }
   if (!existsSync(repo.gitDir)) {
     throw new NexusError('REPOSITORY_NOT_FOUND', `The repository ${record.repo} of ${record.name} is gone.`, {
@@ -90,7 +89,7 @@ function findPlaces(record: WorkspaceRecord, request: RepairRequest): Placed {
   const candidates = [along, ...(admin === undefined ? [] : [admin.worktree])]
   const there = request.worktree ?? candidates.find((path) => !isEmpty(path)) ?? along
   if (request.worktree !== undefined) requireOwnFolder(record, request.worktree, admin?.path)
-  return { ...record, repo: repo.root, gitDir: repo.gitDir, worktree: there }
+  return { ...record, repo: repo.root, local: { ...record.local, gitDir: repo.gitDir, worktree: there } }
 }
 
 /** A folder that was moved by hand still names the workspace's part of the git dir. */
@@ -105,7 +104,7 @@ function requireOwnFolder({ name }: WorkspaceRecord, folder: string, admin: stri
 
 /** Git and the worktree lead to each other again. A worktree that is not there is made again by the next start. */
 async function link(app: App, placed: Placed, dryRun: boolean, done: string[]): Promise<void> {
-  const { worktree, gitDir } = placed
+  const { worktree, gitDir } = placed.local
   const isWhole = () => isLinked(gitDir, worktree) && findAdminDir(gitDir, worktree) !== undefined
   if (isWhole() || isEmpty(worktree)) return
   if (existsSync(join(worktree, '.git', 'HEAD'))) {
@@ -122,7 +121,7 @@ async function link(app: App, placed: Placed, dryRun: boolean, done: string[]): 
 }
 
 /** Git forgot the worktree: it gets a new part of the git dir, and an index of what HEAD says. */
-async function register(app: App, { repo, worktree, branch, base }: Placed): Promise<void> {
+async function register(app: App, { repo, local: { worktree }, branch, base }: Placed): Promise<void> {
   const beside = `${worktree}.nexus-repair`
   const there = await app.git.findCommit(repo, `refs/heads/${branch}`)
   const target = { name: branch, create: there === undefined && base !== null, commit: base ?? '', again: true }
@@ -136,25 +135,24 @@ async function register(app: App, { repo, worktree, branch, base }: Placed): Pro
 
 /** The branch that is checked out is the workspace's; one of its own that was deleted is made again where it was. */
 async function followBranch(app: App, placed: Placed, dryRun: boolean, done: string[]): Promise<Placed> {
-  const { repo, branch, worktree } = placed
-  const now = readBranch(worktree)
+  const { repo, branch, local } = placed
+  const now = readBranch(local.worktree)
   if (now === undefined || now === null) return placed
   if (now !== branch) {
     done.push(`it works on branch ${now} now, not on ${branch}`)
     return { ...placed, branch: now, branchCreated: false, base: null }
   }
-  if (!existsSync(placed.gitDir) || (await app.git.findCommit(repo, `refs/heads/${branch}`)) !== undefined)
-    return placed
+  if (!existsSync(local.gitDir) || (await app.git.findCommit(repo, `refs/heads/${branch}`)) !== undefined) return placed
   const commit = await lastCommit(app, placed)
   if (commit === undefined) return placed
   done.push(`branch ${branch} was deleted and is made again at ${commit.slice(0, 10)}`)
-  if (!dryRun) await withRepository(app, placed.gitDir, () => app.git.makeBranch(repo, branch, commit))
+  if (!dryRun) await withRepository(app, local.gitDir, () => app.git.makeBranch(repo, branch, commit))
   return placed
 }
 
 /** Where the worktree's HEAD was last, by its own log. */
-async function lastCommit(app: App, { gitDir, repo, worktree, base }: Placed): Promise<string | undefined> {
-  const admin = findAdminDir(gitDir, worktree)
+async function lastCommit(app: App, { repo, local, base }: Placed): Promise<string | undefined> {
+  const admin = findAdminDir(local.gitDir, local.worktree)
   const log = admin === undefined ? undefined : await readIfPresent(join(admin.path, 'logs', 'HEAD'))
   const last = log?.trimEnd().split('\n').at(-1)?.split(' ')[1]
   const commit = /^[0-9a-f]{40,64}$/.test(last ?? '') ? last : base
@@ -166,8 +164,9 @@ async function keep(app: App, was: WorkspaceRecord, now: Placed, moved: boolean,
   await markWorktree(now)
   if (!moved) return claimName(app, now)
   await requireFreeName(app, now)
-  const admin = findAdminDir(now.gitDir, now.worktree)
-  if (admin !== undefined) await relinkSubmodules(app, admin.path, now.worktree)
+  const { gitDir, worktree } = now.local
+  const admin = findAdminDir(gitDir, worktree)
+  if (admin !== undefined) await relinkSubmodules(app, admin.path, worktree)
   const backend = await app.backend(was.backend)
   // what runs has the old places mounted
   if (await backend.lifecycle.dismantle(was)) {

@@ -37,13 +37,13 @@ export async function startWithPorts(
   if (seen?.state === 'paused') return backend.lifecycle.start(progress.carried().record, seen, options)
   // the ports of a new one were looked at a moment ago, when they were leased
   if (scene.seen !== undefined) await moveAhead(scene, progress, seen)
-  const isMoved = progress.carried().record.portsMoved === true
+  const isMoved = progress.carried().record.docker?.portsMoved === true
   if (isMoved) await configureAgain(scene, progress)
   let observed = isMoved ? undefined : seen
   for (let attempt = 1; ; attempt++) {
     try {
       await backend.lifecycle.start(progress.carried().record, observed, options)
-      progress.add({ record: { portsMoved: undefined } })
+      progress.add({ record: { docker: { portsMoved: undefined } } })
       return
     } catch (error) {
       if (!(error instanceof NexusError) || attempt === PORT_ATTEMPTS) throw error
@@ -64,7 +64,7 @@ async function configureAgain(scene: Scene, progress: Progress<UpCarried>): Prom
   const { app, draft } = scene
   const { backend, chosen } = draft
   const { record, resolution } = progress.carried()
-  if (resolution === undefined && (record.stack?.files.length ?? 0) > 0) {
+  if (resolution === undefined && (record.docker?.stack?.files.length ?? 0) > 0) {
     const model = await backend.stack?.startedModel(record)
     if (model === undefined) progress.add(await readStack(scene, progress.carried()))
     else progress.add({ resolution: { model, warnings: [], under: undefined } })
@@ -123,7 +123,7 @@ async function giveOtherPorts(scene: Scene, progress: Progress<UpCarried>, refus
 
 /** At once, so that record and lease agree whatever happens next. */
 function noteMove(progress: Progress<UpCarried>, ports: WorkspaceRecord['ports']): Promise<void> {
-  return progress.note({ record: { ports, portsMoved: true } })
+  return progress.note({ record: { ports, docker: { portsMoved: true } } })
 }
 
 /** A network of somebody else's lies across ours. */
@@ -131,10 +131,11 @@ async function giveOtherSubnets({ app, draft }: Scene, progress: Progress<UpCarr
   const { record, model } = progress.carried()
   app.emit({
     type: 'warning',
-    text: `a subnet of ${(record.subnets ?? []).join(', ')} is taken by another network; others are leased`,
+    text: `a subnet of ${(record.docker?.subnets ?? []).join(', ')} is taken by another network; others are leased`,
   })
   const request = subnetRequest(record, model, draft.chosen.settings)
-  progress.add({ record: { subnets: await (await app.subnets()).exchange(request, 'Docker refused it') } })
+  const subnets = await (await app.subnets()).exchange(request, 'Docker refused it')
+  progress.add({ record: { docker: { subnets } } })
 }
 
 export function subnetRequest(record: WorkspaceRecord, model: ComposeModel | undefined, { subnets }: Settings) {

@@ -1,5 +1,7 @@
 /** What the steps of a create, a start and a rebuild do, each by itself: what it takes and what it yields stands in its head. */
+
 import type { Settings } from '../../config/load.ts'
+import { withDocker } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasSameImage, keepsImage } from '../../network/network.ts'
 import type { Actions } from '../operation/apply.ts'
@@ -61,26 +63,29 @@ async function templates(
 async function lease(
   { app, draft }: Scene,
   { record, model, ...given }: Takes<'record' | 'model' | 'wanted'>,
-): Promise<Yields<'wanted', 'ports' | 'subnets'>> {
+): Promise<Yields<'wanted', 'ports' | 'docker'>> {
   const { backend, chosen } = draft
   const wanted = keepOffsets(given.wanted, record.ports)
   const range = requirePortRange(backend, chosen.settings)
   const [bases, subnets] = await Promise.all([
     app.leases().then((leases) => leases.acquire(leaseRequest(record, wanted, range))),
-    app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
+    // networks are made of containers
+    record.docker === undefined
+      ? undefined
+      : app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
   ])
   const ports = await withCanonical(app, record, mapPorts(wanted, bases), chosen.own)
-  return { wanted, record: { ports, subnets } }
+  return { wanted, record: { ports, docker: { subnets } } }
 }
 
 async function provision(
   { draft, isRebuild }: Scene,
   { record, resolution }: Takes<'record' | 'resolution'>,
-): Promise<Yields<never, 'image' | 'hostKeyFingerprint'>> {
+): Promise<Yields<never, 'docker' | 'hostKeyFingerprint'>> {
   // a workspace keeps its image until it is rebuilt, or its container is made of something else
-  const isOther = !hasSameImage(draft.record.stack, record.stack)
+  const isOther = !hasSameImage(draft.record.docker?.stack, record.docker?.stack)
   const isAnew = (isRebuild || isOther) && !keepsImage(record)
-  const given = isAnew ? { ...record, image: null } : record
+  const given = isAnew ? withDocker(record, { image: null }) : record
   return { record: await draft.backend.lifecycle.provision(given, resolution?.under) }
 }
 
@@ -92,7 +97,7 @@ async function configure(
   const record = withSecretNames(given.record, chosen.settings)
   await makeWorktreePlace(app, record, chosen.settings)
   // nobody is inside yet: what the configuration says now is what the user chose
-  if (seen === undefined && record.stack === undefined && record.isolation === 'agent')
+  if (seen === undefined && record.docker?.stack === undefined && record.isolation === 'agent')
     await (await import('../trust/wishes.ts')).admitWishes(app, record, { chosen, model: undefined })
   await backend.lifecycle.configure(record, chosen.settings.ssh.injection, resolution)
   return { record: { secrets: record.secrets } }

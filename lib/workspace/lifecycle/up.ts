@@ -8,6 +8,7 @@ import { facetsOf } from '../../backends/facets.ts'
 import type { Settings } from '../../config/load.ts'
 import { NexusError } from '../../core/errors.ts'
 import { KINDS, kindOf } from '../../core/operations.ts'
+import { worktreeOf } from '../../core/record-parts.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readInputs } from '../../project/inputs.ts'
 import { noteUse } from '../../record/last-use.ts'
@@ -69,7 +70,7 @@ async function create(app: App, request: UpRequest): Promise<UpResult> {
     name: record.name,
     branch: record.branch,
     branchCause: branch.cause,
-    worktree: record.worktree,
+    worktree: worktreeOf(record),
     isNew: true,
     worktreePresent: false,
     portsLeased: false,
@@ -146,7 +147,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   const chosen = await readChosen(app, await projectOf(app, record))
   const backend = await app.backend(record.backend)
   const [seen] = await Promise.all([look(app, record, options), backend.check()])
-  const redo = !seen.worktreePresent || (record.worktree !== null && isHalfMade(record))
+  const redo = !seen.worktreePresent || (record.local !== null && isHalfMade(record))
   const { settings } = chosen
   const steps = planStart(record, seen, backend, redo, options, settings)
   const fills = steps.some(({ id }) => id === 'start')
@@ -181,7 +182,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
 /** Without a note of what the user chose, the configuration is what an agent's workspace says. */
 async function admitChoice(app: App, record: WorkspaceRecord, chosen: Chosen): Promise<void> {
   if (record.isolation !== 'agent' || (await readChoice(app, record)) !== undefined) return
-  const unread = record.stack !== undefined
+  const unread = record.docker?.stack !== undefined
   await (await import('../trust/wishes.ts')).admitWishes(app, record, { chosen, model: undefined, unread })
 }
 
@@ -196,7 +197,7 @@ function operationOf({ operation }: WorkspaceRecord, options: StartRequest): Ope
  * @throws {NexusError} BACKEND_UNAVAILABLE
  */
 async function look(app: App, record: WorkspaceRecord, options: StartRequest): Promise<Seen> {
-  const plain = record.stack === undefined && options.asLeft !== false
+  const plain = record.docker?.stack === undefined && options.asLeft !== false
   if (plain && record.desired === 'stopped' && record.operation === null && options.start && !options.dryRun) {
     return judge(app, record, { state: 'stopped', reason: '' })
   }
@@ -227,7 +228,7 @@ function planStart(
     name: record.name,
     branch: record.branch,
     branchCause: seen.worktreePresent ? 'its making was interrupted' : 'its folder is gone',
-    worktree: record.worktree,
+    worktree: worktreeOf(record),
     isNew: false,
     worktreePresent: !redo,
     portsLeased: record.ports.some((port) => port.host !== null),
@@ -237,7 +238,7 @@ function planStart(
     stack: describeStack(record),
     ...configuredSteps(record, settings),
     distrusted: record.isolation === 'agent',
-    portsMoved: record.portsMoved === true,
+    portsMoved: record.docker?.portsMoved === true,
     secretsOutdated: areOutdated(record.secrets ?? [], secretRecords(settings)),
     unseeded: options.start && settings.seed !== undefined && neverStarted(record),
   })
@@ -256,22 +257,22 @@ function neverStarted({ operation }: WorkspaceRecord): boolean {
 
 function configuredSteps(record: WorkspaceRecord, settings: Settings) {
   return {
-    templates: record.worktree === null ? [] : settings.worktree.templates,
+    templates: record.local === null ? [] : settings.worktree.templates,
     preStart: settings.hooks.get('pre-start')?.run,
     seeded: settings.seed !== undefined,
   }
 }
 
 /** What of the project's runs, in the words of its files. */
-export function describeStack({ stack }: WorkspaceRecord): string | undefined {
-  if (stack === undefined) return undefined
-  const { base, files } = stack
+export function describeStack({ docker }: WorkspaceRecord): string | undefined {
+  if (docker?.stack === undefined) return undefined
+  const { base, files } = docker.stack
   if (files.length > 0) return files.join(' + ')
   return base.kind === 'dockerfile' ? base.file : base.kind === 'image' ? base.image : undefined
 }
 
 /** Notes what the workspace was made from. */
 export function withInputs({ record, model, inputs }: Takes<'record' | 'model' | 'inputs'>): WorkspaceRecord {
-  if (record.worktree === null) return record
-  return { ...record, inputs: inputs ?? readInputs(record.worktree, record, model) }
+  if (record.local === null) return record
+  return { ...record, inputs: inputs ?? readInputs(record.local.worktree, record, model) }
 }

@@ -27,12 +27,13 @@ export interface WatchOptions {
  * @throws {NexusError} UNSUPPORTED for a workspace without files here
  */
 export async function watchInputs(app: App, found: WorkspaceRecord, options: WatchOptions): Promise<number> {
-  const { worktree, inputs } = found
-  if (worktree === null || inputs === undefined) {
+  const { local, inputs } = found
+  if (local === null || inputs === undefined) {
     throw new NexusError('UNSUPPORTED', `Workspace ${found.name} was not made from files that can be watched.`, {
       hint: `To make it from its files, run \`nexus rebuild ${found.name}\``,
     })
   }
+  const { worktree } = local
   const paths = Object.keys(inputs).map((path) => join(worktree, path))
   // a file that is not there yet is seen through its folder
   const folders = [...new Set(paths.map(dirname))].filter((folder) => existsSync(folder))

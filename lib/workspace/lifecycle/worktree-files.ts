@@ -2,11 +2,13 @@
  * The worktree of a new workspace, and what comes into it after git has registered it: the commit's files, submodules, ignored
  * files of the main worktree, and what templates make of the workspace's ports.
  */
+
 import { existsSync } from 'node:fs'
 import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
+import { dockerOf, localOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplates } from '../../project/env-template.ts'
@@ -39,7 +41,7 @@ export async function makeWorktree(
   { record }: Takes<'record'>,
   progress: Progress<UpCarried>,
 ): Promise<void> {
-  const { gitDir } = localFiles(record)
+  const { gitDir } = localOf(record)
   const again = seen !== undefined
   const whose = draft.branch.taken === undefined ? whoseIs(record) : 'other'
   if (again) await ownGit.rescueCommits(app, record)
@@ -66,7 +68,7 @@ export async function unmakeWorktree(
   { app, draft, seen }: Scene,
   { record, isWorktreeAdded }: Takes<'record' | 'isWorktreeAdded'>,
 ): Promise<void> {
-  const { worktree, gitDir } = localFiles(record)
+  const { worktree, gitDir } = localOf(record)
   await withRepository(app, gitDir, async () => {
     if (isWorktreeAdded) await app.git.removeWorktree(record.repo, worktree)
     if (seen === undefined) await ownGit.forget(app, record)
@@ -74,27 +76,23 @@ export async function unmakeWorktree(
   })
 }
 
-function localFiles({ id, worktree, gitDir }: WorkspaceRecord) {
-  if (worktree === null || gitDir === null) throw new Error(`${id} has no local files`)
-  return { worktree, gitDir }
-}
-
 /** The branch may have moved since the workspace was made. */
-async function refuseChanged(app: App, { repo: root, gitDir, branch }: WorkspaceRecord, draft: Draft): Promise<void> {
+async function refuseChanged(app: App, record: WorkspaceRecord, draft: Draft): Promise<void> {
+  const { repo: root, branch } = record
   const commit = (await app.git.findCommit(root, `refs/heads/${branch}`)) ?? draft.branch.commit
-  if (gitDir !== null && commit !== '') await refuseRelativePrograms(app, { root, gitDir }, { branch, commit })
+  if (commit === '') return
+  await refuseRelativePrograms(app, { root, gitDir: localOf(record).gitDir }, { branch, commit })
 }
 
 async function addWorktree(app: App, record: WorkspaceRecord, { branch }: Draft, again: boolean, whose: Whose) {
-  const { worktree, gitDir } = localFiles(record)
+  const { worktree, gitDir } = localOf(record)
   if (worktree.startsWith(`${record.repo}/.worktree/`)) await appendLineOnce(`${gitDir}/info/exclude`, '/.worktree/')
   if (again) refuseForeign(record)
   await app.git.addWorktree(record.repo, worktree, { ...branch, name: branch.branch, again }, whose)
 }
 
 async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Promise<void> {
-  const { worktree } = record
-  if (worktree === null) return
+  const { worktree } = localOf(record)
   const onLine = (text: string) => app.emit({ type: 'progress', text })
   await refuseConditional(app, record, worktree)
   tellCheckedOut(app, record, await app.git.checkOut(worktree, onLine, whose))
@@ -111,13 +109,13 @@ async function fillWorktree(app: App, record: WorkspaceRecord, whose: Whose): Pr
 
 /** What failed while the files came, and kept none of them from being there. */
 function tellCheckedOut(app: App, record: WorkspaceRecord, { hook, unfiltered }: CheckedOut): void {
-  const { repo, branch, worktree } = record
+  const { repo, branch } = record
   if (hook !== undefined) {
     const said = lastLines(hook.said, HOOK_LINES)
     app.emit({
       type: 'warning',
       text: `the hook ${hook.name} (${hook.path}) ended with code ${hook.code}${said === '' ? '' : `: ${said}`}; all files are there`,
-      hint: `To run it again, run \`git -C ${shellWord(worktree ?? '')} checkout\``,
+      hint: `To run it again, run \`git -C ${shellWord(localOf(record).worktree)} checkout\``,
     })
   }
   for (const { filter, path, said } of unfiltered) {
@@ -129,17 +127,18 @@ function tellCheckedOut(app: App, record: WorkspaceRecord, { hook, unfiltered }:
 
 /** Conditions of the configuration can be judged only where the worktree is: they may name its branch or its git dir. */
 async function refuseConditional(app: App, record: WorkspaceRecord, worktree: string): Promise<void> {
-  const { repo: root, gitDir, branch } = record
+  const { repo: root, branch } = record
   const [main, here] = await Promise.all([app.git.settings(root), app.git.settingsIn(root, worktree)])
-  if (here === main || gitDir === null) return
+  if (here === main) return
   const commit = await app.git.findCommit(root, `refs/heads/${branch}`)
-  if (commit !== undefined) await refuseRelativePrograms(app, { root, gitDir }, { branch, commit }, undefined, here)
+  if (commit === undefined) return
+  await refuseRelativePrograms(app, { root, gitDir: localOf(record).gitDir }, { branch, commit }, undefined, here)
 }
 
 /** A stranger's branch would have this machine ask any server, with the user's credentials. An agent's fetches are its own. */
 function tellLeftOut(app: App, record: WorkspaceRecord, leftOut: readonly Submodule[]): void {
   const at =
-    record.gitMode === 'private' ? `nexus exec ${record.name} -- git` : `git -C ${shellWord(record.worktree ?? '')}`
+    record.gitMode === 'private' ? `nexus exec ${record.name} -- git` : `git -C ${shellWord(localOf(record).worktree)}`
   for (const { name, path, url } of leftOut) {
     const inner = path.endsWith('/*')
     const what = inner ? `those in submodule ${name}` : `submodule ${name}${url === '' ? '' : ` (${url})`}`
@@ -190,8 +189,7 @@ async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: D
 
 /** Files that git ignores and the project asks for; an agent gets those that the user's own configuration names. */
 async function bringIgnored(app: App, record: WorkspaceRecord, { settings, own }: Chosen): Promise<void> {
-  const { worktree } = record
-  if (worktree === null) return
+  const { worktree } = localOf(record)
   const asked = { main: record.repo, worktree, ...settings.worktree }
   const request = record.isolation === 'agent' ? ofTheUser(app, asked, own) : asked
   const { copied, linked } = await createIgnoredFiles(app.runner, app.emit).bring(request)
@@ -224,9 +222,9 @@ export async function makeTemplates(
   when: { readonly isNew: boolean; readonly early: boolean },
 ): Promise<void> {
   const { templates } = chosen.settings.worktree
-  if (templates.length === 0 || record.worktree === null) return
+  if (templates.length === 0 || record.local === null) return
   await renderTemplates(app.git, {
-    worktree: record.worktree,
+    worktree: record.local.worktree,
     templates,
     values: await templateValues(backend, record),
     ...when,
@@ -239,10 +237,12 @@ export async function makeTemplates(
  * root's, since git on this machine works in no worktree of somebody else's.
  */
 export async function giveToInside(app: App, record: WorkspaceRecord): Promise<void> {
-  const { worktree, id, uid, gid } = record
-  if (record.isolation !== 'agent' || worktree === null || process.getuid?.() !== 0 || !existsSync(worktree)) return
+  if (record.isolation !== 'agent' || process.getuid?.() !== 0) return
+  const { worktree } = localOf(record)
+  if (!existsSync(worktree)) return
+  const { uid, gid } = dockerOf(record)
   const run = (...argv: readonly string[]) => app.runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
-  const ownGit = join(app.home.workspaces, id, 'git')
+  const ownGit = join(app.home.workspaces, record.id, 'git')
   const folders = [...(existsSync(ownGit) ? [ownGit] : []), ...(uid === STAND_IN.uid ? [] : [worktree])]
   const giving = folders.length > 0 ? run('chown', '-hR', '--from=0', `${uid}:${gid}`, '--', ...folders) : undefined
   if (uid !== STAND_IN.uid) return void (await giving)

@@ -38,7 +38,7 @@ export async function findCurrent(app: App, start = app.cwd): Promise<WorkspaceR
   const folder = realPath(start)
   const records = await app.records.list()
   const around = records
-    .map((record) => ({ record, worktree: record.worktree === null ? undefined : realPath(record.worktree) }))
+    .map((record) => ({ record, worktree: record.local === null ? undefined : realPath(record.local.worktree) }))
     .filter(({ worktree }) => worktree !== undefined && `${folder}/`.startsWith(`${worktree}/`))
     .sort((a, b) => (b.worktree ?? '').length - (a.worktree ?? '').length)
   return around[0]?.record ?? (await findMoved(folder, records))
@@ -51,7 +51,7 @@ async function findMoved(folder: string, records: readonly WorkspaceRecord[]): P
     const id = admin === undefined ? undefined : (await readIfPresent(join(admin, MARKER)))?.trim()
     const record = id === undefined ? undefined : records.find((one) => one.id === id)
     // whoever is inside can write the mark: it counts for the repository that it lies in
-    if (record?.gitDir !== undefined && record.gitDir !== null && admin?.startsWith(`${record.gitDir}/`)) return record
+    if (record?.local != null && admin?.startsWith(`${record.local.gitDir}/`)) return record
     if (dir === dirname(dir)) return undefined
   }
 }

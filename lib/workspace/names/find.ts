@@ -25,8 +25,10 @@ export async function findRepo(
 ): Promise<Repository> {
   const found = await chooseRepo(app, given)
   // by the records too: whoever is inside may have moved git's own files out of the way
-  for (const { repo, gitDir, worktree } of records ?? (await app.records.list())) {
-    if (worktree === null || gitDir === null || !isWithin(found.worktree, realPathOf(worktree) ?? worktree)) continue
+  for (const { repo, local } of records ?? (await app.records.list())) {
+    if (local === null) continue
+    const { gitDir, worktree } = local
+    if (!isWithin(found.worktree, realPathOf(worktree) ?? worktree)) continue
     if (realPathOf(gitDir) !== realPathOf(found.gitDir)) throw planted(found.worktree, worktree, repo)
   }
   return found

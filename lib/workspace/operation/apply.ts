@@ -7,7 +7,7 @@ import { Interrupted, NexusError } from '../../core/errors.ts'
 import type { Emit } from '../../core/events.ts'
 import type { Interruption } from '../../core/interruption.ts'
 import type { StepId } from '../../core/operations.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { DockerPart, WorkspaceRecord } from '../../core/workspace.ts'
 import type { Fire } from './failpoint.ts'
 import type { Plan, Step } from './steps.ts'
 
@@ -19,8 +19,12 @@ export interface Carried {
   readonly record: WorkspaceRecord
 }
 
-/** Single fields of a record; one that is undefined goes. */
-export type RecordFields = { readonly [Key in keyof WorkspaceRecord]?: WorkspaceRecord[Key] | undefined }
+type Fields<T> = { readonly [Key in keyof T]?: T[Key] | undefined }
+
+/** Single fields of a record, and of its docker part, which a record without that part does not take; one that is undefined goes. */
+export type RecordFields = Fields<Omit<WorkspaceRecord, 'docker'>> & {
+  readonly docker?: Fields<DockerPart> | undefined
+}
 
 /** What a step adds: of the record single fields, as another step may add to it at the same time. */
 export type Added<C extends Carried> = Partial<Omit<C, 'record'>> & { readonly record?: RecordFields }
@@ -61,8 +65,13 @@ export interface ApplyContext<C extends Carried = Carried> {
 }
 
 export function merge<C extends Carried>(carried: C, { record = {}, ...others }: Added<C>): C {
-  const fields = Object.entries({ ...carried.record, ...record }).filter(([, value]) => value !== undefined)
-  return { ...carried, ...others, record: Object.fromEntries(fields) }
+  const { docker, ...fields } = record
+  const part = carried.record.docker === undefined ? undefined : withFields(carried.record.docker, docker ?? {})
+  return { ...carried, ...others, record: withFields(carried.record, { ...fields, docker: part }) }
+}
+
+function withFields<T extends object>(before: T, fields: Fields<T>): T {
+  return Object.fromEntries(Object.entries({ ...before, ...fields }).filter(([, value]) => value !== undefined)) as T
 }
 
 export function apply<C extends Carried>(plan: Plan, actions: Actions<C>, context: ApplyContext<C>): Promise<void> {

@@ -44,7 +44,7 @@ export async function exclusively<T>(
   const onWait = () => app.emit({ type: 'notice', text: 'waiting for another operation on this workspace' })
   const repaired = async () => {
     const record = await app.records.load(id)
-    if (record?.worktree != null) reopenFolder(record.worktree)
+    if (record?.local != null) reopenFolder(record.local.worktree)
     if (record === undefined || record.operation === null || claim.dryRun === true) return body(record)
     return body(await app.recover(app, record, claim.as))
   }

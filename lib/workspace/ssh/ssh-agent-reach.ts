@@ -4,7 +4,7 @@
  */
 
 import { shellWord } from '../../core/shell.ts'
-import { AGENT_MODES, agentModeOf } from '../../core/ssh-agent-mode.ts'
+import { AGENT_MODES } from '../../core/ssh-agent-mode.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 
@@ -33,11 +33,8 @@ interface Reach {
 }
 
 /** Exported for tests. */
-export function reachesFurther(
-  record: Pick<WorkspaceRecord, 'forwardAgent' | 'agentMode' | 'agentKeys'>,
-  now: Reach,
-): boolean {
-  const mode = agentModeOf(record)
+export function reachesFurther(record: Pick<WorkspaceRecord, 'agentMode' | 'agentKeys'>, now: Reach): boolean {
+  const mode = record.agentMode
   if (mode !== now.forwardAgent) return AGENT_MODES.indexOf(mode) > AGENT_MODES.indexOf(now.forwardAgent)
   // no keys: all of them
   if (mode !== 'proxy' || now.agentKeys.length === 0) return false

@@ -1,7 +1,7 @@
 /** How all workspaces are reached by ssh, as their generated client files say; whatever made those, and with no question to any engine. */
 import { isWorkspaceId } from '../../core/names.ts'
 import { workspacePaths } from '../../core/paths.ts'
-import { HERE } from '../../core/reach.ts'
+import { THIS_MACHINE } from '../../core/reach.ts'
 import { sectionsOf } from '../../ssh/client/include-line.ts'
 import type { SshTarget } from '../../ssh/client/resolved.ts'
 import { listFolder, readIfPresent } from '../../system/store.ts'
@@ -50,6 +50,12 @@ export async function listSshTargets(app: App): Promise<SshTargets> {
   const raw =
     port === undefined
       ? []
-      : [{ name: `nexus@${HERE} -p ${port}`, host: HERE, words: ['-l', 'nexus', '-p', `${port}`] }]
+      : [
+          {
+            name: `nexus@${THIS_MACHINE.name} -p ${port}`,
+            host: THIS_MACHINE.name,
+            words: ['-l', 'nexus', '-p', `${port}`],
+          },
+        ]
   return { aliases: files.flatMap(({ aliases }) => aliases), targets: [...byAlias, ...raw] }
 }

@@ -14,7 +14,7 @@ const LONG_MS = 2_000
 const SECOND_CHANCE_MS = 10_000
 
 export async function awaitHealth(app: App, record: WorkspaceRecord, settings: Settings): Promise<void> {
-  if (record.stack === undefined && record.ready === undefined) return
+  if (record.docker?.stack === undefined && record.docker?.ready === undefined) return
   const limit = parseDuration(settings.compose.wait)
   if (limit === undefined) return
   const backend = await app.backend(record.backend)

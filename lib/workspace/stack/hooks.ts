@@ -220,7 +220,7 @@ async function performHere(app: App, record: WorkspaceRecord, { hook, pass, ...l
   }
   const { code, stdout, stderr } = await app.runner.run(['bash', '-c', `exec 2>&1; ${hook.run}`], {
     // also when somebody has removed the worktree
-    cwd: record.worktree !== null && existsSync(record.worktree) ? record.worktree : record.repo,
+    cwd: record.local !== null && existsSync(record.local.worktree) ? record.local.worktree : record.repo,
     env,
     okCodes: 'any',
     keepBytes: KEPT_BYTES,

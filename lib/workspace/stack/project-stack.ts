@@ -2,6 +2,7 @@
  * The step between a filled worktree and leased ports: which of the project's files run here, whether they may, what they
  * publish, and on which image the workspace's own container stands. Starts nothing of the project's.
  */
+
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Backend } from '../../backends/backend.ts'
@@ -10,6 +11,7 @@ import type { Settings } from '../../config/load.ts'
 import { locate } from '../../config/locate.ts'
 import { NexusError } from '../../core/errors.ts'
 import { nearest } from '../../core/names.ts'
+import { dockerOf, localOf, withDocker } from '../../core/record-parts.ts'
 import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { requireGuardable } from '../../network/gate.ts'
 import { hasFixedImages, hasGate, withFixedBase } from '../../network/network.ts'
@@ -58,7 +60,8 @@ export async function resolveStack(
 }
 
 /** A new worktree goes again when its files cannot be used: they are named as they lie in the repository. */
-function inProject(error: NexusError, { worktree }: WorkspaceRecord): NexusError {
+function inProject(error: NexusError, record: WorkspaceRecord): NexusError {
+  const { worktree } = localOf(record)
   const short = (text: string | undefined) => text?.replaceAll(`${worktree}/`, '')
   const { code, message, hint, details, output } = error
   const { file } = details ?? {}
@@ -78,10 +81,11 @@ async function resolve(
   lookOnly: boolean,
 ): Promise<ResolvedStack> {
   const { settings } = chosen
-  const { worktree } = record
-  if (worktree === null || record.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
-  const found = filesToRun(record, record.stack, worktree, settings)
-  const looked = { ...record, stack: found }
+  const { worktree } = localOf(record)
+  const docker = dockerOf(record)
+  if (docker.stack === undefined) throw new Error(`${record.id} has no files to resolve`)
+  const found = filesToRun(record, docker.stack, worktree, settings)
+  const looked = withDocker(record, { stack: found })
   const files = found.files.map((file) => join(worktree, file))
   const admitted = await admitFiles(app, looked, settings, files)
   const { inputs } = admitted
@@ -98,16 +102,17 @@ async function resolve(
   requireShared(settings.shared, model)
   // other workspaces' data is in what is shared
   const shared = hasGate(record) ? undefined : sharedOf(settings.shared, model, record)
-  const named = { ...looked, stack: { ...found, ...mounts, main, ...(shared === undefined ? {} : { shared }) } }
+  const named = { ...found, ...mounts, main, ...(shared === undefined ? {} : { shared }) }
+  const settled = withDocker(record, { stack: named })
   for (const text of model === undefined ? [] : overrideNotes(model)) app.emit({ type: 'warning', text })
   const fixed = hasFixedImages(record)
-  if (fixed) await backend.stack?.requireImages(named, model)
+  if (fixed) await backend.stack?.requireImages(settled, model)
   if (record.isolation === 'agent')
-    await (await import('../trust/wishes.ts')).admitWishes(app, named, { chosen, model })
-  const under = fixed || lookOnly ? undefined : await backend.stack?.prepareImage(named, model)
-  const stack = onImage(named.stack, under)
+    await (await import('../trust/wishes.ts')).admitWishes(app, settled, { chosen, model })
+  const under = fixed || lookOnly ? undefined : await backend.stack?.prepareImage(settled, model)
+  const stack = onImage(named, under)
   return {
-    record: { ...named, stack },
+    record: withDocker(record, { stack }),
     wanted: await withReadyPorts(
       wantedPorts(settings, record, stack, model, under?.exposed ?? []),
       record,
@@ -135,8 +140,9 @@ function onImage(stack: StackRecord, under: Resolution['under']): StackRecord {
 
 /** The model as it will be started, with what is remembered of its mounts for later starts. */
 async function settle(app: App, record: WorkspaceRecord, read: ComposeModel | undefined) {
-  const { worktree, isolation, gitMode } = record
-  if (read === undefined || worktree === null) return { model: read }
+  if (read === undefined) return { model: read }
+  const { isolation, gitMode } = record
+  const { worktree } = localOf(record)
   // a link could lead a mount past the read-only `.git` file, too
   const guarded = isolation === 'agent' || gitMode === 'private'
   const held = guarded ? await import('../../stack/held-mounts.ts') : undefined

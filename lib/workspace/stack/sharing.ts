@@ -60,9 +60,15 @@ export async function startAlone(app: App, sharing: Sharing, start: () => Promis
 }
 
 function writtenBy(app: App, record: WorkspaceRecord, model: ComposeModel): readonly OutsideData[] {
-  const { worktree, repo } = record
-  if (worktree === null) return []
-  return outsideData(record, model, { worktree, repo, home: app.env.HOME, realpath: realPathOf, isFolder })
+  const { local, repo } = record
+  if (local === null) return []
+  return outsideData(record, model, {
+    worktree: local.worktree,
+    repo,
+    home: app.env.HOME,
+    realpath: realPathOf,
+    isFolder,
+  })
 }
 
 function isFolder(path: string): boolean {
@@ -85,7 +91,7 @@ async function findClashes(
   )
   const found = await Promise.all(
     others.map(async (other) => {
-      const model = other.stack === undefined ? undefined : await backend.stack?.startedModel(other)
+      const model = other.docker?.stack === undefined ? undefined : await backend.stack?.startedModel(other)
       const theirs = model === undefined ? [] : writtenBy(app, other, model)
       if (sharedData(own, theirs).length === 0) return []
       const services = (await backend.services?.list(other)) ?? []

@@ -7,9 +7,10 @@ import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { readDotenv } from '../../config/read.ts'
-import type { StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
+import type { StackRecord } from '../../core/workspace.ts'
 import type { WantedPort } from '../../ports/blocks.ts'
 import { type Detected, detectStack, findComposeFile, sideCarName } from '../../stack/detect.ts'
+import type { HasReady } from '../../stack/ready.ts'
 import { firstNames, unreadable } from '../../system/read.ts'
 import { realPathOf } from '../../system/real-path.ts'
 import type { App } from '../app.ts'
@@ -20,10 +21,10 @@ const NAMES_MAX = 100_000
 /** With the ports of ready services, which the services of the project must not be called like. */
 export async function withReadyPorts(
   wanted: readonly WantedPort[],
-  record: Pick<WorkspaceRecord, 'id' | 'name' | 'madeAs' | 'ready'>,
+  record: HasReady,
   services: readonly string[] = [],
 ): Promise<readonly WantedPort[]> {
-  if (record.ready === undefined) return wanted
+  if (record.docker?.ready === undefined) return wanted
   const { readyOf } = await import('../../stack/ready.ts')
   const names = Object.keys(readyOf(record, { services, startInterval: true })?.services ?? {})
   const others = wanted.filter(({ service }) => service === undefined || !names.includes(service))

@@ -15,7 +15,7 @@ export async function templateValues(
     id: record.id,
     slug: record.name.replaceAll('-', '_'),
     branch: record.branch,
-    'db.name': record.stack?.shared?.database?.name ?? databaseName(record),
+    'db.name': record.docker?.stack?.shared?.database?.name ?? databaseName(record),
   }
   const variables = readyOf(record, { startInterval: true })?.environment ?? {}
   const known = {

@@ -42,17 +42,17 @@ export async function listWorkspaces(app: App, request: ListRequest): Promise<re
 /** One workspace, also by whether it runs on what its files say now. */
 export async function describeWorkspace(app: App, record: WorkspaceRecord): Promise<WorkspaceResource> {
   const resource = await toResource(app, await observeOne(app, record))
-  const { worktree, inputs } = record
+  const { local, inputs } = record
   const drift = findDrift(record)
   const text = drift === undefined || drift.broken ? undefined : `${drift.text}; \`${drift.command}\` takes it over`
   const note = text === undefined ? {} : { drift: toldFromHere(app, record, text) }
-  if (worktree === null || inputs === undefined || !existsSync(worktree)) return { ...resource, ...note }
-  return { ...resource, ...note, outdated: changedInputs(worktree, inputs) }
+  if (local === null || inputs === undefined || !existsSync(local.worktree)) return { ...resource, ...note }
+  return { ...resource, ...note, outdated: changedInputs(local.worktree, inputs) }
 }
 
 /** Null when it cannot be told: no local files, a broken worktree, or git needs longer than two seconds. */
 async function isDirty(app: App, { record }: Seen): Promise<boolean | null> {
-  if (record.worktree === null || !existsSync(record.worktree)) return null
+  if (record.local === null || !existsSync(record.local.worktree)) return null
   try {
     const { listChanges } = await import('../git/losses.ts')
     return (await listChanges(app, record, DIRTY_TIMEOUT_MS)).length > 0
@@ -70,6 +70,6 @@ export function resourceOf(app: App, record: WorkspaceRecord): Promise<Workspace
     reason: '',
     observation: { state, reason: '' },
     worktreePresent: true,
-    branch: record.worktree === null ? record.branch : (currentBranch(app.home, record) ?? '(detached)'),
+    branch: record.local === null ? record.branch : (currentBranch(app.home, record) ?? '(detached)'),
   })
 }

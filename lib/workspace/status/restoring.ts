@@ -7,12 +7,14 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { migrateRecord } from '../../record/migrate.ts'
+import { isRecord } from '../../record/reader.ts'
 import { listFolder, readJson } from '../../system/store.ts'
 import { findHere } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 
 export interface TrashNote {
-  readonly schema: 1
+  readonly schema: 2
   readonly key: string
   readonly record: WorkspaceRecord
   /** A restore that began: where to. */
@@ -34,8 +36,15 @@ export const noteOf = (app: App, { key }: Pick<TrashNote, 'key'>) => join(app.ho
 export async function readNotes<T extends TrashNote>(app: App): Promise<readonly T[]> {
   const keys = await listFolder(app.home.trash)
   const warn = (kept: string) => app.emit({ type: 'warning', text: `a note in the trash was damaged: see ${kept}` })
-  const notes = await Promise.all(keys.map((key) => readJson<T>(noteOf(app, { key }), 1, warn)))
+  const read = (key: string) =>
+    readJson<T>(noteOf(app, { key }), 2, warn, ({ record }) => isRecord(record), migrateNote)
+  const notes = await Promise.all(keys.map(read))
   return notes.filter((note) => note !== undefined)
+}
+
+/** Of schema 1, which had a record of schema 1. */
+function migrateNote<T extends TrashNote>(note: T): T {
+  return { ...note, schema: 2, record: migrateRecord(note.record) }
 }
 
 /** What leads to an entry from here: the name of its workspace, or its key where that is there more than once or of elsewhere. */
@@ -46,7 +55,7 @@ export function leadTo(app: App, notes: readonly TrashNote[], { key, record }: T
 
 /** With the record it is done, but for the entry. */
 export function isUnderWay(records: readonly WorkspaceRecord[], { restoring }: TrashNote): boolean {
-  return restoring !== undefined && records.every(({ worktree }) => worktree !== restoring.worktree)
+  return restoring !== undefined && records.every(({ local }) => local?.worktree !== restoring.worktree)
 }
 
 /** Costs one look where there is no trash. */

@@ -37,10 +37,10 @@ async function measure(
   asked: Promise<ReadonlyMap<WorkspaceId, Usage> | undefined> | undefined,
   deadline: number,
 ): Promise<WorkspaceSize> {
-  const { worktree: path, id } = record
+  const { local, id } = record
   const sizeOf = (folder: string) => measureFolder(app.runner, folder, deadline - performance.now())
   const [worktree, state, used] = await Promise.all([
-    path === null ? 0 : sizeOf(path),
+    local === null ? 0 : sizeOf(local.worktree),
     sizeOf(workspacePaths(app.home, id).dir),
     asked,
   ])

@@ -57,8 +57,8 @@ async function servicesOf(app: App, record: WorkspaceRecord): Promise<readonly S
   }
 }
 
-function mainRuns({ stack }: WorkspaceRecord, services: readonly ServiceResource[] | null): boolean {
-  const mains = ['workspace', stack?.main]
+function mainRuns({ docker }: WorkspaceRecord, services: readonly ServiceResource[] | null): boolean {
+  const mains = ['workspace', docker?.stack?.main]
   return services?.some(({ name, state }) => mains.includes(name) && state === 'running') === true
 }
 

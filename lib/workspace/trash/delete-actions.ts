@@ -80,8 +80,9 @@ async function keep({ app, keeping }: Doomed, { record }: DeleteCarried): Promis
 }
 
 async function removeWorktree(app: App, record: WorkspaceRecord): Promise<void> {
-  const { worktree, repo } = record
-  if (worktree === null) return
+  const { local, repo } = record
+  if (local === null) return
+  const { worktree } = local
   const remove = (path: string) => removeFolder(app, record, path)
   await inRepository(app, record, () => app.git.removeWorktree(repo, worktree, remove))
   // also where its repository is gone
@@ -94,8 +95,8 @@ async function deleteBranch({ app, branchCommit }: Doomed, record: WorkspaceReco
   await inRepository(app, record, () => app.git.deleteBranch(record.repo, record.branch, branchCommit))
 }
 
-async function inRepository(app: App, { gitDir }: WorkspaceRecord, body: () => Promise<void>): Promise<void> {
-  if (gitDir !== null && existsSync(gitDir)) await withRepository(app, gitDir, body)
+async function inRepository(app: App, { local }: WorkspaceRecord, body: () => Promise<void>): Promise<void> {
+  if (local !== null && existsSync(local.gitDir)) await withRepository(app, local.gitDir, body)
 }
 
 async function forget(

@@ -4,10 +4,12 @@
  * a delete cut short is found by the next command and finished. With `--force`, what would be lost goes to the trash; ignored
  * files and data of services go there always (`keeping.ts`).
  */
+
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
 import { NexusError } from '../../core/errors.ts'
 import { kindOf } from '../../core/operations.ts'
+import { localOf, worktreeOf } from '../../core/record-parts.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
 import { refuseLock, refuseLoss } from '../git/losses.ts'
@@ -53,7 +55,8 @@ export async function deleteWorkspace(app: App, found: WorkspaceRecord, request:
 
 /** Under the workspace's lock; goes on with a delete that was cut off as that was asked for. */
 export async function deleteLocked(app: App, found: WorkspaceRecord, given: DeleteRequest): Promise<DeleteResult> {
-  const record = isForeign(found) ? { ...found, worktree: null } : found
+  // what somebody else put there was there before, and stays
+  const record = isForeign(found) ? { ...found, local: { ...localOf(found), adopted: true } } : found
   const { makes = false, removes = false } = kindOf(record.operation) ?? {}
   const cut = removes ? (record.operation ?? undefined) : undefined
   const begun = cut === undefined ? undefined : await findBegun(app, record)
@@ -69,13 +72,13 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const plan = planDelete({
     preDelete: preDelete?.command,
     name: record.name,
-    worktree: record.worktree,
+    worktree: worktreeOf(record),
     branch: record.branch,
     deleteBranchCause: branch.delete?.cause,
     trashCause: keeping === undefined ? undefined : causeOf(keeping),
     filesCause: keeping?.files === true ? 'in the trash' : undefined,
     keepsVolumes: volumesIn(keeping).length > 0,
-    keepWorktree: record.adopted === true,
+    keepWorktree: record.local?.adopted === true,
     // also when the record knows none: a create may have been killed between lease and note
     portsLeased: backend.endpoints.leased !== undefined,
   })
@@ -107,7 +110,7 @@ async function lookBefore(
   request: DeleteRequest,
   { touched, makes }: { readonly touched: boolean; readonly makes: boolean },
 ) {
-  const isAdopted = record.adopted === true
+  const isAdopted = record.local?.adopted === true
   const isPrivate = record.gitMode === 'private'
   const locked = request.locked === true
   if (request.force && !isAdopted && !touched && !locked) refuseLock(record)
@@ -193,17 +196,22 @@ interface BranchVerdict {
 
 /** @throws {NexusError} WORKSPACE_DIRTY for `--delete-branch` without `--force` on a branch with commits of its own */
 async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteRequest): Promise<BranchVerdict> {
-  const { gitDir, repo, branch, worktree } = record
-  if (gitDir === null || !existsSync(gitDir)) return { delete: undefined, kept: null }
+  const { local, repo, branch, branchCreated } = record
+  if (local === null || !existsSync(local.gitDir)) return { delete: undefined, kept: null }
   const ownRef = `refs/heads/${branch}`
   const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
   if (ref === undefined) return { delete: undefined, kept: null }
   const { commit } = ref
-  const uniqueCommits = await app.inertGit.countUniqueCommits({ root: repo, gitDir, worktree: repo }, commit, ownRef)
+  const uniqueCommits = await app.inertGit.countUniqueCommits(
+    { root: repo, gitDir: local.gitDir, worktree: repo },
+    commit,
+    ownRef,
+  )
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   // a worktree that stays keeps its branch
-  if ((ref.worktree !== '' && ref.worktree !== worktree) || record.adopted === true) return kept
-  if (!record.branchCreated && !request.deleteBranch) return kept
+  const stays = local.adopted && (!branchCreated || ref.worktree !== '')
+  if (stays || (ref.worktree !== '' && ref.worktree !== local.worktree)) return kept
+  if (!branchCreated && !request.deleteBranch) return kept
   // what was fetched and not built upon is as it was before the workspace
   if (record.base === commit) return { delete: { commit, cause: 'still where it was made' }, kept: null }
   if (uniqueCommits === 0) return { delete: { commit, cause: 'no commits of its own' }, kept: null }

@@ -40,7 +40,7 @@ export async function findKeeping(
   }
   const { keep, budget } = (await app.config()).settings.trash
   const hasTrash = facts.trash && keep !== 'off'
-  const owns = record.worktree !== null && record.adopted !== true
+  const owns = record.local !== null && !record.local.adopted
   const looks = facts.force && hasTrash && (owns || record.gitMode === 'private')
   const { refused, ignored: listed } = looks
     ? await lossesByForce(app, record)
@@ -49,8 +49,8 @@ export async function findKeeping(
   // beside what was refused for, the files go to the trash whatever they take
   const folders = facts.volumes.filter(({ isFolder }) => isFolder)
   const places = folders.map(({ name }) => name)
-  const ignored = owns ? await withData(listed, record.worktree ?? '', record.repo, places) : listed
-  const ownerOf = (path: string) => folders.find((one) => `${one.name}/` === `${record.worktree}/${path}`)?.of
+  const ignored = owns ? await withData(listed, record.local?.worktree ?? '', record.repo, places) : listed
+  const ownerOf = (path: string) => folders.find((one) => `${one.name}/` === `${record.local?.worktree}/${path}`)?.of
   const files = lost.length > 0 ? [] : ignored.work.map((work) => keptFile(work, ownerOf(work.path)))
   const volumes = facts.volumes.filter(({ nameless, isFolder }) => !nameless && isFolder !== true).map(keptVolume)
   tellNameless(app, facts)
@@ -95,7 +95,7 @@ async function lossesByForce(app: App, record: WorkspaceRecord): Promise<Losses>
     return await findLosses(app, record, false)
   } catch (error) {
     if (!(error instanceof NexusError)) throw error
-    return { ...NO_LOSSES, refused: [`everything in ${record.worktree}: ${error.message}`] }
+    return { ...NO_LOSSES, refused: [`everything in ${record.local?.worktree}: ${error.message}`] }
   }
 }
 

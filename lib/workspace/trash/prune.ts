@@ -82,7 +82,7 @@ async function judge(
   const last = Math.max(Date.parse(record.createdAt), tip?.committedAt ?? 0)
   const lastUsed = new Date(last).toISOString().replace(/\.\d{3}Z$/, 'Z')
   if (tip === undefined) return keep(record, lastUsed, `branch ${record.branch} is gone`)
-  const now = record.worktree === null ? record.branch : readBranch(record.worktree)
+  const now = record.local === null ? record.branch : readBranch(record.local.worktree)
   if (now !== undefined && now !== record.branch) return keep(record, lastUsed, `it is on ${now ?? 'a detached HEAD'}`)
   // a branch that was made for it and has no commit yet is in every other one, and has yet to begin
   if (tip.commit === record.base) return keep(record, lastUsed, 'no commits yet')

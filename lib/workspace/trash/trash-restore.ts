@@ -3,13 +3,15 @@
  * the git dir (index, unfinished work, submodules) go where they were. The workspace is there again, stopped; its containers are
  * made by the next start, which finds the volumes that were kept, as they have the names that it would give them.
  */
+
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { newWorkspaceId, parseName, type WorkspaceName } from '../../core/names.ts'
+import { localOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { LocalPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
 import {
   findAdminDir,
@@ -83,7 +85,10 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
     throw error
   }
   const claimed = await claimName(app, record)
-  await dropEntry(app, { ...entry, record: { ...entry.record, repo: place.repo.root, gitDir: place.repo.gitDir } })
+  await dropEntry(app, {
+    ...entry,
+    record: { ...entry.record, repo: place.repo.root, local: localAt(entry.record, place) },
+  })
   return { ...result, record: claimed }
 }
 
@@ -91,7 +96,7 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
 async function findRestored(app: App, { record, files, restoring }: TrashEntry): Promise<WorkspaceRecord | undefined> {
   if (restoring === undefined || (files !== null && existsSync(files))) return undefined
   const there = await app.records.load(record.id)
-  return there?.worktree === restoring.worktree ? there : undefined
+  return there?.local?.worktree === restoring.worktree ? there : undefined
 }
 
 async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: RestoreRequest): Promise<Place> {
@@ -101,7 +106,7 @@ async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: Resto
   const name = as === undefined ? record.name : parseName(as)
   const twin = (await app.records.list()).find((one) => one.repo === repo.root && one.name === name)
   if (twin !== undefined) throw alreadyExists(twin)
-  if (record.adopted === true) return { repo, name, ...requireAdopted(record) }
+  if (record.local?.adopted === true) return { repo, name, ...requireAdopted(record) }
   const worktree = placeOf(record, repo, name)
   // what a restore that was cut off made there is ours
   if (entry.restoring?.worktree !== worktree) requireFreeFolder(worktree, repo)
@@ -109,17 +114,22 @@ async function findPlace(app: App, entry: TrashEntry, { as, repo: given }: Resto
 }
 
 /** It was there before the workspace and stayed: only its data was kept. @throws {NexusError} REPOSITORY_NOT_FOUND */
-function requireAdopted({ worktree, gitDir }: WorkspaceRecord) {
-  if (worktree !== null && gitDir !== null && isLinked(gitDir, worktree))
-    return { worktree, branch: readBranch(worktree) ?? null, makeAt: undefined }
+function requireAdopted(record: WorkspaceRecord) {
+  const { worktree, gitDir } = localOf(record)
+  if (isLinked(gitDir, worktree)) return { worktree, branch: readBranch(worktree) ?? null, makeAt: undefined }
   throw new NexusError('REPOSITORY_NOT_FOUND', `The worktree ${worktree} is not there any more.`, {
     hint: `To see what there is, run \`git worktree list\``,
   })
 }
 
+/** It stays one that was there before. */
+function localAt({ local }: WorkspaceRecord, { repo, worktree }: Place): LocalPart {
+  return { worktree, gitDir: repo.gitDir, adopted: local?.adopted === true }
+}
+
 /** Where it was; under another name beside that, in a repository that was moved in the same place of it. */
 function placeOf(record: WorkspaceRecord, repo: Repository, name: WorkspaceName): string {
-  const was = record.worktree ?? join(record.repo, '.worktree', record.name)
+  const was = record.local?.worktree ?? join(record.repo, '.worktree', record.name)
   const path = name === record.name ? was : join(dirname(was), name)
   return path.startsWith(`${record.repo}/`) ? join(repo.root, path.slice(record.repo.length)) : path
 }
@@ -147,7 +157,7 @@ async function findBranch(app: App, { branch, head }: TrashEntry, repo: Reposito
 async function bringBack(app: App, entry: TrashEntry, place: Place, record: WorkspaceRecord): Promise<void> {
   const { repo, worktree, branch, makeAt } = place
   const { head, files } = entry
-  if (record.adopted === true) {
+  if (record.local?.adopted === true) {
     await markWorktree(record)
     return giveOwnGit(app, entry, record)
   }
@@ -223,9 +233,15 @@ async function carryOver(from: string, to: string): Promise<void> {
   }
 }
 
+function withoutSubnets(record: WorkspaceRecord): WorkspaceRecord {
+  if (record.docker === undefined) return record
+  const { subnets: _, ...docker } = record.docker
+  return { ...record, docker }
+}
+
 /** The workspace as the next start finds it: without containers, image and ports. */
 async function revive(app: App, { record }: TrashEntry, place: Place): Promise<WorkspaceRecord> {
-  const { subnets: _, madeAs = record.name, ...kept } = record
+  const { madeAs = record.name, ...kept } = withoutSubnets(record)
   const taken = (await app.records.list()).some(({ id }) => id === record.id)
   return {
     ...kept,
@@ -234,8 +250,7 @@ async function revive(app: App, { record }: TrashEntry, place: Place): Promise<W
     // the name that is in those of its volumes
     ...(madeAs === place.name ? {} : { madeAs }),
     repo: place.repo.root,
-    gitDir: place.repo.gitDir,
-    worktree: place.worktree,
+    local: localAt(record, place),
     branch: place.branch ?? record.branch,
     ports: record.ports.map((port) => ({ ...port, host: null })),
     hostKeyFingerprint: null,

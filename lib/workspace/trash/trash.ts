@@ -4,9 +4,11 @@
  * moved by renaming: where the worktree lies on another file system, its files stay there, in `.trash` beside it. Volumes stay where
  * they are, and the note names them. `keeping.ts` decides what is kept; `trash-restore.ts` brings entries back.
  */
+
 import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { worktreeOf } from '../../core/record-parts.ts'
 import { formatSize } from '../../core/sizes.ts'
 import { parseDuration, timestamp } from '../../core/time.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -95,25 +97,26 @@ export async function nameInTrash(app: App, entry: TrashEntry): Promise<string> 
 }
 
 /** An entry that a delete of this workspace began and did not finish. */
-export async function findUnfinished(app: App, { id, worktree }: WorkspaceRecord): Promise<TrashEntry | undefined> {
+export async function findUnfinished(app: App, { id, local }: WorkspaceRecord): Promise<TrashEntry | undefined> {
   const mine = (await listTrash(app)).filter((entry) => entry.record.id === id && entry.restoring === undefined)
-  return mine.find(({ files }) => files === null || !existsSync(files) || worktree === null || !existsSync(worktree))
+  return mine.find(({ files }) => files === null || !existsSync(files) || local === null || !existsSync(local.worktree))
 }
 
 /** Moves a worktree to the trash. What an earlier attempt did is not done again. */
 export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Keeping): Promise<TrashEntry> {
-  const { gitDir, repo, worktree } = record
-  const linked = gitDir !== null && worktree !== null && isLinked(gitDir, worktree)
+  const { local, repo } = record
+  const linked = local !== null && isLinked(local.gitDir, local.worktree)
   const entry = (await findUnfinished(app, record)) ?? (await newEntry(app, record, keeping, linked))
   if (entry.ownGit !== undefined) await moveOwnGit(app, record, ownGitOf(app, entry))
-  if (gitDir === null || !existsSync(gitDir)) return moveFiles(app, entry)
+  if (local === null || !existsSync(local.gitDir)) return moveFiles(app, entry)
+  const { gitDir, worktree } = local
   return withRepository(app, gitDir, async () => {
     const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
-    const from = linked ? (worktree ?? undefined) : undefined
+    const from = linked ? worktree : undefined
     const commits = more === undefined ? [] : [more]
     if (linked || commits.length > 0) await keepState(app, repo, from, entry, commits)
     const moved = await moveFiles(app, entry)
-    const admin = worktree === null || entry.files === null ? undefined : findAdminDir(gitDir, worktree)
+    const admin = entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
     // what tools make again, or has no room, takes none in the trash
     if (moved.files !== null) await removeBelow(app, record, moved.files, keeping.dropped)
@@ -141,24 +144,26 @@ async function keepState(
 async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, linked: boolean): Promise<TrashEntry> {
   const deletedAt = timestamp()
   const key = `${record.id}-${deletedAt.replace(/[-:]/g, '')}`
-  const { worktree, gitDir } = record
-  const there = worktree !== null && existsSync(worktree)
-  const isThere = gitDir !== null && existsSync(gitDir)
+  const { local } = record
+  const there = local !== null && existsSync(local.worktree)
+  const isThere = local !== null && existsSync(local.gitDir)
   const tip = async () => (!isThere ? undefined : app.git.findCommit(record.repo, `refs/heads/${record.branch}`))
   const head =
-    worktree !== null && linked ? await app.git.findCommit(worktree, 'HEAD') : (keeping.branchCommit ?? (await tip()))
-  const known = worktree !== null && linked ? readBranch(worktree) : undefined
+    local !== null && linked
+      ? await app.git.findCommit(local.worktree, 'HEAD')
+      : (keeping.branchCommit ?? (await tip()))
+  const known = local !== null && linked ? readBranch(local.worktree) : undefined
   const hasOwn = keeping.lost.length > 0 && isBegun(app, record)
-  const own = hasOwn ? findAdminDir(gitDir ?? '', worktree ?? '') : undefined
+  const own = hasOwn && local !== null ? findAdminDir(local.gitDir, local.worktree) : undefined
   // the workspace is made later than it is deleted: the clock is behind, and will jump
   const isBehind = Date.parse(record.createdAt) > Date.now() + CLOCK_STEP_MS
   const entry: TrashEntry = {
-    schema: 1,
+    schema: 2,
     key,
     deletedAt,
     record: { ...record, operation: null },
     files: there && keeping.files ? join(app.home.trash, key, 'files') : null,
-    branch: known === undefined && gitDir !== null ? record.branch : (known ?? null),
+    branch: known === undefined && local !== null ? record.branch : (known ?? null),
     head: head ?? null,
     lost: keeping.lost.slice(0, 1000),
     ...(own === undefined ? {} : { ownGit: basename(own.path) }),
@@ -171,7 +176,7 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
 
 /** To the entry's folder, or beside the worktree where that is on another file system. */
 async function moveFiles(app: App, entry: TrashEntry): Promise<TrashEntry> {
-  const { worktree } = entry.record
+  const worktree = worktreeOf(entry.record)
   if (entry.files === null || worktree === null || !existsSync(worktree)) return entry
   if (await moveFolder(app, entry.record, worktree, entry.files)) return entry
   const beside = { ...entry, files: join(dirname(worktree), '.trash', entry.key) }
@@ -291,7 +296,7 @@ export async function dropEntry(app: App, entry: TrashEntry): Promise<void> {
     await removeFolder(app, record, files)
     if (basename(dirname(files)) === '.trash') await removeEmptyFolders(dirname(files))
   }
-  if (record.gitDir !== null && existsSync(record.gitDir)) {
+  if (record.local !== null && existsSync(record.local.gitDir)) {
     await app.git.deleteRef(record.repo, `${TRASH_REFS}${entry.key}`)
     if (entry.ownGit !== undefined && !isThere) await forgetBorrowed(app, record)
   }

@@ -38,8 +38,9 @@ export async function admitFiles(
   settings: Settings,
   files: readonly string[],
 ): Promise<Admitted> {
-  const { worktree, repo, stack } = record
-  if (worktree === null || stack === undefined || files.length === 0) return { findings: [], inputs: [], unset: [] }
+  const { local, repo, docker: { stack } = {} } = record
+  if (local === null || stack === undefined || files.length === 0) return { findings: [], inputs: [], unset: [] }
+  const { worktree } = local
   const dotenv = join(worktree, '.env')
   const look = async (text: string | undefined): Promise<Admitted> => {
     const own = parsePlainEnv(text ?? '')
@@ -73,12 +74,12 @@ export async function admitFiles(
 /** What the resolved model asks for, by where its paths lead now. */
 export function findingsOf(
   app: App,
-  { worktree, repo, stack }: WorkspaceRecord,
+  { local, repo, docker }: WorkspaceRecord,
   model: ComposeModel,
-  copies = stack?.external === 'private',
+  copies = docker?.stack?.external === 'private',
 ): readonly Finding[] {
-  if (worktree === null) return []
-  return findUnapproved(model, { worktree, repo, home: app.env.HOME, realpath: realPathOf }, copies)
+  if (local === null) return []
+  return findUnapproved(model, { worktree: local.worktree, repo, home: app.env.HOME, realpath: realPathOf }, copies)
 }
 
 /**
@@ -96,7 +97,7 @@ export async function admitModel(
 ): Promise<void> {
   const findings = withoutFindings(findingsOf(app, record, model), admitted.findings)
   refuseMistaken(app, record, findings, { uses: admitted.unset, names: unset })
-  if (record.stack?.external === 'private') {
+  if (record.docker?.stack?.external === 'private') {
     // who approved that a volume is shared approved its copy
     const shared = withoutFindings(findingsOf(app, record, model, false), admitted.findings)
     if (await isAdmitted(app, record, settings, shared)) return
@@ -122,12 +123,12 @@ export function dotenvOf(folder: string): ReadonlyMap<string, string> {
 }
 
 /** By where the variable has a value that does not reach this worktree. */
-function hintToSet({ env }: App, { repo, worktree, stack }: WorkspaceRecord, name: string): string {
-  const isThere = readDotenv(join(worktree ?? repo, '.env')) !== undefined
+function hintToSet({ env }: App, { repo, local, docker }: WorkspaceRecord, name: string): string {
+  const isThere = readDotenv(join(local?.worktree ?? repo, '.env')) !== undefined
   if (!isThere && dotenvOf(repo).has(name))
     return 'To copy the .env that has it into worktrees, run `echo .env >> .worktreeinclude`'
   if (env[name] !== undefined) {
-    const all = [...(stack?.pass ?? []), name].join(',')
+    const all = [...(docker?.stack?.pass ?? []), name].join(',')
     return `To pass on the value that it has here, run \`nexus config set env.pass ${all}\``
   }
   return `To set it, run \`echo ${name}=<value> >> .env\`; where git ignores that file, \`echo .env >> .worktreeinclude\` too`
@@ -178,13 +179,13 @@ async function askedBy(app: App, record: WorkspaceRecord, found: readonly Findin
  */
 async function withoutValues(
   app: App,
-  { repo, gitDir }: WorkspaceRecord,
+  { repo, local }: WorkspaceRecord,
   findings: readonly Finding[],
 ): Promise<readonly Finding[]> {
-  if (findings.length === 0 || gitDir === null) return findings
+  if (findings.length === 0 || local === null) return findings
   const hide = hiding(dotenvOf(repo))
   const hidden = findings.map((finding) => ({ ...finding, value: hide(finding.value) }))
   if (hidden.every(({ value }, i) => value === findings[i]?.value)) return findings
-  const tracked = await app.inertGit.listContents({ root: repo, gitDir, worktree: repo }, ['.env'])
+  const tracked = await app.inertGit.listContents({ root: repo, gitDir: local.gitDir, worktree: repo }, ['.env'])
   return tracked.length > 0 ? findings : hidden
 }

@@ -74,7 +74,7 @@ export async function projectOf(app: App, record: WorkspaceRecord): Promise<Proj
 export async function projectInFiles(record: WorkspaceRecord): Promise<Project> {
   if (record.isolation !== 'agent') return projectIn(foldersOf(record))
   const file = fileIn(record)
-  const text = record.worktree === null ? undefined : await readText(file, { within: record.worktree })
+  const text = record.local === null ? undefined : await readText(file, { within: record.local.worktree })
   return text === undefined ? projectIn([record.repo]) : { file, text }
 }
 
@@ -84,10 +84,10 @@ export function projectIn(folders: readonly string[]): Project {
   return file === undefined ? undefined : { file }
 }
 
-function foldersOf({ worktree, repo }: WorkspaceRecord): readonly string[] {
-  return worktree === null ? [repo] : [worktree, repo]
+function foldersOf({ local, repo }: WorkspaceRecord): readonly string[] {
+  return local === null ? [repo] : [local.worktree, repo]
 }
 
-function fileIn({ worktree, repo }: WorkspaceRecord): string {
-  return join(worktree ?? repo, CONFIG)
+function fileIn({ local, repo }: WorkspaceRecord): string {
+  return join(local?.worktree ?? repo, CONFIG)
 }

@@ -5,18 +5,14 @@
 import type { Settings } from '../../config/load.ts'
 import { NETWORK_MODES, type NetworkMode } from '../../core/modes.ts'
 import type { AgentMode } from '../../core/ssh-agent-mode.ts'
-import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { DockerPart, WorkspaceRecord } from '../../core/workspace.ts'
 
-export type Guards = Pick<
-  WorkspaceRecord,
-  'isolation' | 'sudo' | 'gitMode' | 'forwardAgent' | 'agentMode' | 'agentKeys'
-> & {
-  readonly network: NetworkMode
-}
+export type Guards = Pick<DockerPart, 'sudo'> &
+  Pick<WorkspaceRecord, 'isolation' | 'gitMode' | 'network' | 'forwardAgent' | 'agentMode' | 'agentKeys'>
 export type ResourceLimits = Pick<WorkspaceRecord, 'cpus' | 'memory' | 'pids'>
 /** What limits are measured by: the user's own settings, or the workspace as it is. */
 type Bound = { readonly [key in keyof ResourceLimits]?: ResourceLimits[key] | undefined }
-type Owner = Pick<WorkspaceRecord, 'uid' | 'gid'>
+type Owner = Pick<DockerPart, 'uid' | 'gid'>
 
 /** From open to shut. */
 const NETWORKS: readonly NetworkMode[] = NETWORK_MODES

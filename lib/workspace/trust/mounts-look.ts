@@ -28,12 +28,12 @@ export async function lookAtMounts(
   settings: Settings,
   fresh: ComposeModel | undefined,
 ): Promise<ComposeModel | undefined> {
-  const { worktree, stack } = record
-  if (worktree === null || stack === undefined || stack.files.length === 0) return undefined
+  const { local, docker: { stack } = {} } = record
+  if (local === null || stack === undefined || stack.files.length === 0) return undefined
   const model = fresh ?? (await backend.stack?.startedModel(record)) ?? (await backend.stack?.resolve(record))?.model
   if (model === undefined) return undefined
   await admit(app, record, settings, withoutFindings(findingsOf(app, record, model), stack.admitted ?? []))
-  if (stack.holds === true) await holdStill(record, worktree, model)
+  if (stack.holds === true) await holdStill(record, local.worktree, model)
   return model
 }
 

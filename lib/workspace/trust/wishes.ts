@@ -2,9 +2,11 @@
  * Before an agent's workspace takes what its files say now: what is not as the user chose it needs the user's approval, for this
  * workspace alone. What is approved is the new choice. Loaded for isolation `agent` only.
  */
+
 import type { Config } from '../../config/load.ts'
 import type { HookName } from '../../config/settings.ts'
 import { kindOf } from '../../core/operations.ts'
+import { dockerOf, localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { hasGate } from '../../network/network.ts'
 import { dockerfilesOf, hashFiles } from '../../project/inputs.ts'
@@ -33,7 +35,7 @@ export interface Wish {
  * @throws {NexusError} APPROVAL_REQUIRED with each difference
  */
 export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish): Promise<void> {
-  if (record.isolation !== 'agent' || record.worktree === null) return
+  if (record.isolation !== 'agent' || record.local === null) return
   const present = await readChoice(app, record)
   if (isUsers(record)) return noteChoice(app, record, wish, present)
   const { config, project } = wish.chosen
@@ -44,7 +46,7 @@ export async function admitWishes(app: App, record: WorkspaceRecord, wish: Wish)
   // the user's own, which nobody inside can have changed to hide something behind it
   const own = dotenvOf(record.repo)
   const { asked, taken } = changesSince(present, now, {
-    passes: (record.stack?.pass.length ?? 0) > 0,
+    passes: (record.docker?.stack?.pass.length ?? 0) > 0,
     hide: hiding(own),
   })
   const noted = present !== undefined && present.unread !== true
@@ -62,9 +64,9 @@ async function keepChoice(app: App, record: WorkspaceRecord, present: ChoiceFile
 }
 
 /** Nobody was inside yet. */
-function isUsers({ operation, adopted, image }: WorkspaceRecord): boolean {
+function isUsers({ operation, local, docker }: WorkspaceRecord): boolean {
   const isNew = kindOf(operation)?.makes === true && !(operation?.begun ?? operation?.done)?.includes('start')
-  return isNew || (adopted === true && image === null)
+  return isNew || (local?.adopted === true && docker?.image === null)
 }
 
 /** As the files are in the worktree: a create may have had the configuration from the commit, or from the main worktree. */
@@ -90,19 +92,20 @@ function known({ base, main, model, files }: Choice): Partial<Choice> {
 
 function choiceOf(app: App, record: WorkspaceRecord, { chosen, model }: Wish): Choice {
   const { project, config } = chosen
-  const { stack, worktree } = record
+  const { stack } = dockerOf(record)
+  const { worktree } = localOf(record)
   const { base, main } = stack ?? { base: { kind: 'default' as const }, main: '' }
   const active = model === undefined ? [] : [...activeServices(model, stack?.profiles ?? []).keys()]
   // a guarded workspace builds nothing after its create, and stays on what it was made from
   const isFixed = hasGate(record)
-  const built = isFixed ? [] : dockerfilesOf(worktree ?? '', model, base)
+  const built = isFixed ? [] : dockerfilesOf(worktree, model, base)
   return {
     // the main worktree's is the user's own
     settings: project?.text === undefined ? {} : settingsOf(config),
     base: isFixed ? NOTHING_CHOSEN.base : base,
     main: base.kind === 'service' ? main : null,
     model: model === undefined ? null : comparable(model, active, wordsOf(app, record)),
-    files: hashFiles(worktree ?? '', built),
+    files: hashFiles(worktree, built),
   }
 }
 
@@ -119,11 +122,11 @@ function settingsOf({ values, settings }: Config): Choice['settings'] {
 }
 
 /** What may stand in a model and be another one the next time, though no file changed; the longest first. */
-function wordsOf(app: App, { worktree, repo, ports, stack }: WorkspaceRecord): ReadonlyMap<string, string> {
-  const passed = (stack?.pass ?? []).map((name): [string, string] => [app.env[name] ?? '', `\${${name}}`])
+function wordsOf(app: App, { local, repo, ports, docker }: WorkspaceRecord): ReadonlyMap<string, string> {
+  const passed = (docker?.stack?.pass ?? []).map((name): [string, string] => [app.env[name] ?? '', `\${${name}}`])
   const leased = ports.map(({ name, host }): [string, string] => [String(host ?? ''), `<port ${name}>`])
   const places: [string, string][] = [
-    [worktree ?? '', '<worktree>'],
+    [local?.worktree ?? '', '<worktree>'],
     [repo, '<repo>'],
   ]
   const all = [...places, ...passed, ...leased].filter(([value]) => value.length >= VALUE_MIN)
