@@ -191,6 +191,8 @@ export const recordShape = z.object({
   base: z.string().nullable(),
   /** Nexus made the branch, so it may go with the workspace. */
   branchCreated: z.boolean(),
+  /** The base was fetched for a pull request, where it is found again. */
+  fetched: z.literal(true).exactOptional(),
   backend: z.string(),
   host: z.string(),
   /** Null where its ports have no address here, such as when a command leads to them. */

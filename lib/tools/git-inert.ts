@@ -201,13 +201,13 @@ export function createInertGit(runner: Runner, scratch: string) {
     return (await Promise.all(visits)).flat()
   }
 
-  /** How many commits of a revision no ref of the user's reaches; the branch's own ref is left out of them. */
+  /**
+   * How many commits of a revision no branch, tag or remote-tracking branch reaches, but for `ownRef`. A stash, or what is checked out
+   * without a branch, is no place to find them again.
+   */
   async function countUniqueCommits(repository: Repository, revision: string, ownRef?: string): Promise<number> {
-    // without --single-worktree, --all would count the workspace's own HEAD among the others
-    const others =
-      ownRef === undefined
-        ? ['--branches', '--tags', '--remotes']
-        : ['--single-worktree', `--exclude=${ownRef}`, '--exclude=refs/nexus/*', '--all']
+    const own = ownRef === undefined ? [] : [`--exclude=${ownRef}`]
+    const others = [...own, '--glob=refs/heads/*', '--tags', '--remotes']
     const args = ['rev-list', '--count', '--not', ...others, '--not', '--end-of-options', revision]
     return Number((await at(repository, (git) => git(args))).stdout.trim())
   }

@@ -5,15 +5,30 @@
 import { dirname, join } from 'node:path'
 import type { AsRootFacet } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
+import { shellWord } from '../core/shell.ts'
+import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
+import { mountsBelow } from '../system/mounts.ts'
 import { realPathOf } from '../system/real-path.ts'
 import { moveTree, removeTree } from '../system/store.ts'
 import type { App } from './app.ts'
 
 const REFUSED = new Set(['EACCES', 'EPERM'])
 
-/** Removes a folder with all that is in it; missing is fine. */
+/** @throws {NexusError} WORKSPACE_DIRTY where something is mounted below: what it leads to is not the folder's */
+export function refuseMounts(path: string): void {
+  const mounts = mountsBelow(path)
+  if (mounts.length === 0) return
+  const [first = ''] = mounts
+  throw new NexusError('WORKSPACE_DIRTY', `Something is mounted at ${printable(first)}, and would be emptied.`, {
+    hint: `To take it away from there, run \`sudo umount ${shellWord(first)}\``,
+    details: { mounts: mounts.slice(0, 100) },
+  })
+}
+
+/** Removes a folder with all that is in it; missing is fine. @throws {NexusError} as `refuseMounts` does */
 export async function removeFolder(app: App, record: WorkspaceRecord, path: string): Promise<void> {
+  refuseMounts(path)
   try {
     await removeTree(path)
   } catch (error) {

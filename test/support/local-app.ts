@@ -10,7 +10,7 @@ import { withoutStreams } from '../../lib/core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
 import type { App } from '../../lib/workspace/app.ts'
-import { bringUp } from '../../lib/workspace/lifecycle/up.ts'
+import { bringUp, type UpRequest } from '../../lib/workspace/lifecycle/up.ts'
 import { openApp } from '../../lib/workspace/open-app.ts'
 import { type TempRepo, type TempRepoOptions, tempDir, tempRepo } from './temp.ts'
 
@@ -22,7 +22,9 @@ export interface LocalApp extends AsyncDisposable {
   readonly running: Map<WorkspaceId, Observation>
   /** Volumes of the backend and folders that it mounts, each of a workspace, with their bytes. */
   readonly volumes: Map<string, { readonly id: WorkspaceId; readonly bytes: number | null; readonly isFolder?: true }>
-  up(name: string): Promise<WorkspaceRecord>
+  /** What services of a workspace do when they are told to end. */
+  readonly lastActs: Map<WorkspaceId, () => Promise<void>>
+  up(name: string, more?: Pick<UpRequest, 'from'>): Promise<WorkspaceRecord>
   record(name: string): Promise<WorkspaceRecord | undefined>
 }
 
@@ -38,6 +40,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   const events: Event[] = []
   const running = new Map<WorkspaceId, Observation>()
   const volumes: LocalApp['volumes'] = new Map()
+  const lastActs: LocalApp['lastActs'] = new Map()
   const env = {
     PATH: process.env.PATH,
     HOME: home.path,
@@ -53,7 +56,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     interruption: createInterruption(),
     noHooks: true,
   })
-  const app: App = { ...made, backend: async () => listBackend(running, volumes) }
+  const app: App = { ...made, backend: async () => listBackend(running, volumes, lastActs) }
   const record = async (name: string) => (await app.records.list()).find((one) => one.name === name)
   return {
     app,
@@ -61,9 +64,10 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     events,
     running,
     volumes,
+    lastActs,
     record,
-    up: async (name) => {
-      const request = { given: name, repo: requireRepository(repo.path), start: true, dryRun: false }
+    up: async (name, more = {}) => {
+      const request = { given: name, repo: requireRepository(repo.path), start: true, dryRun: false, ...more }
       return (await bringUp(app, { ...request, existing: await record(name) })).record
     },
     [Symbol.asyncDispose]: async () => {
@@ -73,7 +77,11 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   }
 }
 
-function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes']): Backend {
+function listBackend(
+  running: LocalApp['running'],
+  volumes: LocalApp['volumes'],
+  lastActs: LocalApp['lastActs'],
+): Backend {
   const set = async ({ id }: WorkspaceRecord, state: Observation['state']) =>
     void running.set(id, { state, reason: '' })
   return {
@@ -88,6 +96,7 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
       start: (record) => set(record, 'running'),
       stop: (record) => set(record, 'stopped'),
       remove: async ({ id }, kept = []) => {
+        await lastActs.get(id)?.()
         running.delete(id)
         for (const [name, volume] of volumes) if (volume.id === id && !kept.includes(name)) volumes.delete(name)
       },

@@ -7,6 +7,8 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import { mountsBelow } from '../../lib/system/mounts.ts'
+import { refuseMounts } from '../../lib/workspace/foreign-files.ts'
 import type { LOSSES } from '../../lib/workspace/git/losses.ts'
 import { type MergeRequest, mergeWorkspace } from '../../lib/workspace/git/merge.ts'
 import { listWorkspaces } from '../../lib/workspace/status/list.ts'
@@ -312,6 +314,110 @@ suite('what a delete would lose', (test) => {
     await git(worktree, 'sparse-checkout', 'set', 'in')
     assert.is((await listWorkspaces(local.app, { repo: undefined, dirty: true, size: false }))[0]?.dirty, false)
     await deleteWorkspace(local.app, demo, PLAIN)
+  })
+})
+
+suite('a branch that goes with its workspace', (test) => {
+  const commits = async ({ repo }: LocalApp) => git(repo.path, 'log', '--branches', '--format=%s')
+
+  test('stays when what it was made from is gone, also when both go at once', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    for (const atOnce of [false, true]) {
+      const a = await local.up('a')
+      await commitIn(a.local?.worktree ?? '', `work ${atOnce}`)
+      const b = await local.up('b', { from: 'nexus/a' })
+      const both = [a, b].map((one) => () => deleteWorkspace(local.app, one, PLAIN))
+      if (atOnce) await Promise.all(both.map((remove) => remove()))
+      else for (const remove of both) await remove()
+      assert.match(await commits(local), new RegExp(`^work ${atOnce}$`, 'm'))
+      await git(local.repo.path, 'checkout', '--quiet', '--detach')
+      const left = await git(local.repo.path, 'for-each-ref', '--format=%(refname:short)', 'refs/heads/nexus')
+      await git(local.repo.path, 'branch', '--quiet', '-D', ...left.split('\n'))
+    }
+  })
+
+  for (const [what, place] of [
+    ['a stash', ['update-ref', '--create-reflog', 'refs/stash']],
+    ['what the main worktree has checked out without a branch', ['checkout', '--quiet', '--detach']],
+    ['what a rewrite of history left', ['update-ref', 'refs/original/refs/heads/x']],
+  ] as const) {
+    test(`stays when only ${what} has its commits`, async () => {
+      await using local = await openLocalApp({ files: FILES })
+      const demo = await local.up('demo')
+      await commitIn(demo.local?.worktree ?? '', 'work')
+      await git(local.repo.path, ...place, await git(local.repo.path, 'rev-parse', 'nexus/demo'))
+      const { keptBranch } = await deleteWorkspace(local.app, demo, PLAIN)
+      assert.equal(keptBranch, { name: 'nexus/demo', uniqueCommits: 1 })
+      assert.match(await commits(local), /^work$/m)
+    })
+  }
+
+  test('stays when a service commits in its last moment', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = await local.up('demo')
+    local.lastActs.set(demo.id, () => commitIn(demo.local?.worktree ?? '', 'last'))
+    await deleteWorkspace(local.app, demo, PLAIN)
+    assert.match(await commits(local), /^last$/m)
+    assert.match(JSON.stringify(local.events), /branch nexus\/demo stays/)
+  })
+})
+
+suite('files that are written after the look', (test) => {
+  for (const [what, path] of [
+    ['an untracked file', 'dump.sql'],
+    ['a tracked file', 'a.txt'],
+    ['an ignored file', 'ignored/final.rdb'],
+  ] as const) {
+    test(`${what} of a service's last moment is in the trash, or keeps the workspace where there is none`, async () => {
+      await using local = await openLocalApp({ files: FILES })
+      const demo = await local.up('demo')
+      local.lastActs.set(demo.id, () => put(join(demo.local?.worktree ?? '', path), 'its last words'))
+      await rejects(() => deleteWorkspace(local.app, demo, { ...PLAIN, trash: false }), 'WORKSPACE_DIRTY')
+      assert.is(await readFile(join(demo.local?.worktree ?? '', path), 'utf8'), 'its last words')
+      await rm(join(demo.local?.worktree ?? '', path))
+      await git(demo.local?.worktree ?? '', 'checkout', '--quiet', '--', '.')
+      const { trash } = await deleteWorkspace(local.app, demo, PLAIN)
+      assert.is(await readFile(join(trash?.files ?? '', path), 'utf8'), 'its last words')
+      assert.match(
+        JSON.stringify(local.events),
+        new RegExp(`in the trash, as it was written .*: ${path.split('/')[0]}`),
+      )
+    })
+  }
+})
+
+suite('a worktree that was deleted by hand', (test) => {
+  const detached = async (local: LocalApp) => {
+    const demo = await local.up('demo')
+    const worktree = demo.local?.worktree ?? ''
+    await git(worktree, 'checkout', '--quiet', '--detach')
+    await commitIn(worktree, 'work')
+    await rm(worktree, { recursive: true })
+    return demo
+  }
+
+  test('with commits on no branch is refused, and --force keeps them in the trash', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    const demo = await detached(local)
+    const error = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+    assert.match(String(error.output), /1 commits on a detached HEAD/)
+    await deleteWorkspace(local.app, demo, { ...PLAIN, force: true })
+    assert.match(await git(local.repo.path, 'log', '--all', '--format=%s'), /^work$/m)
+  })
+
+  test('gives its commits a branch when the next up makes it again', async () => {
+    await using local = await openLocalApp({ files: FILES })
+    await detached(local)
+    await local.up('demo')
+    assert.match(await git(local.repo.path, 'log', '--branches=nexus/demo-detached-*', '--format=%s'), /^work$/m)
+  })
+})
+
+suite('what is mounted in a folder', (test) => {
+  test('is seen, and keeps the folder from being removed', () => {
+    assert.ok(mountsBelow('/').includes('/proc'))
+    assert.equal(mountsBelow('/proc/self/fd'), [])
+    assert.throws(() => refuseMounts('/'), /Something is mounted at/)
   })
 })
 

@@ -4,7 +4,7 @@
  * refuses nothing, and what of it is found nowhere else goes to the trash.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
@@ -13,8 +13,8 @@ import { type Ignored, judgeIgnored } from '../../project/ignored-work.ts'
 import { readPlain } from '../../system/read.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
-import { readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch } from '../../tools/repository.ts'
+import { readPrivateHead, readWorktreeRefs } from '../../tools/private-refs.ts'
+import { findAdminDir, isLinked, listGitOperations, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { isEmpty } from '../drift.ts'
@@ -87,15 +87,42 @@ async function listFiles({ app, repository, inside, status }: Sight): Promise<re
 
 async function listCommits({ app, repository, inside }: Sight): Promise<readonly string[]> {
   if (inside !== undefined) return inside.commits
-  const { gitDir, worktree } = repository
-  const refs = [...readWorktreeRefs(findAdminDir(gitDir, worktree)?.path ?? '')]
-  const held = refs.map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
-  if (readBranch(worktree) === null) held.unshift(['on a detached HEAD', 'HEAD'])
-  const lines = held.map(async ([where, revision]) => {
-    const count = await app.inertGit.countUniqueCommits(repository, revision)
+  const admin = findAdminDir(repository.gitDir, repository.worktree)?.path ?? ''
+  const held = [...readWorktreeRefs(admin)].map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
+  const head = readDetached(repository)
+  if (head !== undefined) held.unshift(['on a detached HEAD', head])
+  const lines = held.map(async ([where, commit]) => {
+    const count = await countUnique(app, repository, commit)
     return count === 0 ? [] : [`${count} commits ${where}`]
   })
   return (await Promise.all(lines)).flat()
+}
+
+/** By the repository, as the worktree may be gone. */
+function countUnique(app: App, repository: Repository, commit: string): Promise<number> {
+  return app.inertGit.countUniqueCommits({ ...repository, worktree: repository.root }, commit)
+}
+
+/** The commit that is checked out without a branch, also where the folder was deleted by hand. */
+export function readDetached({ gitDir, worktree }: Pick<Repository, 'gitDir' | 'worktree'>): string | undefined {
+  const admin = findAdminDir(gitDir, worktree)?.path
+  return admin === undefined ? undefined : (readPrivateHead(gitDir, basename(admin))?.commit ?? undefined)
+}
+
+/** Before git forgets a worktree that was deleted by hand: commits that no branch has get one. */
+export async function keepDetached(app: App, record: WorkspaceRecord): Promise<void> {
+  const repository = repositoryOf(record)
+  if (repository === undefined || record.gitMode === 'private') return
+  const commit = readDetached(repository)
+  if (commit === undefined || (await countUnique(app, repository, commit)) === 0) return
+  const branch = `${record.branch}-detached-${commit.slice(0, 10)}`
+  await app.git.makeBranch(record.repo, branch, commit)
+  const text = `commits that the worktree had on no branch are on branch ${branch} now`
+  app.emit({
+    type: 'warning',
+    text,
+    hint: `To see them, run \`git -C ${shellWord(record.repo)} log ${shellWord(branch)}\``,
+  })
 }
 
 /** Changed, untracked and marked paths, as `git status --porcelain` names them. Nothing of the tree is run on this machine. */
@@ -127,7 +154,10 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
       ? await (await import('./private-losses.ts')).lookInside(app, record, bring)
       : undefined
   if (inside === null) return NO_LOSSES
-  if (staysOrGone) return { ...NO_LOSSES, refused: await lookWithoutFiles({ app, repository, inside }) }
+  if (staysOrGone) {
+    const isAdopted = record.local?.adopted === true
+    return { ...NO_LOSSES, refused: await lookWithoutFiles({ app, repository, inside }, isAdopted) }
+  }
   const status = app.inertGit.listChanges(repository, LOOK_TIMEOUT_MS, inside?.own, 'matching')
   const sight = { app, repository, inside, status }
   const [refused, ignored] = await Promise.all([
@@ -142,10 +172,10 @@ export async function findLosses(app: App, record: WorkspaceRecord, bring: boole
 
 /**
  * A delete leaves the folder of an adopted worktree, and one that was deleted by hand is gone: a git dir of the workspace's own is
- * there.
+ * there, and what the repository's knows of the one that is gone.
  */
-async function lookWithoutFiles(sight: Omit<Sight, 'status'>): Promise<readonly string[]> {
-  if (sight.inside === undefined) return []
+async function lookWithoutFiles(sight: Omit<Sight, 'status'>, isAdopted: boolean): Promise<readonly string[]> {
+  if (sight.inside === undefined) return isAdopted ? [] : listCommits({ ...sight, status: Promise.resolve([]) })
   const { unfinished, commits, stashes } = LOSSES
   const looks = [unfinished, commits, stashes].map((look) => look({ ...sight, status: Promise.resolve([]) }))
   return (await Promise.all(looks)).flat()
@@ -180,9 +210,14 @@ export async function refuseLoss(app: App, record: WorkspaceRecord, locked: bool
   const { refused, ignored } = await findLosses(app, record, true)
   const lost = [...(lock === undefined ? [] : [lock]), ...refused]
   if (lost.length === 0) return ignored
-  const force = `nexus delete ${record.name} --force${lock === undefined ? '' : ' --locked'}`
+  throw dirty(record, lost, lock !== undefined)
+}
+
+/** For a delete that would lose something; a line for each thing. */
+export function dirty(record: WorkspaceRecord, lost: readonly string[], isLocked = false): NexusError {
+  const force = `nexus delete ${record.name} --force${isLocked ? ' --locked' : ''}`
   const more = lost.length > 20 ? `\n... and ${lost.length - 20} more` : ''
-  throw new NexusError(
+  return new NexusError(
     'WORKSPACE_DIRTY',
     `Workspace ${record.name} holds ${lost.length === 1 ? 'a change' : `${lost.length} changes`} that would be lost.`,
     {

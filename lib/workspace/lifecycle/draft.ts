@@ -107,6 +107,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
       branch: branch.branch,
       base: branch.create ? branch.commit : null,
       branchCreated: branch.ours,
+      ...(request.pr === undefined ? {} : { fetched: true as const }),
       ...(await allowedAtCreate(app, guards, settings.network.allow)),
       desired: request.start ? 'running' : 'stopped',
       ports: backend.endpoints.leased !== undefined ? [] : unmappedPorts(wanted),

@@ -45,6 +45,7 @@ export async function makeWorktree(
   const again = seen !== undefined
   const whose = draft.branch.taken === undefined ? whoseIs(record) : 'other'
   if (again) await ownGit.rescueCommits(app, record)
+  if (again) await (await import('../git/losses.ts')).keepDetached(app, record)
   if (again) await refuseChanged(app, record, draft)
   await withRepository(app, gitDir, async () => {
     try {

@@ -1,9 +1,13 @@
 /** What the steps of a delete do, each by itself. */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
+import { shellWord } from '../../core/shell.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import type { Ignored } from '../../project/ignored-work.ts'
 import { type App, releaseAll } from '../app.ts'
 import { removeFolder } from '../foreign-files.ts'
+import { dirty, findLosses } from '../git/losses.ts'
 import { unmarkWorktree } from '../git/marker.ts'
 import { observeOne } from '../observe.ts'
 import type { Actions, Added, Carried, Progress } from '../operation/apply.ts'
@@ -18,11 +22,25 @@ export interface Doomed {
   readonly app: App
   readonly backend: Backend
   readonly keeping: Keeping | undefined
-  /** Where its branch goes, the commit that it may be on. */
-  readonly branchCommit: string | undefined
+  /** Where its branch goes. */
+  readonly branch: DoomedBranch | undefined
+  /** What was seen of ignored files; undefined where nobody looked. */
+  readonly ignored: Ignored | undefined
+  /** Something may write into its files until it is stopped. */
+  readonly isInUse: boolean
+  /** False: what would be kept is lost at once. */
+  readonly hasTrash: boolean
   /** Also what came from inside and is found nowhere else. */
   readonly forgetAll: boolean
   readonly preDelete: PreDelete | undefined
+}
+
+export interface DoomedBranch {
+  /** It goes only while it is there. */
+  readonly commit: string
+  readonly cause: string
+  /** Its commits are found elsewhere: it goes only while that is so. */
+  readonly isHeld: boolean
 }
 
 export interface DeleteCarried extends Carried {
@@ -39,7 +57,12 @@ export function deleteActions(doomed: Doomed): Actions<DeleteCarried> {
   const { app, backend, keeping, preDelete } = doomed
   return {
     ...(preDelete === undefined ? {} : { 'pre-delete': { run: preDelete.run } }),
-    remove: { run: ({ record }) => backend.lifecycle.remove(record, volumesIn(keeping)) },
+    remove: {
+      run: async ({ record }) => {
+        await backend.lifecycle.remove(record, volumesIn(keeping))
+        return keepLateFiles(doomed, record)
+      },
+    },
     trash: { run: (carried) => keep(doomed, carried) },
     'worktree-remove': { run: ({ record }) => removeWorktree(app, record) },
     'branch-delete': { run: ({ record }) => deleteBranch(doomed, record) },
@@ -79,6 +102,29 @@ async function keep({ app, keeping }: Doomed, { record }: DeleteCarried): Promis
   return { trash: await (await import('./trash.ts')).putInTrash(app, record, keeping) }
 }
 
+/**
+ * What a hook or a service wrote after the look at the files, in its last moment perhaps, goes to the trash with all of them.
+ * @throws {NexusError} WORKSPACE_DIRTY where there is no trash, before a file is touched
+ */
+async function keepLateFiles(
+  { app, keeping, ignored, isInUse, hasTrash }: Doomed,
+  record: WorkspaceRecord,
+): Promise<Added<DeleteCarried>> {
+  if (!isInUse || keeping?.files === true || record.local === null || record.local.adopted) return {}
+  const now = await findLosses(app, record, false)
+  const before = new Set(ignored?.work.map(({ path }) => path))
+  const made = ignored === undefined ? [] : now.ignored.work.map(({ path }) => path).filter((path) => !before.has(path))
+  const lost = [...now.refused, ...made]
+  if (lost.length === 0) return {}
+  if (!hasTrash) throw dirty(record, lost)
+  const kept = { data: [], dropped: [], branchCommit: undefined, ...keeping, files: true, lost }
+  const trash = await (await import('./trash.ts')).putInTrash(app, record, kept)
+  const more = lost.length > 5 ? ` and ${lost.length - 5} more` : ''
+  const text = `in the trash, as it was written while ${record.name} was being deleted: ${lost.slice(0, 5).map(printable).join(', ')}${more}`
+  app.emit({ type: 'warning', text, hint: `To have it back, run \`nexus trash restore ${record.name}\`` })
+  return { trash }
+}
+
 async function removeWorktree(app: App, record: WorkspaceRecord): Promise<void> {
   const { local, repo } = record
   if (local === null) return
@@ -90,9 +136,33 @@ async function removeWorktree(app: App, record: WorkspaceRecord): Promise<void> 
   await removeEmptyFolders(worktree)
 }
 
-async function deleteBranch({ app, branchCommit }: Doomed, record: WorkspaceRecord): Promise<void> {
-  if (branchCommit === undefined) return
-  await inRepository(app, record, () => app.git.deleteBranch(record.repo, record.branch, branchCommit))
+/** It stays where it moved since the look, and where another delete took away what else had its commits. */
+async function deleteBranch({ app, branch }: Doomed, record: WorkspaceRecord): Promise<void> {
+  if (branch === undefined) return
+  await inRepository(app, record, async () => {
+    const now = await findBranch(app, record)
+    if (now === undefined) return
+    if (now.commit !== branch.commit || (branch.isHeld && now.uniqueCommits > 0)) {
+      const text = `branch ${record.branch} stays: it got commits, or the last that are anywhere, since the delete began`
+      app.emit({
+        type: 'warning',
+        text,
+        hint: `To remove it, run \`git -C ${shellWord(record.repo)} branch -D ${shellWord(record.branch)}\``,
+      })
+      return
+    }
+    await app.git.deleteBranch(record.repo, record.branch, branch.commit)
+  })
+}
+
+/** The workspace's branch, and how many of its commits are found nowhere else. */
+export async function findBranch(app: App, { local, repo, branch }: WorkspaceRecord) {
+  if (local === null || !existsSync(local.gitDir)) return undefined
+  const ownRef = `refs/heads/${branch}`
+  const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
+  if (ref === undefined) return undefined
+  const repository = { root: repo, gitDir: local.gitDir, worktree: repo }
+  return { ...ref, uniqueCommits: await app.inertGit.countUniqueCommits(repository, ref.commit, ownRef) }
 }
 
 async function inRepository(app: App, { local }: WorkspaceRecord, body: () => Promise<void>): Promise<void> {

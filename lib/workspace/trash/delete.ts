@@ -12,13 +12,22 @@ import { kindOf } from '../../core/operations.ts'
 import { localOf, worktreeOf } from '../../core/record-parts.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import type { App } from '../app.ts'
+import { refuseMounts } from '../foreign-files.ts'
 import { refuseLock, refuseLoss } from '../git/losses.ts'
 import { isForeign } from '../git/worktree-owner.ts'
 import { observeOne } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
 import { type Plan, planDelete } from '../operation/steps.ts'
 import { beginOperation, walk } from '../operation/walk.ts'
-import { type DeleteCarried, type Doomed, deleteActions, findPreDelete, volumesIn } from './delete-actions.ts'
+import {
+  type DeleteCarried,
+  type Doomed,
+  type DoomedBranch,
+  deleteActions,
+  findBranch,
+  findPreDelete,
+  volumesIn,
+} from './delete-actions.ts'
 import { causeOf, findKeeping, listData } from './keeping.ts'
 import { formatData } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
@@ -83,13 +92,17 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     portsLeased: backend.endpoints.leased !== undefined,
   })
   const keptBranch = branch.kept
+  const hasTrash = trash && (await app.config()).settings.trash.keep !== 'off'
   if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
   const doomed: Doomed = {
     app,
     backend,
     keeping,
     preDelete,
-    branchCommit: branch.delete?.commit,
+    branch: branch.delete,
+    ignored,
+    isInUse: !touched && !makes && (hasTrash || !force) && (record.desired !== 'stopped' || preDelete !== undefined),
+    hasTrash,
     forgetAll: request.force && request.deleteBranch,
   }
   const noted = { ...record, operation: beginOperation('delete', optionsOf(request), cut) }
@@ -113,6 +126,7 @@ async function lookBefore(
   const isAdopted = record.local?.adopted === true
   const isPrivate = record.gitMode === 'private'
   const locked = request.locked === true
+  if (!isAdopted && record.local !== null) refuseMounts(record.local.worktree)
   if (request.force && !isAdopted && !touched && !locked) refuseLock(record)
   // an adopted worktree stays, and a git dir of the workspace's own does not
   const mayLose = request.force || touched || (isAdopted && !isPrivate)
@@ -190,34 +204,30 @@ async function saveCommits(app: App, record: WorkspaceRecord, { dryRun }: Delete
 
 interface BranchVerdict {
   /** `unique`: its tip again, where it has commits that are found nowhere else. */
-  readonly delete: { readonly commit: string; readonly cause: string; readonly unique?: string } | undefined
+  readonly delete: (DoomedBranch & { readonly unique?: string }) | undefined
   readonly kept: DeleteResult['keptBranch']
 }
 
 /** @throws {NexusError} WORKSPACE_DIRTY for `--delete-branch` without `--force` on a branch with commits of its own */
 async function judgeBranch(app: App, record: WorkspaceRecord, request: DeleteRequest): Promise<BranchVerdict> {
-  const { local, repo, branch, branchCreated } = record
-  if (local === null || !existsSync(local.gitDir)) return { delete: undefined, kept: null }
-  const ownRef = `refs/heads/${branch}`
-  const ref = (await app.git.listRefs(repo, [ownRef])).find(({ name }) => name === ownRef)
-  if (ref === undefined) return { delete: undefined, kept: null }
-  const { commit } = ref
-  const uniqueCommits = await app.inertGit.countUniqueCommits(
-    { root: repo, gitDir: local.gitDir, worktree: repo },
-    commit,
-    ownRef,
-  )
+  const { local, branch, branchCreated } = record
+  const ref = await findBranch(app, record)
+  if (ref === undefined || local === null) return { delete: undefined, kept: null }
+  const { commit, uniqueCommits } = ref
   const kept = { delete: undefined, kept: { name: branch, uniqueCommits } }
   // a worktree that stays keeps its branch
   const stays = local.adopted && (!branchCreated || ref.worktree !== '')
   if (stays || (ref.worktree !== '' && ref.worktree !== local.worktree)) return kept
   if (!branchCreated && !request.deleteBranch) return kept
-  // what was fetched and not built upon is as it was before the workspace
-  if (record.base === commit) return { delete: { commit, cause: 'still where it was made' }, kept: null }
-  if (uniqueCommits === 0) return { delete: { commit, cause: 'no commits of its own' }, kept: null }
+  const isAsMade = record.base === commit
+  const cause = isAsMade ? 'still where it was made' : 'no commits of its own'
+  if (uniqueCommits === 0) return { delete: { commit, cause, isHeld: true }, kept: null }
+  if (isAsMade && record.fetched === true) return { delete: { commit, cause, isHeld: false }, kept: null }
   if (!request.deleteBranch) return kept
-  const cause = `--force, with ${uniqueCommits} commits of its own`
-  if (request.force) return { delete: { commit, cause, unique: commit }, kept: null }
+  if (request.force) {
+    const forced = `--force, with ${uniqueCommits} commits of its own`
+    return { delete: { commit, cause: forced, unique: commit, isHeld: false }, kept: null }
+  }
   throw new NexusError(
     'WORKSPACE_DIRTY',
     `Branch ${branch} has ${uniqueCommits} commits that are found nowhere else.`,

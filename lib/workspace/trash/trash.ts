@@ -16,6 +16,7 @@ import { copyTree, listFolder, moveTree, removeTree, writeJson } from '../../sys
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
+import { readDetached } from '../git/losses.ts'
 import { forgetBorrowed, isBegun, moveOwnGit, type OwnGit } from '../git/private-git.ts'
 import { withRepository } from '../operation/operate.ts'
 import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../status/restoring.ts'
@@ -113,7 +114,8 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   return withRepository(app, gitDir, async () => {
     const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
     const from = linked ? worktree : undefined
-    const commits = more === undefined ? [] : [more]
+    const detached = linked ? undefined : readDetached({ gitDir, worktree })
+    const commits = [more, detached].filter((commit) => commit !== undefined)
     if (linked || commits.length > 0) await keepState(app, repo, from, entry, commits)
     const moved = await moveFiles(app, entry)
     const admin = entry.files === null ? undefined : findAdminDir(gitDir, worktree)
