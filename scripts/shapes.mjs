@@ -28,8 +28,8 @@ async function loadSchema() {
   return (await import(`data:text/javascript;base64,${Buffer.from(bytes).toString('base64')}`)).schema
 }
 
-/** JavaScript text. Exported for tests. */
-export function checkOf({ $schema: _, ...schema }) {
+/** JavaScript text. */
+function checkOf({ $schema: _, ...schema }) {
   return `export function problemOf(value) {\n${statements(schema, 'value', 'it', 0)}\n}`
 }
 
@@ -49,8 +49,10 @@ const CHECKS = {
   ],
   object: (value) => [`typeof ${value} !== 'object'`, `${value} === null`, `Array.isArray(${value})`],
 }
-const KNOWN = ['type', 'properties', 'required', 'additionalProperties', 'propertyNames', 'items', 'prefixItems']
-KNOWN.push('minItems', 'maxItems', 'minLength', 'pattern', 'enum', 'const', 'oneOf', 'anyOf', 'minimum', 'maximum')
+const KNOWN = [
+  ...['type', 'properties', 'required', 'additionalProperties', 'propertyNames', 'items', 'prefixItems', 'minItems'],
+  ...['maxItems', 'minLength', 'pattern', 'enum', 'const', 'oneOf', 'anyOf', 'minimum', 'maximum'],
+]
 
 /** They return what is wrong with `value`, an expression, which `path` names inside a template literal. */
 function statements(schema, value, path, depth) {

@@ -6,7 +6,8 @@
  * A record has what every workspace has, and parts for what only some have:
  * - `local`: the code is a worktree on this machine; null where it is carried elsewhere;
  * - `docker`: it runs as containers of an engine, here or on another host; absent for other backends. Its fields are those that nothing
- *   but containers has a use for: the mock, which has none, keeps image, user inside, stack and ready services nowhere.
+ *   but containers has a use for: the mock, which has none, keeps image, user inside, stack and ready services nowhere. Ports and
+ *   subnets are leases, which every backend on this machine has, the mock too.
  *
  * An optional field is one that rarely applies. A field that is not known here is kept as it is: a newer Nexus wrote it.
  */
@@ -160,8 +161,6 @@ export const dockerShape = z.object({
   gid: z.int(),
   sudo: z.boolean(),
   stack: stackShape.exactOptional(),
-  /** Leased CIDR blocks, one for each network, in their order; absent before they are leased. */
-  subnets: texts.exactOptional(),
   /** Its ports are other ones than its containers were made with: the next start makes them anew. */
   portsMoved: z.literal(true).exactOptional(),
   ready: readyShape.exactOptional(),
@@ -209,6 +208,8 @@ export const recordShape = z.object({
   /** When and for whom it was stopped; absent while it is not, and where it was never started. */
   stopped: z.object({ at: z.string(), by: z.enum(['user', 'idle']) }).exactOptional(),
   ports: z.array(portShape),
+  /** Leased CIDR blocks, one for each network, in their order; absent before they are leased. */
+  subnets: texts.exactOptional(),
   env: textsByName,
   cpus: z.number().nullable(),
   /** Bytes. */

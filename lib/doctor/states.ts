@@ -1,7 +1,9 @@
 /** How the workspaces are, as their backends see them: parts that failed or are gone, ports that somebody else has taken. */
+
 import type { Backend } from '../backends/backend.ts'
 import { NexusError } from '../core/errors.ts'
 import { type Diagnosis, failure, warning, well } from '../core/finding.ts'
+import { withDocker } from '../core/record-parts.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { describePortOwner } from '../ports/owner.ts'
 import { isPortFree } from '../system/net.ts'
@@ -73,7 +75,7 @@ function judgePublished(app: App, { record, observation }: Seen, published: read
 
 async function makeForPorts(app: App, { id }: WorkspaceRecord, runs: boolean): Promise<void> {
   const marked = await exclusively(app, id, async (now) => {
-    const record = now === undefined ? undefined : { ...now, portsMoved: true as const }
+    const record = now === undefined ? undefined : withDocker(now, { portsMoved: true })
     if (record !== undefined) await app.records.save(record)
     return record
   })

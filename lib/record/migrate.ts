@@ -14,9 +14,8 @@ export function migrateRecord<T extends object>(record: T): T {
 
 function fromFirst(old: Fields): Fields {
   const { worktree, gitDir, adopted, ...withoutLocal } = old
-  const { image, uid, gid, sudo, stack, subnets, portsMoved, ready, caches, editors, imageCache, ...common } =
-    withoutLocal
-  const optional = { stack, subnets, portsMoved, ready, caches, imageCache }
+  const { image, uid, gid, sudo, stack, portsMoved, ready, caches, editors, imageCache, ...common } = withoutLocal
+  const optional = { stack, portsMoved, ready, caches, imageCache }
   const docker = { image, uid, gid, sudo, ...defined(optional), editors: editors === true }
   return {
     // an absent git mode, network or limit was what all had before there was a choice

@@ -104,6 +104,6 @@ export function leasesOf(record: WorkspaceRecord): readonly Lease[] {
 }
 
 /** The same for `subnets.json`. */
-export function subnetLeasesOf({ id, name, repo, createdAt, docker }: WorkspaceRecord): readonly SubnetLease[] {
-  return (docker?.subnets ?? []).map((cidr) => ({ cidr, workspace: id, name, repo, since: createdAt }))
+export function subnetLeasesOf({ id, name, repo, createdAt, subnets = [] }: WorkspaceRecord): readonly SubnetLease[] {
+  return subnets.map((cidr) => ({ cidr, workspace: id, name, repo, since: createdAt }))
 }

@@ -108,8 +108,7 @@ function checkLeases({ home }: World, records: readonly WorkspaceRecord[]): read
     const keys = leases.map(({ base, cidr }) => String(base ?? cidr))
     const twice = keys.filter((key, i) => keys.indexOf(key) !== i)
     const loose = leases.filter(({ workspace }) => records.every(({ id }) => id !== workspace))
-    const missing = records.flatMap(({ id, name, ports, docker }) => {
-      const { subnets = [] } = docker ?? {}
+    const missing = records.flatMap(({ id, name, ports, subnets = [] }) => {
       const own = leases.filter(({ workspace }) => workspace === id)
       const hosts = ports.flatMap(({ host }) => (host === null ? [] : [host]))
       const uncovered = hosts.filter((host) => !own.some(({ base = 0 }) => host >= base && host < base + 10))

@@ -144,7 +144,7 @@ suite('apply', (test) => {
     const side = gate()
     const seen: unknown[] = []
     const actions: Actions = {
-      lease: { run: async () => ({ record: { docker: { subnets: ['10.0.0.0/28'] } } }) },
+      lease: { run: async () => ({ record: { subnets: ['10.0.0.0/28'] } }) },
       provision: {
         run: async (_, progress) => {
           progress.add({ record: { docker: { image: 'early' } } })
@@ -153,8 +153,7 @@ suite('apply', (test) => {
         },
       },
       start: {
-        run: async ({ record }) =>
-          void seen.push(record.docker?.subnets, record.docker?.image, record.hostKeyFingerprint),
+        run: async ({ record }) => void seen.push(record.subnets, record.docker?.image, record.hostKeyFingerprint),
       },
     }
     const walk = apply(plan(['lease'], ['provision'], ['start', 'lease', 'provision']), actions, s.context)

@@ -315,7 +315,7 @@ suite('doctor', (test) => {
       count: 1,
     })
     assert.match((await fixed(world, 'subnets')).message, /^10\.251\.\d+\.\d+\/26 is leased to ws-aaaaaaaa/)
-    await world.record('demo', { docker: { ...CONTAINERS, subnets: ['10.251.3.0/26'] } })
+    await world.record('demo', { subnets: ['10.251.3.0/26'] })
     assert.match((await fixed(world, 'subnets')).message, /uses 10\.251\.3\.0\/26 without a lease/)
     assert.is((await subnets.list()).length, 1)
   })

@@ -38,7 +38,7 @@ suite('a record of schema 1', (test) => {
       assert.is(problemOf(now), undefined)
       assert.ok(recordShape.safeParse(now).success)
       const places: Fields = { ...now, ...now.local, ...now.docker }
-      const known = old.backend === 'docker' ? old : without(old, ['image', 'uid', 'gid', 'sudo', 'subnets'])
+      const known = old.backend === 'docker' ? old : without(old, ['image', 'uid', 'gid', 'sudo'])
       for (const [key, value] of Object.entries(without(known, ['schema', 'worktree', 'gitDir'])))
         assert.equal(places[key], value, key)
       assert.equal([now.local?.worktree ?? null, now.local?.gitDir ?? null], [old.worktree, old.gitDir])

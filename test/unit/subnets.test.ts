@@ -363,7 +363,7 @@ suite('subnet leases', (test) => {
       name: 'kept' as WorkspaceName,
       repo: '/repo',
       createdAt: '2026-01-01T00:00:00Z',
-      docker: { subnets: ['10.213.8.0/26', '10.213.8.64/26'] },
+      subnets: ['10.213.8.0/26', '10.213.8.64/26'],
     } as unknown as WorkspaceRecord
     for (const text of ['{"schema":1,"leas', '', 'null', '{"leases":[]}', '{"schema":1,"leases":7}', '{"schema":1}']) {
       await using s = await setup({ implied: subnetLeasesOf(record) })

@@ -86,7 +86,7 @@ function guarded(model: YamlMap, facts: ComposeFacts): YamlMap {
   const main = record.docker?.stack?.main ?? MAIN_SERVICE
   const labels = workspaceLabels(record, instance)
   const gate = { record, image: gateImage, addresses, folder: paths.networkDir, labels, main, model: facts.model }
-  return addGate(model, gate, record.docker?.subnets?.[Object.keys(model.networks as YamlMap).length])
+  return addGate(model, gate, record.subnets?.[Object.keys(model.networks as YamlMap).length])
 }
 
 /** Where a service itself publishes: the gate does it for those of a guarded workspace. */
@@ -129,7 +129,7 @@ function header({ paths }: ComposeFacts): string {
 function plainModel(facts: ComposeFacts): YamlMap {
   const { record, instance } = facts
   const model = renderMain(facts)
-  const [subnet] = record.docker?.subnets ?? []
+  const [subnet] = record.subnets ?? []
   const ready = placeReady(facts, ['default'])
   const volumes = { ...ready.volumes, ...volumeDefinitions(facts) }
   return {
@@ -203,7 +203,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,
     subnets: new Map(
-      networks.map((name, i) => [name, record.docker?.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
+      networks.map((name, i) => [name, record.subnets?.[i] ?? '']).filter(([, cidr]) => cidr !== '') as [
         string,
         string,
       ][],

@@ -47,7 +47,7 @@ function proxyFacts(record: WorkspaceRecord) {
     gate: GATE_SERVICE,
     rules,
     ids: rules.map(({ id }) => id),
-    inner: [...INNER_RANGES, ...outsideOf(INNER_RANGES, [...ownAddresses(), ...(record.docker?.subnets ?? [])])],
+    inner: [...INNER_RANGES, ...outsideOf(INNER_RANGES, [...ownAddresses(), ...(record.subnets ?? [])])],
   }
 }
 

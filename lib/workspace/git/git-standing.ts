@@ -3,8 +3,10 @@
  * out), what is not committed, what has not come back from a git dir of its own. Every look has a time limit of its own, runs
  * beside the others, and tells null where it fails: one bad thing hides no other.
  */
+
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { localOf } from '../../core/record-parts.ts'
 import type { Counterpart, GitStanding } from '../../core/status.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { countPrivateStashes, readPrivateBranches } from '../../tools/private-refs.ts'
@@ -71,22 +73,21 @@ interface Apart {
 }
 
 async function apartOf(app: App, record: WorkspaceRecord, branch: string | null): Promise<Apart | null> {
+  const { gitDir, worktree } = localOf(record)
   if (branch === null) {
-    const admin = findAdminDir(record.local?.gitDir ?? '', record.local?.worktree ?? '')
+    const admin = findAdminDir(gitDir, worktree)
     return admin === undefined ? null : apartFromHead(app, record, `worktrees/${basename(admin.path)}/HEAD`)
   }
   const tracking = await app.git.findTracking(record.repo, branch, LOOK_TIMEOUT_MS)
   if (tracking === undefined) return null
   if (tracking.counts !== undefined)
     return { against: { name: tracking.upstream, kind: 'upstream' }, ...tracking.counts }
-  return readHeadBranch(record.local?.gitDir ?? '') === branch
-    ? null
-    : apartFromHead(app, record, `refs/heads/${branch}`)
+  return readHeadBranch(gitDir) === branch ? null : apartFromHead(app, record, `refs/heads/${branch}`)
 }
 
 /** From what the main worktree has checked out. */
 async function apartFromHead(app: App, record: WorkspaceRecord, revision: string): Promise<Apart> {
-  const head = readHeadBranch(record.local?.gitDir ?? '')
+  const head = readHeadBranch(localOf(record).gitDir)
   const [behind, ahead] = await app.git.countApart(record.repo, 'HEAD', revision)
   return { against: { name: head ?? 'HEAD', kind: 'main-worktree' }, ahead, behind }
 }
@@ -117,7 +118,7 @@ async function countInside(
 
 function unfinishedOf(app: App, record: WorkspaceRecord): readonly string[] {
   const place = privatePlace(app.home, record)
-  if (place === undefined) return listGitOperations(record.local?.worktree ?? '')
+  if (place === undefined) return listGitOperations(localOf(record).worktree)
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
   return listGitOperationsIn(join(place.path, 'worktrees', basename(admin)))
 }

@@ -3,9 +3,11 @@
  * commits that no branch has, stashes, and repositories and linked worktrees in any folder. What git ignores is looked for too; it
  * refuses nothing, and what of it is found nowhere else goes to the trash.
  */
+
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
+import { localOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
@@ -195,8 +197,8 @@ export function findLock(record: WorkspaceRecord): string | undefined {
 export function refuseLock(record: WorkspaceRecord): void {
   const lock = findLock(record)
   if (lock === undefined) return
-  const { name, local, repo } = record
-  const unlock = `git -C ${shellWord(repo)} worktree unlock ${shellWord(local?.worktree ?? '')}`
+  const { name, repo } = record
+  const unlock = `git -C ${shellWord(repo)} worktree unlock ${shellWord(localOf(record).worktree)}`
   throw new NexusError('WORKSPACE_DIRTY', `Workspace ${name} is kept by a lock of git.`, {
     hint: `To delete it all the same, add \`--locked\`; to take the lock away, run \`${unlock}\``,
     details: { lost: [lock] },

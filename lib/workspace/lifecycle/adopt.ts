@@ -209,9 +209,9 @@ async function reviveFrom(
   // a guarded workspace builds none after its create
   if (!(await canGoOn(app, lost))) return lost.agent || lost.gate ? withDocker(kept, { image: lost.image }) : kept
   const subnets = (await (await app.subnets()).list()).filter(({ workspace }) => workspace === lost.id)
-  const leased = subnets.length === 0 ? {} : { subnets: subnets.map(({ cidr }) => cidr) }
   const record = {
-    ...withDocker(kept, { image: lost.image, ...leased }),
+    ...withDocker(kept, { image: lost.image }),
+    ...(subnets.length === 0 ? {} : { subnets: subnets.map(({ cidr }) => cidr) }),
     ports: portsOf(lost),
     desired: lost.running ? ('running' as const) : ('stopped' as const),
   }

@@ -131,11 +131,11 @@ async function giveOtherSubnets({ app, draft }: Scene, progress: Progress<UpCarr
   const { record, model } = progress.carried()
   app.emit({
     type: 'warning',
-    text: `a subnet of ${(record.docker?.subnets ?? []).join(', ')} is taken by another network; others are leased`,
+    text: `a subnet of ${(record.subnets ?? []).join(', ')} is taken by another network; others are leased`,
   })
   const request = subnetRequest(record, model, draft.chosen.settings)
   const subnets = await (await app.subnets()).exchange(request, 'Docker refused it')
-  progress.add({ record: { docker: { subnets } } })
+  progress.add({ record: { subnets } })
 }
 
 export function subnetRequest(record: WorkspaceRecord, model: ComposeModel | undefined, { subnets }: Settings) {

@@ -63,19 +63,16 @@ async function templates(
 async function lease(
   { app, draft }: Scene,
   { record, model, ...given }: Takes<'record' | 'model' | 'wanted'>,
-): Promise<Yields<'wanted', 'ports' | 'docker'>> {
+): Promise<Yields<'wanted', 'ports' | 'subnets'>> {
   const { backend, chosen } = draft
   const wanted = keepOffsets(given.wanted, record.ports)
   const range = requirePortRange(backend, chosen.settings)
   const [bases, subnets] = await Promise.all([
     app.leases().then((leases) => leases.acquire(leaseRequest(record, wanted, range))),
-    // networks are made of containers
-    record.docker === undefined
-      ? undefined
-      : app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
+    app.subnets().then((leases) => leases.acquire(subnetRequest(record, model, chosen.settings))),
   ])
   const ports = await withCanonical(app, record, mapPorts(wanted, bases), chosen.own)
-  return { wanted, record: { ports, docker: { subnets } } }
+  return { wanted, record: { ports, subnets } }
 }
 
 async function provision(

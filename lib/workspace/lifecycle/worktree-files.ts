@@ -8,7 +8,7 @@ import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
-import { dockerOf, localOf } from '../../core/record-parts.ts'
+import { dockerOf, localOf, worktreeOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplates } from '../../project/env-template.ts'
@@ -238,9 +238,8 @@ export async function makeTemplates(
  * root's, since git on this machine works in no worktree of somebody else's.
  */
 export async function giveToInside(app: App, record: WorkspaceRecord): Promise<void> {
-  if (record.isolation !== 'agent' || process.getuid?.() !== 0) return
-  const { worktree } = localOf(record)
-  if (!existsSync(worktree)) return
+  const worktree = worktreeOf(record)
+  if (record.isolation !== 'agent' || worktree === null || process.getuid?.() !== 0 || !existsSync(worktree)) return
   const { uid, gid } = dockerOf(record)
   const run = (...argv: readonly string[]) => app.runner.run(argv, { timeoutMs: GIVE_TIMEOUT_MS })
   const ownGit = join(app.home.workspaces, record.id, 'git')

@@ -3,9 +3,11 @@
  * ignored files that are found nowhere else and the data of services, as far as `trash.budget` has room: the worktree is renamed, the
  * volumes stay, nothing is copied. What is not kept is said.
  */
+
 import type { Backend } from '../../backends/backend.ts'
 import type { DataVolume } from '../../backends/making.ts'
 import { NexusError } from '../../core/errors.ts'
+import { localOf } from '../../core/record-parts.ts'
 import { formatSize } from '../../core/sizes.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withData } from '../../project/ignored-work.ts'
@@ -49,7 +51,7 @@ export async function findKeeping(
   // beside what was refused for, the files go to the trash whatever they take
   const folders = facts.volumes.filter(({ isFolder }) => isFolder)
   const places = folders.map(({ name }) => name)
-  const ignored = owns ? await withData(listed, record.local?.worktree ?? '', record.repo, places) : listed
+  const ignored = owns ? await withData(listed, localOf(record).worktree, record.repo, places) : listed
   const ownerOf = (path: string) => folders.find((one) => `${one.name}/` === `${record.local?.worktree}/${path}`)?.of
   const files = lost.length > 0 ? [] : ignored.work.map((work) => keptFile(work, ownerOf(work.path)))
   const volumes = facts.volumes.filter(({ nameless, isFolder }) => !nameless && isFolder !== true).map(keptVolume)

@@ -233,15 +233,9 @@ async function carryOver(from: string, to: string): Promise<void> {
   }
 }
 
-function withoutSubnets(record: WorkspaceRecord): WorkspaceRecord {
-  if (record.docker === undefined) return record
-  const { subnets: _, ...docker } = record.docker
-  return { ...record, docker }
-}
-
 /** The workspace as the next start finds it: without containers, image and ports. */
 async function revive(app: App, { record }: TrashEntry, place: Place): Promise<WorkspaceRecord> {
-  const { madeAs = record.name, ...kept } = withoutSubnets(record)
+  const { subnets: _, madeAs = record.name, ...kept } = record
   const taken = (await app.records.list()).some(({ id }) => id === record.id)
   return {
     ...kept,
