@@ -6,7 +6,8 @@
 import type { WorkspaceId } from '../../core/names.ts'
 import { type HomePaths, workspacePaths } from '../../core/paths.ts'
 import { type Reach, sshOf } from '../../core/reach.ts'
-import { parseRecord } from '../../record/reader.ts'
+import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { migrateRecord } from '../../record/migrate.ts'
 import { requirePlain } from '../../system/read.ts'
 
 export interface ProxyTarget {
@@ -30,15 +31,10 @@ export function readTarget(home: HomePaths, id: WorkspaceId): ProxyTarget | unde
 
 /** Of a record that nobody could read: no port, until it is repaired. */
 export function parseTarget(text: string, id: WorkspaceId): ProxyTarget {
-  const record = parseRecord(parseJson(text), id)
-  if (record === undefined) return { name: id, reach: undefined, answers: 'no' }
-  return { name: record.name, reach: sshOf(record), answers: ANSWERS[record.desired] }
-}
-
-function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const record = migrateRecord(JSON.parse(text) as WorkspaceRecord)
+    return { name: record.name, reach: sshOf(record), answers: ANSWERS[record.desired] ?? 'no' }
   } catch {
-    return undefined
+    return { name: id, reach: undefined, answers: 'no' }
   }
 }
