@@ -146,8 +146,8 @@ suite('the ProxyCommand', (test) => {
       reach: { name: 'localhost', host: '127.0.0.1', port: 32_800 },
       answers: 'now',
     })
-    for (const wrong of [{ desired: 'frozen' }, { ports: [{ ...port, host: 'x' }] }, { id: newWorkspaceId() }])
-      assert.equal(parseTarget(JSON.stringify({ ...record, ...wrong }), id), nothing)
+    const other = { ...record, desired: 'frozen', ports: [{ ...port, host: 'x' }] }
+    assert.equal(parseTarget(JSON.stringify(other), id), { name: 'x', reach: undefined, answers: 'no' })
   })
 })
 

@@ -33,7 +33,9 @@ export function readTarget(home: HomePaths, id: WorkspaceId): ProxyTarget | unde
 export function parseTarget(text: string, id: WorkspaceId): ProxyTarget {
   try {
     const record = migrateRecord(JSON.parse(text) as WorkspaceRecord)
-    return { name: record.name, reach: sshOf(record), answers: ANSWERS[record.desired] ?? 'no' }
+    const reach = sshOf(record)
+    const isPort = Number.isInteger(reach?.port)
+    return { name: record.name, reach: isPort ? reach : undefined, answers: ANSWERS[record.desired] ?? 'no' }
   } catch {
     return { name: id, reach: undefined, answers: 'no' }
   }
