@@ -3,6 +3,7 @@
  * from below, no registry named, templates that only quote. Each rule stands in a table with its reason and with samples
  * that break it; a rule that does not find its own samples fails.
  */
+import { dirname } from 'node:path'
 import { importCircles, listCircles } from '../support/circles.ts'
 import {
   BRANCHES_MAX,
@@ -419,6 +420,17 @@ suite('guard', (test) => {
       assert.equal(found, ['lib/a.ts -> lib/b.ts -> lib/c/d.ts -> lib/a.ts'])
     }
     assert.equal(importCircles([...circle, file('lib/c/d.ts', importing('./e.ts'))]), [])
+  })
+
+  test('unit tests lie in the folders of what they test', async () => {
+    tree ??= listSourceFiles(process.cwd())
+    const folders = new Set((await tree).filter(({ path }) => PRODUCT.test(path)).map(({ path }) => dirname(path)))
+    const tests = (await tree).flatMap(({ path }) => /^test\/unit\/(.+)\/[^/]+$/.exec(path)?.[1] ?? [])
+    assert.ok(tests.length > 0)
+    assert.equal(
+      tests.filter((folder) => !folders.has(`lib/${folder}`) && !folders.has(folder)),
+      [],
+    )
   })
 
   test('no two files export the same name', async () => {
