@@ -45,6 +45,17 @@ export function reopenFolder(path: string): void {
   chmodSync(path, (stat.mode & 0o7777) | CLOSED)
 }
 
+/** Gives a folder to a group, which may do there what its owner may. */
+export async function letGroupIn(path: string, gid: number): Promise<void> {
+  const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    await folder.chown(-1, gid)
+    await folder.chmod(((await folder.stat()).mode & 0o7777) | 0o070)
+  } finally {
+    await folder.close()
+  }
+}
+
 /** The rights of others in a folder; undefined without any, for a link, and for a missing folder. */
 export function openTo(path: string): number | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })

@@ -4,7 +4,6 @@
  */
 
 import { existsSync } from 'node:fs'
-import { chmod, chown, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Settings } from '../../config/load.ts'
 import { lastLines, NexusError } from '../../core/errors.ts'
@@ -13,6 +12,7 @@ import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { renderTemplates } from '../../project/env-template.ts'
 import { createIgnoredFiles, type IgnoredRequest, INCLUDE_FILE } from '../../project/ignored-files.ts'
+import { letGroupIn } from '../../system/modes.ts'
 import { appendLineOnce, readIfPresent } from '../../system/store.ts'
 import type { CheckedOut } from '../../tools/git-checkout.ts'
 import { filtersIn, type Whose } from '../../tools/git-programs.ts'
@@ -249,6 +249,5 @@ export async function giveToInside(app: App, record: WorkspaceRecord): Promise<v
   const kept = ['(', '-path', worktree, '-o', '-path', join(worktree, '.git'), ')']
   const find = ['find', worktree, ...kept, '-o', '-uid', '0', '-exec', 'chown', '-h', `${uid}:${gid}`, '{}', '+']
   await Promise.all([giving, run(...find)])
-  await chown(worktree, -1, gid)
-  await chmod(worktree, ((await stat(worktree)).mode & 0o7777) | 0o070)
+  await letGroupIn(worktree, gid)
 }

@@ -7,9 +7,9 @@ import { assert, suite } from '../../support/suite.ts'
 import { tempDir, writeFiles } from '../../support/temp.ts'
 
 const VERB = `/** greet: for a test. */
-import type { Endpoints } from '../../api/kit.ts'
-import { flag, option } from '../../verb-form/fields.ts'
-import { verb } from '../../verb-form/verb.ts'
+import type { Endpoints } from '../api/kit.ts'
+import { flag, option } from '../verb-form/fields.ts'
+import { verb } from '../verb-form/verb.ts'
 
 const greet = verb({
   name: 'greet',
@@ -40,7 +40,7 @@ export const endpoints: Endpoints = ({ z, via }) => [
 
 /** Prints what the bundled command line says to each line of words. */
 const ASK = `import { build } from 'esbuild'
-import { settings } from '../scripts/build.mjs'
+import { settings } from './scripts/build.mjs'
 await build({ ...settings, entryPoints: { main: 'scripts/main.ts' }, outdir: 'out', outExtension: { '.js': '.mjs' } })
 const { run } = await import('./out/main.mjs')
 for (const line of ['help', 'greet --help', 'complete -- gre', 'complete -- greet --', 'greet --whom Ada --aloud'])

@@ -81,7 +81,7 @@ const WRONG: readonly Wrong[] = [
     says: /suite "fixture" comes too late/,
   },
   { what: 'a syntax error', code: 'const = 1', says: /it cannot be built.*Expected identifier/s },
-  { what: 'an import that does not exist', code: "import '../nowhere.ts'", says: /Could not resolve/ },
+  { what: 'an import that does not exist', code: "import './nowhere.ts'", says: /Could not resolve/ },
   { what: 'a body that exits with 0', code: one('process.exit(0)'), says: /it printed no summary/ },
   {
     what: 'a rejection that nobody handles',
