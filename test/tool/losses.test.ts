@@ -52,12 +52,17 @@ async function commitIn(folder: string, text: string): Promise<void> {
   await git(folder, 'commit', '--quiet', '--allow-empty', '-m', text)
 }
 
-async function addSub(worktree: string): Promise<void> {
-  if (existsSync(join(worktree, 'sub'))) return
-  const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
-  await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
-  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+async function addSub(worktree: string, path = 'sub', from?: string): Promise<string> {
+  const sub = join(worktree, path)
+  if (existsSync(sub)) return sub
+  const source = from ?? dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+  await git(worktree, 'submodule', '--quiet', 'add', source, path)
+  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', path, '.gitmodules')
+  return sub
 }
+
+/** Where submodules of what is made below have their git dirs. */
+const MODULES = ['sub', 'rest/deinit', 'rest/removed', 'rest/stash', 'rest/outer/modules/inner', 'rest/linked']
 
 async function mark(worktree: string, path: string, text: string, ...marks: string[]): Promise<string> {
   for (const one of marks) await git(worktree, 'update-index', one, path)
@@ -108,6 +113,46 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
       await addSub(worktree)
       await commitIn(join(worktree, 'sub'), text)
       await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+      return undefined
+    },
+    'of one that is no longer checked out': async (worktree, text) => {
+      await commitIn(await addSub(worktree, 'rest/deinit'), text)
+      await git(worktree, 'commit', '--quiet', '-m', 'moved', '--', 'rest/deinit')
+      await git(worktree, 'submodule', '--quiet', 'deinit', '--force', 'rest/deinit')
+      return undefined
+    },
+    'of one that was removed': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/removed')
+      await commitIn(sub, text)
+      // the work is on a branch, and HEAD where it was
+      await git(sub, 'checkout', '--quiet', '--detach', 'HEAD~1')
+      await git(worktree, 'rm', '--quiet', 'rest/removed')
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/removed', '.gitmodules')
+      return undefined
+    },
+    'a stash of one that was removed': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/stash')
+      await writeFile(join(sub, 'a.txt'), 'stashed')
+      await git(sub, 'stash', 'push', '--quiet', '--message', text)
+      await git(worktree, 'rm', '--quiet', 'rest/stash')
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/stash', '.gitmodules')
+      return undefined
+    },
+    'of one in one that was removed': async (worktree, text) => {
+      const outer = await addSub(worktree, 'rest/outer')
+      await commitIn(await addSub(outer, 'inner', worktree), text)
+      // pushed, as far as the outer one can tell
+      await git(outer, 'update-ref', 'refs/remotes/origin/inner', 'HEAD')
+      await git(worktree, 'rm', '--quiet', '--force', '--cached', 'rest/outer')
+      await rm(outer, { recursive: true })
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/outer')
+      return undefined
+    },
+    'of a linked worktree of one': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/linked')
+      await git(sub, 'worktree', 'add', '--quiet', '--detach', join(worktree, '..', 'of-sub'))
+      await commitIn(join(worktree, '..', 'of-sub'), text)
+      await rm(join(worktree, '..', 'of-sub'), { recursive: true })
       return undefined
     },
   },
@@ -224,9 +269,11 @@ async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> 
   const { stdout } = await runProcess(['grep', '-rlF', text, app.home.trash, repo.path])
   if (stdout !== '' || (await git(repo.path, 'log', '--all', '--format=%B')).includes(text)) return true
   for (const { key } of await listTrash(app)) {
-    const dir = join(app.home.trash, key, 'git', 'modules', 'sub')
-    const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
-    if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
+    for (const module of MODULES) {
+      const dir = join(app.home.trash, key, 'git', 'modules', module)
+      const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
+      if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
+    }
   }
   return false
 }

@@ -67,6 +67,14 @@ async function git(cwd: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+/** A submodule with two commits, both pushed. */
+async function addPushed(demo: Demo): Promise<string> {
+  await demo.repo.git('commit', '--quiet', '--allow-empty', '-m', 'second')
+  await demo.git('submodule', '--quiet', 'add', demo.repo.path, 'deep/sub')
+  await demo.git('commit', '--quiet', '-m', 'submodule')
+  return join(demo.worktree, 'deep', 'sub')
+}
+
 const only = async ({ app }: LocalApp): Promise<TrashEntry> => {
   const entries = await listTrash(app)
   assert.is(entries.length, 1)
@@ -122,6 +130,37 @@ suite('what a delete refuses to lose', (test) => {
         assert.is(code, 1)
       },
       /an unfinished rebase/,
+    ],
+    [
+      'a rebase in a submodule that stopped, with an autostash',
+      async (demo: Demo) => {
+        const sub = await addPushed(demo)
+        await writeFile(join(sub, 'a.txt'), 'x')
+        const args = ['rebase', '--quiet', '--autostash', '-x', 'false', 'HEAD~1']
+        assert.is((await runProcess(['git', ...args], { cwd: sub, env: QUIET })).code, 1)
+        assert.is(await git(sub, 'status', '--porcelain'), '')
+      },
+      /^an unfinished rebase in submodule deep\/sub$/,
+    ],
+    [
+      'a merge in a submodule that is not ended',
+      async (demo: Demo) => {
+        const sub = await addPushed(demo)
+        await git(sub, 'checkout', '--quiet', '--detach', 'HEAD~1')
+        await git(sub, 'merge', '--quiet', '--no-commit', '--no-ff', 'origin/main')
+        await git(sub, 'checkout', '--quiet', 'HEAD', '--', '.')
+        await demo.git('submodule', '--quiet', 'absorbgitdirs')
+        await demo.git('commit', '--quiet', '-m', 'back', '--', 'deep/sub')
+      },
+      /an unfinished merge in submodule deep\/sub/,
+    ],
+    [
+      'a bisect in a submodule that is not checked out any more',
+      async (demo: Demo) => {
+        await git(await addPushed(demo), 'bisect', 'start')
+        await demo.git('submodule', '--quiet', 'deinit', '--force', 'deep/sub')
+      },
+      /^an unfinished bisect in submodule deep\/sub$/,
     ],
     [
       'files that git knows nothing of, as the link is gone',
