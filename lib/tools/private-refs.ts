@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isBranchName } from '../core/names.ts'
 import { copyWithin, readWithin } from '../system/within.ts'
 
-const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
+export const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
 const PACKED_MAX_BYTES = 64 * 1024 * 1024
 const BRANCHES_MAX = 10_000
 const FOLDERS_MAX = 1000

@@ -268,6 +268,52 @@ suite('the trash', (test) => {
     assert.is(await demo.git('log', '-1', '--format=%P').then((parents) => parents.split(' ').length), 2)
   })
 
+  test('a conflict keeps what is staged alone, also after garbage was collected', async () => {
+    await using demo = await openDemo()
+    await demo.git('submodule', '--quiet', 'add', demo.repo.path, 'sub')
+    await demo.git('commit', '--quiet', '-m', 'submodule')
+    await writeFile(join(demo.worktree, 'a.txt'), 'stashed\n')
+    await demo.git('stash', 'push', '--quiet', '--', 'a.txt')
+    await writeFile(join(demo.worktree, 'a.txt'), 'ours\n')
+    await demo.git('commit', '--quiet', '-m', 'ours', '--', 'a.txt')
+    await writeFiles(demo.worktree, { 'staged only\n100644': 'staged, then changed\n', 'empty.txt': '' })
+    await demo.git('add', '--', 'staged only\n100644', 'empty.txt')
+    await writeFile(join(demo.worktree, 'staged only\n100644'), 'changed\n')
+    assert.is((await runProcess(['git', 'stash', 'apply'], { cwd: demo.worktree, env: QUIET })).code, 1)
+    await demo.git('stash', 'drop', '--quiet')
+    const before = await picture(demo)
+    assert.match(before.stages, / 3\ta\.txt/)
+    await demo.delete()
+    await collectObjects(demo)
+    await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+    assert.is(await demo.git('show', ':3:a.txt'), 'stashed')
+    assert.is(await demo.git('show', ':staged only\n100644'), 'staged, then changed')
+    await demo.repo.git('fsck')
+  })
+
+  for (const [what, begin, end] of [
+    ['a rebase', ['rebase', '--autostash', '-x', 'false', 'HEAD~1'], ['rebase', '--abort']],
+    ['a rebase by patches', ['rebase', '--apply', '--autostash', 'main'], ['rebase', '--abort']],
+    ['a merge', ['merge', '--autostash', 'main'], ['merge', '--abort']],
+  ] as const) {
+    test(`${what} has what it put aside, also after garbage was collected`, async () => {
+      await using demo = await openDemo()
+      await writeFile(join(demo.repo.path, 'a.txt'), 'theirs\n')
+      await demo.repo.git('commit', '--quiet', '--all', '-m', 'theirs')
+      await writeFile(join(demo.worktree, 'a.txt'), 'ours\n')
+      await demo.git('commit', '--quiet', '--all', '-m', 'ours')
+      await writeFile(join(demo.worktree, 'b.txt'), 'put aside\n')
+      assert.is((await runProcess(['git', ...begin], { cwd: demo.worktree, env: QUIET })).code, 1)
+      assert.is(await readFile(join(demo.worktree, 'b.txt'), 'utf8'), 'b\n')
+      await demo.delete()
+      await collectObjects(demo)
+      await restoreTrash(demo.app, RESTORE)
+      await demo.git(...end)
+      assert.is(await readFile(join(demo.worktree, 'b.txt'), 'utf8'), 'put aside\n')
+    })
+  }
+
   test('a submodule keeps its unpushed commits, under another name too', async () => {
     await using library = await tempRepo({ files: { 'lib.txt': 'one\n' } })
     await using demo = await openDemo()
