@@ -269,6 +269,24 @@ export function createInertGit(runner: Runner, scratch: string) {
     return Number((await at(repository, (git) => git(args))).stdout.trim())
   }
 
+  /** Which of these ids are of commits that no ref has, or that are not here. Of Nexus's refs, those below `own` count. */
+  async function listUnreached(
+    repository: Repository,
+    ids: readonly string[],
+    own: string,
+  ): Promise<readonly string[]> {
+    if (ids.length === 0) return []
+    return at(repository, async (git) => {
+      const input = ids.map((id) => `${id}\n`).join('')
+      const kinds = (await git(['cat-file', '--batch-check=%(objecttype)'], { input })).stdout.split('\n')
+      const commits = ids.filter((_, i) => kinds[i] === 'commit')
+      const args = ['rev-list', '--stdin', '--not', '--exclude=refs/nexus/*', '--glob=refs/*', `--glob=${own}/*`]
+      const listed = commits.length === 0 ? '' : (await git(args, { input: `${commits.join('\n')}\n` })).stdout
+      const unreached = new Set(listed.split('\n'))
+      return ids.filter((id, i) => kinds[i]?.endsWith(' missing') || unreached.has(id))
+    })
+  }
+
   /** The commits of a revision that a base does not have, oldest first, as `<id> <subject>`. */
   async function listCommits(repository: Repository, base: string, revision: string): Promise<readonly string[]> {
     const args = ['log', '--reverse', '--format=%h %s', '--end-of-options', `${base}..${revision}`]
@@ -308,6 +326,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     listUnpushedSubmodules,
     listSubmoduleOperations,
     countUniqueCommits,
+    listUnreached,
     listCommits,
     listContents,
     listStaged,

@@ -1,6 +1,7 @@
 /**
- * Git dirs of submodules as they lie in a git dir, whether or not an index names the submodule: `git submodule deinit` and `git rm`
- * leave them there, with commits and stashes. A workspace writes there: no link is followed, and there is a limit.
+ * Git dirs of submodules as they lie in a git dir, whether or not an index names the submodule: `git submodule deinit`
+ * and `git rm` leave them there, with commits and stashes. A workspace writes there: no link is followed, and there is
+ * a limit.
  */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'

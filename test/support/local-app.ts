@@ -6,6 +6,7 @@ import type { Backend } from '../../lib/backends/backend.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
+import { type HomePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { withoutStreams } from '../../lib/core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
@@ -53,7 +54,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     interruption: createInterruption(),
     noHooks: true,
   })
-  const app: App = { ...made, backend: async () => listBackend(running, volumes) }
+  const app: App = { ...made, backend: async () => listBackend(made, running, volumes) }
   const record = async (name: string) => (await app.records.list()).find((one) => one.name === name)
   return {
     app,
@@ -73,7 +74,22 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   }
 }
 
-function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes']): Backend {
+/** git on this machine, which finds the private git dir and what that borrows where both are here. */
+export function privateGitArgv(home: HomePaths, { id, local }: WorkspaceRecord, args: readonly string[]) {
+  const gitDir = local?.gitDir ?? ''
+  const own = workspacePaths(home, id).privateGit
+  const here = args.map((arg) => (arg.startsWith(gitDir) ? own + arg.slice(gitDir.length) : arg))
+  return [
+    'env',
+    `GIT_ALTERNATE_OBJECT_DIRECTORIES=${join(gitDir, 'objects')}`,
+    'git',
+    '-c',
+    'safe.directory=*',
+    ...here,
+  ]
+}
+
+function listBackend({ home }: App, running: LocalApp['running'], volumes: LocalApp['volumes']): Backend {
   const set = async ({ id }: WorkspaceRecord, state: Observation['state']) =>
     void running.set(id, { state, reason: '' })
   return {
@@ -97,7 +113,7 @@ function listBackend(running: LocalApp['running'], volumes: LocalApp['volumes'])
       },
       findLost: async () => undefined,
     },
-    code: { kind: 'mounted' },
+    code: { kind: 'mounted', git: { command: async (record, args) => privateGitArgv(home, record, args) } },
     endpoints: { address: null, reach: () => undefined },
     isReachable: async () => false,
     // an inside in which nothing can be found out

@@ -6,15 +6,17 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
+import { workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { LOSSES } from '../../lib/workspace/git/losses.ts'
 import { type MergeRequest, mergeWorkspace } from '../../lib/workspace/git/merge.ts'
 import { listWorkspaces } from '../../lib/workspace/status/list.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/trash/delete.ts'
 import { listTrash } from '../../lib/workspace/trash/trash.ts'
-import { type LocalApp, openLocalApp } from '../support/local-app.ts'
+import { type LocalApp, openLocalApp, privateGitArgv } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
+import { writeFiles } from '../support/temp.ts'
 
 const LIMIT_MS = 180_000
 
@@ -358,6 +360,66 @@ suite('what a delete would lose', (test) => {
     await rm(join(worktree, 'b.txt'))
     await git(worktree, 'sparse-checkout', 'set', 'in')
     assert.is((await listWorkspaces(local.app, { repo: undefined, dirty: true, size: false }))[0]?.dirty, false)
+    await deleteWorkspace(local.app, demo, PLAIN)
+  })
+})
+
+suite('what a delete would lose of a private git dir', (test) => {
+  test(
+    'commits and unfinished work that linked worktrees alone have',
+    async () => {
+      await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'ext' } })
+      await writeFiles(local.app.home.home, { 'config.yaml': 'git: {mode: private}\n' })
+      const demo = await local.up('demo')
+      const own = workspacePaths(local.app.home, demo.id).privateGit
+      const run = async (...args: string[]) => {
+        const { code, stdout, stderr } = await runProcess([...privateGitArgv(local.app.home, demo, args)])
+        assert.is(code, 0, stderr)
+        return stdout.trimEnd()
+      }
+      const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+      const make = async (name: string) => {
+        const path = join(local.app.home.home, name)
+        await run(`--git-dir=${own}`, 'worktree', 'add', '--quiet', '--detach', path, 'nexus/demo')
+        return async (...args: string[]) => run('-C', path, ...identity, ...args)
+      }
+      const lost = async () => {
+        const { details } = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+        return details?.lost
+      }
+      const wt = await make('wt')
+      await make('idle')
+      await wt('commit', '--quiet', '--allow-empty', '-m', 'loose')
+      const loose = await wt('rev-parse', 'HEAD')
+      assert.equal(await lost(), ['commits on a detached HEAD of the linked worktree wt'])
+      // brought back with a branch, then amended: the repository has the commit, and no ref has it
+      await wt('branch', 'side')
+      await wt('bisect', 'start')
+      assert.equal(await lost(), ['an unfinished bisect in the linked worktree wt'])
+      await wt('bisect', 'reset')
+      await wt('update-ref', 'refs/worktree/keep', loose)
+      await wt('checkout', '--quiet', 'side')
+      await wt('commit', '--quiet', '--allow-empty', '--amend', '-m', 'other')
+      assert.equal(await lost(), ['commits of refs/worktree/keep of the linked worktree wt'])
+      // as its files lie in the container, the worktree itself may be gone
+      await rm(join(local.app.home.home, 'wt'), { recursive: true })
+      assert.equal(await lost(), ['commits of refs/worktree/keep of the linked worktree wt'])
+      const { trash } = await deleteWorkspace(local.app, demo, { ...PLAIN, force: true })
+      assert.not(existsSync(own))
+      const kept = join(local.app.home.trash, trash?.key ?? '', 'own-git')
+      assert.match(await git(kept, '--git-dir=.', 'cat-file', 'commit', loose), /loose$/)
+    },
+    LIMIT_MS,
+  )
+
+  test('a linked worktree whose commits came back is no loss', async () => {
+    await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'ext' } })
+    await writeFiles(local.app.home.home, { 'config.yaml': 'git: {mode: private}\n' })
+    const demo = await local.up('demo')
+    const path = join(local.app.home.home, 'wt')
+    const add = ['worktree', 'add', '--quiet', '--detach', path, 'nexus/demo']
+    const gitDir = `--git-dir=${workspacePaths(local.app.home, demo.id).privateGit}`
+    assert.is((await runProcess([...privateGitArgv(local.app.home, demo, [gitDir, ...add])])).code, 0)
     await deleteWorkspace(local.app, demo, PLAIN)
   })
 })
