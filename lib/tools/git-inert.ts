@@ -269,7 +269,7 @@ export function createInertGit(runner: Runner, scratch: string) {
     return Number((await at(repository, (git) => git(args))).stdout.trim())
   }
 
-  /** Which of these ids are of commits that no ref has, or that are not here. Of Nexus's refs, those below `own` count. */
+  /** Which of these ids are of commits that no ref has, or are not here. Of Nexus's refs, those below `own` count. */
   async function listUnreached(
     repository: Repository,
     ids: readonly string[],

@@ -412,7 +412,7 @@ suite('what a delete would lose of a private git dir', (test) => {
     LIMIT_MS,
   )
 
-  test('a linked worktree whose commits came back is no loss', async () => {
+  test('what came back or is pushed is no loss', async () => {
     await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'ext' } })
     await writeFiles(local.app.home.home, { 'config.yaml': 'git: {mode: private}\n' })
     const demo = await local.up('demo')
@@ -420,6 +420,12 @@ suite('what a delete would lose of a private git dir', (test) => {
     const add = ['worktree', 'add', '--quiet', '--detach', path, 'nexus/demo']
     const gitDir = `--git-dir=${workspacePaths(local.app.home, demo.id).privateGit}`
     assert.is((await runProcess([...privateGitArgv(local.app.home, demo, [gitDir, ...add])])).code, 0)
+    // what a `git submodule deinit` inside leaves
+    const rest = join(workspacePaths(local.app.home, demo.id).privateGit, 'worktrees', 'demo', 'modules', 'deep', 'sub')
+    await git(local.repo.path, 'clone', '--quiet', '--bare', '.', rest)
+    const { details } = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+    assert.equal(details?.lost, ['commits of submodule deep/sub that are not pushed'])
+    await git(rest, '--git-dir=.', 'update-ref', 'refs/remotes/origin/main', 'HEAD')
     await deleteWorkspace(local.app, demo, PLAIN)
   })
 })
