@@ -26,8 +26,9 @@ import {
 } from './git-settings.ts'
 import { isPlainPointer } from './lfs-pointer.ts'
 import { listStrays } from './nested-repositories.ts'
-import { readLooseTags } from './private-refs.ts'
-import { findAdminDir, type Repository } from './repository.ts'
+import { readLooseTags, readWorktreeCommits } from './private-refs.ts'
+import { findAdminDir, listGitOperationsIn, type Repository } from './repository.ts'
+import { listSubmoduleDirs } from './submodule-dirs.ts'
 
 /** Deep enough for submodules in submodules. */
 const DEPTH_MAX = 8
@@ -51,6 +52,13 @@ export interface OwnTree extends SeenAs {
 interface OwnDirs {
   readonly path: string
   readonly as: string
+}
+
+/** A submodule by its path, or by its name where only its git dir lies there. */
+interface FoundSubmodule {
+  readonly name: string
+  /** Undefined for one that is not read. */
+  readonly place: GitPlace | undefined
 }
 
 /** Whether what git ignores is listed too (`!! path`), a folder that a pattern matches as one. */
@@ -140,7 +148,12 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** @param own a git dir in which those of submodules lie */
-  async function changesAt(place: GitPlace, look: readonly [number, Ignored], depth: number, own?: OwnDirs) {
+  async function changesAt(
+    place: GitPlace,
+    look: readonly [number, Ignored],
+    depth: number,
+    own?: OwnDirs,
+  ): Promise<readonly string[]> {
     const [timeoutMs, ignored] = look
     // git would look for them where they are not, and it would not find their commits
     const submodules = own === undefined ? 'dirty' : 'all'
@@ -167,29 +180,73 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Submodules with commits that neither remote-tracking branches nor tags as cloned have. */
-  function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
-    return unpushedAt(ownPlaceOf(repository, own), DEPTH_MAX, dirsOf(repository, own))
+  async function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
+    const { named, left } = await findSubmodules(repository, own)
+    const unpushed = await Promise.all(named.map(isUnpushed))
+    const names = named.filter((_, i) => unpushed[i]).map(({ name }) => name)
+    // a workspace may have made many: one after the other
+    for (const one of left) if (await isUnpushed(one)) names.push(one.name)
+    return names
   }
 
-  function unpushedAt(place: GitPlace, depth: number, own?: OwnDirs): Promise<readonly string[]> {
+  async function isUnpushed({ place }: FoundSubmodule): Promise<boolean> {
+    if (place === undefined) return true
+    const { gitDir } = place
+    const ids = [...readLooseTags(gitDir).values(), ...readWorktreeCommits(gitDir).map(({ id }) => id)]
+    // with HEAD, where that has a commit
+    const refs = ['--exclude=refs/remotes/*', '--exclude=refs/tags/*', '--all', ...ids]
+    const args = ['rev-list', '--count', '--ignore-missing', ...refs, '--not', '--remotes']
+    return (await within(place, (git) => git(args))).stdout.trim() !== '0'
+  }
+
+  /** What was begun in submodules and not ended, such as `rebase in submodule sub`. */
+  async function listSubmoduleOperations(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
+    const { named, left } = await findSubmodules(repository, own)
+    return [...named, ...left].flatMap(({ name, place }) =>
+      place === undefined ? [] : listGitOperationsIn(place.gitDir).map((word) => `${word} in submodule ${name}`),
+    )
+  }
+
+  /** Those that the index names, and those that are left of which only the git dir lies there. */
+  async function findSubmodules(repository: Repository, own?: OwnTree) {
+    const place = ownPlaceOf(repository, own)
+    // of a worktree that was deleted by hand, git dirs are left
+    const isThere = existsSync(place.worktree)
+    const named = isThere ? await submodulesAt(place, DEPTH_MAX, dirsOf(repository, own)) : []
+    const dirs = [
+      ...listSubmoduleDirs(place.admin, ['modules']),
+      ...(own === undefined ? [] : listSubmoduleDirs(own.path, ['modules', 'worktrees'])),
+      ...named.flatMap(({ name, place: sub }) =>
+        (sub === undefined ? [] : listSubmoduleDirs(sub.gitDir, ['modules', 'worktrees'])).map((dir) => ({
+          ...dir,
+          name: `${name}/${dir.name}`,
+        })),
+      ),
+    ]
+    const byPath = new Map(dirs.map((dir) => [dir.gitDir, dir]))
+    for (const { place: sub } of named) byPath.delete(sub?.gitDir ?? '')
+    const left = [...byPath.values()].map(({ name, gitDir, readable }): FoundSubmodule => {
+      // it has no files any more, and a look that needs none begins somewhere
+      return { name, place: readable ? { gitDir, admin: gitDir, worktree: gitDir } : undefined }
+    })
+    return { named, left }
+  }
+
+  function submodulesAt(place: GitPlace, depth: number, own?: OwnDirs): Promise<readonly FoundSubmodule[]> {
     return eachSubmodule(place, depth, own, async (sub, path) => {
       if (sub === 'not fetched') return []
-      if (sub === undefined) return [path]
-      const tags = [...readLooseTags(sub.gitDir)].map(([, id]) => id)
-      const refs = ['HEAD', '--exclude=refs/remotes/*', '--exclude=refs/tags/*', '--all', ...tags]
-      const { stdout } = await within(sub, (git) => git(['rev-list', '--count', ...refs, '--not', '--remotes']))
-      const mine = stdout.trim() === '0' ? [] : [path]
-      return [...mine, ...(await unpushedAt(sub, depth - 1, own)).map((nested) => `${path}/${nested}`)]
+      const nested = sub === undefined ? [] : await submodulesAt(sub, depth - 1, own)
+      return [{ name: path, place: sub }, ...nested.map((one) => ({ ...one, name: `${path}/${one.name}` }))]
     })
   }
 
   /** With its place; undefined for one whose git dir is not where git puts it. */
-  async function eachSubmodule(
+  async function eachSubmodule<T>(
     place: GitPlace,
     depth: number,
     own: OwnDirs | undefined,
-    visit: (sub: GitPlace | 'not fetched' | undefined, path: string, commit: string) => Promise<readonly string[]>,
-  ): Promise<readonly string[]> {
+    visit: (sub: GitPlace | 'not fetched' | undefined, path: string, commit: string) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
     if (depth === 0 || !mayHaveSubmodules(place)) return []
     const { stdout } = await within(place, (git) => git(['ls-files', '--stage', '-z']))
     const visits = listSubmodules(stdout).map(({ path, commit }) => {
@@ -210,6 +267,24 @@ export function createInertGit(runner: Runner, scratch: string) {
     const others = [...own, '--glob=refs/heads/*', '--tags', '--remotes']
     const args = ['rev-list', '--count', '--not', ...others, '--not', '--end-of-options', revision]
     return Number((await at(repository, (git) => git(args))).stdout.trim())
+  }
+
+  /** Which of these ids are of commits that no ref has, or are not here. Of Nexus's refs, those below `own` count. */
+  async function listUnreached(
+    repository: Repository,
+    ids: readonly string[],
+    own: string,
+  ): Promise<readonly string[]> {
+    if (ids.length === 0) return []
+    return at(repository, async (git) => {
+      const input = ids.map((id) => `${id}\n`).join('')
+      const kinds = (await git(['cat-file', '--batch-check=%(objecttype)'], { input })).stdout.split('\n')
+      const commits = ids.filter((_, i) => kinds[i] === 'commit')
+      const args = ['rev-list', '--stdin', '--not', '--exclude=refs/nexus/*', '--glob=refs/*', `--glob=${own}/*`]
+      const listed = commits.length === 0 ? '' : (await git(args, { input: `${commits.join('\n')}\n` })).stdout
+      const unreached = new Set(listed.split('\n'))
+      return ids.filter((id, i) => kinds[i]?.endsWith(' missing') || unreached.has(id))
+    })
   }
 
   /** The commits of a revision that a base does not have, oldest first, as `<id> <subject>`. */
@@ -249,7 +324,9 @@ export function createInertGit(runner: Runner, scratch: string) {
     at,
     listChanges,
     listUnpushedSubmodules,
+    listSubmoduleOperations,
     countUniqueCommits,
+    listUnreached,
     listCommits,
     listContents,
     listStaged,

@@ -2,10 +2,27 @@
  * git's words for keeping what a worktree held after the worktree is gone, and for bringing it back; by argv. Part of
  * `git.ts`.
  */
+import { join } from 'node:path'
 import type { RunOptions, RunResult } from '../system/exec.ts'
+import { readWithin } from '../system/within.ts'
+import { ID } from './private-refs.ts'
+import { linkOf } from './repository.ts'
 
 /** What an unfinished merge, rebase or the like points at, beside HEAD. */
-const STATE_REFS = ['HEAD', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD', 'REBASE_HEAD', 'ORIG_HEAD']
+const STATE_REFS = [
+  'HEAD',
+  'MERGE_HEAD',
+  'CHERRY_PICK_HEAD',
+  'REVERT_HEAD',
+  'REBASE_HEAD',
+  'ORIG_HEAD',
+  'MERGE_AUTOSTASH',
+]
+/** The same, in files that are no refs: what it put aside, and where it began. */
+const STATE_FILES = ['rebase-merge', 'rebase-apply'].flatMap((folder) =>
+  ['autostash', 'orig-head'].map((file) => join(folder, file)),
+)
+const INDEX_MAX_BYTES = 1024 * 1024 * 1024
 /** Of the worktree alone. */
 const OWN_REFS = [
   'for-each-ref',
@@ -18,6 +35,12 @@ const OWN_REFS = [
 const KEEPER = { name: 'Nexus', email: 'nexus@localhost' }
 
 type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => Promise<RunResult>
+
+function stateIdsOf(worktree: string): readonly string[] {
+  const admin = linkOf(worktree)
+  if (admin === undefined) return []
+  return STATE_FILES.flatMap((file) => ID.exec(readWithin(admin, file, 4096)?.toString().trimEnd() ?? '')?.[0] ?? [])
+}
 
 export function createKeepingCommands(git: GitCall) {
   const quietly = { env: { GIT_OPTIONAL_LOCKS: '0' }, okCodes: 'any' as const }
@@ -52,14 +75,29 @@ export function createKeepingCommands(git: GitCall) {
 
   async function stateOf(worktree: string): Promise<readonly [readonly string[], string | undefined]> {
     const name = (ref: string) => git(worktree, ['rev-parse', '--verify', '--quiet', `${ref}^{commit}`], quietly)
-    const [own, ...found] = await Promise.all([git(worktree, OWN_REFS, quietly), ...STATE_REFS.map(name)])
+    const named = [...STATE_REFS, ...stateIdsOf(worktree)].map(name)
+    const [own, ...found] = await Promise.all([git(worktree, OWN_REFS, quietly), ...named])
     const commits = own.stdout.split('\n').flatMap((line) => /^commit (.+)$/.exec(line)?.[1] ?? [])
-    // a worktree in the midst of a conflict has no tree to write
-    const index = await git(worktree, ['write-tree', '--missing-ok'], quietly)
     return [
       [...found.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim()), ...commits],
-      index.code === 0 ? index.stdout.trim() : undefined,
+      await treeOf(worktree),
     ]
+  }
+
+  /** A tree with all that the index has. */
+  async function treeOf(worktree: string): Promise<string | undefined> {
+    const index = await git(worktree, ['write-tree', '--missing-ok'], quietly)
+    if (index.code === 0) return index.stdout.trim()
+    // in the midst of a conflict it is no tree: its contents then, under their ids
+    const { stdout, code } = await git(worktree, ['ls-files', '--stage', '-z'], {
+      ...quietly,
+      maxBytes: INDEX_MAX_BYTES,
+    })
+    if (code !== 0) return undefined
+    const ids = new Set([...stdout.matchAll(/(?:^|\0)(?!160000 )\d+ ([0-9a-f]+) /g)].map(([, id = '']) => id))
+    const input = [...ids].map((id) => `100644 blob ${id}\t${id}\0`).join('')
+    const tree = await git(worktree, ['mktree', '--missing', '-z'], { ...quietly, input })
+    return tree.code === 0 ? tree.stdout.trim() : undefined
   }
 
   /** Missing is fine. */

@@ -2,14 +2,15 @@
  * Reads a private git dir as plain text: where HEAD is and what the branches name. The inside writes there, so nothing
  * in it is trusted: links are not followed, names that git would refuse are left out, sizes and counts have limits.
  */
-import { type Dirent, existsSync, readdirSync } from 'node:fs'
+import { type Dirent, existsSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isBranchName } from '../core/names.ts'
 import { copyWithin, readWithin } from '../system/within.ts'
 
-const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
+export const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
 const PACKED_MAX_BYTES = 64 * 1024 * 1024
 const BRANCHES_MAX = 10_000
+const FOLDERS_MAX = 1000
 const DEPTH_MAX = 20
 
 export interface PrivateHead {
@@ -44,6 +45,24 @@ export function readPrivateTags(path: string): ReadonlyMap<string, string> {
 
 /** What only a worktree has under `refs/worktree`, by its own part of the git dir. */
 export const readWorktreeRefs = (admin: string) => readRefs(admin, 'worktree')
+
+/** Commits of linked worktrees that no branch need have: a detached HEAD, and refs of their own. */
+export interface WorktreeCommit {
+  /** Name of the worktree's part of the git dir. */
+  readonly worktree: string
+  /** Such as `on a detached HEAD`. */
+  readonly where: string
+  readonly id: string
+}
+
+export function readWorktreeCommits(gitDir: string): readonly WorktreeCommit[] {
+  return foldersIn(gitDir, 'worktrees').flatMap((worktree) => {
+    const refs = readWorktreeRefs(join(gitDir, 'worktrees', worktree))
+    const own = [...refs].map(([name, id]) => ({ worktree, where: `of refs/worktree/${name}`, id }))
+    const id = readPrivateHead(gitDir, worktree)?.commit ?? null
+    return id === null ? own : [{ worktree, where: 'on a detached HEAD', id }, ...own]
+  })
+}
 
 /** Tags that did not come with a clone, which packs those that it brings. */
 export const readLooseTags = (gitDir: string) => readRefs(gitDir, 'tags', '')
@@ -96,6 +115,13 @@ function listFiles(folder: string, prefix = '', depth = DEPTH_MAX): readonly str
     if (entry.isFile()) return [name]
     return entry.isDirectory() && depth > 0 ? listFiles(folder, `${name}/`, depth - 1) : []
   })
+}
+
+/** Names of the folders in one; a link to a folder is none, also at the place of `name` itself. */
+export function foldersIn(parent: string, name: string): readonly string[] {
+  if (lstatSync(join(parent, name), { throwIfNoEntry: false })?.isDirectory() !== true) return []
+  const folders = entriesOf(join(parent, name)).filter((entry) => entry.isDirectory())
+  return folders.slice(0, FOLDERS_MAX).map((entry) => entry.name)
 }
 
 function entriesOf(folder: string): readonly Dirent[] {

@@ -263,7 +263,8 @@ function branchOf(head: string | undefined): string | null {
   return head?.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : null
 }
 
-function isGitDir(dir: string): boolean {
+/** By the names of what lies in it. */
+export function isGitDir(dir: string): boolean {
   return existsSync(join(dir, 'HEAD')) && existsSync(join(dir, 'objects')) && existsSync(join(dir, 'refs'))
 }
 

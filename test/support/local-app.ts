@@ -6,6 +6,7 @@ import type { Backend } from '../../lib/backends/backend.ts'
 import type { Event } from '../../lib/core/events.ts'
 import { createInterruption } from '../../lib/core/interruption.ts'
 import type { WorkspaceId } from '../../lib/core/names.ts'
+import { type HomePaths, workspacePaths } from '../../lib/core/paths.ts'
 import { withoutStreams } from '../../lib/core/session.ts'
 import type { Observation, WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { requireRepository } from '../../lib/tools/repository.ts'
@@ -56,7 +57,7 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
     interruption: createInterruption(),
     noHooks: true,
   })
-  const app: App = { ...made, backend: async () => listBackend(running, volumes, lastActs) }
+  const app: App = { ...made, backend: async () => listBackend(made, running, volumes, lastActs) }
   const record = async (name: string) => (await app.records.list()).find((one) => one.name === name)
   return {
     app,
@@ -77,7 +78,23 @@ export async function openLocalApp(options: LocalAppOptions = {}): Promise<Local
   }
 }
 
+/** git on this machine, which finds the private git dir and what that borrows where both are here. */
+export function privateGitArgv(home: HomePaths, { id, local }: WorkspaceRecord, args: readonly string[]) {
+  const gitDir = local?.gitDir ?? ''
+  const own = workspacePaths(home, id).privateGit
+  const here = args.map((arg) => (arg.startsWith(gitDir) ? own + arg.slice(gitDir.length) : arg))
+  return [
+    'env',
+    `GIT_ALTERNATE_OBJECT_DIRECTORIES=${join(gitDir, 'objects')}`,
+    'git',
+    '-c',
+    'safe.directory=*',
+    ...here,
+  ]
+}
+
 function listBackend(
+  { home }: App,
   running: LocalApp['running'],
   volumes: LocalApp['volumes'],
   lastActs: LocalApp['lastActs'],
@@ -106,7 +123,7 @@ function listBackend(
       },
       findLost: async () => undefined,
     },
-    code: { kind: 'mounted' },
+    code: { kind: 'mounted', git: { command: async (record, args) => privateGitArgv(home, record, args) } },
     endpoints: { address: null, reach: () => undefined },
     isReachable: async () => false,
     // an inside in which nothing can be found out

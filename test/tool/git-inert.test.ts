@@ -141,6 +141,20 @@ const PLANTS: readonly Plant[] = [
       await inert.listUnpushedSubmodules(at(world))
     },
   },
+  {
+    what: 'the configuration of a submodule that was removed',
+    plant: async ({ repo, evil }) => {
+      await submodule(repo)
+      await git(join(repo.path, 'sub'), 'config', 'core.fsmonitor', evil)
+      await git(join(repo.path, 'sub'), 'commit', '--quiet', '--allow-empty', '--message', 'mine')
+      await git(repo.path, 'rm', '--quiet', '--force', 'sub')
+    },
+    plain: ['--git-dir=.git/modules/sub', '--work-tree=.', 'status', '--porcelain'],
+    look: async (world) => {
+      await inert.listUnpushedSubmodules(at(world))
+      await inert.listSubmoduleOperations(at(world))
+    },
+  },
 ]
 
 /** A commit with a header that looks like a signature. */

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
+import { workspacePaths } from '../../lib/core/paths.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { mountsBelow } from '../../lib/system/mounts.ts'
 import { refuseMounts } from '../../lib/workspace/foreign-files.ts'
@@ -14,9 +15,10 @@ import { type MergeRequest, mergeWorkspace } from '../../lib/workspace/git/merge
 import { listWorkspaces } from '../../lib/workspace/status/list.ts'
 import { type DeleteRequest, deleteWorkspace } from '../../lib/workspace/trash/delete.ts'
 import { listTrash } from '../../lib/workspace/trash/trash.ts'
-import { type LocalApp, openLocalApp } from '../support/local-app.ts'
+import { type LocalApp, openLocalApp, privateGitArgv } from '../support/local-app.ts'
 import { runProcess } from '../support/process.ts'
 import { assert, rejects, suite } from '../support/suite.ts'
+import { writeFiles } from '../support/temp.ts'
 
 const LIMIT_MS = 180_000
 
@@ -54,12 +56,17 @@ async function commitIn(folder: string, text: string): Promise<void> {
   await git(folder, 'commit', '--quiet', '--allow-empty', '-m', text)
 }
 
-async function addSub(worktree: string): Promise<void> {
-  if (existsSync(join(worktree, 'sub'))) return
-  const source = dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
-  await git(worktree, 'submodule', '--quiet', 'add', source, 'sub')
-  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+async function addSub(worktree: string, path = 'sub', from?: string): Promise<string> {
+  const sub = join(worktree, path)
+  if (existsSync(sub)) return sub
+  const source = from ?? dirname(await git(worktree, 'rev-parse', '--path-format=absolute', '--git-common-dir'))
+  await git(worktree, 'submodule', '--quiet', 'add', source, path)
+  await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', path, '.gitmodules')
+  return sub
 }
+
+/** Where submodules of what is made below have their git dirs. */
+const MODULES = ['sub', 'rest/deinit', 'rest/removed', 'rest/stash', 'rest/outer/modules/inner', 'rest/linked']
 
 async function mark(worktree: string, path: string, text: string, ...marks: string[]): Promise<string> {
   for (const one of marks) await git(worktree, 'update-index', one, path)
@@ -110,6 +117,46 @@ const MAKERS: Readonly<Record<Exclude<keyof typeof LOSSES, 'stashes'>, Readonly<
       await addSub(worktree)
       await commitIn(join(worktree, 'sub'), text)
       await git(worktree, 'commit', '--quiet', '-m', 'sub', '--', 'sub', '.gitmodules')
+      return undefined
+    },
+    'of one that is no longer checked out': async (worktree, text) => {
+      await commitIn(await addSub(worktree, 'rest/deinit'), text)
+      await git(worktree, 'commit', '--quiet', '-m', 'moved', '--', 'rest/deinit')
+      await git(worktree, 'submodule', '--quiet', 'deinit', '--force', 'rest/deinit')
+      return undefined
+    },
+    'of one that was removed': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/removed')
+      await commitIn(sub, text)
+      // the work is on a branch, and HEAD where it was
+      await git(sub, 'checkout', '--quiet', '--detach', 'HEAD~1')
+      await git(worktree, 'rm', '--quiet', 'rest/removed')
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/removed', '.gitmodules')
+      return undefined
+    },
+    'a stash of one that was removed': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/stash')
+      await writeFile(join(sub, 'a.txt'), 'stashed')
+      await git(sub, 'stash', 'push', '--quiet', '--message', text)
+      await git(worktree, 'rm', '--quiet', 'rest/stash')
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/stash', '.gitmodules')
+      return undefined
+    },
+    'of one in one that was removed': async (worktree, text) => {
+      const outer = await addSub(worktree, 'rest/outer')
+      await commitIn(await addSub(outer, 'inner', worktree), text)
+      // pushed, as far as the outer one can tell
+      await git(outer, 'update-ref', 'refs/remotes/origin/inner', 'HEAD')
+      await git(worktree, 'rm', '--quiet', '--force', '--cached', 'rest/outer')
+      await rm(outer, { recursive: true })
+      await git(worktree, 'commit', '--quiet', '-m', 'removed', '--', 'rest/outer')
+      return undefined
+    },
+    'of a linked worktree of one': async (worktree, text) => {
+      const sub = await addSub(worktree, 'rest/linked')
+      await git(sub, 'worktree', 'add', '--quiet', '--detach', join(worktree, '..', 'of-sub'))
+      await commitIn(join(worktree, '..', 'of-sub'), text)
+      await rm(join(worktree, '..', 'of-sub'), { recursive: true })
       return undefined
     },
   },
@@ -226,9 +273,11 @@ async function isFound({ app, repo }: LocalApp, text: string): Promise<boolean> 
   const { stdout } = await runProcess(['grep', '-rlF', text, app.home.trash, repo.path])
   if (stdout !== '' || (await git(repo.path, 'log', '--all', '--format=%B')).includes(text)) return true
   for (const { key } of await listTrash(app)) {
-    const dir = join(app.home.trash, key, 'git', 'modules', 'sub')
-    const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
-    if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
+    for (const module of MODULES) {
+      const dir = join(app.home.trash, key, 'git', 'modules', module)
+      const log = ['--git-dir=.', '--work-tree=.', 'log', '--all', '--format=%B', 'HEAD', '--']
+      if (existsSync(dir) && (await git(dir, ...log)).includes(text)) return true
+    }
   }
   return false
 }
@@ -418,6 +467,72 @@ suite('what is mounted in a folder', (test) => {
     assert.ok(mountsBelow('/').includes('/proc'))
     assert.equal(mountsBelow('/proc/self/fd'), [])
     assert.throws(() => refuseMounts('/'), /Something is mounted at/)
+  })
+})
+
+suite('what a delete would lose of a private git dir', (test) => {
+  test(
+    'commits and unfinished work that linked worktrees alone have',
+    async () => {
+      await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'ext' } })
+      await writeFiles(local.app.home.home, { 'config.yaml': 'git: {mode: private}\n' })
+      const demo = await local.up('demo')
+      const own = workspacePaths(local.app.home, demo.id).privateGit
+      const run = async (...args: string[]) => {
+        const { code, stdout, stderr } = await runProcess([...privateGitArgv(local.app.home, demo, args)])
+        assert.is(code, 0, stderr)
+        return stdout.trimEnd()
+      }
+      const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+      const make = async (name: string) => {
+        const path = join(local.app.home.home, name)
+        await run(`--git-dir=${own}`, 'worktree', 'add', '--quiet', '--detach', path, 'nexus/demo')
+        return async (...args: string[]) => run('-C', path, ...identity, ...args)
+      }
+      const lost = async () => {
+        const { details } = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+        return details?.lost
+      }
+      const wt = await make('wt')
+      await make('idle')
+      await wt('commit', '--quiet', '--allow-empty', '-m', 'loose')
+      const loose = await wt('rev-parse', 'HEAD')
+      assert.equal(await lost(), ['commits on a detached HEAD of the linked worktree wt'])
+      // brought back with a branch, then amended: the repository has the commit, and no ref has it
+      await wt('branch', 'side')
+      await wt('bisect', 'start')
+      assert.equal(await lost(), ['an unfinished bisect in the linked worktree wt'])
+      await wt('bisect', 'reset')
+      await wt('update-ref', 'refs/worktree/keep', loose)
+      await wt('checkout', '--quiet', 'side')
+      await wt('commit', '--quiet', '--allow-empty', '--amend', '-m', 'other')
+      assert.equal(await lost(), ['commits of refs/worktree/keep of the linked worktree wt'])
+      // as its files lie in the container, the worktree itself may be gone
+      await rm(join(local.app.home.home, 'wt'), { recursive: true })
+      assert.equal(await lost(), ['commits of refs/worktree/keep of the linked worktree wt'])
+      const { trash } = await deleteWorkspace(local.app, demo, { ...PLAIN, force: true })
+      assert.not(existsSync(own))
+      const kept = join(local.app.home.trash, trash?.key ?? '', 'own-git')
+      assert.match(await git(kept, '--git-dir=.', 'cat-file', 'commit', loose), /loose$/)
+    },
+    LIMIT_MS,
+  )
+
+  test('what came back or is pushed is no loss', async () => {
+    await using local = await openLocalApp({ files: FILES, env: { GIT_ALLOW_PROTOCOL: 'ext' } })
+    await writeFiles(local.app.home.home, { 'config.yaml': 'git: {mode: private}\n' })
+    const demo = await local.up('demo')
+    const path = join(local.app.home.home, 'wt')
+    const add = ['worktree', 'add', '--quiet', '--detach', path, 'nexus/demo']
+    const gitDir = `--git-dir=${workspacePaths(local.app.home, demo.id).privateGit}`
+    assert.is((await runProcess([...privateGitArgv(local.app.home, demo, [gitDir, ...add])])).code, 0)
+    // what a `git submodule deinit` inside leaves
+    const rest = join(workspacePaths(local.app.home, demo.id).privateGit, 'worktrees', 'demo', 'modules', 'deep', 'sub')
+    await git(local.repo.path, 'clone', '--quiet', '--bare', '.', rest)
+    const { details } = await rejects(() => deleteWorkspace(local.app, demo, PLAIN), 'WORKSPACE_DIRTY')
+    assert.equal(details?.lost, ['commits of submodule deep/sub that are not pushed'])
+    await git(rest, '--git-dir=.', 'update-ref', 'refs/remotes/origin/main', 'HEAD')
+    await deleteWorkspace(local.app, demo, PLAIN)
   })
 })
 

@@ -67,6 +67,14 @@ async function git(cwd: string, ...args: string[]): Promise<string> {
   return stdout.trimEnd()
 }
 
+/** A submodule with two commits, both pushed. */
+async function addPushed(demo: Demo): Promise<string> {
+  await demo.repo.git('commit', '--quiet', '--allow-empty', '-m', 'second')
+  await demo.git('submodule', '--quiet', 'add', demo.repo.path, 'deep/sub')
+  await demo.git('commit', '--quiet', '-m', 'submodule')
+  return join(demo.worktree, 'deep', 'sub')
+}
+
 const only = async ({ app }: LocalApp): Promise<TrashEntry> => {
   const entries = await listTrash(app)
   assert.is(entries.length, 1)
@@ -122,6 +130,37 @@ suite('what a delete refuses to lose', (test) => {
         assert.is(code, 1)
       },
       /an unfinished rebase/,
+    ],
+    [
+      'a rebase in a submodule that stopped, with an autostash',
+      async (demo: Demo) => {
+        const sub = await addPushed(demo)
+        await writeFile(join(sub, 'a.txt'), 'x')
+        const args = ['rebase', '--quiet', '--autostash', '-x', 'false', 'HEAD~1']
+        assert.is((await runProcess(['git', ...args], { cwd: sub, env: QUIET })).code, 1)
+        assert.is(await git(sub, 'status', '--porcelain'), '')
+      },
+      /^an unfinished rebase in submodule deep\/sub$/,
+    ],
+    [
+      'a merge in a submodule that is not ended',
+      async (demo: Demo) => {
+        const sub = await addPushed(demo)
+        await git(sub, 'checkout', '--quiet', '--detach', 'HEAD~1')
+        await git(sub, 'merge', '--quiet', '--no-commit', '--no-ff', 'origin/main')
+        await git(sub, 'checkout', '--quiet', 'HEAD', '--', '.')
+        await demo.git('submodule', '--quiet', 'absorbgitdirs')
+        await demo.git('commit', '--quiet', '-m', 'back', '--', 'deep/sub')
+      },
+      /an unfinished merge in submodule deep\/sub/,
+    ],
+    [
+      'a bisect in a submodule that is not checked out any more',
+      async (demo: Demo) => {
+        await git(await addPushed(demo), 'bisect', 'start')
+        await demo.git('submodule', '--quiet', 'deinit', '--force', 'deep/sub')
+      },
+      /^an unfinished bisect in submodule deep\/sub$/,
     ],
     [
       'files that git knows nothing of, as the link is gone',
@@ -228,6 +267,52 @@ suite('the trash', (test) => {
     await demo.git('commit', '--quiet', '--all', '-m', 'merged')
     assert.is(await demo.git('log', '-1', '--format=%P').then((parents) => parents.split(' ').length), 2)
   })
+
+  test('a conflict keeps what is staged alone, also after garbage was collected', async () => {
+    await using demo = await openDemo()
+    await demo.git('submodule', '--quiet', 'add', demo.repo.path, 'sub')
+    await demo.git('commit', '--quiet', '-m', 'submodule')
+    await writeFile(join(demo.worktree, 'a.txt'), 'stashed\n')
+    await demo.git('stash', 'push', '--quiet', '--', 'a.txt')
+    await writeFile(join(demo.worktree, 'a.txt'), 'ours\n')
+    await demo.git('commit', '--quiet', '-m', 'ours', '--', 'a.txt')
+    await writeFiles(demo.worktree, { 'staged only\n100644': 'staged, then changed\n', 'empty.txt': '' })
+    await demo.git('add', '--', 'staged only\n100644', 'empty.txt')
+    await writeFile(join(demo.worktree, 'staged only\n100644'), 'changed\n')
+    assert.is((await runProcess(['git', 'stash', 'apply'], { cwd: demo.worktree, env: QUIET })).code, 1)
+    await demo.git('stash', 'drop', '--quiet')
+    const before = await picture(demo)
+    assert.match(before.stages, / 3\ta\.txt/)
+    await demo.delete()
+    await collectObjects(demo)
+    await restoreTrash(demo.app, RESTORE)
+    assert.equal(await picture(demo), before)
+    assert.is(await demo.git('show', ':3:a.txt'), 'stashed')
+    assert.is(await demo.git('show', ':staged only\n100644'), 'staged, then changed')
+    await demo.repo.git('fsck')
+  })
+
+  for (const [what, begin, end] of [
+    ['a rebase', ['rebase', '--autostash', '-x', 'false', 'HEAD~1'], ['rebase', '--abort']],
+    ['a rebase by patches', ['rebase', '--apply', '--autostash', 'main'], ['rebase', '--abort']],
+    ['a merge', ['merge', '--autostash', 'main'], ['merge', '--abort']],
+  ] as const) {
+    test(`${what} has what it put aside, also after garbage was collected`, async () => {
+      await using demo = await openDemo()
+      await writeFile(join(demo.repo.path, 'a.txt'), 'theirs\n')
+      await demo.repo.git('commit', '--quiet', '--all', '-m', 'theirs')
+      await writeFile(join(demo.worktree, 'a.txt'), 'ours\n')
+      await demo.git('commit', '--quiet', '--all', '-m', 'ours')
+      await writeFile(join(demo.worktree, 'b.txt'), 'put aside\n')
+      assert.is((await runProcess(['git', ...begin], { cwd: demo.worktree, env: QUIET })).code, 1)
+      assert.is(await readFile(join(demo.worktree, 'b.txt'), 'utf8'), 'b\n')
+      await demo.delete()
+      await collectObjects(demo)
+      await restoreTrash(demo.app, RESTORE)
+      await demo.git(...end)
+      assert.is(await readFile(join(demo.worktree, 'b.txt'), 'utf8'), 'put aside\n')
+    })
+  }
 
   test('a submodule keeps its unpushed commits, under another name too', async () => {
     await using library = await tempRepo({ files: { 'lib.txt': 'one\n' } })

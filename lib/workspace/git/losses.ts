@@ -53,10 +53,14 @@ export const LOSSES = {
   files: listFiles,
   unfinished: async ({ repository, inside }) =>
     (inside?.unfinished ?? listGitOperations(repository.worktree)).map((word) => `an unfinished ${word}`),
-  submodules: async ({ app, repository, inside }) =>
-    (await app.inertGit.listUnpushedSubmodules(repository, inside?.own)).map(
-      (path) => `commits of submodule ${path} that are not pushed`,
-    ),
+  submodules: async ({ app, repository, inside }) => {
+    const [unpushed, unfinished] = await Promise.all([
+      app.inertGit.listUnpushedSubmodules(repository, inside?.own),
+      app.inertGit.listSubmoduleOperations(repository, inside?.own),
+    ])
+    const commits = unpushed.map((path) => `commits of submodule ${path} that are not pushed`)
+    return [...commits, ...unfinished.map((words) => `an unfinished ${words}`)]
+  },
   commits: listCommits,
   stashes: async ({ inside }) => {
     const count = inside?.stashes ?? 0

@@ -8,13 +8,14 @@ import { basename, join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { OwnTree } from '../../tools/git-inert.ts'
-import { countPrivateStashes } from '../../tools/private-refs.ts'
+import { countPrivateStashes, foldersIn, readWorktreeCommits } from '../../tools/private-refs.ts'
 import { findAdminDir, listGitOperationsIn, type Repository } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { privatePlace } from '../current-branch.ts'
+import { type PrivatePlace, privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
 import { ownTreeOf } from './own-tree.ts'
+import { refsOf } from './private-git.ts'
 
 /** What is known of a workspace with a git dir of its own. */
 export interface Inside {
@@ -37,14 +38,29 @@ export async function lookInside(app: App, record: WorkspaceRecord, bring: boole
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return null
   const commits = bring ? await commitsThatStay(app, record) : []
-  const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
+  const admin = basename(findAdminDir(place.gitDir, place.worktree)?.path ?? '')
+  const begun = (name: string) => listGitOperationsIn(join(place.path, 'worktrees', name))
+  const others = foldersIn(place.path, 'worktrees').filter((name) => name !== admin)
   return {
     own: await ownTreeOf(app, record),
     gitDir: place.path,
-    commits,
-    unfinished: listGitOperationsIn(join(place.path, 'worktrees', basename(admin))),
+    commits: [...commits, ...(await commitsOfWorktrees(app, record, place, admin))],
+    unfinished: [...begun(admin), ...others.flatMap((name) => begun(name).map((word) => `${word} in ${linked(name)}`))],
     stashes: countPrivateStashes(place.path),
   }
+}
+
+const linked = (name: string) => `the linked worktree ${name}`
+
+/** What worktrees have beside branches is looked for by id: a detached HEAD of the workspace's own has come back. */
+async function commitsOfWorktrees(app: App, record: WorkspaceRecord, place: PrivatePlace, admin: string) {
+  const held = readWorktreeCommits(place.path)
+  const repository = { root: place.repo, gitDir: place.gitDir, worktree: place.repo }
+  const ids = [...new Set(held.map(({ id }) => id))]
+  const lost = new Set(await app.inertGit.listUnreached(repository, ids, refsOf(record)))
+  return held
+    .filter(({ id }) => lost.has(id))
+    .map(({ worktree, where }) => `commits ${where}${worktree === admin ? '' : ` of ${linked(worktree)}`}`)
 }
 
 async function commitsThatStay(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
