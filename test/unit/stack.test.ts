@@ -1,9 +1,11 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
+import { appOf } from '../../lib/backends/docker/project.ts'
 import { detectStack, sideCarName } from '../../lib/stack/detect.ts'
 import { parseDotenv } from '../../lib/stack/dotenv.ts'
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
 import { buildCache, makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'
+import { parseResolved } from '../../lib/stack/resolved.ts'
 import { formatCompose, formatResolved, parseCompose } from '../../lib/system/render.ts'
 import { assert, suite } from '../support/suite.ts'
 
@@ -212,6 +214,48 @@ const override = (model: ComposeModel, profiles: readonly string[] = [], startIn
     }),
     '# x',
   )
+
+suite('what compose resolved', (test) => {
+  const mended = (service: string) => parseResolved(`{"name": "x", "services": {"web": ${service}}}`).services.web
+
+  for (const [what, said, meant] of [
+    [
+      'a limit of zero',
+      '{"ulimits": {"core": {}, "a": {"hard": 10}}}',
+      { core: { soft: 0, hard: 0 }, a: { soft: 0, hard: 10 } },
+    ],
+    ['a limit in one number', '{"ulimits": {"memlock": -1}}', { memlock: -1 }],
+    ['a limit of a build', '{"build": {"ulimits": {"core": {}}}}', { ulimits: { core: { soft: 0, hard: 0 } } }],
+    ['a number that is too large', '{"ulimits": {"core": 9223372036854775807}}', { core: '9223372036854775807' }],
+    ['a text with such a number', '{"a": "\\"9223372036854775807 1.5"}', '"9223372036854775807 1.5'],
+    ['a size below zero', '{"memswap_limit": "-1"}', -1],
+    ['another size', '{"mem_limit": "67108864"}', '67108864'],
+    ['rates', '{"blkio_config": {"a": [{"Path": "/d", "Rate": "1"}]}}', { a: [{ path: '/d', rate: '1' }] }],
+    [
+      'no device',
+      '{"gpus": [{}, {"count": -1}, {"device_ids": ["0"]}]}',
+      [{ count: 0 }, { count: -1 }, { device_ids: ['0'] }],
+    ],
+  ] as const) {
+    test(`${what} is what the project wrote`, () => {
+      assert.equal(Object.values(mended(said) ?? {}), [meant])
+    })
+  }
+
+  for (const [what, service, argv] of [
+    ['nothing', {}, ['/in', 'image']],
+    ['an empty entry point', { entrypoint: [] }, ['image']],
+    ['an entry point', { entrypoint: ['a'] }, ['a']],
+    ['an empty command', { command: [] }, ['/in', 'image']],
+    ['a command', { command: ['b$$c'] }, ['/in', 'b$c']],
+    ['both empty', { entrypoint: [], command: [] }, ['image']],
+  ] as const) {
+    test(`a service with ${what} runs what it runs without Nexus`, () => {
+      const image = { content: '', entrypoint: ['/in'], command: ['image'], user: '', workingDir: '/', exposed: [] }
+      assert.equal(appOf(image, service).argv, argv)
+    })
+  }
+})
 
 suite('the override', (test) => {
   test('a build takes and keeps layers with an image cache only, and a project that says where is left alone', () => {

@@ -16,6 +16,7 @@ import { type ComposeModel, type ComposeService, plainText } from '../../stack/m
 import { buildCache, imageOf } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
 import { readyOf } from '../../stack/ready.ts'
+import { parseResolved } from '../../stack/resolved.ts'
 import { formatCompose, formatResolved, Reset } from '../../system/render.ts'
 import { writeGenerated } from '../../system/store.ts'
 import type { Docker, ResolveRequest } from '../../tools/docker.ts'
@@ -60,7 +61,7 @@ export function createProjects(docker: Docker, context: BackendContext) {
     const { stack } = dockerOf(record)
     if (stack === undefined || stack.files.length === 0) return { model: undefined, warnings: [], unset: [] }
     const { json, stderr } = await docker.resolve(requestOf(record, stack))
-    const model = JSON.parse(json) as ComposeModel
+    const model = parseResolved(json)
     const unset = unsetVariables(stderr)
     const hidden = tellHidden([...unset, ...openVariables(model)], context.env, stack.pass)
     const missing = unset.filter((name) => !isHidden(name, context.env, stack.pass))
@@ -176,13 +177,16 @@ export function createProjects(docker: Docker, context: BackendContext) {
   }
 }
 
-/** What a container of the image would run, by Docker's rules: a service's entry point drops the image's command. */
-function appOf(image: ImageFacts, service: ComposeService): AppCommand {
+/**
+ * What a container of the image would run, by Docker's rules: a service's entry point drops the image's command, while an
+ * empty one, or an empty command, does not.
+ */
+export function appOf(image: ImageFacts, service: ComposeService): AppCommand {
   const plain = (words: readonly string[] | null | undefined) => words?.map(plainText)
   const entrypoint = plain(service.entrypoint) ?? image.entrypoint
-  const inherited = service.entrypoint ? [] : image.command
+  const inherited = service.entrypoint?.length ? [] : image.command
   return {
-    argv: [...entrypoint, ...(plain(service.command) ?? inherited)],
+    argv: [...entrypoint, ...(service.command?.length ? (plain(service.command) ?? []) : inherited)],
     user: typeof service.user === 'string' ? service.user : image.user,
     cwd: typeof service.working_dir === 'string' ? service.working_dir : image.workingDir,
   }
