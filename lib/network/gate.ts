@@ -8,7 +8,8 @@ import { NexusError } from '../core/errors.ts'
 import { dockerOf } from '../core/record-parts.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { sideCarName } from '../stack/detect.ts'
-import type { ComposeModel, ComposeService, ModelFields } from '../stack/model.ts'
+import { capLimits } from '../stack/limits.ts'
+import type { ComposeModel, ComposeService } from '../stack/model.ts'
 import { publishedPorts } from '../stack/override.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
 import { guardedSysctls } from '../trust/sysctls.ts'
@@ -155,22 +156,9 @@ export function restrainServices(
   const restrained = Object.entries(services).map(([name, service]): [string, Yaml] => {
     const definition = model.services[name]
     if (name === main || definition === undefined) return [name, service as Yaml]
-    return [name, { ...(service as YamlMap), ...restraint(definition, record) }]
+    return [name, { ...(service as YamlMap), cap_drop: [...DROPPED_CAPABILITIES], ...capLimits(definition, record) }]
   })
   return Object.fromEntries(restrained)
-}
-
-function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlMap {
-  const own = definition.pids_limit !== undefined || deployLimits(definition)?.pids !== undefined
-  return {
-    cap_drop: [...DROPPED_CAPABILITIES],
-    ...(own || pids === undefined ? {} : { pids_limit: pids }),
-  }
-}
-
-/** What a service's `deploy` says of its limits, which compose refuses to have twice. */
-export function deployLimits({ deploy }: ComposeService): ModelFields | undefined {
-  return ((deploy as ModelFields | undefined)?.resources as ModelFields | undefined)?.limits as ModelFields | undefined
 }
 
 /**

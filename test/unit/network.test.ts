@@ -273,7 +273,7 @@ suite('the gate of a project', (test) => {
     const definitions = model({ web: {}, db: { deploy: { resources: { limits: { pids: 5 } } } }, workspace: {} })
     const made = restrainServices(services, record, definitions, 'workspace') as Record<string, Record<string, unknown>>
     assert.equal(made.web?.cap_drop, ['NET_RAW', 'MKNOD', 'SETFCAP'])
-    assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, undefined])
+    assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, 5])
     assert.equal(made.workspace, {})
     assert.is(restrainServices(services, { ...record, isolation: 'standard' }, definitions, 'workspace'), services)
   })
@@ -334,7 +334,7 @@ suite("the project's own service to work in", (test) => {
     for (const level of ['standard', 'agent'] as const) {
       const { deploy, mem_limit, memswap_limit, cpus, pids_limit } = place({ deploy: { resources: { limits } } }, level)
       assert.equal([mem_limit, memswap_limit, cpus, pids_limit], [500, 500, 0.5, 99])
-      assert.equal(deploy, { resources: new Reset() })
+      assert.equal(deploy, { resources: { limits: new Reset() } })
     }
     assert.equal([place({}, 'agent').mem_limit, place({ mem_limit: '2000' }, 'agent').mem_limit], [1000, 1000])
   })
