@@ -1,13 +1,22 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { appOf } from '../../lib/backends/docker/project.ts'
+import type { WorkspaceId } from '../../lib/core/names.ts'
+import { buildArgs, buildArgsOf } from '../../lib/stack/caches.ts'
 import { detectStack, sideCarName } from '../../lib/stack/detect.ts'
 import { parseDotenv } from '../../lib/stack/dotenv.ts'
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../lib/stack/model.ts'
 import { buildCache, makeOverride, overrideNotes } from '../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../lib/stack/ports.ts'
 import { parseResolved } from '../../lib/stack/resolved.ts'
+import { sharedModel } from '../../lib/stack/shared.ts'
+import type { Runner } from '../../lib/system/exec.ts'
 import { formatCompose, formatResolved, parseCompose } from '../../lib/system/render.ts'
+import { createDocker } from '../../lib/tools/docker.ts'
 import { assert, suite } from '../support/suite.ts'
+import { tempDir } from '../support/temp.ts'
 
 interface Given {
   readonly names?: readonly string[]
@@ -208,6 +217,7 @@ const override = (model: ComposeModel, profiles: readonly string[] = [], startIn
       ports: [{ name: 'web', container: 80, host: 33001, protocol: 'tcp', service: 'web' }],
       addresses: ['127.0.0.1'],
       labels: { l: '1' },
+      buildArgs: buildArgs('ours'),
       environment: { V: 'a$b' },
       subnets: new Map([['back', '10.213.0.0/26']]),
       startInterval,
@@ -257,6 +267,57 @@ suite('what compose resolved', (test) => {
   }
 })
 
+suite('caches of builds', (test) => {
+  const [whose, build] = [{ id: 'ws-1' as WorkspaceId, repo: '/p1', isolation: 'standard' }, { context: '/w' }] as const
+  const builds: ComposeModel = {
+    name: 'x',
+    services: {
+      plain: { build },
+      named: { image: 'a:1', build: { ...build, args: { A: '$$x' } } },
+      theirs: { build: { ...build, args: { BUILDKIT_CACHE_MOUNT_NS: 'theirs' }, cache_to: ['type=inline'] } },
+      idle: { build, profiles: ['idle'] },
+      none: { image: 'b' },
+    },
+  }
+  const argsIn = (text: string) =>
+    Object.entries(
+      parseCompose(text.replace(/![a-z]+/g, '')).services as Record<
+        string,
+        { build?: { args?: Record<string, string> } }
+      >,
+    ).map(([name, one]) => [name, one.build?.args?.BUILDKIT_CACHE_MOUNT_NS])
+
+  test('are of the repository, and in agent of the workspace', () => {
+    const name = (more: object, instance = 'i') => buildArgsOf(instance, { ...whose, ...more }).BUILDKIT_CACHE_MOUNT_NS
+    assert.is(name({}), name({ id: 'ws-2' }))
+    assert.is(new Set([name({}), name({ repo: '/p2' }), name({}, 'other'), name({ isolation: 'agent' })]).size, 4)
+    assert.is(name({ isolation: 'agent' }), 'ws-1')
+    for (const one of [name({}), 'ws-1']) assert.not.match(one, '/')
+  })
+
+  test('each build of a stack has them, whatever the project says', () => {
+    const all = [...['plain', 'named', 'theirs', 'idle'].map((name) => [name, 'ours']), ['none', undefined]]
+    assert.equal(argsIn(override(builds)), all)
+    const facts = { model: builds, project: 'p', labels: {}, worktree: '/w', repo: '/r', buildArgs: buildArgs('ours') }
+    const shared = formatCompose(sharedModel({ ...facts, names: Object.keys(builds.services) }), '#')
+    assert.equal(argsIn(shared), all)
+    assert.match(shared, 'A: "$$x"')
+  })
+
+  test('so has a build by docker', async () => {
+    await using dir = await tempDir()
+    await writeFile(join(dir.path, 'Dockerfile'), 'FROM x\n')
+    const asked: (readonly string[])[] = []
+    const run: Runner['run'] = async (argv) => {
+      asked.push(argv)
+      return { stdout: '', stderr: '', code: 0 }
+    }
+    const docker = createDocker({ run } as Runner, { PATH: '/bin', HOME: '/nowhere' })
+    await docker.build(dir.path, { tag: 't', labels: {}, args: buildArgs('ours'), onLine: () => {} })
+    assert.match(asked[0]?.join(' ') ?? '', '--build-arg BUILDKIT_CACHE_MOUNT_NS=ours ')
+  })
+})
+
 suite('the override', (test) => {
   test('a build takes and keeps layers with an image cache only, and a project that says where is left alone', () => {
     assert.equal(buildCache({ build: {} }, undefined), {})
@@ -298,6 +359,8 @@ services:
     build:
       labels:
         l: "1"
+      args:
+        BUILDKIT_CACHE_MOUNT_NS: "ours"
     image: !reset null
     ports: !override
       - mode: "host"

@@ -12,6 +12,7 @@ import { localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { addGate, restrainServices } from '../../network/gate.ts'
 import { hasGate } from '../../network/network.ts'
+import { buildArgsOf } from '../../stack/caches.ts'
 import { placeServices } from '../../stack/catalogue.ts'
 import { holdMounts } from '../../stack/held-mounts.ts'
 import { capLimits } from '../../stack/limits.ts'
@@ -206,6 +207,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
+    buildArgs: buildArgsOf(instance, record),
     copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,
     subnets: new Map(
