@@ -4,6 +4,7 @@ import { openWays } from '../../lib/backends/docker/closed-networks.ts'
 import { inPlace } from '../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../lib/config/settings.ts'
+import type { NexusError } from '../../lib/core/errors.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../lib/network/gate.ts'
 import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../lib/network/network.ts'
@@ -203,6 +204,24 @@ suite('the gate of a project', (test) => {
       requireGuardable({ ...record, network: 'open' }, model(services, networks))
     })
   }
+
+  test('where only a name is in the way, the hint begins with another name', () => {
+    const hintOf = (services: object) => {
+      try {
+        requireGuardable(record, model(services))
+      } catch (error) {
+        return (error as NexusError).hint ?? ''
+      }
+      return ''
+    }
+    const [mild, open] = [
+      /^To keep this network, choose another name/,
+      /^To run them with an open network, run `nexus up/,
+    ]
+    assert.match(hintOf({ web: { networks: { default: { aliases: ['nexus-gate'] } } } }), mild)
+    assert.match(hintOf({ 'nexus-gate': {} }), mild)
+    assert.match(hintOf({ web: { network_mode: 'host' } }), open)
+  })
 
   test('names that only look like its own are fine', () => {
     const service = { hostname: 'workspace', container_name: 'web', links: ['db'], extra_hosts: ['gate=host-gateway'] }
