@@ -8,7 +8,8 @@ import { NexusError } from '../core/errors.ts'
 import { dockerOf } from '../core/record-parts.ts'
 import type { PortMapping, WorkspaceRecord } from '../core/workspace.ts'
 import { sideCarName } from '../stack/detect.ts'
-import type { ComposeModel, ComposeService, ModelFields } from '../stack/model.ts'
+import { capLimits } from '../stack/limits.ts'
+import type { ComposeModel, ComposeService } from '../stack/model.ts'
 import { publishedPorts } from '../stack/override.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
 import { guardedSysctls } from '../trust/sysctls.ts'
@@ -155,22 +156,9 @@ export function restrainServices(
   const restrained = Object.entries(services).map(([name, service]): [string, Yaml] => {
     const definition = model.services[name]
     if (name === main || definition === undefined) return [name, service as Yaml]
-    return [name, { ...(service as YamlMap), ...restraint(definition, record) }]
+    return [name, { ...(service as YamlMap), cap_drop: [...DROPPED_CAPABILITIES], ...capLimits(definition, record) }]
   })
   return Object.fromEntries(restrained)
-}
-
-function restraint(definition: ComposeService, { pids }: WorkspaceRecord): YamlMap {
-  const own = definition.pids_limit !== undefined || deployLimits(definition)?.pids !== undefined
-  return {
-    cap_drop: [...DROPPED_CAPABILITIES],
-    ...(own || pids === undefined ? {} : { pids_limit: pids }),
-  }
-}
-
-/** What a service's `deploy` says of its limits, which compose refuses to have twice. */
-export function deployLimits({ deploy }: ComposeService): ModelFields | undefined {
-  return ((deploy as ModelFields | undefined)?.resources as ModelFields | undefined)?.limits as ModelFields | undefined
 }
 
 /**
@@ -180,11 +168,11 @@ export function deployLimits({ deploy }: ComposeService): ModelFields | undefine
 export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): void {
   if (!hasGate(record)) return
   const { [GATE_SERVICE]: gate } = model.services
-  if (gate !== undefined) throw refusal(record, `the service ${GATE_SERVICE}, whose name Nexus needs`)
+  if (gate !== undefined) throw taken(record, `the service ${GATE_SERVICE}, whose name Nexus needs`)
   const networks = model.networks ?? {}
   const external = Object.keys(networks).find((name) => networks[name]?.external === true)
   if (external !== undefined) throw refusal(record, `the external network ${external}`)
-  if (OUTSIDE_NETWORK in networks) throw refusal(record, `the network ${OUTSIDE_NETWORK}, whose name Nexus needs`)
+  if (OUTSIDE_NETWORK in networks) throw taken(record, `the network ${OUTSIDE_NETWORK}, whose name Nexus needs`)
   const targets = targetsOf(record, model)
   for (const [name, service] of Object.entries(model.services)) {
     const { network_mode: mode } = service
@@ -194,7 +182,7 @@ export function requireGuardable(record: WorkspaceRecord, model: ComposeModel): 
       service,
       targets.filter((one) => one !== name),
     )
-    if (word !== undefined) throw refusal(record, `${word} of service ${name}, a name that Nexus needs`)
+    if (word !== undefined) throw taken(record, `${word} of service ${name}, a name that Nexus needs`)
     const optioned = Object.entries(service.networks ?? {}).find(([, place]) => place?.driver_opts !== undefined)
     if (optioned !== undefined) throw refusal(record, `driver_opts of service ${name} on the network ${optioned[0]}`)
   }
@@ -232,12 +220,17 @@ function namesIn(value: unknown): readonly string[] {
   return [value.includes('=') ? (value.split('=')[0] ?? '') : (value.split(':').at(-1) ?? '')]
 }
 
-function refusal({ name, network }: WorkspaceRecord, what: string): NexusError {
+/** Another name costs nothing, so that the hint begins with it. */
+function taken(record: WorkspaceRecord, what: string): NexusError {
+  return refusal(record, what, 'To keep this network, choose another name for it in the compose files; to run')
+}
+
+function refusal({ name, network }: WorkspaceRecord, what: string, first = 'To run'): NexusError {
   return new NexusError(
     'UNSUPPORTED',
     `The compose files have ${what}, which the network "${network}" does not allow.`,
     {
-      hint: `To run them with an open network, run \`nexus up ${name} --network open\` under a new name`,
+      hint: `${first} them with an open network, run \`nexus up ${name} --network open\` under a new name`,
       details: { network, what },
     },
   )

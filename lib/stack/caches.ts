@@ -1,6 +1,6 @@
 /**
  * Folders inside that all workspaces of a repository share, such as a package manager's cache: volumes of the
- * repository's own, which no delete of a workspace takes along. Pure.
+ * repository's own, which no delete of a workspace takes along. And whose the caches of builds are. Pure.
  */
 import { sha256 } from '../core/digest.ts'
 import { NexusError } from '../core/errors.ts'
@@ -30,6 +30,28 @@ export function cacheVolumes(
     const slug = target.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-|-$/g, '')
     return { name: `${prefix}-${slug.slice(0, 40)}-${sha256(target).slice(0, 4)}`, target }
   })
+}
+
+/** BuildKit begins the id of every `RUN --mount=type=cache` with it: alone, that id is only a path, the same in each project. */
+export interface BuildArgs {
+  readonly BUILDKIT_CACHE_MOUNT_NS: string
+}
+
+/** Builds use the repository's own caches, and in isolation `agent` the workspace's own. */
+export function buildArgsOf(
+  instance: string,
+  { id, repo, isolation }: Pick<WorkspaceRecord, 'id' | 'repo' | 'isolation'>,
+): BuildArgs {
+  return isolation === 'agent' ? buildArgs(id) : repositoryBuildArgs(instance, repo)
+}
+
+export function repositoryBuildArgs(instance: string, repo: string): BuildArgs {
+  return buildArgs(`nexus-${sha256(`${instance}\0${repo}`).slice(0, 16)}`)
+}
+
+/** @param whose what no other build has, except those that use the same caches */
+export function buildArgs(whose: string): BuildArgs {
+  return { BUILDKIT_CACHE_MOUNT_NS: whose }
 }
 
 function requireFolder(folder: string, repo: string): string {

@@ -9,6 +9,7 @@
  */
 import type { PortMapping } from '../core/workspace.ts'
 import { Override, Reset, type Yaml, type YamlMap } from '../system/render.ts'
+import type { BuildArgs } from './caches.ts'
 import {
   type ComposeModel,
   type ComposeService,
@@ -40,6 +41,7 @@ export interface OverrideFacts {
   /** CIDR block of each network that is the project's own. */
   readonly subnets: ReadonlyMap<string, string>
   readonly layers?: BuildLayers | undefined
+  readonly buildArgs: BuildArgs
   /** External volumes that are the workspace's own here. */
   readonly copied?: readonly string[]
   /** Whether the engine knows `start_interval` of health checks. */
@@ -115,9 +117,9 @@ function secondsOf(text: unknown): number {
 
 /** An image that the stack builds is named after the workspace; all branches would share a tag of the project. */
 function overrideImage(name: string, service: ComposeService, facts: OverrideFacts): YamlMap {
-  const { model, project, labels, layers } = facts
+  const { model, project, labels, layers, buildArgs } = facts
   if (service.build !== undefined) {
-    const build = { labels: { ...labels }, ...buildCache(service, layers?.get(name)) }
+    const build = overrideBuild(service, labels, buildArgs, layers?.get(name))
     return service.image === undefined ? { build } : { build, image: new Reset() }
   }
   const builder = builderOf(model, service)
@@ -136,6 +138,16 @@ export function imageOf(model: ComposeModel, project: string, name: string): str
   const service = model.services[name] ?? {}
   const builder = service.build === undefined ? builderOf(model, service) : name
   return builder === undefined ? (service.image ?? '') : `${project}-${builder}`
+}
+
+/** What every build of the project's gets. */
+export function overrideBuild(
+  service: ComposeService,
+  labels: Readonly<Record<string, string>>,
+  args: BuildArgs,
+  layers: readonly string[] | undefined,
+): YamlMap {
+  return { labels: { ...labels }, args: { ...args }, ...buildCache(service, layers) }
 }
 
 /** BuildKit's inline cache, the one kind that every engine can write. A project with its own `cache_to` keeps it. */

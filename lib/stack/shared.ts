@@ -8,6 +8,7 @@ import { NexusError } from '../core/errors.ts'
 import { nearest } from '../core/names.ts'
 import type { StackRecord } from '../core/workspace.ts'
 import { Override, type Yaml, type YamlMap } from '../system/render.ts'
+import type { BuildArgs } from './caches.ts'
 import { type ComposeModel, type ComposeService, type ModelFields, plainTexts } from './model.ts'
 
 /** The profile that takes a shared service out of a workspace's stack. */
@@ -71,15 +72,20 @@ export interface SharedFacts {
   readonly names: readonly string[]
   readonly project: string
   readonly labels: Readonly<Record<string, string>>
+  readonly buildArgs: BuildArgs
   /** Folder of the workspace whose files the model is of, and the main worktree that takes its place: it stays. */
   readonly worktree: string
   readonly repo: string
 }
 
 /** The compose file of the repository's shared services. */
-export function sharedModel({ model, names, project, labels, worktree, repo }: SharedFacts): YamlMap {
+export function sharedModel({ model, names, project, labels, buildArgs, worktree, repo }: SharedFacts): YamlMap {
   // our own writer doubles each `$` again
   const move = (value: unknown): Yaml => plainTexts(value, (text) => moved(text, worktree, repo))
+  const ownBuild = (build: Yaml): YamlMap => {
+    const { args, ...fields } = build as YamlMap
+    return { ...fields, args: { ...(args as YamlMap), ...buildArgs }, labels: { ...labels } }
+  }
   const services = names.map((name): [string, Yaml] => {
     const {
       ports: _p,
@@ -89,10 +95,7 @@ export function sharedModel({ model, names, project, labels, worktree, repo }: S
       depends_on: _d,
       ...rest
     } = model.services[name] ?? {}
-    const build =
-      rest.build === undefined
-        ? {}
-        : { image: `${project}-${name}`, build: { ...(move(rest.build) as YamlMap), labels: { ...labels } } }
+    const build = rest.build === undefined ? {} : { image: `${project}-${name}`, build: ownBuild(move(rest.build)) }
     const kept = move(rest) as YamlMap
     return [name, { ...kept, ...build, labels: { ...((kept.labels as YamlMap) ?? {}), ...labels } }]
   })

@@ -29,6 +29,8 @@ export interface ImageFacts {
 export interface BuildOptions {
   readonly tag: string
   readonly labels: Readonly<Record<string, string>>
+  /** Build arguments; BuildKit reads from one of them whose caches (`RUN --mount=type=cache`) the build uses. */
+  readonly args: { readonly BUILDKIT_CACHE_MOUNT_NS: string }
   /** Path of the Dockerfile; default: `Dockerfile` in the folder. */
   readonly file?: string
   /** Images whose layers it may begin with; given, even empty, the image keeps its own layers' cache in it. */
@@ -73,13 +75,14 @@ export function createImageCommands(docker: DockerCall, runner: Runner) {
     const file = options.file === undefined ? [] : ['--file', options.file]
     const from = (options.layers ?? []).flatMap((name) => ['--cache-from', name])
     const cache = options.layers === undefined ? [] : [...from, '--cache-to', 'type=inline']
-    const args = ['build', '--progress', 'plain', '--tag', options.tag, ...file, ...labels, ...cache, '--', folder]
-    const { file: given = join(folder, 'Dockerfile') } = options
+    const given = Object.entries(options.args).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`])
+    const args = ['build', '--progress', 'plain', '--tag', options.tag]
+    const { file: dockerfile = join(folder, 'Dockerfile') } = options
     // the client reads them itself, and would wait for a pipe
-    for (const path of [given, `${given}.dockerignore`, join(folder, '.dockerignore')])
+    for (const path of [dockerfile, `${dockerfile}.dockerignore`, join(folder, '.dockerignore')])
       requireReadable(path, BUILD_FILE_MAX_BYTES)
     try {
-      await runner.run(['docker', ...args], {
+      await runner.run(['docker', ...args, ...file, ...labels, ...given, ...cache, '--', folder], {
         timeoutMs: BUILD_TIMEOUT_MS,
         onLine: options.onLine,
         env: { DOCKER_BUILDKIT: '1' },

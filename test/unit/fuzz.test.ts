@@ -9,6 +9,7 @@ import { createInterruption } from '../../lib/core/interruption.ts'
 import { parseName } from '../../lib/core/names.ts'
 import { quoteForFishToo, quoteWord } from '../../lib/core/shell.ts'
 import { substitute } from '../../lib/project/env-template.ts'
+import { buildArgs } from '../../lib/stack/caches.ts'
 import { detectStack } from '../../lib/stack/detect.ts'
 import type { ComposeModel } from '../../lib/stack/model.ts'
 import { makeOverride } from '../../lib/stack/override.ts'
@@ -262,6 +263,7 @@ suite('compose models of strangers', (test) => {
             ports: wanted.map((one, i) => ({ ...one, host: 33_000 + i })),
             addresses: ['127.0.0.1'],
             labels: { label: text },
+            buildArgs: buildArgs('a'),
             environment: { VARIABLE: text },
             subnets: new Map(),
           })

@@ -12,9 +12,11 @@ import { localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { addGate, restrainServices } from '../../network/gate.ts'
 import { hasGate } from '../../network/network.ts'
+import { buildArgsOf } from '../../stack/caches.ts'
 import { placeServices } from '../../stack/catalogue.ts'
 import { holdMounts } from '../../stack/held-mounts.ts'
-import { type ComposeModel, ownNetworks } from '../../stack/model.ts'
+import { capLimits } from '../../stack/limits.ts'
+import { type ComposeModel, type ComposeService, ownNetworks } from '../../stack/model.ts'
 import { copiedVolumes } from '../../stack/outside-data.ts'
 import { makeOverride } from '../../stack/override.ts'
 import { activeServices } from '../../stack/ports.ts'
@@ -150,13 +152,18 @@ function placeReady(facts: ComposeFacts, networks: readonly string[]) {
   const addresses = ownAddresses(facts)
   const labels = workspaceLabels(record, instance)
   const nothing = { services: {}, volumes: {} }
-  return placeServices(ready ?? nothing, {
+  const placed = placeServices(ready ?? nothing, {
     ports: record.ports,
     addresses,
     labels,
     environment: nexusVariables(record),
     networks,
   })
+  if (record.isolation !== 'agent') return placed
+  const services = Object.entries(placed.services as Readonly<Record<string, YamlMap>>).map(([name, service]) => {
+    return [name, { ...service, ...capLimits(service as ComposeService, record) }]
+  })
+  return { ...placed, services: Object.fromEntries(services) as YamlMap }
 }
 
 /** With the worktree's `.git` file out of their reach. */
@@ -200,6 +207,7 @@ function stackModel(facts: ComposeFacts, model: ComposeModel): YamlMap {
     networkLabels: joins,
     environment: nexusVariables(record),
     layers: facts.layers,
+    buildArgs: buildArgsOf(instance, record),
     copied: copiedVolumes(record, model).map(({ key }) => key),
     startInterval: facts.startInterval,
     subnets: new Map(

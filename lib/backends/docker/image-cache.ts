@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { buildArgs } from '../../stack/caches.ts'
 import type { BuildLayers } from '../../stack/override.ts'
 import { withLock } from '../../system/lock.ts'
 import { makeFolder, removeTree, renameInto, touch, writeFileAtomic } from '../../system/store.ts'
@@ -60,7 +61,7 @@ export function createImageCache(docker: Docker, context: BackendContext, place:
     try {
       await writeFileAtomic(join(build, 'Dockerfile'), `FROM ${nameOf(image.hash)}\n`, 0o644)
       const labels = imageLabels(image, context.instance)
-      await docker.build(build, { tag: image.reference, labels, onLine: () => {} })
+      await docker.build(build, { tag: image.reference, labels, args: buildArgs(image.hash), onLine: () => {} })
     } finally {
       await removeTree(build)
     }

@@ -16,6 +16,7 @@ import { NexusError } from '../../core/errors.ts'
 import { dockerOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { DockerPart, WorkspaceRecord } from '../../core/workspace.ts'
+import { buildArgs } from '../../stack/caches.ts'
 import { WITHOUT_GIT } from '../../system/environment.ts'
 import { CommandFailed } from '../../system/exec.ts'
 import { withLock } from '../../system/lock.ts'
@@ -223,6 +224,8 @@ export function createImages(docker: Docker, context: BackendContext) {
       await docker.build(folder, {
         tag: image.reference,
         labels: imageLabels(image, context.instance),
+        // what it stands on may be a project's, with ONBUILD in it
+        args: buildArgs(image.hash),
         onLine: createBuildReport(tell, `building the ${what} image (the first time takes about a minute)`),
       })
     } catch (error) {

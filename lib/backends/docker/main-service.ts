@@ -8,10 +8,11 @@ import { composeProject } from '../../core/names.ts'
 import type { WorkspacePaths } from '../../core/paths.ts'
 import { dockerOf, localOf } from '../../core/record-parts.ts'
 import type { AppCommand, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
-import { DROPPED_CAPABILITIES, deployLimits } from '../../network/gate.ts'
+import { DROPPED_CAPABILITIES } from '../../network/gate.ts'
 import { hasGate } from '../../network/network.ts'
 import type { CacheVolume } from '../../stack/caches.ts'
 import type { ReadyServices } from '../../stack/catalogue.ts'
+import { capLimits, type Limits } from '../../stack/limits.ts'
 import type { ComposeModel, ComposeService } from '../../stack/model.ts'
 import { type BuildLayers, publishedPorts } from '../../stack/override.ts'
 import { confinement } from '../../stack/seccomp.ts'
@@ -81,23 +82,8 @@ function policyInPlace(own: YamlMap, service: ComposeService = {}, record: Works
   }
 }
 
-/** The lower of the workspace's limits and the service's own, which may stand under `deploy`: compose refuses to have two. */
-function limitsInPlace(own: YamlMap, service: ComposeService): YamlMap {
-  const deployed = deployLimits(service)
-  const lowest = (key: string, other: unknown) => {
-    const all = [own[key], service[key], other].filter((value) => value !== undefined && value !== null).map(Number)
-    return all.length === 0 ? undefined : Math.min(...all.filter((value) => value > 0))
-  }
-  const memory = lowest('mem_limit', deployed?.memory)
-  const limits = { pids_limit: lowest('pids_limit', deployed?.pids), cpus: lowest('cpus', deployed?.cpus) }
-  return {
-    ...(deployed === undefined ? {} : { deploy: { resources: new Reset() } }),
-    ...definedOnly({ ...limits, mem_limit: memory, memswap_limit: memory }),
-  }
-}
-
-function definedOnly(fields: Readonly<Record<string, Yaml | undefined>>): YamlMap {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as YamlMap
+function limitsInPlace({ pids_limit, mem_limit, cpus }: YamlMap, service: ComposeService): YamlMap {
+  return capLimits(service, { pids: pids_limit, memory: mem_limit, cpus } as Limits)
 }
 
 /** What the entry point needs to run the image's own command beside sshd. */

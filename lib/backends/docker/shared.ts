@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { sha256 } from '../../core/digest.ts'
 import { NexusError } from '../../core/errors.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { repositoryBuildArgs } from '../../stack/caches.ts'
 import type { ComposeModel } from '../../stack/model.ts'
 import { JOINS_LABEL, type SharedDatabase, sharedModel } from '../../stack/shared.ts'
 import { withLock } from '../../system/lock.ts'
@@ -51,6 +52,7 @@ export function createShared(docker: Docker, context: BackendContext) {
       names,
       project: projectOf(record),
       labels,
+      buildArgs: repositoryBuildArgs(context.instance, record.repo),
       worktree: record.local?.worktree ?? '',
       repo: record.repo,
     }

@@ -4,15 +4,10 @@ import { openWays } from '../../../lib/backends/docker/closed-networks.ts'
 import { inPlace } from '../../../lib/backends/docker/main-service.ts'
 import { KEYS } from '../../../lib/config/keys.ts'
 import { buildSettings, type Settings } from '../../../lib/config/settings.ts'
+import type { NexusError } from '../../../lib/core/errors.ts'
 import type { WorkspaceRecord } from '../../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../../lib/network/gate.ts'
-import {
-  expandAllowed,
-  parseRefusals,
-  proxyRules,
-  proxyVariables,
-  withFixedBase,
-} from '../../../lib/network/network.ts'
+import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../../lib/network/network.ts'
 import type { ComposeModel, ComposeService } from '../../../lib/stack/model.ts'
 import { outsideOf } from '../../../lib/system/net.ts'
 import { Override, Reset } from '../../../lib/system/render.ts'
@@ -210,6 +205,24 @@ suite('the gate of a project', (test) => {
     })
   }
 
+  test('where only a name is in the way, the hint begins with another name', () => {
+    const hintOf = (services: object) => {
+      try {
+        requireGuardable(record, model(services))
+      } catch (error) {
+        return (error as NexusError).hint ?? ''
+      }
+      return ''
+    }
+    const [mild, open] = [
+      /^To keep this network, choose another name/,
+      /^To run them with an open network, run `nexus up/,
+    ]
+    assert.match(hintOf({ web: { networks: { default: { aliases: ['nexus-gate'] } } } }), mild)
+    assert.match(hintOf({ 'nexus-gate': {} }), mild)
+    assert.match(hintOf({ web: { network_mode: 'host' } }), open)
+  })
+
   test('names that only look like its own are fine', () => {
     const service = { hostname: 'workspace', container_name: 'web', links: ['db'], extra_hosts: ['gate=host-gateway'] }
     const networks = { default: { aliases: ['nexus-gate2', 'web'] }, back: null }
@@ -279,7 +292,7 @@ suite('the gate of a project', (test) => {
     const definitions = model({ web: {}, db: { deploy: { resources: { limits: { pids: 5 } } } }, workspace: {} })
     const made = restrainServices(services, record, definitions, 'workspace') as Record<string, Record<string, unknown>>
     assert.equal(made.web?.cap_drop, ['NET_RAW', 'MKNOD', 'SETFCAP'])
-    assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, undefined])
+    assert.equal([made.web?.pids_limit, made.db?.pids_limit], [99, 5])
     assert.equal(made.workspace, {})
     assert.is(restrainServices(services, { ...record, isolation: 'standard' }, definitions, 'workspace'), services)
   })
@@ -340,7 +353,7 @@ suite("the project's own service to work in", (test) => {
     for (const level of ['standard', 'agent'] as const) {
       const { deploy, mem_limit, memswap_limit, cpus, pids_limit } = place({ deploy: { resources: { limits } } }, level)
       assert.equal([mem_limit, memswap_limit, cpus, pids_limit], [500, 500, 0.5, 99])
-      assert.equal(deploy, { resources: new Reset() })
+      assert.equal(deploy, { resources: { limits: new Reset() } })
     }
     assert.equal([place({}, 'agent').mem_limit, place({ mem_limit: '2000' }, 'agent').mem_limit], [1000, 1000])
   })

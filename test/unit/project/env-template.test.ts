@@ -11,7 +11,7 @@ import type { WorkspaceRecord } from '../../../lib/core/workspace.ts'
 import { substitute } from '../../../lib/project/env-template.ts'
 import { createBelow } from '../../../lib/project/ignored-files.ts'
 import { resolveSecrets } from '../../../lib/project/secrets.ts'
-import { cacheVolumes } from '../../../lib/stack/caches.ts'
+import { buildArgs, cacheVolumes } from '../../../lib/stack/caches.ts'
 import { databaseName } from '../../../lib/stack/database.ts'
 import { secretsOf, withSecrets } from '../../../lib/stack/secrets.ts'
 import { planSeed } from '../../../lib/stack/seed.ts'
@@ -176,7 +176,10 @@ suite('shared services', (test) => {
 
   test('run in a project of their own, without ports and fixed names', () => {
     const text = formatCompose(
-      sharedModel({ model, names: ['db'], project: 'nexus-shared-1', labels: { l: '1' }, worktree: '/w', repo: '/r' }),
+      sharedModel({
+        ...{ model, names: ['db'], project: 'nexus-shared-1', labels: { l: '1' }, worktree: '/w', repo: '/r' },
+        buildArgs: buildArgs('a'),
+      }),
       '#',
     )
     assert.match(text, /PASS: "a\$\$b"/)

@@ -1,11 +1,22 @@
 /** What a repository brings to run, what its ports are called, and the override that makes it safe to run twice. */
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { appOf } from '../../../lib/backends/docker/project.ts'
+import type { WorkspaceId } from '../../../lib/core/names.ts'
+import { buildArgs, buildArgsOf } from '../../../lib/stack/caches.ts'
 import { detectStack, sideCarName } from '../../../lib/stack/detect.ts'
 import { parseDotenv } from '../../../lib/stack/dotenv.ts'
 import { type ComposeModel, type ComposeService, ownNetworks } from '../../../lib/stack/model.ts'
 import { buildCache, makeOverride, overrideNotes } from '../../../lib/stack/override.ts'
 import { activeServices, stackPorts } from '../../../lib/stack/ports.ts'
+import { parseResolved } from '../../../lib/stack/resolved.ts'
+import { sharedModel } from '../../../lib/stack/shared.ts'
+import type { Runner } from '../../../lib/system/exec.ts'
 import { formatCompose, formatResolved, parseCompose } from '../../../lib/system/render.ts'
+import { createDocker } from '../../../lib/tools/docker.ts'
 import { assert, suite } from '../../support/suite.ts'
+import { tempDir } from '../../support/temp.ts'
 
 interface Given {
   readonly names?: readonly string[]
@@ -206,12 +217,106 @@ const override = (model: ComposeModel, profiles: readonly string[] = [], startIn
       ports: [{ name: 'web', container: 80, host: 33001, protocol: 'tcp', service: 'web' }],
       addresses: ['127.0.0.1'],
       labels: { l: '1' },
+      buildArgs: buildArgs('ours'),
       environment: { V: 'a$b' },
       subnets: new Map([['back', '10.213.0.0/26']]),
       startInterval,
     }),
     '# x',
   )
+
+suite('what compose resolved', (test) => {
+  const mended = (service: string) => parseResolved(`{"name": "x", "services": {"web": ${service}}}`).services.web
+
+  for (const [what, said, meant] of [
+    [
+      'a limit of zero',
+      '{"ulimits": {"core": {}, "a": {"hard": 10}}}',
+      { core: { soft: 0, hard: 0 }, a: { soft: 0, hard: 10 } },
+    ],
+    ['a limit in one number', '{"ulimits": {"memlock": -1}}', { memlock: -1 }],
+    ['a limit of a build', '{"build": {"ulimits": {"core": {}}}}', { ulimits: { core: { soft: 0, hard: 0 } } }],
+    ['a number that is too large', '{"ulimits": {"core": 9223372036854775807}}', { core: '9223372036854775807' }],
+    ['a text with such a number', '{"a": "\\"9223372036854775807 1.5"}', '"9223372036854775807 1.5'],
+    ['a size below zero', '{"memswap_limit": "-1"}', -1],
+    ['another size', '{"mem_limit": "67108864"}', '67108864'],
+    ['rates', '{"blkio_config": {"a": [{"Path": "/d", "Rate": "1"}]}}', { a: [{ path: '/d', rate: '1' }] }],
+    [
+      'no device',
+      '{"gpus": [{}, {"count": -1}, {"device_ids": ["0"]}]}',
+      [{ count: 0 }, { count: -1 }, { device_ids: ['0'] }],
+    ],
+  ] as const) {
+    test(`${what} is what the project wrote`, () => {
+      assert.equal(Object.values(mended(said) ?? {}), [meant])
+    })
+  }
+
+  for (const [what, service, argv] of [
+    ['nothing', {}, ['/in', 'image']],
+    ['an empty entry point', { entrypoint: [] }, ['image']],
+    ['an entry point', { entrypoint: ['a'] }, ['a']],
+    ['an empty command', { command: [] }, ['/in', 'image']],
+    ['a command', { command: ['b$$c'] }, ['/in', 'b$c']],
+    ['both empty', { entrypoint: [], command: [] }, ['image']],
+  ] as const) {
+    test(`a service with ${what} runs what it runs without Nexus`, () => {
+      const image = { content: '', entrypoint: ['/in'], command: ['image'], user: '', workingDir: '/', exposed: [] }
+      assert.equal(appOf(image, service).argv, argv)
+    })
+  }
+})
+
+suite('caches of builds', (test) => {
+  const [whose, build] = [{ id: 'ws-1' as WorkspaceId, repo: '/p1', isolation: 'standard' }, { context: '/w' }] as const
+  const builds: ComposeModel = {
+    name: 'x',
+    services: {
+      plain: { build },
+      named: { image: 'a:1', build: { ...build, args: { A: '$$x' } } },
+      theirs: { build: { ...build, args: { BUILDKIT_CACHE_MOUNT_NS: 'theirs' }, cache_to: ['type=inline'] } },
+      idle: { build, profiles: ['idle'] },
+      none: { image: 'b' },
+    },
+  }
+  const argsIn = (text: string) =>
+    Object.entries(
+      parseCompose(text.replace(/![a-z]+/g, '')).services as Record<
+        string,
+        { build?: { args?: Record<string, string> } }
+      >,
+    ).map(([name, one]) => [name, one.build?.args?.BUILDKIT_CACHE_MOUNT_NS])
+
+  test('are of the repository, and in agent of the workspace', () => {
+    const name = (more: object, instance = 'i') => buildArgsOf(instance, { ...whose, ...more }).BUILDKIT_CACHE_MOUNT_NS
+    assert.is(name({}), name({ id: 'ws-2' }))
+    assert.is(new Set([name({}), name({ repo: '/p2' }), name({}, 'other'), name({ isolation: 'agent' })]).size, 4)
+    assert.is(name({ isolation: 'agent' }), 'ws-1')
+    for (const one of [name({}), 'ws-1']) assert.not.match(one, '/')
+  })
+
+  test('each build of a stack has them, whatever the project says', () => {
+    const all = [...['plain', 'named', 'theirs', 'idle'].map((name) => [name, 'ours']), ['none', undefined]]
+    assert.equal(argsIn(override(builds)), all)
+    const facts = { model: builds, project: 'p', labels: {}, worktree: '/w', repo: '/r', buildArgs: buildArgs('ours') }
+    const shared = formatCompose(sharedModel({ ...facts, names: Object.keys(builds.services) }), '#')
+    assert.equal(argsIn(shared), all)
+    assert.match(shared, 'A: "$$x"')
+  })
+
+  test('so has a build by docker', async () => {
+    await using dir = await tempDir()
+    await writeFile(join(dir.path, 'Dockerfile'), 'FROM x\n')
+    const asked: (readonly string[])[] = []
+    const run: Runner['run'] = async (argv) => {
+      asked.push(argv)
+      return { stdout: '', stderr: '', code: 0 }
+    }
+    const docker = createDocker({ run } as Runner, { PATH: '/bin', HOME: '/nowhere' })
+    await docker.build(dir.path, { tag: 't', labels: {}, args: buildArgs('ours'), onLine: () => {} })
+    assert.match(asked[0]?.join(' ') ?? '', '--build-arg BUILDKIT_CACHE_MOUNT_NS=ours ')
+  })
+})
 
 suite('the override', (test) => {
   test('a build takes and keeps layers with an image cache only, and a project that says where is left alone', () => {
@@ -254,6 +359,8 @@ services:
     build:
       labels:
         l: "1"
+      args:
+        BUILDKIT_CACHE_MOUNT_NS: "ours"
     image: !reset null
     ports: !override
       - mode: "host"

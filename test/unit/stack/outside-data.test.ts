@@ -1,5 +1,6 @@
 /** What services write outside of their workspace, where two workspaces meet in it, and which external volumes are copied. */
 import type { WorkspaceRecord } from '../../../lib/core/workspace.ts'
+import { buildArgs } from '../../../lib/stack/caches.ts'
 import type { ComposeModel } from '../../../lib/stack/model.ts'
 import { copiedVolumes, leftCopies, outsideData, sharedData } from '../../../lib/stack/outside-data.ts'
 import { makeOverride } from '../../../lib/stack/override.ts'
@@ -111,7 +112,13 @@ suite('compose.external: private', (test) => {
 
   test("the volume is the workspace's own in the override", () => {
     const facts = { model, project: 'p', active: new Set(['db']), ports: [], addresses: [], labels: { l: 'x' } }
-    const override = makeOverride({ ...facts, environment: {}, subnets: new Map(), copied: ['data'] })
+    const override = makeOverride({
+      ...facts,
+      buildArgs: buildArgs('a'),
+      environment: {},
+      subnets: new Map(),
+      copied: ['data'],
+    })
     const { data, ...others } = override.volumes as Readonly<Record<string, unknown>>
     assert.equal(data, { external: new Reset(), name: new Reset(), labels: { l: 'x' } })
     assert.equal(Object.keys(others), ['own'])
