@@ -14,6 +14,7 @@ import type { App } from '../app.ts'
 import { privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
+import { findMoved } from './moved.ts'
 import { ownTreeOf } from './own-tree.ts'
 
 /** What is known of a workspace with a git dir of its own. */
@@ -36,7 +37,8 @@ export async function listPrivateChanges(app: App, record: WorkspaceRecord, repo
 export async function lookInside(app: App, record: WorkspaceRecord, bring: boolean): Promise<Inside | null> {
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return null
-  const commits = bring ? await commitsThatStay(app, record) : []
+  const stay = async () => ((await findMoved(app, record)) === undefined ? [] : ['commits inside that are not here'])
+  const commits = await (bring ? commitsThatStay(app, record) : stay())
   const admin = findAdminDir(place.gitDir, place.worktree)?.path ?? ''
   return {
     own: await ownTreeOf(app, record),
@@ -50,8 +52,9 @@ export async function lookInside(app: App, record: WorkspaceRecord, bring: boole
 async function commitsThatStay(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
   const running = (await observeOne(app, record)).state === 'running'
   try {
-    tell(app, record, await bringBack(app, record, running))
-    return []
+    const back = await bringBack(app, record, running)
+    tell(app, record, back)
+    return back.failed.map(({ what, why }) => `${what}, which cannot come back: ${why}`)
   } catch (error) {
     if (error instanceof NexusError && error.code === 'DIVERGED') return [`commits inside: ${error.message}`]
     throw error
