@@ -98,8 +98,12 @@ export const commitSchema = z.object({ id: z.string(), subject: z.string(), auth
 export const fileSchema = z.object({
   path: z.string(),
   from: z.string().optional(),
-  insertions: z.int().nullable().openapi({ description: 'Null for a binary file' }),
+  insertions: z.int().nullable().openapi({ description: 'Null for a binary file, and one that is not compared' }),
   deletions: z.int().nullable(),
+  tooLarge: z
+    .int()
+    .optional()
+    .openapi({ description: 'How large the file is now, in bytes; only where it is too large to be compared' }),
 })
 export const INCOMPLETE = z
   .string()

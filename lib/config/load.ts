@@ -38,8 +38,8 @@ export interface ConfigSources {
   readonly userFile: string
   /** In place of `userFile`, when its text is known already. */
   readonly user?: { readonly file: string; readonly text: string }
-  /** `text` when it is known already (read from a commit); else the file is read. */
-  readonly project: { readonly file: string; readonly text?: string } | undefined
+  /** `text` when it is known already (read from a commit, which `shown` names in messages); else the file is read. */
+  readonly project: { readonly file: string; readonly text?: string; readonly shown?: string } | undefined
   /** Dotted key -> text as typed. */
   readonly flags: Readonly<Record<string, string>>
   /** Dotted key -> the flag's own name, such as `--backend`. */
@@ -67,7 +67,9 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const [system, user, project] = await Promise.all([
     readLayer(sources.systemFile, 'system', undefined),
     readLayer(sources.user?.file ?? sources.userFile, 'user', sources.user?.text),
-    sources.project === undefined ? undefined : readLayer(sources.project.file, 'project', sources.project.text),
+    sources.project === undefined
+      ? undefined
+      : readLayer(sources.project.file, 'project', sources.project.text, sources.project.shown),
   ])
   for (const layer of [system, user, project]) {
     if (layer !== undefined) values = layOver(values, layer, sources.env)
@@ -98,13 +100,18 @@ interface Layer {
   readonly entries: ReadonlyMap<string, FileEntry>
 }
 
-async function readLayer(file: string, scope: FileScope, known: string | undefined): Promise<Layer | undefined> {
+async function readLayer(
+  file: string,
+  scope: FileScope,
+  known: string | undefined,
+  shown = file,
+): Promise<Layer | undefined> {
   // `<worktree>/.nexus/config.yaml`: a link in a project must not lead out of it
   const limits = scope === 'project' ? { within: dirname(dirname(file)) } : {}
   const text = known ?? (await readText(file, limits))
   if (text === undefined) return undefined
   const { parseConfigFile } = await import('./file.ts')
-  return { file, scope, entries: parseConfigFile(file, text, scope) }
+  return { file, scope, entries: parseConfigFile(shown, text, scope) }
 }
 
 function applyFlags({ flags, flagNames, env }: ConfigSources, values: Map<string, Setting>): void {

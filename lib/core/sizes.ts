@@ -10,6 +10,9 @@ export function formatSize(bytes: number | null): string {
   return `${value >= 10 || power === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[power]}`
 }
 
+/** Of a file whose content is not looked at. */
+export const notCompared = (bytes: number): string => `too large to compare (${formatSize(bytes)})`
+
 /** `277.7MB`, `13.6kB (virtual 278MB)`; null for a text that is no size, such as `N/A`. */
 export function parseSize(text: string): number | null {
   const match = /^([\d.]+) ?([kMGT]?)B\b/.exec(text)

@@ -8,6 +8,7 @@ import { type Readable, Transform } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 
 const CODE_DIGITS = 3
+const CODE = new RegExp(`^\\d{${CODE_DIGITS}}$`)
 /** How long the carrier of the streams may take to end by itself. */
 const LINGER_MS = 50
 
@@ -23,9 +24,13 @@ export function createEndWord(): string {
   return randomBytes(16).toString('hex')
 }
 
-/** Text for bash: writes the word and the last exit code, to stdout last, as a reader may have closed that. */
+/**
+ * Text for bash: writes the word and the last exit code, to stdout last, as a reader may have closed that. It holds the word in
+ * halves: a command may print the command line that it stands on, such as with `ps`.
+ */
 export function sayEnd(word: string, stderr: string): string {
-  const say = `printf '${word}%0${CODE_DIGITS}d' $c`
+  const half = word.length / 2
+  const say = `printf '%s%s%0${CODE_DIGITS}d' ${word.slice(0, half)} ${word.slice(half)} $c`
   return `c=$?; trap '' PIPE; ${say} >&${stderr}; ${say}; exit $c`
 }
 
@@ -69,18 +74,15 @@ function untilWord(from: Readable, word: string) {
     transform(chunk: Buffer, _encoding, done) {
       if (isOver) return done()
       const said = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk])
-      const at = said.indexOf(mark)
-      if (at >= 0 && said.length >= at + mark.length + CODE_DIGITS) {
-        isOver = true
-        if (at > 0) this.push(said.subarray(0, at))
-        this.push(null)
-        tell(Number(said.subarray(at + mark.length, at + mark.length + CODE_DIGITS).toString()))
-        setImmediate(letGo)
-        return done()
-      }
-      const kept = at >= 0 ? said.length - at : beginningAtEnd(said, mark)
-      waiting = said.subarray(said.length - kept)
-      done(null, said.length === kept ? undefined : said.subarray(0, said.length - kept))
+      const { at, code: found } = findEnd(said, mark)
+      waiting = said.subarray(at)
+      if (at > 0) this.push(said.subarray(0, at))
+      if (found === undefined) return done()
+      isOver = true
+      this.push(null)
+      tell(found)
+      setImmediate(letGo)
+      done()
     },
     flush(done) {
       tell(undefined)
@@ -100,6 +102,17 @@ function untilWord(from: Readable, word: string) {
   from.once('close', () => stream.end())
   from.pipe(stream)
   return { stream: stream as Readable, code }
+}
+
+/** Where the mark stands with an exit code behind it, or else where what may still become that begins. */
+function findEnd(text: Buffer, mark: Buffer): { readonly at: number; readonly code?: number } {
+  for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + 1)) {
+    const digits = text.toString('latin1', at + mark.length, at + mark.length + CODE_DIGITS)
+    if (CODE.test(digits)) return { at, code: Number(digits) }
+    // without a code behind it, it is output like any other
+    if (digits.length < CODE_DIGITS && /^\d*$/.test(digits)) return { at }
+  }
+  return { at: text.length - beginningAtEnd(text, mark) }
 }
 
 /** Bytes at the end of a text that may be the beginning of the mark. */

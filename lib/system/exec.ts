@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** Exit codes that are not an error; default only 0. `'any'` accepts all. */
   readonly okCodes?: readonly number[] | 'any'
-  readonly input?: string
+  readonly input?: string | Buffer
   /** Called for each line of stdout and stderr while the command runs. */
   readonly onLine?: (line: string) => void
   /** Accepts every end; 126 and 127 are the inner program's codes and do not become TOOL_MISSING. */

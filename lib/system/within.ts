@@ -15,12 +15,15 @@ export function readWithin(root: string, path: string, maxBytes?: number): Buffe
   return readPlain(join(root, path), { within: root, ...(maxBytes === undefined ? {} : { maxBytes }) })
 }
 
-/** SHA-256 of such a file, however large; undefined when there is none. */
-export async function hashWithin(root: string, path: string): Promise<string | undefined> {
+/** SHA-256 of such a file, however large; undefined when there is none, or when the signal comes first. */
+export async function hashWithin(root: string, path: string, signal?: AbortSignal): Promise<string | undefined> {
   const file = openPlain(join(root, path), root)
   if (file === undefined) return undefined
   const hash = createHash('sha256')
-  for await (const chunk of contentOf(file)) hash.update(chunk as Buffer)
+  for await (const chunk of contentOf(file)) {
+    if (signal?.aborted === true) return undefined
+    hash.update(chunk as Buffer)
+  }
   return hash.digest('hex')
 }
 

@@ -106,12 +106,13 @@ export function requireSubpaths(
   if (isFrom(engine, SUBPATHS.engine) && isFrom(compose, SUBPATHS.compose)) return
   const isAgent = isolation === 'agent'
   const what = isAgent ? 'isolation "agent"' : 'git mode "private"'
-  const other = isAgent ? '--isolation standard' : '--git-mode shared'
   throw new NexusError(
     'UNSUPPORTED',
     `The compose files mount files of the worktree, which ${what} can guard with Docker 26 and compose 2.26 only; here are ${engine} and ${compose}.`,
     {
-      hint: `To use it without that, run \`nexus up ${name} ${other}\` under a new name`,
+      hint: isAgent
+        ? 'To use it, update Docker and its compose plugin; `nexus doctor` tells what is here'
+        : `To use it without that, run \`nexus up ${name} --git-mode shared\` under a new name`,
       details: { engine, compose },
     },
   )

@@ -101,7 +101,7 @@ export function createCheckout({ git, call, hooksFolderOf, settingsIn, leadsLfsE
     if (!hasFilters(settings)) return false
     if (existsSync(join(gitDir, 'info', 'attributes'))) return true
     const files = [':(glob).gitattributes', ':(glob)**/.gitattributes']
-    const args = ['grep', '--quiet', '-e', 'filter=', 'HEAD', '--', ...files]
+    const args = ['grep', '--quiet', '--no-recurse-submodules', '-e', 'filter=', 'HEAD', '--', ...files]
     return (await git(path, args, { anyEnd: true })).code === 0
   }
 }

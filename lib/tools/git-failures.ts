@@ -1,5 +1,6 @@
 /** What git says when it fails, and what that means here; and how its status is read. Pure. */
 import { NexusError } from '../core/errors.ts'
+import { printable } from '../core/visible.ts'
 import { CommandFailed, type RunResult } from '../system/exec.ts'
 
 /** Paths of `git status --porcelain -z`; a rename is named by its new path. */
@@ -50,8 +51,8 @@ export function explainGitFailure(error: CommandFailed): NexusError {
       output: stderr,
     })
   }
-  const lfs = explainLfs(stderr)
-  if (lfs !== undefined) return lfs
+  const known = explainLfs(stderr) ?? explainModules(stderr)
+  if (known !== undefined) return known
   // a merge that a hook refused is taken back, so that git's advice to commit it is none
   const lines = stderr.split('\n').filter((line) => !line.startsWith('Not committing merge;'))
   const output = lines.join('\n')
@@ -74,6 +75,16 @@ function explainLfs(stderr: string): NexusError | undefined {
   if (!/filter lfs failed|'git-lfs [\w-]+' failed/.test(stderr)) return undefined
   return new NexusError('GIT_ERROR', 'Git LFS could not fetch a file of the commit.', {
     hint: 'To see why, run `git lfs fetch`; to go on without its files, repeat with `GIT_LFS_SKIP_SMUDGE=1` before the command',
+    output: stderr,
+  })
+}
+
+/** git takes no command of a `.gitmodules`, and reads that of a branch on many ways. */
+function explainModules(stderr: string): NexusError | undefined {
+  const [, key] = /invalid value for '?(submodule\..+\.update)'?/.exec(stderr) ?? []
+  if (key === undefined) return undefined
+  return new NexusError('GIT_ERROR', `git takes no \`${printable(key)}\` as the branch's \`.gitmodules\` has it.`, {
+    hint: `To use the branch, take its line \`update = ...\` out of \`.gitmodules\`, and commit that on it`,
     output: stderr,
   })
 }

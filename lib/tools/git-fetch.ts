@@ -11,7 +11,7 @@ import { explainGitFailure } from './git-failures.ts'
 
 /** Without a sign of life: git tells its progress about once a second. */
 export const SILENCE_MS = 20_000
-const TOTAL_MS = 10 * 60_000
+export const TOTAL_MS = 10 * 60_000
 const KILL_GRACE_MS = 2_000
 const PIPE_GRACE_MS = 500
 /** Ten minutes of progress are less. */

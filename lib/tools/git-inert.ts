@@ -13,8 +13,9 @@ import { CommandFailed, type Runner, type RunOptions, type RunResult } from '../
 import { removeTree } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import { explainGitFailure, parseStatus } from './git-failures.ts'
+import { COMPARED_MAX_BYTES, type LargeFile, setLargeAside } from './git-large.ts'
 import { listMarked, UNREADABLE } from './git-marked.ts'
-import { buildGitDir, type GitPlace, sweep } from './git-scratch.ts'
+import { buildGitDir, copyIndex, type GitPlace, sweep } from './git-scratch.ts'
 import {
   formatSettings,
   type GitPair,
@@ -24,7 +25,7 @@ import {
   readOwnSettings,
   readSettings,
 } from './git-settings.ts'
-import { isPlainPointer } from './lfs-pointer.ts'
+import { isPlainPointer, pointerLimit } from './lfs-pointer.ts'
 import { listStrays } from './nested-repositories.ts'
 import { readLooseTags, readWorktreeCommits } from './private-refs.ts'
 import { findAdminDir, listGitOperationsIn, type Repository } from './repository.ts'
@@ -64,6 +65,8 @@ interface FoundSubmodule {
 /** Whether what git ignores is listed too (`!! path`), a folder that a pattern matches as one. */
 type Ignored = 'no' | 'matching'
 
+/** Takes files that are too large to be read out of the look, and names them (`git-large.ts`). */
+export type SetAside = (timeoutMs: number) => Promise<readonly LargeFile[]>
 export type InertRun = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 export type InertGit = ReturnType<typeof createInertGit>
 
@@ -95,6 +98,8 @@ export function createInertGit(runner: Runner, scratch: string) {
       ['core.bare', 'false'],
       // kept in the index, it would say which files are new
       ['core.untrackedcache', 'false'],
+      // larger ones are binary, whatever is in them
+      ['core.bigfilethreshold', String(COMPARED_MAX_BYTES)],
       ...(mine ?? []).filter(([key]) => isOwnKey(key)),
       ...theirs.flat().filter(([key]) => isTreeKey(key)),
       ...format,
@@ -138,8 +143,17 @@ export function createInertGit(runner: Runner, scratch: string) {
   }
 
   /** Runs `look` on a worktree that git has registered. @throws {NexusError} GIT_ERROR when it has not */
-  function at<T>(repository: Repository, look: (git: InertRun) => Promise<T>, seenAs?: SeenAs): Promise<T> {
-    return within(ownPlaceOf(repository, seenAs), look)
+  function at<T>(
+    repository: Repository,
+    look: (git: InertRun, setAside: SetAside) => Promise<T>,
+    seenAs?: SeenAs,
+  ): Promise<T> {
+    const place = ownPlaceOf(repository, seenAs)
+    return within(place, (git, dir) => look(git, (timeoutMs) => setAside(git, dir, place, timeoutMs)))
+  }
+
+  function setAside(git: InertRun, dir: string, place: GitPlace, timeoutMs: number): Promise<readonly LargeFile[]> {
+    return setLargeAside(git, place.worktree, () => copyIndex(dir, place), { timeoutMs })
   }
 
   /** Changed, untracked and marked files, as `git status --porcelain` names them, with those of submodules. */
@@ -159,12 +173,16 @@ export function createInertGit(runner: Runner, scratch: string) {
     const submodules = own === undefined ? 'dirty' : 'all'
     const wanted = ['--untracked-files=normal', `--ignored=${ignored}`, `--ignore-submodules=${submodules}`]
     const mine = await within(place, async (git, dir) => {
-      const [status, marked] = await Promise.all([
+      const large = (await setAside(git, dir, place, timeoutMs)).map(({ path }) => path)
+      const [status, listed] = await Promise.all([
         git(['status', '--porcelain', '-z', ...wanted], { timeoutMs }),
         listMarked(git, place.worktree, join(dir, 'unmarked'), { timeoutMs }),
       ])
-      const changes = parseStatus(status)
-      const plain = await Promise.all(changes.map((change) => isPlainPointer(git, place.worktree, change)))
+      const changes = withLarge(parseStatus(status), large)
+      const limit = pointerLimit()
+      const plain = await Promise.all(changes.map((change) => isPlainPointer(git, place.worktree, change, limit)))
+      // the mark of those that were set aside is ours
+      const marked = listed.filter((line) => !large.includes(line.slice(3)))
       return [...changes.filter((_, i) => plain[i] !== true), ...marked]
     })
     const nested = await eachSubmodule(place, depth, own, async (sub, path, commit) => {
@@ -352,6 +370,14 @@ function ownPlaceOf(repository: Repository, own: SeenAs | undefined): GitPlace {
   const place = placeOf(repository)
   if (own === undefined) return place
   return { ...place, commit: own.commit, ...(own.inStep ? {} : { index: 'copy' as const }) }
+}
+
+/** Changes with those of files that were set aside, of which git tells what is staged alone. */
+function withLarge(changes: readonly string[], large: readonly string[]): readonly string[] {
+  if (large.length === 0) return changes
+  const staged = new Map(changes.map((change) => [change.slice(3), change[0]]))
+  const others = changes.filter((change) => !large.includes(change.slice(3)))
+  return [...others, ...large.map((path) => `${staged.get(path) ?? ' '}M ${path}`)]
 }
 
 /** Finds submodules by their mode in the index: listing all files would cost more than the rest of the look. */

@@ -3,9 +3,11 @@
  * local settings that way, so such a change may exist nowhere else. Part of `git-inert.ts`.
  */
 import { existsSync, lstatSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { RunOptions, RunResult } from '../system/exec.ts'
-import { isPlainPointer } from './lfs-pointer.ts'
+import { bytesOf, shown } from '../system/tree.ts'
+import { listLarge } from './git-large.ts'
+import { isPlainPointer, pointerLimit } from './lfs-pointer.ts'
 
 type GitRun = (args: readonly string[], options?: RunOptions) => Promise<RunResult>
 
@@ -39,7 +41,8 @@ export async function listMarked(
   scratch: string,
   options: RunOptions,
 ): Promise<readonly string[]> {
-  const { stdout } = await git(['ls-files', '-v', '--stage', '-z'], options)
+  // names are bytes here, one per character: they need not be UTF-8
+  const { stdout } = await git(['ls-files', '-v', '--stage', '-z'], { ...options, asBytes: true })
   const isThere = lookIn(worktree)
   const marked = stdout
     .split('\0')
@@ -47,14 +50,20 @@ export async function listMarked(
     .map((line) => ({ letter: line[0] ?? '', entry: line.slice(2), path: line.slice(line.indexOf('\t') + 1) }))
     .filter(({ entry, path }) => !entry.startsWith('160000 ') && isThere(path))
   if (marked.length === 0) return []
+  // what is too large to be read counts as changed
+  const named = marked.map(({ entry, path }) => ({ path, oid: entry.split(' ')[1] ?? '' }))
+  const large = new Set((await listLarge(git, worktree, named)).map(({ path }) => path))
   // the same entries without marks, in an index of their own
   const env = { ...options.env, GIT_INDEX_FILE: scratch }
-  const input = marked.map(({ entry }) => `${entry}\0`).join('')
-  await git(['update-index', '-z', '--index-info'], { ...options, env, input })
+  const compared = marked.filter(({ path }) => !large.has(path))
+  const input = Buffer.from(compared.map(({ entry }) => `${entry}\0`).join(''), 'latin1')
+  if (compared.length > 0) await git(['update-index', '-z', '--index-info'], { ...options, env, input })
   const args = ['diff', '--no-ext-diff', '--no-textconv', '--no-renames', '--name-only', '-z']
-  const changed = new Set((await git(args, { ...options, env })).stdout.split('\0'))
-  const found = marked.filter(({ path }) => changed.has(path))
-  const plain = await Promise.all(found.map(({ path }) => isPlainPointer(git, worktree, ` M ${path}`)))
+  const differing = compared.length === 0 ? '' : (await git(args, { ...options, env, asBytes: true })).stdout
+  const changed = new Set([...differing.split('\0'), ...large])
+  const found = marked.filter(({ path }) => changed.has(path)).map((one) => ({ ...one, path: shown(one.path) }))
+  const limit = pointerLimit()
+  const plain = await Promise.all(found.map(({ path }) => isPlainPointer(git, worktree, ` M ${path}`, limit)))
   return found
     .filter((_, i) => plain[i] !== true)
     .map(({ letter, path }) => ` ${letter === 'S' || letter === 's' ? letter : 'h'} ${path}`)
@@ -64,11 +73,11 @@ export async function listMarked(
 function lookIn(worktree: string): (path: string) => boolean {
   const folders = new Map<string, boolean>()
   return (path) => {
-    if (path.includes(UNREADABLE)) return true
-    const folder = dirname(join(worktree, path))
+    const file = `${bytesOf(worktree)}/${path}`
+    const folder = dirname(file)
     // with the dot, a file in the place of a folder is none
-    const there = folders.get(folder) ?? existsSync(`${folder}/.`)
+    const there = folders.get(folder) ?? existsSync(Buffer.from(`${folder}/.`, 'latin1'))
     folders.set(folder, there)
-    return there && lstatSync(join(worktree, path), { throwIfNoEntry: false }) !== undefined
+    return there && lstatSync(Buffer.from(file, 'latin1'), { throwIfNoEntry: false }) !== undefined
   }
 }

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { escapePattern } from '../core/words.ts'
-import { copyTree, makeFolder, makeLink, writeFileAtomic, writeGenerated } from '../system/store.ts'
+import { copyTree, makeFolder, makeLink, removeTree, writeFileAtomic, writeGenerated } from '../system/store.ts'
 import { removeAbandoned } from '../system/temporary.ts'
 import { readWithin } from '../system/within.ts'
 
@@ -56,6 +56,13 @@ export async function buildGitDir(dir: string, place: GitPlace, config: string):
   }
   if (index === 'copy' && isData(join(admin, 'index'))) await copyTree(join(admin, 'index'), join(dir, 'index'))
   if (typeof index === 'object') await takeIndex(dir, index)
+}
+
+/** Puts a copy in the place of the link to this machine's index, which may be changed then. */
+export async function copyIndex(dir: string, { admin, index }: GitPlace): Promise<void> {
+  if (index !== undefined) return
+  await removeTree(join(dir, 'index'))
+  await copyTree(join(admin, 'index'), join(dir, 'index'))
 }
 
 /** Copied as a plain file: only its bytes are taken. */

@@ -139,7 +139,9 @@ export function createGit(runner: Runner) {
   /** Where attributes of a commit, given by its id, send files through a filter. */
   async function listFilterUses(repo: string, commit: string): Promise<readonly FilterUse[]> {
     const globs = [':(glob).gitattributes', ':(glob)**/.gitattributes']
-    const args = ['grep', '-n', '-z', '-I', '--no-color', '-e', 'filter=', commit, '--', ...globs]
+    // with submodules, git would read the branch's `.gitmodules`
+    const options = ['-n', '-z', '-I', '--no-color', '--no-recurse-submodules']
+    const args = ['grep', ...options, '-e', 'filter=', commit, '--', ...globs]
     const { stdout } = await git(repo, args, { env: READ, okCodes: [0, 1] })
     return [...stdout.matchAll(/^[0-9a-f]+:(.*?)\0(\d+)[:\0](.*)$/gm)].flatMap(([, path = '', line = '', text = '']) =>
       filtersIn(text).map((filter) => ({ filter, place: `${path}:${line}` })),

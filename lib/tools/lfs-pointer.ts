@@ -21,11 +21,18 @@ export function parsePointer(text: string): Pointer | undefined {
   return oid === undefined ? undefined : { oid, size: Number(size) }
 }
 
-/** True for a change (` M path`) of a file whose content is what the pointer in the index says. */
+/** How long the files of a look may be read; whoever works in a worktree makes one of any size, and a pointer to it. */
+const READ_MS = 20_000
+
+/** For the files of one look. */
+export const pointerLimit = (): AbortSignal => AbortSignal.timeout(READ_MS)
+
+/** True for a change (` M path`) of a file whose content is what the pointer in the index says; false when that takes too long. */
 export async function isPlainPointer(
   git: (args: readonly string[], options?: RunOptions) => Promise<RunResult>,
   worktree: string,
   change: string,
+  signal: AbortSignal,
 ): Promise<boolean> {
   if (!change.startsWith(' M ')) return false
   const path = change.slice(3)
@@ -34,5 +41,5 @@ export async function isPlainPointer(
   const size = await git(['cat-file', '-s', `:0:${path}`], { okCodes: 'any' })
   if (size.code !== 0 || Number(size.stdout) > 1024) return false
   const pointer = parsePointer((await git(['cat-file', 'blob', `:0:${path}`])).stdout)
-  return pointer?.size === stat.size && (await hashWithin(worktree, path)) === pointer.oid
+  return pointer?.size === stat.size && (await hashWithin(worktree, path, signal)) === pointer.oid
 }

@@ -7,10 +7,13 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
+import { shellWord } from '../core/shell.ts'
+import { printable } from '../core/visible.ts'
 import type { Runner } from '../system/exec.ts'
 import { copyTree, makeFolder, moveTree, removeTree, writeGenerated } from '../system/store.ts'
 import { readWithin } from '../system/within.ts'
 import type { Git } from './git.ts'
+import type { Whose } from './git-programs.ts'
 import type { AnyRef } from './git-refs.ts'
 import { formatSettings, type GitPair, isFormatKey, isTreeKey, isWorkKey, readSettings } from './git-settings.ts'
 import { readPrivateBranches, readPrivateHead } from './private-refs.ts'
@@ -40,22 +43,34 @@ interface Local {
 export function createPrivateGit(runner: Runner, git: Git) {
   /**
    * Refuses, before anything is changed, a repository that a private git dir cannot represent.
+   * @param whose whose content the commit is, and who works on it: only to the user's own the repository itself is offered
    * @throws {NexusError} UNSUPPORTED
    */
-  async function requireBorrowable({ repo, gitDir }: Local, commit: string): Promise<void> {
+  async function requireBorrowable({ repo, gitDir }: Local, commit: string, whose: Whose): Promise<void> {
     const [settings, filters] = await Promise.all([
       readSettings(runner, join(gitDir, 'config')),
-      listFilters(repo, commit),
+      git.listFilterUses(repo, commit),
     ])
+    const refused = (why: string, mild: string): NexusError =>
+      new NexusError('UNSUPPORTED', `A git dir of the workspace's own cannot be had here: ${why}.`, {
+        hint: whose === 'own' ? 'To share the repository itself with the workspace, use `--git-mode shared`' : mild,
+      })
+    const clone = `To have a repository that can lend its objects, run \`git clone ${shellWord(repo)} <folder>\``
     const unknown = settings.find(([key]) => key.startsWith('extensions.') && !KNOWN_EXTENSIONS.test(key))
-    if (unknown !== undefined) throw refused(`the repository uses ${unknown[0]}`)
+    if (unknown !== undefined) throw refused(`the repository uses ${unknown[0]}`, clone)
     const relative = [join(gitDir, 'objects'), ...listAlternates(gitDir)]
       .flatMap(alternateLines)
       .find((line) => !line.startsWith('/'))
-    if (relative !== undefined) throw refused(`it borrows objects by a relative path, ${relative}`)
+    if (relative !== undefined) throw refused(`it borrows objects by a relative path, ${relative}`, clone)
     // inside, the program behind it is not there: what it hides or converts would be committed as it lies in the files
-    const other = filters.find((name) => name !== 'lfs')
-    if (other !== undefined) throw refused(`.gitattributes sends files through the filter ${other}`)
+    const other = filters.find(({ filter }) => filter !== 'lfs')
+    if (other === undefined) return
+    const { filter, place } = other
+    const file = shellWord(`${commit.slice(0, 12)}:${place.slice(0, place.lastIndexOf(':'))}`)
+    throw refused(
+      `.gitattributes sends files through the filter ${printable(filter)}`,
+      `To see line ${place.slice(place.lastIndexOf(':') + 1)}, run \`git -C ${shellWord(repo)} show ${file}\`; a commit without it can be used`,
+    )
   }
 
   /** Names of the filters that attributes of the commit, given by its id, have for files. */
@@ -215,10 +230,4 @@ function formatPackedRefs(refs: readonly AnyRef[]): string {
     .filter(({ target }) => target === '')
     .map(({ name, id, peeled }) => `${id} ${name}\n${peeled === '' ? '' : `^${peeled}\n`}`)
   return `# pack-refs with: peeled fully-peeled sorted \n${lines.join('')}`
-}
-
-function refused(why: string): NexusError {
-  return new NexusError('UNSUPPORTED', `A git dir of the workspace's own cannot be had here: ${why}.`, {
-    hint: 'To share the repository itself with the workspace, use `--git-mode shared`',
-  })
 }

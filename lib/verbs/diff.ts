@@ -1,5 +1,6 @@
 /** diff: what a workspace has changed, committed or not. */
 import type { Endpoints } from '../api/kit.ts'
+import { notCompared } from '../core/sizes.ts'
 import { printable } from '../core/visible.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { formatTable } from '../report/tables.ts'
@@ -60,8 +61,9 @@ function formatFiles(found: Review): readonly string[] {
   ]
 }
 
-function fileRow({ path, from, insertions, deletions }: FileChange): readonly string[] {
+function fileRow({ path, from, insertions, deletions, tooLarge }: FileChange): readonly string[] {
   const name = printable(from === undefined ? path : `${from} -> ${path}`)
+  if (tooLarge !== undefined) return [notCompared(tooLarge), '', name]
   return insertions === null || deletions === null ? ['binary', '', name] : [`+${insertions}`, `-${deletions}`, name]
 }
 

@@ -98,6 +98,21 @@ suite('exec', (test) => {
   )
 
   test(
+    'a command that prints the command lines and variables of all above it is heard to its end',
+    async () => {
+      const scene = await shared.get()
+      for (const script of ['ps axeww', 'cat /proc/[0-9]*/cmdline', 'cat /proc/[0-9]*/environ']) {
+        const all = `{ ${script}; } 2>/dev/null | tee /dev/stderr; echo last; echo last >&2; exit 17`
+        const { code, stdout, stderr } = await scene.run(['exec', 'demo', '--', 'bash', '-c', all])
+        assert.is(code, 17, script)
+        assert.ok(stdout.length > 200 && stdout.endsWith('last\n'), script)
+        assert.is(stderr, stdout, script)
+      }
+    },
+    LIMIT_MS,
+  )
+
+  test(
     'SIGINT to nexus ends the command inside',
     async () => {
       const scene = await shared.get()

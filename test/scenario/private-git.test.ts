@@ -51,6 +51,11 @@ async function commitHere(scene: Scene, file: string): Promise<string> {
   return commit
 }
 
+/** A branch with a name that git writes nowhere, beside good ones. */
+const BAD = `git commit -q --allow-empty -m fine && git branch fine && git commit -q --allow-empty -m good
+tree=$(printf '100644 blob %s\\t.GIT\\n' "$(git hash-object -w README.md)" | git mktree)
+git update-ref refs/heads/bad "$(git commit-tree -m bad -p HEAD "$tree")"`
+
 suite('a git dir of its own', (test) => {
   test(
     'a day of work, both ways, to the end',
@@ -131,6 +136,49 @@ suite('a git dir of its own', (test) => {
         refs,
         kept.map((name) => `refs/nexus/${id}/${name}`),
       )
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'a branch inside that git does not take keeps no other from coming back, and is kept by a delete',
+    async () => {
+      await using scene = await openScene()
+      const { repo } = scene
+      const { id } = await scene.up('p', '--git-mode', 'private')
+      await scene.inside('p', 'git', 'branch', 'side')
+      const told = await scene.run(['exec', 'p', '--', 'bash', '-c', BAD])
+      assert.is(told.code, 0, told.stderr)
+      assert.ok(/branch bad of p did not come back: .*\.git/i.test(told.stderr), told.stderr)
+      assert.is(await repo.git('log', '-1', '--format=%s', 'nexus/p'), 'good')
+      assert.is(await repo.git('log', '-1', '--format=%s', `refs/nexus/${id}/heads/fine`), 'fine')
+      assert.is(await repo.git('for-each-ref', `refs/nexus/${id}/heads/bad`), '')
+      assert.match(await scene.ok(['log', 'p']), /good/)
+      const { details } = await scene.refused(['delete', 'p'], 4, 'WORKSPACE_DIRTY')
+      assert.match(String(details.lost), /^branch bad, which cannot come back: [^,]*$/)
+      // the own one is as bad: the others come all the same
+      await scene.run([
+        'exec',
+        'p',
+        '--',
+        'bash',
+        '-c',
+        'git commit -q --allow-empty -m more; git branch also; git reset -q --soft bad',
+      ])
+      assert.is(await repo.git('log', '-1', '--format=%s', `refs/nexus/${id}/heads/also`), 'more')
+      const error = await scene.refused(['pull', 'p'], 1, 'GIT_ERROR')
+      assert.match(error.message, /\.git/i)
+      // and one that nothing can be read of
+      await scene.inside(
+        'p',
+        'sh',
+        '-c',
+        'd=$(git rev-parse --git-common-dir); echo no > "$d/HEAD"; echo "[" > "$d/config"',
+      )
+      const wrecked = await scene.refused(['delete', 'p'], 1, 'GIT_ERROR')
+      assert.match(wrecked.hint ?? '', /keep all of it in the trash for a while, run `nexus delete p --force`/)
+      await scene.ok(['delete', 'p', '--force'])
+      assert.match(await scene.ok(['trash', 'list']), /\bp\b/)
     },
     LIMIT_MS,
   )

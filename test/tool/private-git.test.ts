@@ -7,8 +7,10 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { createInterruption } from '../../lib/core/interruption.ts'
+import { CommandFailed } from '../../lib/system/exec.ts'
 import { createRunner } from '../../lib/system/runner.ts'
 import { createGit } from '../../lib/tools/git.ts'
+import { explainGitFailure } from '../../lib/tools/git-failures.ts'
 import { fetchFrom } from '../../lib/tools/git-fetch.ts'
 import { createPrivateGit } from '../../lib/tools/private-git.ts'
 import { readPrivateBranches } from '../../lib/tools/private-refs.ts'
@@ -90,20 +92,39 @@ suite('a private git dir', (test) => {
       files: { 'deep/.gitattributes': '# filter=no\n*.x filter=hide\n*.bin filter=lfs\n' },
     })
     const head = () => repo.git('rev-parse', 'HEAD')
-    const error = await rejects(async () => own.requireBorrowable(localOf(repo), await head()), 'UNSUPPORTED')
+    const error = await rejects(async () => own.requireBorrowable(localOf(repo), await head(), 'own'), 'UNSUPPORTED')
     assert.match(error.message, /filter hide/)
+    assert.match(error.hint ?? '', /--git-mode shared/)
+    const others = await rejects(async () => own.requireBorrowable(localOf(repo), await head(), 'other'), 'UNSUPPORTED')
+    assert.match(
+      others.hint ?? '',
+      /^To see line 2, run `git -C \S+ show [0-9a-f]{12}:deep\/.gitattributes`; a commit without it/,
+    )
     await writeFiles(repo.path, { 'deep/.gitattributes': '*.bin filter=lfs\n' })
     await repo.git('commit', '--quiet', '--all', '--message', 'lfs alone')
-    await own.requireBorrowable(localOf(repo), await head())
+    await own.requireBorrowable(localOf(repo), await head(), 'own')
     await writeFiles(repo.path, { '.git/objects/info/alternates': '../../../other/objects\n' })
-    await rejects(async () => own.requireBorrowable(localOf(repo), await head()), 'UNSUPPORTED')
+    await rejects(async () => own.requireBorrowable(localOf(repo), await head(), 'own'), 'UNSUPPORTED')
     await rm(join(repo.path, '.git', 'objects', 'info', 'alternates'))
     const commit = await head()
     await writeFile(
       join(repo.path, '.git', 'config'),
       '[core]\n\trepositoryformatversion = 0\n[extensions]\n\tnovelty = true\n',
     )
-    await rejects(() => own.requireBorrowable(localOf(repo), commit), 'UNSUPPORTED')
+    await rejects(() => own.requireBorrowable(localOf(repo), commit, 'other'), 'UNSUPPORTED')
+  })
+
+  test('a `.gitmodules` that git refuses keeps no commit from being looked at, and git says so in words', async () => {
+    const modules = '[submodule "s"]\n\tpath = s\n\turl = ./x\n\tupdate = !cmd\n'
+    await using repo = await tempRepo({ files: { '.gitattributes': '*.bin filter=lfs\n', '.gitmodules': modules } })
+    await repo.git('config', 'submodule.recurse', 'true')
+    await own.requireBorrowable(localOf(repo), await repo.git('rev-parse', 'HEAD'), 'other')
+    const argv = ['git', '-C', repo.path, 'grep', '--recurse-submodules', 'x', 'HEAD']
+    const failed = new CommandFailed(argv, await runner.run(argv, { okCodes: 'any' }))
+    assert.match(
+      explainGitFailure(failed).message,
+      /^git takes no `submodule\.s\.update` as the branch's `\.gitmodules` has it/,
+    )
   })
 
   test('a fetch from it is over when git is: no timer keeps a command from its end', async () => {

@@ -3,18 +3,16 @@
  * workspace is, into refs of the workspace's, and then moves the branch if that is what was seen before. What has moved is
  * found by reading a few files, so that nothing is fetched in vain. Both sides moved: nothing is changed.
  */
-import { existsSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
-import { requireFacet } from '../../backends/facets.ts'
+import { join } from 'node:path'
 import { NexusError, unreachable } from '../../core/errors.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { withLock } from '../../system/lock.ts'
-import { fetchFrom } from '../../tools/git-fetch.ts'
 import { bringLargeFiles } from '../../tools/private-refs.ts'
-import { findAdminDir } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { type PrivatePlace, privatePlace } from '../current-branch.ts'
-import { findMoved, type SeenRefs, saveSeen } from './moved.ts'
+import { type Failed, fetchMoved } from './fetch-moved.ts'
+import { findMoved, saveSeen } from './moved.ts'
 import { refsOf } from './private-git.ts'
 
 /** How long one waits for another that brings back from the same workspace. */
@@ -49,14 +47,17 @@ export interface BroughtBack {
   readonly commit: string | null
   /** Other branches and tags that have moved, by the refs that hold them here. */
   readonly others: readonly string[]
+  /** Others that git here does not take: their commits are inside alone. */
+  readonly failed: readonly Failed[]
   readonly standing: Standing['kind']
 }
 
-const NOTHING: BroughtBack = { commits: 0, commit: null, others: [], standing: 'same' }
+const NOTHING: BroughtBack = { commits: 0, commit: null, others: [], failed: [], standing: 'same' }
 
 /**
  * Brings back what has moved. With `running`, the git inside is asked, else one beside the files.
- * @throws {NexusError} DIVERGED when the branch moved on both sides; nothing is changed then
+ * @throws {NexusError} DIVERGED when the branch moved on both sides; nothing is changed then. GIT_ERROR for a branch that cannot come
+ * back; the others have
  */
 export async function bringBack(
   app: App,
@@ -70,58 +71,28 @@ export async function bringBack(
     join(app.home.locks, `${record.id}-git`),
     async () => {
       const moved = await findMoved(app, record)
-      if (moved !== undefined) {
-        await fetchMoved(app, record, place, moved, { running, ...(totalMs === undefined ? {} : { totalMs }) })
+      const how = { running, ...(totalMs === undefined ? {} : { totalMs }) }
+      const fetched = moved === undefined ? undefined : await fetchMoved(app, record, place, moved, how)
+      const { came, failed = [] } = fetched ?? {}
+      if (came !== undefined) {
         await bringLargeFiles(place.path, place.gitDir)
-        await saveSeen(app, record, moved)
+        await saveSeen(app, record, came)
       }
+      tellFailed(app, record, failed)
+      if (fetched?.own !== undefined) throw fetched.own
       const refs = await refsNow(app, record)
       const standing = await judge(app, record, refs)
-      const others = Object.keys(moved?.branches ?? {})
+      const others = Object.keys(came?.branches ?? {})
         .filter((branch) => branch !== record.branch)
         .map((branch) => refsOf(record, 'heads', branch))
-      others.push(...Object.keys(moved?.tags ?? {}).map((tag) => refsOf(record, tag)))
-      if (moved?.detached != null) others.push(refsOf(record, 'HEAD'))
+      others.push(...Object.keys(came?.tags ?? {}).map((tag) => refsOf(record, tag)))
+      if (came?.detached != null) others.push(refsOf(record, 'HEAD'))
       const commits = await settle(app, record, place, standing)
       const commit = 'commit' in standing ? standing.commit : null
-      return { commits, commit, others: others.filter((name) => refs.has(name)), standing: standing.kind }
+      return { commits, commit, others: others.filter((name) => refs.has(name)), failed, standing: standing.kind }
     },
     { waitMs: WAIT_MS, signal: app.interruption.signal },
   )
-}
-
-interface Fetching {
-  readonly running: boolean
-  /** How long it may take at most. */
-  readonly totalMs?: number
-}
-
-async function fetchMoved(app: App, record: WorkspaceRecord, place: PrivatePlace, moved: SeenRefs, how: Fetching) {
-  const { running, totalMs } = how
-  const backend = await app.backend(record.backend)
-  // HEAD is the worktree's; its own part of the git dir has the same path on both sides
-  const admin = basename(findAdminDir(place.gitDir, place.worktree)?.path ?? '')
-  const own = join('worktrees', admin, 'HEAD')
-  const from = admin !== '' && existsSync(join(place.path, own)) ? join(place.gitDir, dirname(own)) : place.gitDir
-  const git = await requireFacet(app, backend, 'git', 'looks at its commits')
-  const program = await git.command(record, ['upload-pack', '--timeout=60', from], running)
-  const refspecs = Object.keys(moved.branches).map(
-    (branch) => `+refs/heads/${branch}:${refsOf(record, 'heads', branch)}`,
-  )
-  refspecs.push(...Object.keys(moved.tags).map((tag) => `+refs/${tag}:${refsOf(record, tag)}`))
-  if (moved.detached !== null) refspecs.push(`+HEAD:${refsOf(record, 'HEAD')}`)
-  const { signal } = app.interruption
-  const failed = await fetchFrom(app.runner, place.repo, {
-    program,
-    refspecs,
-    signal,
-    ...(totalMs === undefined ? {} : { totalMs }),
-  })
-  if (failed === '') return
-  throw new NexusError('GIT_ERROR', `Not all branches of ${record.name} could be brought back.`, {
-    hint: `To see them, run \`nexus exec ${record.name} -- git branch --verbose\``,
-    output: failed,
-  })
 }
 
 /** The workspace's refs and its branch, as they are in the repository. */
@@ -252,4 +223,11 @@ export function tell(app: App, record: WorkspaceRecord, { commits, others }: Bro
     })
   for (const name of others.slice(0, TOLD_MAX))
     app.emit({ type: 'notice', text: `another ref of ${record.name} is here as ${name}` })
+}
+
+function tellFailed(app: App, { name }: WorkspaceRecord, failed: readonly Failed[]): void {
+  for (const { what, why } of failed.slice(0, TOLD_MAX)) {
+    const text = `${printable(what)} of ${name} did not come back: ${why}`
+    app.emit({ type: 'warning', text, hint: `To look at it, run \`nexus exec ${name} -- git log --all\`` })
+  }
 }

@@ -10,6 +10,7 @@ import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { removeTree } from '../../system/store.ts'
 import type { Ref } from '../../tools/git.ts'
+import type { Whose } from '../../tools/git-programs.ts'
 import { createPrivateGit } from '../../tools/private-git.ts'
 import type { App } from '../app.ts'
 import { privatePlace } from '../current-branch.ts'
@@ -29,9 +30,10 @@ export async function requirePrivateGit(
   backend: Backend,
   local: { repo: string; gitDir: string },
   commit: string,
+  whose: Whose,
 ) {
   await requireFacet(app, backend, 'git', 'the git mode "private"')
-  await createPrivateGit(app.runner, app.git).requireBorrowable(local, commit)
+  await createPrivateGit(app.runner, app.git).requireBorrowable(local, commit, whose)
 }
 
 /** Everything of the workspace's in the repository lies under this. */

@@ -14,6 +14,7 @@ import type { App } from '../app.ts'
 import { type PrivatePlace, privatePlace } from '../current-branch.ts'
 import { observeOne } from '../observe.ts'
 import { bringBack, tell } from './bring-back.ts'
+import { findMoved } from './moved.ts'
 import { ownTreeOf } from './own-tree.ts'
 import { refsOf } from './private-git.ts'
 
@@ -37,7 +38,8 @@ export async function listPrivateChanges(app: App, record: WorkspaceRecord, repo
 export async function lookInside(app: App, record: WorkspaceRecord, bring: boolean): Promise<Inside | null> {
   const place = privatePlace(app.home, record)
   if (place === undefined || !existsSync(join(place.path, 'HEAD'))) return null
-  const commits = bring ? await commitsThatStay(app, record) : []
+  const stay = async () => ((await findMoved(app, record)) === undefined ? [] : ['commits inside that are not here'])
+  const commits = await (bring ? commitsThatStay(app, record) : stay())
   const admin = basename(findAdminDir(place.gitDir, place.worktree)?.path ?? '')
   const begun = (name: string) => listGitOperationsIn(join(place.path, 'worktrees', name))
   const others = foldersIn(place.path, 'worktrees').filter((name) => name !== admin)
@@ -66,8 +68,9 @@ async function commitsOfWorktrees(app: App, record: WorkspaceRecord, place: Priv
 async function commitsThatStay(app: App, record: WorkspaceRecord): Promise<readonly string[]> {
   const running = (await observeOne(app, record)).state === 'running'
   try {
-    tell(app, record, await bringBack(app, record, running))
-    return []
+    const back = await bringBack(app, record, running)
+    tell(app, record, back)
+    return back.failed.map(({ what, why }) => `${what}, which cannot come back: ${why}`)
   } catch (error) {
     if (error instanceof NexusError && error.code === 'DIVERGED') return [`commits inside: ${error.message}`]
     throw error

@@ -4,8 +4,10 @@
  * inside is asked. What is committed and undone again in the files is shown all the same: a merge would bring it.
  */
 import { NexusError } from '../../core/errors.ts'
+import { notCompared } from '../../core/sizes.ts'
+import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
-import type { InertRun } from '../../tools/git-inert.ts'
+import type { InertRun, SetAside } from '../../tools/git-inert.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
 import { findTip } from './review-tip.ts'
@@ -33,9 +35,11 @@ export interface FileChange {
   readonly path: string
   /** Its former path. */
   readonly from?: string
-  /** Null for a binary file. */
+  /** Null for a binary file, and one that is not compared. */
   readonly insertions: number | null
   readonly deletions: number | null
+  /** How large the file is now; only where it is too large to be compared. */
+  readonly tooLarge?: number
 }
 
 export interface Review {
@@ -70,15 +74,22 @@ export async function review(app: App, record: WorkspaceRecord, wanted: { patch:
     findTip(app, record),
     app.git.findCommit(record.repo, 'HEAD'),
   ])
-  const look = async (git: InertRun): Promise<Reviewed> => {
+  const look = async (git: InertRun, setAside: SetAside): Promise<Reviewed> => {
+    const large = (await setAside(LOOK_TIMEOUT_MS)).map(({ path, bytes }) => ({
+      path,
+      insertions: null,
+      deletions: null,
+      tooLarge: bytes,
+    }))
     const base = await findBase(git, record, main, tip)
     const numbers = (...range: readonly string[]) => text(git, [...PLAIN_DIFF, '--numstat', '-z', ...range, '--'])
-    const [commits, committed, pending, untracked] = await Promise.all([
+    const [commits, committed, compared, untracked] = await Promise.all([
       listCommits(git, base, tip),
       numbers(base, tip).then(parseNumbers),
       numbers(...filesOnly(record), from.commit).then(parseNumbers),
       text(git, ['ls-files', '--others', '--exclude-standard', '-z']).then(fields),
     ])
+    const pending = [...compared.filter(({ path }) => large.every((one) => one.path !== path)), ...large]
     const files = addUp(committed, pending)
     return {
       workspace: record.name,
@@ -170,14 +181,18 @@ async function readPatch(
       hint: `To see which files it is in, run \`nexus diff ${name} --stat\``,
     })
   }
-  if (changes.pending.length === 0) return patch(base, tip)
+  const large = changes.pending.flatMap((change) =>
+    change.tooLarge === undefined ? [] : [{ ...change, bytes: change.tooLarge }],
+  )
+  const told = large.map(({ path, bytes }) => `# ${printable(path)}: ${notCompared(bytes)}\n`).join('')
+  if (changes.pending.length === large.length) return `${await patch(base, tip)}${told}`
   const only = filesOnly(record)
   // of submodules, two commits tell
   const links =
     only.length > 0 && (await text(git, ['diff-tree', '-r', '--ignore-submodules=none', base, tip])).includes('160000')
-  if (from === tip && !links && !hides(changes)) return patch(...only, base)
+  if (from === tip && !links && !hides(changes)) return `${await patch(...only, base)}${told}`
   const [committed, pending] = await Promise.all([patch(base, tip), patch(...only, from)])
-  return pending === '' ? committed : `${committed}# not committed on ${branch}:\n${pending}`
+  return `${committed}${pending === '' ? '' : `# not committed on ${branch}:\n${pending}`}${told}`
 }
 
 /** With a git dir of the workspace's own, the submodules that git finds from here are not those that are worked on. */
@@ -202,7 +217,8 @@ export function addUp(committed: readonly FileChange[], pending: readonly FileCh
   for (const change of pending) {
     const { insertions, deletions, ...known } = files.get(change.path) ?? { ...change, insertions: 0, deletions: 0 }
     const both = { insertions: add(insertions, change.insertions), deletions: add(deletions, change.deletions) }
-    files.set(change.path, { ...known, ...both })
+    const large = change.tooLarge === undefined ? {} : { tooLarge: change.tooLarge }
+    files.set(change.path, { ...known, ...both, ...large })
   }
   return [...files.values()]
 }

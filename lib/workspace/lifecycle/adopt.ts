@@ -15,6 +15,7 @@ import { workspacePaths } from '../../core/paths.ts'
 import { dockerOf, withDocker } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
+import { cameFromElsewhere } from '../../tools/branch-log.ts'
 import {
   findAdminDir,
   isOnItsOwn,
@@ -142,7 +143,10 @@ async function draftRecord(app: App, backend: Backend, target: Target, request: 
   if (guards.gitMode === 'private') {
     const { requirePrivateGit } = await import('../git/private-git.ts')
     const local = { repo: repo.root, gitDir: repo.gitDir }
-    await requirePrivateGit(app, backend, local, (await app.git.findCommit(there ? worktree : repo.root, 'HEAD')) ?? '')
+    const branch = readBranch(worktree)
+    const isOwn = guards.isolation !== 'agent' && typeof branch === 'string' && !cameFromElsewhere(repo.gitDir, branch)
+    const commit = (await app.git.findCommit(there ? worktree : repo.root, 'HEAD')) ?? ''
+    await requirePrivateGit(app, backend, local, commit, isOwn ? 'own' : 'other')
   }
   if (guards.isolation === 'agent' || guards.network !== 'open')
     await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)

@@ -21,6 +21,8 @@ import type { WantedPort } from '../../ports/blocks.ts'
 import { cacheVolumes } from '../../stack/caches.ts'
 import { type Detected, detectStack } from '../../stack/detect.ts'
 import { readyRecord } from '../../stack/ready-record.ts'
+import { readPlain } from '../../system/read.ts'
+import { cameFromElsewhere } from '../../tools/branch-log.ts'
 import { findRepository, listLinkedWorktrees, ownerOf, type Repository } from '../../tools/repository.ts'
 import { requireOwnParts } from '../../tools/repository-links.ts'
 import type { App } from '../app.ts'
@@ -82,7 +84,7 @@ export async function draftWorkspace(app: App, request: CreateRequest): Promise<
   const [committed, dotenv] = await Promise.all(
     [PROJECT_CONFIG, '.env'].map((file) => findCommitted(app, repo, branch.commit, names, file)),
   )
-  const project = projectConfig(app, repo, committed)
+  const project = projectConfig(app, repo, branch.branch, committed)
   const config = await app.config(project)
   const { settings } = config
   const { backend, guards, inside } = await requireBackend(app, repo, branch, settings, likely)
@@ -143,7 +145,7 @@ async function lookAtBranch(app: App, request: CreateRequest, given: string, nam
 async function requireBackend(
   app: App,
   repo: Repository,
-  { commit }: BranchChoice,
+  { commit, create, taken, branch }: BranchChoice,
   settings: Settings,
   likely: LikelyBackend,
 ) {
@@ -151,7 +153,10 @@ async function requireBackend(
   const guards = guardsOf(settings, likely.own)
   if (guards.gitMode === 'private') {
     const { requirePrivateGit } = await import('../git/private-git.ts')
-    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, commit)
+    const isOther =
+      guards.isolation === 'agent' || taken !== undefined || (!create && cameFromElsewhere(repo.gitDir, branch))
+    const whose = isOther ? 'other' : 'own'
+    await requirePrivateGit(app, backend, { repo: repo.root, gitDir: repo.gitDir }, commit, whose)
   }
   if (guards.isolation === 'agent' || guards.network !== 'open')
     await requireFacet(app, backend, 'guards', `isolation ${guards.isolation} with network ${guards.network}`)
@@ -278,9 +283,18 @@ async function checkLikelyBackend(app: App, repo: Repository): Promise<LikelyBac
 }
 
 /** The project's file as committed on the workspace's branch, else the main worktree's, which is said. */
-function projectConfig(app: App, repo: Repository, committed: string | undefined): ConfigSources['project'] {
+function projectConfig(
+  app: App,
+  repo: Repository,
+  branch: string,
+  committed: string | undefined,
+): ConfigSources['project'] {
   const file = join(repo.root, PROJECT_CONFIG)
-  if (committed !== undefined) return { file, text: committed }
+  if (committed !== undefined) {
+    // where the main worktree has the same, that is where it is mended
+    const isHere = readPlain(file, { within: repo.root })?.toString() === committed
+    return { file, text: committed, ...(isHere ? {} : { shown: `${branch}:${PROJECT_CONFIG}` }) }
+  }
   if (!existsSync(file)) return undefined
   app.emit({ type: 'notice', text: `${PROJECT_CONFIG} is not committed on this branch; the main worktree's is used` })
   return { file }

@@ -134,7 +134,7 @@ async function lookBefore(
   const told = tellGuests(app, record, backend)
   // what looks inside goes in itself
   if (isPrivate) await told
-  const looked = mayLose ? saveCommits(app, record, request) : refuseLoss(app, record, locked)
+  const looked = mayLose ? saveCommits(app, record, request) : lookForLoss(app, record, locked)
   // what comes back first takes part in what is judged of the branch
   if (isPrivate) await looked
   const [branch, ignored, volumes] = await Promise.all([
@@ -144,6 +144,22 @@ async function lookBefore(
     told,
   ])
   return { backend, branch, ignored, volumes }
+}
+
+/** A git dir of the workspace's own may be as broken as whoever works inside makes it: then nothing comes back from it. */
+async function lookForLoss(app: App, record: WorkspaceRecord, locked: boolean) {
+  try {
+    return await refuseLoss(app, record, locked)
+  } catch (error) {
+    const isUnknown = error instanceof NexusError && ['GIT_ERROR', 'TIMEOUT'].includes(error.code)
+    if (!isUnknown || record.gitMode !== 'private') throw error
+    const { code, message, details, output } = error
+    throw new NexusError(code, `What would be lost of ${record.name} cannot be found out: ${message}`, {
+      hint: `To delete it and keep all of it in the trash for a while, run \`nexus delete ${record.name} --force\``,
+      details,
+      output,
+    })
+  }
 }
 
 function optionsOf({ force, locked, deleteBranch, trash }: DeleteRequest): readonly string[] {

@@ -7,7 +7,13 @@ import { buildSettings, type Settings } from '../../../lib/config/settings.ts'
 import type { NexusError } from '../../../lib/core/errors.ts'
 import type { WorkspaceRecord } from '../../../lib/core/workspace.ts'
 import { addGate, relaysOf, requireGuardable, restrainServices } from '../../../lib/network/gate.ts'
-import { expandAllowed, parseRefusals, proxyRules, proxyVariables, withFixedBase } from '../../../lib/network/network.ts'
+import {
+  expandAllowed,
+  parseRefusals,
+  proxyRules,
+  proxyVariables,
+  withFixedBase,
+} from '../../../lib/network/network.ts'
 import type { ComposeModel, ComposeService } from '../../../lib/stack/model.ts'
 import { outsideOf } from '../../../lib/system/net.ts'
 import { Override, Reset } from '../../../lib/system/render.ts'

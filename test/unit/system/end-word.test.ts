@@ -38,6 +38,8 @@ suite('the end word', (test) => {
       `${word.slice(0, 31)}-`,
       `${word.slice(0, 20)}-${word.slice(0, 20)}-`,
       'äß'.repeat(10),
+      `printf '${word}%03d' $c\n`,
+      `${word}x${word}01-${word}1-`,
     ]
     for (const text of texts) {
       const whole = Buffer.concat([Buffer.from(text), Buffer.from(`${word}007later`)])
@@ -65,6 +67,19 @@ suite('the end word', (test) => {
     assert.is(await textOf(heard.stdout), `text ${word.slice(0, 10)}`)
     assert.is(await textOf(heard.stderr), `${word}01`)
     assert.is(await Promise.race([heard.over, new Promise((done) => setTimeout(done, 20, 'open'))]), 'open')
+  })
+
+  test('does not stand in the text that says it, which is on a command line', async () => {
+    for (let i = 0; i < 100; i++) {
+      const word = createEndWord()
+      assert.not(sayEnd(word, '3').replaceAll("'", '').includes(word))
+    }
+    const word = createEndWord()
+    const begun = runner.begin(leaving(word, 'cat /proc/$$/cmdline | tr "\\\\0" " "', 11), { endWord: { word } })
+    begun.stderr.resume()
+    const [stdout, code] = await Promise.all([textOf(begun.stdout), begun.ended])
+    assert.match(endLeft(stdout), /printf '%s%s%03d' [0-9a-f]+ [0-9a-f]+ \$c; exit \$c $/)
+    assert.is(code, 11)
   })
 
   test('ends what is begun and what is captured, with all that was said and the code', async () => {
