@@ -10,8 +10,11 @@ import { kindOf } from '../core/operations.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
 import { firstNames } from '../system/read.ts'
+import { lastLogged } from '../tools/branch-log.ts'
 import {
   type AdminDir,
+  findAdminDir,
+  hasBranch,
   isLinked,
   linkOf,
   listAdminDirs,
@@ -21,7 +24,7 @@ import {
 } from '../tools/repository.ts'
 
 export interface Drift {
-  readonly kind: 'repository-gone' | 'worktree-gone' | 'worktree-moved' | 'worktree-unlinked' | 'branch'
+  readonly kind: 'repository-gone' | 'worktree-gone' | 'worktree-moved' | 'worktree-unlinked' | 'branch' | 'branch-gone'
   /** What is so, without the end of a sentence. */
   readonly text: string
   /** What mends it. */
@@ -74,12 +77,25 @@ export function isEmpty(folder: string): boolean {
   }
 }
 
-function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
+function findBranchDrift(record: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
+  const { branch, base, local } = record
   const now = readBranch(worktree)
-  if (now === branch || now === undefined) return undefined
+  if (now === undefined) return undefined
+  if (now === branch) {
+    // a branch without a first commit is not there yet
+    const known = base !== null || (local !== null && lastTip(local.gitDir, worktree) !== undefined)
+    if (local === null || hasBranch(local.gitDir, branch) || !known) return undefined
+    return { kind: 'branch-gone', text: `its branch ${branch} was deleted`, command, broken: false }
+  }
   if (now === null && readBranchInWork(worktree) === branch) return undefined
   const text = `its worktree is on ${now === null ? 'no branch' : `branch ${now}`}, not on ${branch}`
   return { kind: 'branch', text, command, broken: false }
+}
+
+/** The last commit that a worktree was on, by the log of its own. */
+export function lastTip(gitDir: string, worktree: string): string | undefined {
+  const admin = findAdminDir(gitDir, worktree)
+  return admin === undefined ? undefined : lastLogged(admin.path)
 }
 
 /** Where git says that the worktree is now, when that is there. */

@@ -6,8 +6,12 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import type { Scan } from '../../lib/doctor/scan.ts'
+import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
+import { cameFromElsewhere } from '../../lib/tools/branch-log.ts'
 import { findAdminDir, MARKER, requireRepository } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
+import { lastCommit } from '../../lib/workspace/git/last-commit.ts'
 import { adopt } from '../../lib/workspace/lifecycle/adopt.ts'
 import { renameWorkspace } from '../../lib/workspace/lifecycle/rename.ts'
 import { type RepairRequest, repairWorkspace } from '../../lib/workspace/lifecycle/repair.ts'
@@ -202,6 +206,71 @@ suite('a branch', (test) => {
     assert.match(done.join(), /branch nexus\/demo was deleted/)
     assert.is(await git(demo.worktree, 'rev-parse', 'HEAD'), tip)
     await isWhole(demo, demo.worktree)
+  })
+
+  const lose = async (demo: Demo): Promise<string> => {
+    const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+    await git(demo.worktree, ...identity, 'commit', '--quiet', '--allow-empty', '--message', 'mine')
+    const tip = await git(demo.worktree, 'rev-parse', 'HEAD')
+    // from within, git writes into the log that HEAD is nowhere
+    await git(demo.worktree, 'update-ref', '-d', 'refs/heads/nexus/demo')
+    return tip
+  }
+
+  test('deleted from within is told by list, status and doctor, and made again, packed or not', async () => {
+    await using demo = await openDemo()
+    const told = 'running: its branch nexus/demo was deleted; `nexus repair demo` makes it again'
+    const doctor = () => checkWorktrees({ app: demo.app, records: [demo.demo], settings: undefined } as unknown as Scan)
+    await demo.repo.git('pack-refs', '--all')
+    assert.is(await demo.state(), 'running')
+    const tip = await lose(demo)
+    assert.is(await demo.state(), told)
+    const [finding] = await doctor()
+    assert.is(finding?.message, 'Workspace demo: its branch nexus/demo was deleted.')
+    await finding?.fix?.()
+    assert.is(await git(demo.worktree, 'rev-parse', 'nexus/demo'), tip)
+    assert.is(await demo.state(), 'running')
+    // nobody knows any more whose its commits were
+    assert.ok(cameFromElsewhere(join(demo.repo.path, '.git'), 'nexus/demo'))
+    await isWhole(demo, demo.worktree)
+  })
+
+  test('deleted, and its worktree too: a start makes both again at the last commit', async () => {
+    await using demo = await openDemo()
+    const tip = await lose(demo)
+    await rm(demo.worktree, { recursive: true })
+    await demo.up('demo')
+    assert.is(await git(demo.worktree, 'rev-parse', 'nexus/demo'), tip)
+  })
+
+  test('deleted without a trace is told, with what could be done', async () => {
+    await using demo = await openDemo()
+    await lose(demo)
+    await rm(join(demo.repo.path, '.git', 'worktrees', 'demo', 'logs'), { recursive: true })
+    await demo.app.records.save({ ...(await demo.now()), base: 'a'.repeat(40) })
+    const { done, left } = await demo.repair()
+    assert.equal(done, [])
+    assert.match(left?.text ?? '', /was deleted, and git knows none of its commits any more$/)
+  })
+
+  test('of a git dir of its own is made again at what came back from there', async () => {
+    await using demo = await openDemo()
+    const at = await git(demo.worktree, 'rev-parse', 'HEAD')
+    const inside = await git(
+      demo.worktree,
+      ...['-c', 'user.name=T', '-c', 'user.email=t@example.invalid'],
+      'commit-tree',
+      '-p',
+      'HEAD',
+      '-m',
+      'inside',
+      'HEAD^{tree}',
+    )
+    await demo.repo.git('update-ref', `refs/nexus/${demo.demo.id}/synced`, at)
+    await demo.repo.git('update-ref', `refs/nexus/${demo.demo.id}/heads/nexus/demo`, inside)
+    await demo.repo.git('update-ref', '-d', 'refs/heads/nexus/demo')
+    assert.is(await lastCommit(demo.app, { ...demo.demo, gitMode: 'private' }), inside)
+    assert.is(await lastCommit(demo.app, demo.demo), at)
   })
 })
 

@@ -14,10 +14,17 @@ import { readPlain } from '../../system/read.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listGitOperations, type Repository, readBranch } from '../../tools/repository.ts'
+import {
+  findAdminDir,
+  hasBranch,
+  isLinked,
+  listGitOperations,
+  type Repository,
+  readBranch,
+} from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
-import { isEmpty } from '../drift.ts'
+import { isEmpty, lastTip } from '../drift.ts'
 import type { Inside } from './private-losses.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
@@ -90,7 +97,11 @@ async function listCommits({ app, repository, inside }: Sight): Promise<readonly
   const { gitDir, worktree } = repository
   const refs = [...readWorktreeRefs(findAdminDir(gitDir, worktree)?.path ?? '')]
   const held = refs.map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
-  if (readBranch(worktree) === null) held.unshift(['on a detached HEAD', 'HEAD'])
+  const branch = readBranch(worktree)
+  if (branch === null) held.unshift(['on a detached HEAD', 'HEAD'])
+  const last = lastTip(gitDir, worktree)
+  const isLost = branch != null && !hasBranch(gitDir, branch) && last !== undefined
+  if (isLost && (await app.git.findCommit(repository.root, last))) held.unshift([`of ${branch}, which is gone`, last])
   const lines = held.map(async ([where, revision]) => {
     const count = await app.inertGit.countUniqueCommits(repository, revision)
     return count === 0 ? [] : [`${count} commits ${where}`]

@@ -15,6 +15,7 @@ import { noteUse } from '../../record/last-use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
+import { lastCommit } from '../git/last-commit.ts'
 import { isHalfMade } from '../git/worktree-owner.ts'
 import { judge, observeOne, requireEngine, type Seen } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
@@ -209,11 +210,13 @@ async function look(app: App, record: WorkspaceRecord, options: StartRequest): P
 /** A create that was killed early may not even have made the branch. */
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
-  const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
-  if (gone && !(await app.git.findCommit(record.repo, base))) throw lostBranch(record)
-  const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
+  const gone = redo && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  if (!gone) return { branch, create: false, commit: base ?? '', ours, cause: 'its own' }
+  const isNew = kindOf(record.operation)?.makes === true
+  const commit = isNew ? await app.git.findCommit(record.repo, base ?? '') : await lastCommit(app, record)
+  if (commit === undefined) throw lostBranch(record)
   // the log of a branch that is gone tells no more whose it was
-  return gone ? { ...choice, taken: 'its first commit' } : choice
+  return { branch, create: true, commit, ours, cause: 'its own', taken: 'its last commit' }
 }
 
 function planStart(
