@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Backend } from '../../lib/backends/backend.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
 import type { Scan } from '../../lib/doctor/scan.ts'
 import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
@@ -351,6 +352,35 @@ suite('adopt', (test) => {
     const { record } = await adopt(demo.app, { given: demo.worktree, name: undefined, dryRun: false })
     assert.equal([record.id, record.name, record.local?.adopted], [demo.demo.id, 'demo', false])
     await isWhole(demo, demo.worktree)
+  })
+
+  test('a name that is taken is refused before containers of the old one go', async () => {
+    await using demo = await openDemo()
+    const { id, repo, branch, local } = await demo.up('other')
+    await demo.app.records.remove(id)
+    const worktree = local?.worktree ?? ''
+    const asked = { agent: false, gate: false, ours: true, heldBy: null, password: null, editors: false }
+    const lost = {
+      id,
+      name: 'other',
+      project: '',
+      repo,
+      branch,
+      worktree,
+      image: '',
+      running: true,
+      ports: [],
+      ...asked,
+    }
+    const backend = await demo.app.backend('docker')
+    const stack = {} as NonNullable<Backend['stack']>
+    const lifecycle = { ...backend.lifecycle, findLost: async () => lost }
+    const app = { ...demo.app, backend: async () => ({ ...backend, stack, lifecycle }) }
+    const request = { given: worktree, name: 'demo', dryRun: false }
+    await rejects(() => adopt(app, request), 'WORKSPACE_ALREADY_EXISTS')
+    assert.ok(demo.running.has(id))
+    await adopt(app, { ...request, name: 'other' })
+    assert.not(demo.running.has(id))
   })
 
   test("what is no linked worktree is refused: the repository's own checkout, a plain folder, nothing, no branch", async () => {

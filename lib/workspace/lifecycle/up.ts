@@ -11,6 +11,7 @@ import { KINDS, kindOf } from '../../core/operations.ts'
 import { worktreeOf } from '../../core/record-parts.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readInputs } from '../../project/inputs.ts'
+import type { SecretValues } from '../../project/secrets.ts'
 import { noteUse } from '../../record/last-use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
@@ -112,6 +113,8 @@ export interface StartRequest {
   readonly start: boolean
   /** False: a stopped workspace is looked at, and not taken for as Nexus left it. */
   readonly asLeft?: boolean
+  /** Where they are known already. */
+  readonly secrets?: SecretValues | undefined
 }
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
@@ -158,9 +161,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
     return { record, plan, changed: false, created: false }
   }
-  await admitHooks(app, record, settings)
-  await admitChoice(app, record, chosen)
-  const secrets = await secretsFor(app, settings)
+  const secrets = await admitStart(app, record, chosen, options.secrets)
   const begun = { ...record, operation: operationOf(record, options) }
   const ports = record.ports.map(({ host: _, ...port }) => port)
   const wanted = ports.length > 0 ? ports : [SSH_PORT]
@@ -178,6 +179,28 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
     },
   })
   return { record: done.record, plan, changed: plan.length > 0, created: false }
+}
+
+/**
+ * What a start refuses, for whoever stops what runs before it.
+ * @returns the secrets, which are asked for once
+ */
+export async function requireStartable(app: App, record: WorkspaceRecord): Promise<SecretValues> {
+  requirePlaces(app, record)
+  const chosen = await readChosen(app, await projectOf(app, record))
+  const { settings } = chosen
+  const backend = await app.backend(record.backend)
+  await Promise.all([backend.check(), requireRoom(app, record, settings.limits)])
+  const secrets = await admitStart(app, record, chosen)
+  const readsFiles = record.docker?.stack !== undefined && areOutdated(record.secrets ?? [], secretRecords(settings))
+  if (readsFiles) await (await import('../stack/project-stack.ts')).resolveStack(app, record, backend, chosen, true)
+  return secrets
+}
+
+async function admitStart(app: App, record: WorkspaceRecord, chosen: Chosen, known?: SecretValues) {
+  await admitHooks(app, record, chosen.settings)
+  await admitChoice(app, record, chosen)
+  return known ?? secretsFor(app, chosen.settings)
 }
 
 /** Without a note of what the user chose, the configuration is what an agent's workspace says. */
