@@ -130,6 +130,8 @@ suite('a worktree', (test) => {
   test('moved with mv: repair takes its word for where it is, and no other folder', async () => {
     await using demo = await openDemo()
     const other = await demo.up('other')
+    await git(demo.worktree, 'worktree', 'add', '--quiet', '-b', 'inner', 'inner')
+    await writeFile(join(demo.repo.path, '.git', 'info', 'exclude'), '/inner\n/.worktree\n')
     const place = join(dirname(demo.worktree), 'moved')
     await rename(demo.worktree, place)
     assert.match(await demo.state(), /is missing/)
@@ -145,6 +147,7 @@ suite('a worktree', (test) => {
     }
     await demo.repair({ worktree: place })
     await isWhole(demo, place)
+    assert.is(await git(join(place, 'inner'), 'branch', '--show-current'), 'inner')
   })
 
   for (const [what, forget] of [

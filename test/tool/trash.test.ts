@@ -292,6 +292,23 @@ suite('the trash', (test) => {
     assert.is(await demo.repo.git('log', '-1', '--format=%s'), 'further')
   })
 
+  test('a worktree within it is known where it lies, in the trash and after a restore', async () => {
+    await using demo = await openDemo()
+    await demo.git('worktree', 'add', '--quiet', '-b', 'inner', 'sub/inner')
+    await writeFile(join(demo.worktree, 'sub', 'inner', 'staged'), 'x')
+    await demo.git('-C', 'sub/inner', 'add', 'staged')
+    const isKnown = async (folder: string) => {
+      await demo.repo.git('worktree', 'prune')
+      assert.match(await demo.repo.git('worktree', 'list'), new RegExp(`^${folder}/sub/inner `, 'm'))
+      assert.is(await git(join(folder, 'sub', 'inner'), 'status', '--porcelain'), 'A  staged')
+    }
+    await demo.delete()
+    await isKnown((await only(demo)).files ?? '')
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
+    await isKnown(record.local?.worktree ?? '')
+    assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), '?? sub/')
+  })
+
   test('a detached HEAD comes back as one', async () => {
     await using demo = await openDemo()
     await demo.git('checkout', '--quiet', '--detach')

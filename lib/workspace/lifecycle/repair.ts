@@ -15,6 +15,7 @@ import type { App } from '../app.ts'
 import { type Drift, findDrift, findOwnAdmin, isEmpty } from '../drift.ts'
 import { lastCommit } from '../git/last-commit.ts'
 import { markWorktree } from '../git/marker.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { exclusively, withRepository } from '../operation/operate.ts'
@@ -168,6 +169,8 @@ async function keep(app: App, was: WorkspaceRecord, now: Placed, moved: boolean,
   const { gitDir, worktree } = now.local
   const admin = findAdminDir(gitDir, worktree)
   if (admin !== undefined) await relinkSubmodules(app, admin.path, worktree)
+  const before = was.local === null ? [] : [was.local.worktree]
+  await withRepository(app, gitDir, () => relinkNested(app, { root: now.repo, gitDir }, before, worktree))
   const backend = await app.backend(was.backend)
   // what runs has the old places mounted
   if (await backend.lifecycle.dismantle(was)) {

@@ -26,6 +26,7 @@ import type { App } from '../app.ts'
 import { currentBranch } from '../current-branch.ts'
 import { moveFolder } from '../foreign-files.ts'
 import { markWorktree } from '../git/marker.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { requireFreeFolder } from '../lifecycle/draft.ts'
@@ -186,6 +187,12 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   await carryOver(adminOf(app, entry), admin.path)
   if (!existsSync(join(admin.path, 'index'))) await app.git.readHead(worktree)
   await relinkSubmodules(app, admin.path, worktree)
+  await relinkNested(
+    app,
+    repo,
+    [files, entry.record.local?.worktree].flatMap((place) => place ?? []),
+    worktree,
+  )
   if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }), 'other')
   await markWorktree(record)
   await giveOwnGit(app, entry, record)

@@ -17,6 +17,7 @@ import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
 import { lastCommit } from '../git/last-commit.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import { forgetBorrowed, isBegun, moveOwnGit, type OwnGit } from '../git/private-git.ts'
 import { withRepository } from '../operation/operate.ts'
 import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../status/restoring.ts'
@@ -120,6 +121,7 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
     // what tools make again, or has no room, takes none in the trash
     if (moved.files !== null) await removeBelow(app, record, moved.files, keeping.dropped)
+    if (moved.files !== null) await relinkNested(app, { root: repo, gitDir }, [worktree], moved.files)
     return moved
   })
 }
