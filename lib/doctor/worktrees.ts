@@ -39,7 +39,8 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
 
 const WHY: Readonly<Record<Drift['kind'], string>> = {
   'repository-gone': 'It was moved or removed; without it the worktree is no worktree.',
-  'worktree-gone': 'What was not committed in it is lost.',
+  'repository-other': 'If its repository was moved, its work is there; in this one is nothing of it.',
+  'worktree-gone': 'What was not committed in it is where its folder went, if that was moved, and else lost.',
   'worktree-moved': 'The workspace has the old place mounted, and no start can go on from there.',
   'worktree-unlinked': 'git works neither in it nor inside the workspace.',
   'branch-gone': 'Nothing can be committed on from its last commit, and all its files look new.',

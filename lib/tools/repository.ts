@@ -250,9 +250,10 @@ export function readBranchInWork(worktree: string): string | undefined {
   return name?.replace(/^refs\/heads\//, '')
 }
 
-/** Whether there is a branch; true where git keeps its refs in another way than as files. */
-export function hasBranch(gitDir: string, branch: string): boolean {
-  const ref = `refs/heads/${branch}`
+export const hasBranch = (gitDir: string, branch: string) => hasRef(gitDir, `refs/heads/${branch}`)
+
+/** Whether there is a ref; true where git keeps them in another way than as files. */
+export function hasRef(gitDir: string, ref: string): boolean {
   if (readPlain(join(gitDir, ref)) !== undefined || existsSync(join(gitDir, 'reftable'))) return true
   const packed = join(gitDir, 'packed-refs')
   return existsSync(packed) && readPlain(packed, { maxBytes: PACKED_MAX_BYTES })?.includes(` ${ref}\n`) !== false

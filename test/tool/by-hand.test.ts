@@ -183,6 +183,15 @@ suite('a worktree', (test) => {
 })
 
 suite('a branch', (test) => {
+  test('deleted with its worktree, in the repository that it was in, is made anew by a start', async () => {
+    await using demo = await openDemo()
+    await demo.repo.git('worktree', 'remove', '--force', demo.worktree)
+    await demo.repo.git('branch', '--quiet', '-D', 'nexus/demo')
+    assert.is(await demo.state(), `error: the worktree ${demo.worktree} is missing; \`nexus up demo\` mends it`)
+    await demo.up('demo')
+    assert.is(await demo.state(), 'running')
+  })
+
   test('switched or renamed inside is shown, and taken over', async () => {
     await using demo = await openDemo()
     await git(demo.worktree, 'switch', '--quiet', '--create', 'other')
@@ -308,6 +317,34 @@ suite('a repository that was moved', (test) => {
     await isWhole(demo, record.local?.worktree ?? '')
     assert.is((await findWorkspace(demo.app, 'demo', moved.repo))?.id, demo.demo.id)
   })
+
+  for (const [what, put] of [
+    ['a new repository', (path: string) => git(dirname(path), 'init', '--quiet', path)],
+    ['a clone', (path: string, moved: string) => git(dirname(path), 'clone', '--quiet', moved, path)],
+  ] as const) {
+    test(`and ${what} put in its place is told from it, is left alone, and the moved one followed`, async () => {
+      await using demo = await openDemo()
+      await using moved = await move(demo)
+      await put(demo.repo.path, moved.path)
+      const mends = '`nexus repair demo --repo <where it is now>`'
+      const said = `the repository ${demo.repo.path} is another one: it has neither the worktree nor branch nexus/demo`
+      assert.is(await demo.state(), `error: ${said}; ${mends} mends it`)
+      const scan = { app: demo.app, records: [demo.demo], settings: undefined } as unknown as Scan
+      assert.not.match((await checkWorktrees(scan)).map(({ why }) => why).join(), /lost/)
+      for (const verb of [() => demo.up('demo'), () => restart(demo.app, demo.demo, false)]) {
+        const error = await rejects(verb, 'GIT_ERROR')
+        assert.is(
+          error.hint,
+          `To mend it, run ${mends}; to make the workspace anew, run \`nexus delete demo && nexus up demo\``,
+        )
+      }
+      assert.is((await demo.repair()).left?.kind, 'repository-other')
+      assert.is(await git(demo.repo.path, 'branch', '--list', 'nexus/*'), '')
+      assert.is(listMoved(await demo.app.records.list(), moved.repo)[0]?.id, demo.demo.id)
+      await demo.repair({ repo: moved.repo })
+      await isWhole(demo, join(moved.path, '.worktree', 'demo'))
+    })
+  }
 
   test('also one from before there were markers, and never another repository', async () => {
     await using demo = await openDemo()

@@ -12,7 +12,7 @@ import type { LocalPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeTree, writeFileAtomic } from '../../system/store.ts'
 import { findAdminDir, isLinked, linkOf, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { type Drift, findDrift, findOwnAdmin, isEmpty } from '../drift.ts'
+import { type Drift, findDrift, findOwnAdmin, isEmpty, isReplaced, requirePlaces } from '../drift.ts'
 import { lastCommit } from '../git/last-commit.ts'
 import { markWorktree } from '../git/marker.ts'
 import { relinkNested } from '../git/nested-worktrees.ts'
@@ -116,6 +116,8 @@ async function link(app: App, placed: Placed, dryRun: boolean, done: string[]): 
   const { worktree, gitDir } = placed.local
   const isWhole = () => isLinked(gitDir, worktree) && findAdminDir(gitDir, worktree) !== undefined
   if (isWhole() || isEmpty(worktree)) return
+  // it would be registered where it does not belong
+  if (isReplaced(placed)) requirePlaces(app, placed)
   if (existsSync(join(worktree, '.git', 'HEAD'))) {
     throw new NexusError('GIT_ERROR', `${worktree} is a repository of its own now, no worktree of ${placed.repo}.`, {
       hint: `To keep its files and be rid of the workspace, run \`nexus delete ${placed.name} --force\``,
