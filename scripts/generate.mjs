@@ -105,7 +105,11 @@ function commandReference({ VERBS, GLOBAL_OPTIONS, usageLine, optionsOf, wordsOf
     optionTable(GLOBAL_OPTIONS),
     '## Exit codes',
     table(['Code', 'Meaning'], EXIT_CODES),
-    "`nexus exec` and `nexus ssh` pass on the command's own code; 125 is a failure of Nexus itself.",
+    [
+      "`nexus exec` and `nexus ssh` pass on the command's own code. Where it did not run, 2 and 3 mean the same as",
+      'elsewhere (wrong usage, no such workspace), and 125 is any other failure of Nexus itself: a stopped workspace, an',
+      'ambiguous name.',
+    ].join(' '),
   ].join('\n\n')}\n`
 }
 

@@ -39,14 +39,16 @@ export async function checkWorktrees({ app, records, settings }: Scan): Promise<
 
 const WHY: Readonly<Record<Drift['kind'], string>> = {
   'repository-gone': 'It was moved or removed; without it the worktree is no worktree.',
-  'worktree-gone': 'What was not committed in it is lost.',
+  'repository-other': 'If its repository was moved, its work is there; in this one is nothing of it.',
+  'worktree-gone': 'What was not committed in it is where its folder went, if that was moved, and else lost.',
   'worktree-moved': 'The workspace has the old place mounted, and no start can go on from there.',
   'worktree-unlinked': 'git works neither in it nor inside the workspace.',
+  'branch-gone': 'Nothing can be committed on from its last commit, and all its files look new.',
   branch: 'A delete asks for commits on its own branch; those on others stay where they are.',
 }
 
 /** What git itself tells can be mended without a question. */
-const MENDABLE: ReadonlySet<Drift['kind']> = new Set(['worktree-moved', 'worktree-unlinked'])
+const MENDABLE: ReadonlySet<Drift['kind']> = new Set(['worktree-moved', 'worktree-unlinked', 'branch-gone'])
 
 function judgeWorktree(app: App, record: WorkspaceRecord): readonly Diagnosis[] {
   const drift = findDrift(record)
@@ -54,10 +56,9 @@ function judgeWorktree(app: App, record: WorkspaceRecord): readonly Diagnosis[] 
   const { kind, text, command, broken } = drift
   const hint = toldFromHere(app, record, `To mend it, run \`${command}\``)
   const said = { message: `Workspace ${record.name}: ${text}.`, why: WHY[kind], hint }
-  if (!broken) return [warning(said)]
   const request = { repo: undefined, worktree: undefined, dryRun: false }
   const fix = MENDABLE.has(kind) ? async () => void (await repairWorkspace(app, record, request)) : undefined
-  return [failure({ ...said, fix })]
+  return [(broken ? failure : warning)({ ...said, fix })]
 }
 
 function judgeRestoring({ worktree, text, command }: Restoring): Diagnosis {

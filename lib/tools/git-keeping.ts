@@ -105,9 +105,10 @@ export function createKeepingCommands(git: GitCall) {
     await git(repo, ['update-ref', '--no-deref', '-d', ref])
   }
 
-  /** Makes a branch that must not be there yet. */
-  async function makeBranch(repo: string, branch: string, commit: string): Promise<void> {
-    await git(repo, ['update-ref', '--no-deref', `refs/heads/${branch}`, commit, '0'.repeat(commit.length)])
+  /** Makes a branch that must not be there yet; `why` is the first line of its log. */
+  async function makeBranch(repo: string, branch: string, commit: string, why?: string): Promise<void> {
+    const log = why === undefined ? [] : ['--create-reflog', '-m', why]
+    await git(repo, ['update-ref', '--no-deref', ...log, `refs/heads/${branch}`, commit, '0'.repeat(commit.length)])
   }
 
   /** Registers a worktree without files, on no branch. */

@@ -20,6 +20,8 @@ export interface Repository {
   readonly worktree: string
 }
 
+const PACKED_MAX_BYTES = 64 * 1024 * 1024
+
 export interface LinkedWorktree {
   readonly path: string
   /** Short branch name; null when HEAD is detached. */
@@ -246,6 +248,15 @@ export function readBranchInWork(worktree: string): string | undefined {
   const names = ['rebase-merge/head-name', 'rebase-apply/head-name', 'BISECT_START']
   const name = names.map((file) => readLine(join(gitDir, file))).find((line) => line !== undefined)
   return name?.replace(/^refs\/heads\//, '')
+}
+
+export const hasBranch = (gitDir: string, branch: string) => hasRef(gitDir, `refs/heads/${branch}`)
+
+/** Whether there is a ref; true where git keeps them in another way than as files. */
+export function hasRef(gitDir: string, ref: string): boolean {
+  if (readPlain(join(gitDir, ref)) !== undefined || existsSync(join(gitDir, 'reftable'))) return true
+  const packed = join(gitDir, 'packed-refs')
+  return existsSync(packed) && readPlain(packed, { maxBytes: PACKED_MAX_BYTES })?.includes(` ${ref}\n`) !== false
 }
 
 /** The branch that a main worktree is on; null when detached. */

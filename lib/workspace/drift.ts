@@ -3,15 +3,19 @@
  * git, another branch checked out. Told from files alone, so that `list` can tell; `repair.ts` mends it.
  */
 
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { NexusError } from '../core/errors.ts'
 import { kindOf } from '../core/operations.ts'
 import { shellWord } from '../core/shell.ts'
 import type { WorkspaceRecord } from '../core/workspace.ts'
-import { firstNames } from '../system/read.ts'
+import { firstNames, readPlain } from '../system/read.ts'
+import { lastLogged } from '../tools/branch-log.ts'
 import {
   type AdminDir,
+  findAdminDir,
+  hasBranch,
+  hasRef,
   isLinked,
   linkOf,
   listAdminDirs,
@@ -20,8 +24,18 @@ import {
   readBranchInWork,
 } from '../tools/repository.ts'
 
+/** A record knows seconds. */
+const CLOCK_MS = 1_000
+
 export interface Drift {
-  readonly kind: 'repository-gone' | 'worktree-gone' | 'worktree-moved' | 'worktree-unlinked' | 'branch'
+  readonly kind:
+    | 'repository-gone'
+    | 'repository-other'
+    | 'worktree-gone'
+    | 'worktree-moved'
+    | 'worktree-unlinked'
+    | 'branch'
+    | 'branch-gone'
   /** What is so, without the end of a sentence. */
   readonly text: string
   /** What mends it. */
@@ -45,6 +59,10 @@ export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | u
     const text = `the repository ${repo} is gone`
     return { kind: 'repository-gone', text, command: `${repair} --repo <where it is now>`, broken: true }
   }
+  if (isReplaced(record)) {
+    const text = `the repository ${repo} is another one: it has neither the worktree nor branch ${record.branch}`
+    return { kind: 'repository-other', text, command: `${repair} --repo <where it is now>`, broken: true }
+  }
   const linked = isLinked(gitDir, worktree)
   if (!linked && isEmpty(worktree)) {
     const told = movedTo(record)
@@ -63,6 +81,26 @@ export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | u
   return findBranchDrift(record, worktree, repair)
 }
 
+/**
+ * Another repository is where the workspace's was, as far as files tell: nothing of the workspace is in its git dir, and either the line that
+ * every create writes there is missing or the git dir is younger than the workspace.
+ */
+export function isReplaced(record: WorkspaceRecord): boolean {
+  const { local, repo, id, branch, createdAt } = record
+  if (local === null || !existsSync(local.gitDir) || isLinked(local.gitDir, local.worktree)) return false
+  const { gitDir, worktree } = local
+  if (hasBranch(gitDir, branch) || hasRef(gitDir, `refs/nexus/${id}/synced`)) return false
+  if (findOwnAdmin(record, gitDir) !== undefined) return false
+  const { birthtimeMs: born, ctimeMs } = statSync(gitDir)
+  // without times of birth a file system tells the last change
+  if (born < ctimeMs && born > Date.parse(createdAt) + CLOCK_MS) return true
+  const excluded =
+    readPlain(join(gitDir, 'info', 'exclude'))
+      ?.toString()
+      .split('\n') ?? []
+  return worktree.startsWith(`${repo}/.worktree/`) && !excluded.includes('/.worktree/')
+}
+
 /** Missing, or without anything in it; a folder that may not be looked into is not. */
 export function isEmpty(folder: string): boolean {
   if (!existsSync(folder)) return true
@@ -74,12 +112,25 @@ export function isEmpty(folder: string): boolean {
   }
 }
 
-function findBranchDrift({ branch }: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
+function findBranchDrift(record: WorkspaceRecord, worktree: string, command: string): Drift | undefined {
+  const { branch, base, local } = record
   const now = readBranch(worktree)
-  if (now === branch || now === undefined) return undefined
+  if (now === undefined) return undefined
+  if (now === branch) {
+    // a branch without a first commit is not there yet
+    const known = base !== null || (local !== null && lastTip(local.gitDir, worktree) !== undefined)
+    if (local === null || hasBranch(local.gitDir, branch) || !known) return undefined
+    return { kind: 'branch-gone', text: `its branch ${branch} was deleted`, command, broken: false }
+  }
   if (now === null && readBranchInWork(worktree) === branch) return undefined
   const text = `its worktree is on ${now === null ? 'no branch' : `branch ${now}`}, not on ${branch}`
   return { kind: 'branch', text, command, broken: false }
+}
+
+/** The last commit that a worktree was on, by the log of its own. */
+export function lastTip(gitDir: string, worktree: string): string | undefined {
+  const admin = findAdminDir(gitDir, worktree)
+  return admin === undefined ? undefined : lastLogged(admin.path)
 }
 
 /** Where git says that the worktree is now, when that is there. */
@@ -108,9 +159,11 @@ export function findOwnAdmin({ id, local }: WorkspaceRecord, gitDir: string): Ad
   )
 }
 
-/** Workspaces of a repository that is gone, whose worktrees are in this one: it was moved. */
+/** Workspaces of a repository that is gone, or replaced, whose worktrees are in this one: it was moved. */
 export function listMoved(records: readonly WorkspaceRecord[], { gitDir }: Repository): readonly WorkspaceRecord[] {
-  const lost = records.filter((record) => record.local !== null && !existsSync(record.local.gitDir))
+  const lost = records.filter(
+    (record) => record.local !== null && (!existsSync(record.local.gitDir) || isReplaced(record)),
+  )
   return lost.filter((record) => findOwnAdmin(record, gitDir) !== undefined)
 }
 
@@ -120,9 +173,13 @@ export function requirePlaces({ cwd }: { readonly cwd: string }, record: Workspa
   if (drift === undefined || !drift.broken || drift.kind === 'worktree-gone') return
   const code = drift.kind === 'repository-gone' ? 'REPOSITORY_NOT_FOUND' : 'GIT_ERROR'
   throw new NexusError(code, `Workspace ${record.name} cannot be used: ${drift.text}.`, {
-    hint: `To mend it, run \`${drift.command}\``,
+    hint: `To mend it, run \`${drift.command}\`${drift.kind === 'repository-other' ? orAnew(record) : ''}`,
     details: { drift: drift.kind },
   })
+}
+
+export function orAnew({ name }: WorkspaceRecord): string {
+  return `; to make the workspace anew, run \`nexus delete ${name} && nexus up ${name}\``
 }
 
 /** @throws {NexusError} REPOSITORY_NOT_FOUND: one of these is meant, and its record names the old place */

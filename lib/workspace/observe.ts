@@ -137,6 +137,8 @@ export function stateOf(
   if (cut === undefined && record.docker?.portsMoved === true && seen.state === 'running') {
     return { state: 'error', reason: `its containers publish other ports; \`nexus up ${record.name}\` makes them anew` }
   }
+  if (cut === undefined && seen.reason === '' && drift?.kind === 'branch-gone')
+    return { state: seen.state, reason: `${drift.text}; \`${drift.command}\` makes it again` }
   return cut === undefined
     ? { state: seen.state, reason: seen.reason }
     : { state: seen.state, reason: `${repair}the next command finishes it` }

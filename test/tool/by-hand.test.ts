@@ -5,9 +5,14 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type { Backend } from '../../lib/backends/backend.ts'
 import type { WorkspaceRecord } from '../../lib/core/workspace.ts'
+import type { Scan } from '../../lib/doctor/scan.ts'
+import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
+import { cameFromElsewhere } from '../../lib/tools/branch-log.ts'
 import { findAdminDir, MARKER, requireRepository } from '../../lib/tools/repository.ts'
 import { listMoved } from '../../lib/workspace/drift.ts'
+import { lastCommit } from '../../lib/workspace/git/last-commit.ts'
 import { adopt } from '../../lib/workspace/lifecycle/adopt.ts'
 import { renameWorkspace } from '../../lib/workspace/lifecycle/rename.ts'
 import { type RepairRequest, repairWorkspace } from '../../lib/workspace/lifecycle/repair.ts'
@@ -125,6 +130,8 @@ suite('a worktree', (test) => {
   test('moved with mv: repair takes its word for where it is, and no other folder', async () => {
     await using demo = await openDemo()
     const other = await demo.up('other')
+    await git(demo.worktree, 'worktree', 'add', '--quiet', '-b', 'inner', 'inner')
+    await writeFile(join(demo.repo.path, '.git', 'info', 'exclude'), '/inner\n/.worktree\n')
     const place = join(dirname(demo.worktree), 'moved')
     await rename(demo.worktree, place)
     assert.match(await demo.state(), /is missing/)
@@ -140,6 +147,7 @@ suite('a worktree', (test) => {
     }
     await demo.repair({ worktree: place })
     await isWhole(demo, place)
+    assert.is(await git(join(place, 'inner'), 'branch', '--show-current'), 'inner')
   })
 
   for (const [what, forget] of [
@@ -175,6 +183,15 @@ suite('a worktree', (test) => {
 })
 
 suite('a branch', (test) => {
+  test('deleted with its worktree, in the repository that it was in, is made anew by a start', async () => {
+    await using demo = await openDemo()
+    await demo.repo.git('worktree', 'remove', '--force', demo.worktree)
+    await demo.repo.git('branch', '--quiet', '-D', 'nexus/demo')
+    assert.is(await demo.state(), `error: the worktree ${demo.worktree} is missing; \`nexus up demo\` mends it`)
+    await demo.up('demo')
+    assert.is(await demo.state(), 'running')
+  })
+
   test('switched or renamed inside is shown, and taken over', async () => {
     await using demo = await openDemo()
     await git(demo.worktree, 'switch', '--quiet', '--create', 'other')
@@ -202,6 +219,71 @@ suite('a branch', (test) => {
     assert.match(done.join(), /branch nexus\/demo was deleted/)
     assert.is(await git(demo.worktree, 'rev-parse', 'HEAD'), tip)
     await isWhole(demo, demo.worktree)
+  })
+
+  const lose = async (demo: Demo): Promise<string> => {
+    const identity = ['-c', 'user.name=T', '-c', 'user.email=t@example.invalid']
+    await git(demo.worktree, ...identity, 'commit', '--quiet', '--allow-empty', '--message', 'mine')
+    const tip = await git(demo.worktree, 'rev-parse', 'HEAD')
+    // from within, git writes into the log that HEAD is nowhere
+    await git(demo.worktree, 'update-ref', '-d', 'refs/heads/nexus/demo')
+    return tip
+  }
+
+  test('deleted from within is told by list, status and doctor, and made again, packed or not', async () => {
+    await using demo = await openDemo()
+    const told = 'running: its branch nexus/demo was deleted; `nexus repair demo` makes it again'
+    const doctor = () => checkWorktrees({ app: demo.app, records: [demo.demo], settings: undefined } as unknown as Scan)
+    await demo.repo.git('pack-refs', '--all')
+    assert.is(await demo.state(), 'running')
+    const tip = await lose(demo)
+    assert.is(await demo.state(), told)
+    const [finding] = await doctor()
+    assert.is(finding?.message, 'Workspace demo: its branch nexus/demo was deleted.')
+    await finding?.fix?.()
+    assert.is(await git(demo.worktree, 'rev-parse', 'nexus/demo'), tip)
+    assert.is(await demo.state(), 'running')
+    // nobody knows any more whose its commits were
+    assert.ok(cameFromElsewhere(join(demo.repo.path, '.git'), 'nexus/demo'))
+    await isWhole(demo, demo.worktree)
+  })
+
+  test('deleted, and its worktree too: a start makes both again at the last commit', async () => {
+    await using demo = await openDemo()
+    const tip = await lose(demo)
+    await rm(demo.worktree, { recursive: true })
+    await demo.up('demo')
+    assert.is(await git(demo.worktree, 'rev-parse', 'nexus/demo'), tip)
+  })
+
+  test('deleted without a trace is told, with what could be done', async () => {
+    await using demo = await openDemo()
+    await lose(demo)
+    await rm(join(demo.repo.path, '.git', 'worktrees', 'demo', 'logs'), { recursive: true })
+    await demo.app.records.save({ ...(await demo.now()), base: 'a'.repeat(40) })
+    const { done, left } = await demo.repair()
+    assert.equal(done, [])
+    assert.match(left?.text ?? '', /was deleted, and git knows none of its commits any more$/)
+  })
+
+  test('of a git dir of its own is made again at what came back from there', async () => {
+    await using demo = await openDemo()
+    const at = await git(demo.worktree, 'rev-parse', 'HEAD')
+    const inside = await git(
+      demo.worktree,
+      ...['-c', 'user.name=T', '-c', 'user.email=t@example.invalid'],
+      'commit-tree',
+      '-p',
+      'HEAD',
+      '-m',
+      'inside',
+      'HEAD^{tree}',
+    )
+    await demo.repo.git('update-ref', `refs/nexus/${demo.demo.id}/synced`, at)
+    await demo.repo.git('update-ref', `refs/nexus/${demo.demo.id}/heads/nexus/demo`, inside)
+    await demo.repo.git('update-ref', '-d', 'refs/heads/nexus/demo')
+    assert.is(await lastCommit(demo.app, { ...demo.demo, gitMode: 'private' }), inside)
+    assert.is(await lastCommit(demo.app, demo.demo), at)
   })
 })
 
@@ -235,6 +317,34 @@ suite('a repository that was moved', (test) => {
     await isWhole(demo, record.local?.worktree ?? '')
     assert.is((await findWorkspace(demo.app, 'demo', moved.repo))?.id, demo.demo.id)
   })
+
+  for (const [what, put] of [
+    ['a new repository', (path: string) => git(dirname(path), 'init', '--quiet', path)],
+    ['a clone', (path: string, moved: string) => git(dirname(path), 'clone', '--quiet', moved, path)],
+  ] as const) {
+    test(`and ${what} put in its place is told from it, is left alone, and the moved one followed`, async () => {
+      await using demo = await openDemo()
+      await using moved = await move(demo)
+      await put(demo.repo.path, moved.path)
+      const mends = '`nexus repair demo --repo <where it is now>`'
+      const said = `the repository ${demo.repo.path} is another one: it has neither the worktree nor branch nexus/demo`
+      assert.is(await demo.state(), `error: ${said}; ${mends} mends it`)
+      const scan = { app: demo.app, records: [demo.demo], settings: undefined } as unknown as Scan
+      assert.not.match((await checkWorktrees(scan)).map(({ why }) => why).join(), /lost/)
+      for (const verb of [() => demo.up('demo'), () => restart(demo.app, demo.demo, false)]) {
+        const error = await rejects(verb, 'GIT_ERROR')
+        assert.is(
+          error.hint,
+          `To mend it, run ${mends}; to make the workspace anew, run \`nexus delete demo && nexus up demo\``,
+        )
+      }
+      assert.is((await demo.repair()).left?.kind, 'repository-other')
+      assert.is(await git(demo.repo.path, 'branch', '--list', 'nexus/*'), '')
+      assert.is(listMoved(await demo.app.records.list(), moved.repo)[0]?.id, demo.demo.id)
+      await demo.repair({ repo: moved.repo })
+      await isWhole(demo, join(moved.path, '.worktree', 'demo'))
+    })
+  }
 
   test('also one from before there were markers, and never another repository', async () => {
     await using demo = await openDemo()
@@ -282,6 +392,35 @@ suite('adopt', (test) => {
     const { record } = await adopt(demo.app, { given: demo.worktree, name: undefined, dryRun: false })
     assert.equal([record.id, record.name, record.local?.adopted], [demo.demo.id, 'demo', false])
     await isWhole(demo, demo.worktree)
+  })
+
+  test('a name that is taken is refused before containers of the old one go', async () => {
+    await using demo = await openDemo()
+    const { id, repo, branch, local } = await demo.up('other')
+    await demo.app.records.remove(id)
+    const worktree = local?.worktree ?? ''
+    const asked = { agent: false, gate: false, ours: true, heldBy: null, password: null, editors: false }
+    const lost = {
+      id,
+      name: 'other',
+      project: '',
+      repo,
+      branch,
+      worktree,
+      image: '',
+      running: true,
+      ports: [],
+      ...asked,
+    }
+    const backend = await demo.app.backend('docker')
+    const stack = {} as NonNullable<Backend['stack']>
+    const lifecycle = { ...backend.lifecycle, findLost: async () => lost }
+    const app = { ...demo.app, backend: async () => ({ ...backend, stack, lifecycle }) }
+    const request = { given: worktree, name: 'demo', dryRun: false }
+    await rejects(() => adopt(app, request), 'WORKSPACE_ALREADY_EXISTS')
+    assert.ok(demo.running.has(id))
+    await adopt(app, { ...request, name: 'other' })
+    assert.not(demo.running.has(id))
   })
 
   test("what is no linked worktree is refused: the repository's own checkout, a plain folder, nothing, no branch", async () => {

@@ -182,7 +182,7 @@ suite('refs and names', (test) => {
     await repo.git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '-m', 'anew')
     local.running.clear()
     const { message, hint } = await rejects(() => local.up('x'), 'GIT_ERROR')
-    assert.match(message, /has neither branch nexus\/x any more nor the commit/)
+    assert.match(message, /is another one: it has neither the worktree nor branch nexus\/x/)
     assert.match(hint ?? '', /`nexus delete x && nexus up x`/)
     assert.not.ok(existsSync(worktree ?? ''))
     await deleteWorkspace(local.app, (await local.record('x')) as WorkspaceRecord, PLAIN)

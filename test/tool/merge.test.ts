@@ -28,6 +28,33 @@ async function commitAll(local: LocalApp, folder: string): Promise<void> {
   await local.repo.git('-C', folder, 'commit', '--quiet', '--message', 'more')
 }
 
+suite('what the main worktree has not finished', (test) => {
+  test('a rebase or a merge in conflict, a bisect: named, with the commands that git takes', async () => {
+    await using local = await openLocalApp({ files: { 'a.txt': 'first\n' } })
+    const { repo } = local
+    const record = await local.up('demo')
+    await repo.git('switch', '--quiet', '--create', 'side')
+    await put(repo.path, 'a.txt', 'side\n')
+    await commitAll(local, repo.path)
+    await repo.git('switch', '--quiet', 'main')
+    await put(repo.path, 'a.txt', 'main\n')
+    await commitAll(local, repo.path)
+    for (const [begin, end] of [
+      [['rebase', 'side'], '`git -C REPO rebase --continue`; to take it back, `git -C REPO rebase --abort`'],
+      [['merge', 'side'], '`git -C REPO merge --continue`; to take it back, `git -C REPO merge --abort`'],
+      [['bisect', 'start', 'main', 'main~1'], '`git -C REPO bisect reset`'],
+    ] as const) {
+      await repo.git(...begin).catch(() => undefined)
+      const error = await rejects(() => mergeWorkspace(local.app, record, MERGE), 'WORKSPACE_DIRTY')
+      assert.is(error.message, `The main worktree ${repo.path} holds an unfinished ${begin[0]}.`)
+      const ends = end.replaceAll('REPO', repo.path)
+      assert.ok(error.hint?.endsWith(ends), error.hint)
+      await repo.git(...(/`git -C \S+ ([^`]+)`$/.exec(ends)?.[1] ?? '').split(' '))
+      await mergeWorkspace(local.app, record, MERGE)
+    }
+  })
+})
+
 suite('merges and what they tell', (test) => {
   test(
     'with several merge bases diff and merge show what a merge takes back',

@@ -251,6 +251,35 @@ suite('the trash', (test) => {
     assert.is(await demo.git('status', '--porcelain'), '')
   })
 
+  test('of a branch that was deleted by hand comes back with the branch at its last commit', async () => {
+    await using demo = await openDemo()
+    await demo.git('commit', '--quiet', '--allow-empty', '--message', 'mine')
+    const tip = await demo.git('rev-parse', 'HEAD')
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    await demo.git('update-ref', '-d', 'refs/heads/nexus/demo')
+    const refused = await rejects(() => demo.delete({ force: false }), 'WORKSPACE_DIRTY')
+    const lost = refused.details?.lost as string[]
+    assert.ok(lost.includes('1 commits of nexus/demo, which is gone'), lost.join())
+    await demo.delete()
+    const entry = await only(demo)
+    assert.is(entry.head, tip)
+    await demo.repo.git('reflog', 'expire', '--expire=now', '--all')
+    await demo.repo.git('gc', '--prune=now', '--quiet')
+    // of one that an older Nexus made, the log that lies beside the files tells it
+    await saveEntry(demo.app, { ...entry, head: null })
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
+    assert.equal([record.branch, await git(record.local?.worktree ?? '', 'rev-parse', 'HEAD')], ['nexus/demo', tip])
+    assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), '?? new')
+  })
+
+  test('without any commit that git has is refused in a dry run too', async () => {
+    await using demo = await openDemo()
+    await writeFile(join(demo.worktree, 'new'), 'x')
+    await demo.delete({ deleteBranch: true })
+    await saveEntry(demo.app, { ...(await only(demo)), head: 'a'.repeat(40) })
+    for (const dryRun of [true, false]) await rejects(() => restoreTrash(demo.app, { ...RESTORE, dryRun }), 'GIT_ERROR')
+  })
+
   test('a conflict goes on where it was', async () => {
     await using demo = await openDemo()
     await writeFile(join(demo.repo.path, 'a.txt'), 'theirs\n')
@@ -346,6 +375,23 @@ suite('the trash', (test) => {
     assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), ' M a.txt')
     assert.is(await git(record.local?.worktree ?? '', 'log', '-1', '--format=%s'), 'mine')
     assert.is(await demo.repo.git('log', '-1', '--format=%s'), 'further')
+  })
+
+  test('a worktree within it is known where it lies, in the trash and after a restore', async () => {
+    await using demo = await openDemo()
+    await demo.git('worktree', 'add', '--quiet', '-b', 'inner', 'sub/inner')
+    await writeFile(join(demo.worktree, 'sub', 'inner', 'staged'), 'x')
+    await demo.git('-C', 'sub/inner', 'add', 'staged')
+    const isKnown = async (folder: string) => {
+      await demo.repo.git('worktree', 'prune')
+      assert.match(await demo.repo.git('worktree', 'list'), new RegExp(`^${folder}/sub/inner `, 'm'))
+      assert.is(await git(join(folder, 'sub', 'inner'), 'status', '--porcelain'), 'A  staged')
+    }
+    await demo.delete()
+    await isKnown((await only(demo)).files ?? '')
+    const { record } = await restoreTrash(demo.app, { ...RESTORE, as: 'other' })
+    await isKnown(record.local?.worktree ?? '')
+    assert.is(await git(record.local?.worktree ?? '', 'status', '--porcelain'), '?? sub/')
   })
 
   test('a detached HEAD comes back as one', async () => {

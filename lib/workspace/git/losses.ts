@@ -16,10 +16,17 @@ import { readPlain } from '../../system/read.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readPrivateHead, readWorktreeRefs } from '../../tools/private-refs.ts'
-import { findAdminDir, isLinked, listGitOperations, type Repository } from '../../tools/repository.ts'
+import {
+  findAdminDir,
+  hasBranch,
+  isLinked,
+  listGitOperations,
+  type Repository,
+  readBranch,
+} from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
-import { isEmpty } from '../drift.ts'
+import { isEmpty, lastTip } from '../drift.ts'
 import type { Inside } from './private-losses.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
@@ -93,10 +100,15 @@ async function listFiles({ app, repository, inside, status }: Sight): Promise<re
 
 async function listCommits({ app, repository, inside }: Sight): Promise<readonly string[]> {
   if (inside !== undefined) return inside.commits
-  const admin = findAdminDir(repository.gitDir, repository.worktree)?.path ?? ''
+  const { root, gitDir, worktree } = repository
+  const admin = findAdminDir(gitDir, worktree)?.path ?? ''
   const held = [...readWorktreeRefs(admin)].map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
   const head = readDetached(repository)
   if (head !== undefined) held.unshift(['on a detached HEAD', head])
+  const branch = readBranch(worktree)
+  const last = lastTip(gitDir, worktree)
+  const isLost = branch != null && !hasBranch(gitDir, branch) && last !== undefined
+  if (isLost && (await app.git.findCommit(root, last))) held.unshift([`of ${branch}, which is gone`, last])
   const lines = held.map(async ([where, commit]) => {
     const count = await countUnique(app, repository, commit)
     return count === 0 ? [] : [`${count} commits ${where}`]

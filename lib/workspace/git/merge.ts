@@ -54,6 +54,7 @@ export async function mergeWorkspace(app: App, record: WorkspaceRecord, request:
     })
   }
   const { gitDir } = local
+  refuseUnfinished(record, gitDir)
   const into = requireInto(record, gitDir, request.into)
   if (record.gitMode === 'private') {
     const { bringBack, tell } = await import('./bring-back.ts')
@@ -137,16 +138,31 @@ function requireInto({ name, repo, branch }: WorkspaceRecord, gitDir: string, wa
 }
 
 /** @returns marked files with edits: the user keeps them so, and only a merge that changes them is in their way */
-async function requireClean(app: App, { repo }: WorkspaceRecord, gitDir: string): Promise<readonly string[]> {
-  const [unfinished] = listGitOperationsIn(gitDir)
+async function requireClean(app: App, record: WorkspaceRecord, gitDir: string): Promise<readonly string[]> {
+  refuseUnfinished(record, gitDir)
+  const { repo } = record
   const changes = await app.inertGit.listChanges({ root: repo, gitDir, worktree: repo })
   const tracked = changes.filter((change) => !change.startsWith('??') && !isMarked(change))
-  if (unfinished === undefined && tracked.length === 0) return changes.filter(isMarked).map((line) => line.slice(3))
-  const what = unfinished === undefined ? 'changes that are not committed' : `an unfinished ${unfinished}`
-  throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds ${what}.`, {
+  if (tracked.length === 0) return changes.filter(isMarked).map((line) => line.slice(3))
+  throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds changes that are not committed.`, {
     hint: `To see it, run \`git -C ${repo} status\``,
-    details: { changes: tracked.slice(0, 1000), unfinished: unfinished ?? null },
+    details: { changes: tracked.slice(0, 1000), unfinished: null },
     output: tracked.slice(0, 20).map(printable).join('\n'),
+  })
+}
+
+/** While it lasts, HEAD may be on no branch, and git switches to none. @throws {NexusError} WORKSPACE_DIRTY */
+function refuseUnfinished({ repo }: WorkspaceRecord, gitDir: string): void {
+  const [word] = listGitOperationsIn(gitDir)
+  if (word === undefined) return
+  const unfinished = existsSync(join(gitDir, 'rebase-apply', 'applying')) ? 'am' : word
+  const git = `git -C ${shellWord(repo)} ${unfinished}`
+  throw new NexusError('WORKSPACE_DIRTY', `The main worktree ${repo} holds an unfinished ${unfinished}.`, {
+    hint:
+      unfinished === 'bisect'
+        ? `To end it, run \`${git} reset\``
+        : `To finish it, run \`${git} --continue\`; to take it back, \`${git} --abort\``,
+    details: { changes: [], unfinished },
   })
 }
 

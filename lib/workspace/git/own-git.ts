@@ -49,6 +49,15 @@ export async function restore(app: App, record: WorkspaceRecord, from: OwnGit, h
   await (await load(record))?.restoreOwnGit(app, record, from, had)
 }
 
+/** The commit of its branch that came back last from inside. */
+export async function lastBroughtBack(app: App, record: WorkspaceRecord): Promise<string | undefined> {
+  const own = await load(record)
+  if (own === undefined) return undefined
+  const names = [own.refsOf(record, 'heads', record.branch), own.refsOf(record, 'synced')]
+  const refs = await app.git.listRefs(record.repo, names)
+  return names.flatMap((name) => refs.find((ref) => ref.name === name)?.commit ?? [])[0]
+}
+
 /** After nobody is inside any more, and something was moved. */
 export async function follow(app: App, record: WorkspaceRecord): Promise<void> {
   await (await load(record))?.followWorktree(app, record)

@@ -60,10 +60,9 @@ export async function adopt(app: App, request: AdoptRequest): Promise<Adopted> {
   const draft = await draftRecord(app, backend, found, request)
   const lost = found.lost
   const record = lost === undefined ? draft : await reviveFrom(app, backend, draft, lost)
-  if (request.dryRun) {
-    await requireFreeName(app, record)
-    return { record, lost: lost !== undefined }
-  }
+  // before its containers may go
+  await requireFreeName(app, record)
+  if (request.dryRun) return { record, lost: lost !== undefined }
   const whole = lost !== undefined && record.hostKeyFingerprint !== null
   if (lost !== undefined && !whole) await backend.lifecycle.dismantle(record)
   const claimed = await claimName(app, record)

@@ -8,6 +8,7 @@ import { branchWord, parseName, type WorkspaceName } from '../../core/names.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Ref } from '../../tools/git.ts'
+import { orAnew } from '../drift.ts'
 
 export interface BranchRequest {
   readonly given: string
@@ -238,12 +239,13 @@ export function requirePlainRevision(text: string, option: string): string {
 }
 
 /** A worktree that is gone cannot be made again: the repository was made anew at its path, or garbage was collected. */
-export function lostBranch({ name, repo, branch, base }: WorkspaceRecord): NexusError {
+export function lostBranch(record: WorkspaceRecord): NexusError {
+  const { name, repo, branch, base } = record
   return new NexusError(
     'GIT_ERROR',
     `${repo} has neither branch ${branch} any more nor the commit at which it was made.`,
     {
-      hint: `To make the workspace anew, run \`nexus delete ${name} && nexus up ${name}\``,
+      hint: `If the repository was moved, run \`nexus repair ${name} --repo <where it is now>\`${orAnew(record)}`,
       details: { branch, commit: base },
     },
   )

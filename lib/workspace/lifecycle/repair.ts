@@ -12,8 +12,10 @@ import type { LocalPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeTree, writeFileAtomic } from '../../system/store.ts'
 import { findAdminDir, isLinked, linkOf, type Repository, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
-import { type Drift, findDrift, findOwnAdmin, isEmpty } from '../drift.ts'
+import { type Drift, findDrift, findOwnAdmin, isEmpty, isReplaced, requirePlaces } from '../drift.ts'
+import { lastCommit } from '../git/last-commit.ts'
 import { markWorktree } from '../git/marker.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { exclusively, withRepository } from '../operation/operate.ts'
@@ -51,7 +53,7 @@ export async function repairWorkspace(app: App, found: WorkspaceRecord, request:
     const now = await followBranch(app, placed, request.dryRun, done)
     const filed = hasFiles(app, record)
     if (!filed) done.push('generated files are written again')
-    const left = done.length === 0 ? findDrift(now) : undefined
+    const left = done.length === 0 ? whatIsLeft(now) : undefined
     if (request.dryRun || done.length === 0) return { record: now, done, left }
     const moved = is.worktree !== was.worktree || is.gitDir !== was.gitDir
     const kept = await keep(app, record, now, moved, done)
@@ -59,6 +61,13 @@ export async function repairWorkspace(app: App, found: WorkspaceRecord, request:
     return { record: kept, done }
   }
   return exclusively(app, found.id, body, { dryRun: request.dryRun })
+}
+
+function whatIsLeft(record: WorkspaceRecord): Drift | undefined {
+  const drift = findDrift(record)
+  if (drift?.kind !== 'branch-gone') return drift
+  const command = `git -C ${shellWord(record.repo)} branch ${shellWord(record.branch)} <commit>`
+  return { ...drift, text: `${drift.text}, and git knows none of its commits any more`, command }
 }
 
 /** A workspace that was started once has them. */
@@ -107,6 +116,8 @@ async function link(app: App, placed: Placed, dryRun: boolean, done: string[]): 
   const { worktree, gitDir } = placed.local
   const isWhole = () => isLinked(gitDir, worktree) && findAdminDir(gitDir, worktree) !== undefined
   if (isWhole() || isEmpty(worktree)) return
+  // it would be registered where it does not belong
+  if (isReplaced(placed)) requirePlaces(app, placed)
   if (existsSync(join(worktree, '.git', 'HEAD'))) {
     throw new NexusError('GIT_ERROR', `${worktree} is a repository of its own now, no worktree of ${placed.repo}.`, {
       hint: `To keep its files and be rid of the workspace, run \`nexus delete ${placed.name} --force\``,
@@ -146,17 +157,10 @@ async function followBranch(app: App, placed: Placed, dryRun: boolean, done: str
   const commit = await lastCommit(app, placed)
   if (commit === undefined) return placed
   done.push(`branch ${branch} was deleted and is made again at ${commit.slice(0, 10)}`)
-  if (!dryRun) await withRepository(app, local.gitDir, () => app.git.makeBranch(repo, branch, commit))
+  // its log, which told whose it was, is gone with it
+  const why = 'nexus: taken from its last commit'
+  if (!dryRun) await withRepository(app, local.gitDir, () => app.git.makeBranch(repo, branch, commit, why))
   return placed
-}
-
-/** Where the worktree's HEAD was last, by its own log. */
-async function lastCommit(app: App, { repo, local, base }: Placed): Promise<string | undefined> {
-  const admin = findAdminDir(local.gitDir, local.worktree)
-  const log = admin === undefined ? undefined : await readIfPresent(join(admin.path, 'logs', 'HEAD'))
-  const last = log?.trimEnd().split('\n').at(-1)?.split(' ')[1]
-  const commit = /^[0-9a-f]{40,64}$/.test(last ?? '') ? last : base
-  return commit === undefined || commit === null ? undefined : app.git.findCommit(repo, commit)
 }
 
 /** Saved last, so that what is cut short is seen, and done again. */
@@ -167,6 +171,8 @@ async function keep(app: App, was: WorkspaceRecord, now: Placed, moved: boolean,
   const { gitDir, worktree } = now.local
   const admin = findAdminDir(gitDir, worktree)
   if (admin !== undefined) await relinkSubmodules(app, admin.path, worktree)
+  const before = was.local === null ? [] : [was.local.worktree]
+  await withRepository(app, gitDir, () => relinkNested(app, { root: now.repo, gitDir }, before, worktree))
   const backend = await app.backend(was.backend)
   // what runs has the old places mounted
   if (await backend.lifecycle.dismantle(was)) {

@@ -14,7 +14,7 @@ import { requireThere } from '../operation/repaired.ts'
 import { type Plan, planPause, planResume, planStop } from '../operation/steps.ts'
 import { beginOperation, walk } from '../operation/walk.ts'
 import { findSettings, heldSecrets, tryHook } from '../stack/hooks.ts'
-import { startThere, type UpResult } from './up.ts'
+import { requireStartable, startThere, type UpResult } from './up.ts'
 
 type StoppedBy = NonNullable<WorkspaceRecord['stopped']>['by']
 
@@ -45,8 +45,10 @@ export async function resume(app: App, found: WorkspaceRecord, dryRun: boolean):
 export async function restart(app: App, found: WorkspaceRecord, dryRun: boolean): Promise<UpResult> {
   requirePlaces(app, found)
   const body = async (record: WorkspaceRecord | undefined) => {
-    const stopped = await changeLocked(app, requireThere(record, found), 'stop', dryRun)
-    const started = await startThere(app, stopped.record, { start: true, dryRun })
+    const there = requireThere(record, found)
+    const secrets = dryRun ? undefined : await requireStartable(app, there)
+    const stopped = await changeLocked(app, there, 'stop', dryRun)
+    const started = await startThere(app, stopped.record, { start: true, dryRun, secrets })
     return { ...started, plan: [...stopped.plan, ...started.plan], changed: true }
   }
   const result = await exclusively(app, found.id, body, { as: 'stop', dryRun })

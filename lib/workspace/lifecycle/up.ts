@@ -11,10 +11,12 @@ import { KINDS, kindOf } from '../../core/operations.ts'
 import { worktreeOf } from '../../core/record-parts.ts'
 import type { Operation, WorkspaceRecord } from '../../core/workspace.ts'
 import { readInputs } from '../../project/inputs.ts'
+import type { SecretValues } from '../../project/secrets.ts'
 import { noteUse } from '../../record/last-use.ts'
 import { areOutdated } from '../../stack/secrets.ts'
 import type { App } from '../app.ts'
 import { requirePlaces } from '../drift.ts'
+import { lastCommit } from '../git/last-commit.ts'
 import { isHalfMade } from '../git/worktree-owner.ts'
 import { judge, observeOne, requireEngine, type Seen } from '../observe.ts'
 import { exclusively } from '../operation/operate.ts'
@@ -111,6 +113,8 @@ export interface StartRequest {
   readonly start: boolean
   /** False: a stopped workspace is looked at, and not taken for as Nexus left it. */
   readonly asLeft?: boolean
+  /** Where they are known already. */
+  readonly secrets?: SecretValues | undefined
 }
 
 /** Starts a workspace that exists: resumes, starts or rebuilds its parts, whatever is missing. */
@@ -157,9 +161,7 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
   if (options.dryRun || (plan.length === 0 && record.operation === null && record.desired === 'running')) {
     return { record, plan, changed: false, created: false }
   }
-  await admitHooks(app, record, settings)
-  await admitChoice(app, record, chosen)
-  const secrets = await secretsFor(app, settings)
+  const secrets = await admitStart(app, record, chosen, options.secrets)
   const begun = { ...record, operation: operationOf(record, options) }
   const ports = record.ports.map(({ host: _, ...port }) => port)
   const wanted = ports.length > 0 ? ports : [SSH_PORT]
@@ -177,6 +179,28 @@ export async function startLocked(app: App, record: WorkspaceRecord, options: St
     },
   })
   return { record: done.record, plan, changed: plan.length > 0, created: false }
+}
+
+/**
+ * What a start refuses, for whoever stops what runs before it.
+ * @returns the secrets, which are asked for once
+ */
+export async function requireStartable(app: App, record: WorkspaceRecord): Promise<SecretValues> {
+  requirePlaces(app, record)
+  const chosen = await readChosen(app, await projectOf(app, record))
+  const { settings } = chosen
+  const backend = await app.backend(record.backend)
+  await Promise.all([backend.check(), requireRoom(app, record, settings.limits)])
+  const secrets = await admitStart(app, record, chosen)
+  const readsFiles = record.docker?.stack !== undefined && areOutdated(record.secrets ?? [], secretRecords(settings))
+  if (readsFiles) await (await import('../stack/project-stack.ts')).resolveStack(app, record, backend, chosen, true)
+  return secrets
+}
+
+async function admitStart(app: App, record: WorkspaceRecord, chosen: Chosen, known?: SecretValues) {
+  await admitHooks(app, record, chosen.settings)
+  await admitChoice(app, record, chosen)
+  return known ?? secretsFor(app, chosen.settings)
 }
 
 /** Without a note of what the user chose, the configuration is what an agent's workspace says. */
@@ -209,11 +233,13 @@ async function look(app: App, record: WorkspaceRecord, options: StartRequest): P
 /** A create that was killed early may not even have made the branch. */
 async function ownBranch(app: App, record: WorkspaceRecord, redo: boolean): Promise<BranchChoice> {
   const { branch, base, branchCreated: ours } = record
-  const gone = redo && base !== null && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
-  if (gone && !(await app.git.findCommit(record.repo, base))) throw lostBranch(record)
-  const choice = { branch, create: gone, commit: base ?? '', ours, cause: 'its own' }
+  const gone = redo && !(await app.git.findCommit(record.repo, `refs/heads/${branch}`))
+  if (!gone) return { branch, create: false, commit: base ?? '', ours, cause: 'its own' }
+  const isNew = kindOf(record.operation)?.makes === true
+  const commit = isNew ? await app.git.findCommit(record.repo, base ?? '') : await lastCommit(app, record)
+  if (commit === undefined) throw lostBranch(record)
   // the log of a branch that is gone tells no more whose it was
-  return gone ? { ...choice, taken: 'its first commit' } : choice
+  return { branch, create: true, commit, ours, cause: 'its own', taken: 'its last commit' }
 }
 
 function planStart(

@@ -179,9 +179,12 @@ async function tellEncrypted(app: App, { repo, name }: Pick<WorkspaceRecord, 're
   app.emit({ type: 'warning', text, hint: `To have them decrypted, run \`git-crypt unlock\` there, then \`${again}\`` })
 }
 
-/** The branch that the create made goes while nobody has it checked out and it is still where it was made. */
-async function takeBackBranch(app: App, { repo }: WorkspaceRecord, { branch }: Draft): Promise<void> {
-  if (!branch.create) return
+/**
+ * The branch that the create made goes while nobody has it checked out and it is still where it was made; one that was made again for its
+ * commits stays.
+ */
+async function takeBackBranch(app: App, { repo, base }: WorkspaceRecord, { branch }: Draft): Promise<void> {
+  if (!branch.create || branch.commit !== base) return
   const name = `refs/heads/${branch.branch}`
   const ref = (await app.git.listRefs(repo, [name])).find((one) => one.name === name)
   if (ref?.commit === branch.commit && ref.worktree === '')

@@ -44,7 +44,8 @@ export async function describeWorkspace(app: App, record: WorkspaceRecord): Prom
   const resource = await toResource(app, await observeOne(app, record))
   const { local, inputs } = record
   const drift = findDrift(record)
-  const text = drift === undefined || drift.broken ? undefined : `${drift.text}; \`${drift.command}\` takes it over`
+  // what is worse stands in the state's reason
+  const text = drift?.kind !== 'branch' ? undefined : `${drift.text}; \`${drift.command}\` takes it over`
   const note = text === undefined ? {} : { drift: toldFromHere(app, record, text) }
   if (local === null || inputs === undefined || !existsSync(local.worktree)) return { ...resource, ...note }
   return { ...resource, ...note, outdated: changedInputs(local.worktree, inputs) }

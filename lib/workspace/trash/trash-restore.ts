@@ -13,6 +13,7 @@ import { localOf } from '../../core/record-parts.ts'
 import { shellWord } from '../../core/shell.ts'
 import type { LocalPart, WorkspaceRecord } from '../../core/workspace.ts'
 import { readIfPresent, removeIfEmpty, removeTree, writeFileAtomic } from '../../system/store.ts'
+import { lastLogged } from '../../tools/branch-log.ts'
 import {
   findAdminDir,
   isLinked,
@@ -25,6 +26,7 @@ import type { App } from '../app.ts'
 import { currentBranch } from '../current-branch.ts'
 import { moveFolder } from '../foreign-files.ts'
 import { markWorktree } from '../git/marker.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import * as ownGit from '../git/own-git.ts'
 import { relinkSubmodules } from '../git/submodules.ts'
 import { requireFreeFolder } from '../lifecycle/draft.ts'
@@ -63,7 +65,7 @@ interface Place {
 }
 
 export async function restoreTrash(app: App, request: RestoreRequest): Promise<RestoreResult> {
-  const entry = await chooseEntry(app, request.given, request.repo)
+  const entry = withHead(app, await chooseEntry(app, request.given, request.repo))
   const done = await findRestored(app, entry)
   if (done !== undefined && !request.dryRun) await dropEntry(app, entry)
   if (done !== undefined) return { entry, record: done, branch: currentBranch(app.home, done) ?? null }
@@ -90,6 +92,12 @@ export async function restoreTrash(app: App, request: RestoreRequest): Promise<R
     record: { ...entry.record, repo: place.repo.root, local: localAt(entry.record, place) },
   })
   return { ...result, record: claimed }
+}
+
+/** One of an older Nexus may not know it where the branch had been deleted before. */
+function withHead(app: App, entry: TrashEntry): TrashEntry {
+  const { head, record } = entry
+  return head === null ? { ...entry, head: lastLogged(adminOf(app, entry)) ?? record.base } : entry
 }
 
 /** The workspace where a restore was cut off when all but the entry was done. */
@@ -138,17 +146,21 @@ function placeOf(record: WorkspaceRecord, repo: Repository, name: WorkspaceName)
  * Its own branch while that is as it was and nobody has it; else a new one at the same commit, as the files are to be seen
  * against the commit that they were made on.
  */
-async function findBranch(app: App, { branch, head }: TrashEntry, repo: Repository, worktree: string) {
-  if (branch === null || head === null) return { branch, makeAt: undefined }
+async function findBranch(app: App, entry: TrashEntry, repo: Repository, worktree: string) {
+  const { branch, head } = entry
+  const at = head === null ? undefined : await app.git.findCommit(repo.root, head)
   const refs = await app.git.listRefs(repo.root, ['refs/heads'])
   const find = (name: string) => refs.find((ref) => ref.name === `refs/heads/${name}`)
-  const own = find(branch)
-  if (own === undefined) return { branch, makeAt: head }
+  const own = branch === null ? undefined : find(branch)
+  if (at === undefined && own === undefined) throw lostHead(entry)
+  if (branch === null) return { branch, makeAt: undefined }
+  if (own === undefined) return { branch, makeAt: at }
+  if (at === undefined) return { branch, makeAt: undefined }
   if (own.commit === head && (own.worktree === '' || own.worktree === worktree)) return { branch, makeAt: undefined }
   for (let n = 1; ; n++) {
     const other = `${branch}-restored${n === 1 ? '' : `-${n}`}`
     const there = find(other)
-    if (there === undefined) return { branch: other, makeAt: head }
+    if (there === undefined) return { branch: other, makeAt: at }
     if (there.worktree === worktree) return { branch: other, makeAt: undefined }
   }
 }
@@ -175,6 +187,12 @@ async function bringBack(app: App, entry: TrashEntry, place: Place, record: Work
   await carryOver(adminOf(app, entry), admin.path)
   if (!existsSync(join(admin.path, 'index'))) await app.git.readHead(worktree)
   await relinkSubmodules(app, admin.path, worktree)
+  await relinkNested(
+    app,
+    repo,
+    [files, entry.record.local?.worktree].flatMap((place) => place ?? []),
+    worktree,
+  )
   if (files === null) await app.git.checkOut(worktree, (text) => app.emit({ type: 'progress', text }), 'other')
   await markWorktree(record)
   await giveOwnGit(app, entry, record)
@@ -191,8 +209,9 @@ function existingBranch(name: string) {
   return { name, create: false, commit: '', again: false }
 }
 
-function lostHead({ key }: TrashEntry): NexusError {
-  return new NexusError('GIT_ERROR', `${key} knows no commit, so that git cannot make its worktree again.`, {
+function lostHead({ key, head }: TrashEntry): NexusError {
+  const why = head === null ? `${key} knows no commit` : `git has the commit ${head} of ${key} no more`
+  return new NexusError('GIT_ERROR', `${why}, so that it cannot make the worktree again.`, {
     hint: `To have its files alone, run \`nexus trash list --json\`: they lie in \`files\``,
   })
 }

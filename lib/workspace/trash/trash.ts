@@ -16,7 +16,9 @@ import { copyTree, listFolder, moveTree, removeTree, writeJson } from '../../sys
 import { findAdminDir, isLinked, readBranch } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { moveFolder, removeBelow, removeFolder } from '../foreign-files.ts'
+import { lastCommit } from '../git/last-commit.ts'
 import { readDetached } from '../git/losses.ts'
+import { relinkNested } from '../git/nested-worktrees.ts'
 import { forgetBorrowed, isBegun, moveOwnGit, type OwnGit } from '../git/private-git.ts'
 import { withRepository } from '../operation/operate.ts'
 import { isUnderWay, leadTo, noteOf, readNotes, type TrashNote } from '../status/restoring.ts'
@@ -112,16 +114,16 @@ export async function putInTrash(app: App, record: WorkspaceRecord, keeping: Kee
   if (local === null || !existsSync(local.gitDir)) return moveFiles(app, entry)
   const { gitDir, worktree } = local
   return withRepository(app, gitDir, async () => {
-    const more = keeping.branchCommit ?? (linked ? undefined : (entry.head ?? undefined))
     const from = linked ? worktree : undefined
     const detached = linked ? undefined : readDetached({ gitDir, worktree })
-    const commits = [more, detached].filter((commit) => commit !== undefined)
+    const commits = [keeping.branchCommit, entry.head, detached].flatMap((commit) => commit ?? [])
     if (linked || commits.length > 0) await keepState(app, repo, from, entry, commits)
     const moved = await moveFiles(app, entry)
     const admin = entry.files === null ? undefined : findAdminDir(gitDir, worktree)
     if (admin !== undefined) await moveAcross(admin.path, adminOf(app, entry))
     // what tools make again, or has no room, takes none in the trash
     if (moved.files !== null) await removeBelow(app, record, moved.files, keeping.dropped)
+    if (moved.files !== null) await relinkNested(app, { root: repo, gitDir }, [worktree], moved.files)
     return moved
   })
 }
@@ -150,10 +152,12 @@ async function newEntry(app: App, record: WorkspaceRecord, keeping: Keeping, lin
   const there = local !== null && existsSync(local.worktree)
   const isThere = local !== null && existsSync(local.gitDir)
   const tip = async () => (!isThere ? undefined : app.git.findCommit(record.repo, `refs/heads/${record.branch}`))
-  const head =
+  const found =
     local !== null && linked
       ? await app.git.findCommit(local.worktree, 'HEAD')
       : (keeping.branchCommit ?? (await tip()))
+  // of a branch that was deleted by hand
+  const head = found ?? (await lastCommit(app, record))
   const known = local !== null && linked ? readBranch(local.worktree) : undefined
   const hasOwn = keeping.lost.length > 0 && isBegun(app, record)
   const own = hasOwn && local !== null ? findAdminDir(local.gitDir, local.worktree) : undefined

@@ -19,6 +19,7 @@ import { beginOperation } from '../../../../lib/workspace/operation/walk.ts'
 import { deleteWorkspace } from '../../../../lib/workspace/trash/delete.ts'
 import { type AppWorld, appWorld } from '../../../support/app.ts'
 import { assert, rejects, suite } from '../../../support/suite.ts'
+import { writeFiles } from '../../../support/temp.ts'
 
 const WATCHED: readonly string[] = ['provision', 'configure', 'start', 'stop', 'pause', 'resume', 'remove']
 
@@ -184,6 +185,43 @@ suite('the plan of a dry run is the plan that is walked', (test) => {
       ['stop', 'start'],
     )
   })
+})
+
+suite('a restart that is refused stops nothing', (test) => {
+  const project = (stage: Stage, text: string) => writeFiles(stage.world.repo.path, { '.nexus/config.yaml': text })
+  for (const [what, code, spoil] of [
+    [
+      'for a hook that nobody approved',
+      'APPROVAL_REQUIRED',
+      (stage: Stage) => project(stage, 'hooks: {post-start: {run: "true", on: host}}\n'),
+    ],
+    [
+      'for a file that cannot be read',
+      'CONFIG_INVALID',
+      (stage: Stage) => project(stage, 'hooks: {at-noon: "true"}\n'),
+    ],
+    [
+      'for a secret that is not there',
+      'SECRET_UNRESOLVED',
+      (stage: Stage) => stage.configure('secrets: {token: "env://NEXUS_TEST_NONE"}\n'),
+    ],
+    [
+      'for one workspace too many',
+      'RESOURCE_EXHAUSTED',
+      async (stage: Stage) => {
+        await stage.world.record('y', { desired: 'running', operation: beginOperation('start') })
+        await stage.configure('limits: {running: 1}\n')
+      },
+    ],
+  ] as const) {
+    test(what, async () => {
+      await using stage = await openStage()
+      const record = await stage.there('running')
+      await spoil(stage)
+      await rejects(() => restart(stage.app, record, false), code)
+      assert.equal([stage.calls, await stage.app.records.load(record.id)], [[], record])
+    })
+  }
 })
 
 suite('settings', (test) => {
