@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import type { RunOptions, RunResult } from '../system/exec.ts'
 import { readWithin } from '../system/within.ts'
-import { ID } from './private-refs.ts'
+import { OBJECT_ID } from './private-refs.ts'
 import { linkOf } from './repository.ts'
 
 /** What an unfinished merge, rebase or the like points at, beside HEAD. */
@@ -39,7 +39,9 @@ type GitCall = (repo: string, args: readonly string[], options?: RunOptions) => 
 function stateIdsOf(worktree: string): readonly string[] {
   const admin = linkOf(worktree)
   if (admin === undefined) return []
-  return STATE_FILES.flatMap((file) => ID.exec(readWithin(admin, file, 4096)?.toString().trimEnd() ?? '')?.[0] ?? [])
+  return STATE_FILES.flatMap(
+    (file) => OBJECT_ID.exec(readWithin(admin, file, 4096)?.toString().trimEnd() ?? '')?.[0] ?? [],
+  )
 }
 
 export function createKeepingCommands(git: GitCall) {

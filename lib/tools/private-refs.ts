@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { isBranchName } from '../core/names.ts'
 import { copyWithin, readWithin } from '../system/within.ts'
 
-export const ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
+export const OBJECT_ID = /^[0-9a-f]{40}([0-9a-f]{24})?$/
 const PACKED_MAX_BYTES = 64 * 1024 * 1024
 const BRANCHES_MAX = 10_000
 const FOLDERS_MAX = 1000
@@ -26,7 +26,7 @@ export function readPrivateHead(path: string, name: string): PrivateHead | undef
     readWithin(path, join('worktrees', name, 'HEAD'), 4096)
       ?.toString()
       .trimEnd() ?? ''
-  if (ID.test(text)) return { branch: null, commit: text }
+  if (OBJECT_ID.test(text)) return { branch: null, commit: text }
   const branch = text.startsWith('ref: refs/heads/') ? text.slice('ref: refs/heads/'.length) : ''
   return isBranchName(branch) ? { branch, commit: null } : undefined
 }
@@ -70,7 +70,7 @@ export const readLooseTags = (gitDir: string) => readRefs(gitDir, 'tags', '')
 function readRefs(path: string, kind: string, packed = packedOf(path)): ReadonlyMap<string, string> {
   const branches = new Map<string, string>()
   const add = (branch: string, id: string) => {
-    if (ID.test(id) && isBranchName(branch) && branches.size < BRANCHES_MAX) branches.set(branch, id)
+    if (OBJECT_ID.test(id) && isBranchName(branch) && branches.size < BRANCHES_MAX) branches.set(branch, id)
   }
   for (const [, id = '', branch = ''] of packed.matchAll(/^([0-9a-f]+) refs\/(.+)$/gm))
     if (branch.startsWith(`${kind}/`)) add(branch.slice(kind.length + 1), id)
