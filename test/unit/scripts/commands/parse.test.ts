@@ -338,7 +338,6 @@ suite('errors', (test) => {
     assert.is(outcome.code, 4)
     assert.is(outcome.json.error.code, 'NAME_AMBIGUOUS')
     assert.is(outcome.json.error.details.candidates.length, 2)
-    assert.is((await nexus(cli.home, cli.home, ['exec', 'x', '--', 'true'])).code, 125)
   })
 
   test('outside of a repository', async () => {
