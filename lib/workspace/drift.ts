@@ -86,7 +86,9 @@ export function findDrift(record: WorkspaceRecord, standsIn?: string): Drift | u
  * every create writes there is missing or the git dir is younger than the workspace.
  */
 export function isReplaced(record: WorkspaceRecord): boolean {
-  const { local, repo, id, branch, createdAt } = record
+  const { local, repo, id, branch, createdAt, operation } = record
+  // a delete that was cut off has taken them away
+  if (kindOf(operation)?.removes === true) return false
   if (local === null || !existsSync(local.gitDir) || isLinked(local.gitDir, local.worktree)) return false
   const { gitDir, worktree } = local
   if (hasBranch(gitDir, branch) || hasRef(gitDir, `refs/nexus/${id}/synced`)) return false
