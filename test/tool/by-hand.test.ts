@@ -11,7 +11,7 @@ import type { Scan } from '../../lib/doctor/scan.ts'
 import { checkWorktrees } from '../../lib/doctor/worktrees.ts'
 import { cameFromElsewhere } from '../../lib/tools/branch-log.ts'
 import { findAdminDir, MARKER, requireRepository } from '../../lib/tools/repository.ts'
-import { listMoved } from '../../lib/workspace/drift.ts'
+import { findDrift, listMoved } from '../../lib/workspace/drift.ts'
 import { lastCommit } from '../../lib/workspace/git/last-commit.ts'
 import { adopt } from '../../lib/workspace/lifecycle/adopt.ts'
 import { renameWorkspace } from '../../lib/workspace/lifecycle/rename.ts'
@@ -20,6 +20,7 @@ import { restart } from '../../lib/workspace/lifecycle/stop-pause.ts'
 import { start } from '../../lib/workspace/lifecycle/up.ts'
 import { findWorkspace } from '../../lib/workspace/names/find.ts'
 import { observeOne } from '../../lib/workspace/observe.ts'
+import { beginOperation } from '../../lib/workspace/operation/walk.ts'
 import { describeWorkspace } from '../../lib/workspace/status/list.ts'
 import { deleteWorkspace } from '../../lib/workspace/trash/delete.ts'
 import { type LocalApp, openLocalApp } from '../support/local-app.ts'
@@ -329,6 +330,8 @@ suite('a repository that was moved', (test) => {
       const mends = '`nexus repair demo --repo <where it is now>`'
       const said = `the repository ${demo.repo.path} is another one: it has neither the worktree nor branch nexus/demo`
       assert.is(await demo.state(), `error: ${said}; ${mends} mends it`)
+      const cut = { ...demo.demo, operation: beginOperation('delete') }
+      assert.is(findDrift(cut)?.kind, 'worktree-gone', 'a delete that was cut off has taken branch and worktree away')
       const scan = { app: demo.app, records: [demo.demo], settings: undefined } as unknown as Scan
       assert.not.match((await checkWorktrees(scan)).map(({ why }) => why).join(), /lost/)
       for (const verb of [() => demo.up('demo'), () => restart(demo.app, demo.demo, false)]) {
