@@ -1,10 +1,12 @@
 /** What the steps of a delete do, each by itself. */
 import { existsSync } from 'node:fs'
 import type { Backend } from '../../backends/backend.ts'
+import { workspacePaths } from '../../core/paths.ts'
 import { shellWord } from '../../core/shell.ts'
 import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { Ignored } from '../../project/ignored-work.ts'
+import { findAdminDir } from '../../tools/repository.ts'
 import { type App, releaseAll } from '../app.ts'
 import { removeFolder } from '../foreign-files.ts'
 import { dirty, findLosses } from '../git/losses.ts'
@@ -17,6 +19,10 @@ import { removeEmptyFolders } from '../worktree-place.ts'
 import type { Keeping } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
 
+/** A file's time may be that much before the clock's. */
+const CLOCK_GRAIN_MS = 100
+const FIND_TIMEOUT_MS = 60_000
+
 /** As it was decided; no step changes it. */
 export interface Doomed {
   readonly app: App
@@ -26,6 +32,8 @@ export interface Doomed {
   readonly branch: DoomedBranch | undefined
   /** What was seen of ignored files; undefined where nobody looked. */
   readonly ignored: Ignored | undefined
+  /** When that look began, in milliseconds since 1970. */
+  readonly seenAt: number
   /** Something may write into its files until it is stopped. */
   readonly isInUse: boolean
   /** False: what would be kept is lost at once. */
@@ -107,10 +115,11 @@ async function keep({ app, keeping }: Doomed, { record }: DeleteCarried): Promis
  * @throws {NexusError} WORKSPACE_DIRTY where there is no trash, before a file is touched
  */
 async function keepLateFiles(
-  { app, keeping, ignored, isInUse, hasTrash }: Doomed,
+  { app, keeping, ignored, seenAt, isInUse, hasTrash }: Doomed,
   record: WorkspaceRecord,
 ): Promise<Added<DeleteCarried>> {
   if (!isInUse || keeping?.files === true || record.local === null || record.local.adopted) return {}
+  if (!(await isWritten(app, record, seenAt))) return {}
   const now = await findLosses(app, record, false)
   const before = new Set(ignored?.work.map(({ path }) => path))
   const made = ignored === undefined ? [] : now.ignored.work.map(({ path }) => path).filter((path) => !before.has(path))
@@ -123,6 +132,21 @@ async function keepLateFiles(
   const text = `in the trash, as it was written while ${record.name} was being deleted: ${lost.slice(0, 5).map(printable).join(', ')}${more}`
   app.emit({ type: 'warning', text, hint: `To have it back, run \`nexus trash restore ${record.name}\`` })
   return { trash }
+}
+
+/** By the times of the file system, so that the whole look is only made again where it can find something. */
+async function isWritten({ runner, home }: App, { id, local }: WorkspaceRecord, since: number): Promise<boolean> {
+  if (local === null) return false
+  const { gitDir, worktree } = local
+  const folders = [worktree, findAdminDir(gitDir, worktree)?.path, workspacePaths(home, id).privateGit]
+  const there = folders.filter((path) => path !== undefined).filter((path) => existsSync(path))
+  const newer = ['-newerct', `@${(since - CLOCK_GRAIN_MS) / 1000}`, '-print', '-quit']
+  // of a folder that may not be read, code 1: then the look says what is there
+  const { stdout, code } = await runner.run(['find', ...there, ...newer], {
+    okCodes: 'any',
+    timeoutMs: FIND_TIMEOUT_MS,
+  })
+  return stdout !== '' || code !== 0
 }
 
 async function removeWorktree(app: App, record: WorkspaceRecord): Promise<void> {

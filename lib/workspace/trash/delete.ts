@@ -71,6 +71,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
   const begun = cut === undefined ? undefined : await findBegun(app, record)
   const touched = begun !== undefined || (cut !== undefined && hasTouchedFiles(cut))
   const request = cut === undefined ? given : withOptions(given, cut, touched)
+  const seenAt = Date.now()
   const { backend, branch, ignored, volumes } = await lookBefore(app, record, request, { touched, makes })
   const { force, trash } = request
   const wish = { force: force || touched, trash, begun, ignored, volumes, branchCommit: branch.delete?.unique }
@@ -101,6 +102,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     preDelete,
     branch: branch.delete,
     ignored,
+    seenAt,
     isInUse: !touched && !makes && (hasTrash || !force) && (record.desired !== 'stopped' || preDelete !== undefined),
     hasTrash,
     forgetAll: request.force && request.deleteBranch,
