@@ -62,6 +62,13 @@ interface FoundSubmodule {
   readonly place: GitPlace | undefined
 }
 
+export interface SubmoduleWork {
+  /** Those with commits that neither remote-tracking branches nor tags as cloned have. */
+  readonly unpushed: readonly string[]
+  /** What was begun in them and not ended, such as `rebase in submodule sub`. */
+  readonly unfinished: readonly string[]
+}
+
 /** Whether what git ignores is listed too (`!! path`), a folder that a pattern matches as one. */
 type Ignored = 'no' | 'matching'
 
@@ -197,14 +204,17 @@ export function createInertGit(runner: Runner, scratch: string) {
     return [...mine, ...nested]
   }
 
-  /** Submodules with commits that neither remote-tracking branches nor tags as cloned have. */
-  async function listUnpushedSubmodules(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
+  /** What only the git dirs of submodules have. */
+  async function lookAtSubmodules(repository: Repository, own?: OwnTree): Promise<SubmoduleWork> {
     const { named, left } = await findSubmodules(repository, own)
-    const unpushed = await Promise.all(named.map(isUnpushed))
-    const names = named.filter((_, i) => unpushed[i]).map(({ name }) => name)
+    const states = await Promise.all(named.map(isUnpushed))
+    const unpushed = named.filter((_, i) => states[i]).map(({ name }) => name)
     // a workspace may have made many: one after the other
-    for (const one of left) if (await isUnpushed(one)) names.push(one.name)
-    return names
+    for (const one of left) if (await isUnpushed(one)) unpushed.push(one.name)
+    const unfinished = [...named, ...left].flatMap(({ name, place }) =>
+      place === undefined ? [] : listGitOperationsIn(place.gitDir).map((word) => `${word} in submodule ${name}`),
+    )
+    return { unpushed, unfinished }
   }
 
   async function isUnpushed({ place }: FoundSubmodule): Promise<boolean> {
@@ -215,14 +225,6 @@ export function createInertGit(runner: Runner, scratch: string) {
     const refs = ['--exclude=refs/remotes/*', '--exclude=refs/tags/*', '--all', ...ids]
     const args = ['rev-list', '--count', '--ignore-missing', ...refs, '--not', '--remotes']
     return (await within(place, (git) => git(args))).stdout.trim() !== '0'
-  }
-
-  /** What was begun in submodules and not ended, such as `rebase in submodule sub`. */
-  async function listSubmoduleOperations(repository: Repository, own?: OwnTree): Promise<readonly string[]> {
-    const { named, left } = await findSubmodules(repository, own)
-    return [...named, ...left].flatMap(({ name, place }) =>
-      place === undefined ? [] : listGitOperationsIn(place.gitDir).map((word) => `${word} in submodule ${name}`),
-    )
   }
 
   /** Those that the index names, and those that are left of which only the git dir lies there. */
@@ -341,8 +343,7 @@ export function createInertGit(runner: Runner, scratch: string) {
   return {
     at,
     listChanges,
-    listUnpushedSubmodules,
-    listSubmoduleOperations,
+    lookAtSubmodules,
     countUniqueCommits,
     listUnreached,
     listCommits,

@@ -138,7 +138,7 @@ const PLANTS: readonly Plant[] = [
     plain: ['status', '--porcelain', '--ignore-submodules=none'],
     look: async (world) => {
       await changes(world)
-      await inert.listUnpushedSubmodules(at(world))
+      await inert.lookAtSubmodules(at(world))
     },
   },
   {
@@ -151,8 +151,7 @@ const PLANTS: readonly Plant[] = [
     },
     plain: ['--git-dir=.git/modules/sub', '--work-tree=.', 'status', '--porcelain'],
     look: async (world) => {
-      await inert.listUnpushedSubmodules(at(world))
-      await inert.listSubmoduleOperations(at(world))
+      await inert.lookAtSubmodules(at(world))
     },
   },
 ]
@@ -211,7 +210,7 @@ suite('looks that run nothing', (test) => {
     // as `git worktree add` leaves one that could not be fetched; git's own status passes over what is in it
     await rm(join(repo.path, 'sub', '.git'))
     assert.ok((await inert.listChanges(here)).includes('?? sub/'), 'files where none was fetched')
-    assert.equal(await inert.listUnpushedSubmodules(here), [])
+    assert.equal((await inert.lookAtSubmodules(here)).unpushed, [])
     await rm(join(repo.path, 'sub', 'new.txt'))
     assert.not((await inert.listChanges(here)).includes('?? sub/'), 'an empty folder holds nothing')
   })

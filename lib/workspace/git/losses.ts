@@ -61,10 +61,7 @@ export const LOSSES = {
   unfinished: async ({ repository, inside }) =>
     (inside?.unfinished ?? listGitOperations(repository.worktree)).map((word) => `an unfinished ${word}`),
   submodules: async ({ app, repository, inside }) => {
-    const [unpushed, unfinished] = await Promise.all([
-      app.inertGit.listUnpushedSubmodules(repository, inside?.own),
-      app.inertGit.listSubmoduleOperations(repository, inside?.own),
-    ])
+    const { unpushed, unfinished } = await app.inertGit.lookAtSubmodules(repository, inside?.own)
     const commits = unpushed.map((path) => `commits of submodule ${path} that are not pushed`)
     return [...commits, ...unfinished.map((words) => `an unfinished ${words}`)]
   },
