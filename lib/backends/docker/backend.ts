@@ -24,7 +24,7 @@ import type { Backend } from '../backend.ts'
 import type { BackendContext } from '../context.ts'
 import type { Ahead, Provision, Resolution } from '../making.ts'
 import { checkVersions, requireLocal, versionsOf } from './engine.ts'
-import { MAIN_SERVICE, observeWorkspaces } from './observation.ts'
+import { mainServiceOf, observeWorkspaces } from './observation.ts'
 import { readSecretFiles, removeSecrets, secretFolder } from './secret-files.ts'
 import { tellSlowParts } from './slow-parts.ts'
 import { hasProjectFiles, hasServices, targetOf } from './target.ts'
@@ -58,7 +58,7 @@ export function createDockerBackend(context: BackendContext): Backend {
   const target = (record: WorkspaceRecord) => targetOf(context.home, record)
   // the oldest of that name takes connections; the others are those that are open
   const readAgain = (record: WorkspaceRecord) =>
-    docker.execute(target(record), record.docker?.stack?.main ?? MAIN_SERVICE, ['pkill', '-HUP', '-o', '-x', 'sshd'])
+    docker.execute(target(record), mainServiceOf(record), ['pkill', '-HUP', '-o', '-x', 'sshd'])
   const imageCache = async (record: WorkspaceRecord) => {
     const { imageCache: place } = dockerOf(record)
     return place === undefined ? undefined : (await import('./image-cache.ts')).createImageCache(docker, context, place)

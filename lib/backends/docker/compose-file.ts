@@ -27,7 +27,7 @@ import { nexusVariables } from '../../stack/variables.ts'
 import { formatCompose, renderTemplate, type Yaml, type YamlMap } from '../../system/render.ts'
 import { wholeLabels, workspaceLabels } from './labels.ts'
 import { type ComposeFacts, inPlace, mainService, renderMain, requireStack, volumeDefinitions } from './main-service.ts'
-import { MAIN_SERVICE } from './observation.ts'
+import { MAIN_SERVICE, mainServiceOf } from './observation.ts'
 import { sharedProject } from './shared.ts'
 import { bindOf, gitFileMounts } from './work-mounts.ts'
 
@@ -66,7 +66,7 @@ export function renderComposeFiles(facts: ComposeFacts): ComposeFiles {
 function closed(model: YamlMap, facts: ComposeFacts): YamlMap {
   const whole = labelled(guarded(model, facts))
   if (facts.record.isolation !== 'agent') return whole
-  const main = facts.record.docker?.stack?.main ?? MAIN_SERVICE
+  const main = mainServiceOf(facts.record)
   const services = confineServices(whole.services as YamlMap, facts.paths.seccompFile, main, facts.model)
   return { ...whole, services }
 }
@@ -85,7 +85,7 @@ function labelled(model: YamlMap): YamlMap {
 function guarded(model: YamlMap, facts: ComposeFacts): YamlMap {
   const { record, paths, instance, addresses, gateImage = '' } = facts
   if (!hasGate(record)) return model
-  const main = record.docker?.stack?.main ?? MAIN_SERVICE
+  const main = mainServiceOf(record)
   const labels = workspaceLabels(record, instance)
   const gate = { record, image: gateImage, addresses, folder: paths.networkDir, labels, main, model: facts.model }
   return addGate(model, gate, record.subnets?.[Object.keys(model.networks as YamlMap).length])

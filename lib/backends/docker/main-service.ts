@@ -19,7 +19,7 @@ import { confinement } from '../../stack/seccomp.ts'
 import { nexusVariables } from '../../stack/variables.ts'
 import { Override, Reset, renderModel, type Yaml, type YamlMap } from '../../system/render.ts'
 import { EDITORS_VOLUME, workspaceLabels } from './labels.ts'
-import { MAIN_SERVICE, ROLE_LABEL } from './observation.ts'
+import { MAIN_SERVICE, mainServiceOf, ROLE_LABEL } from './observation.ts'
 import { bindOf, workMounts } from './work-mounts.ts'
 
 export interface ComposeFacts {
@@ -128,7 +128,7 @@ export function mainService(model: YamlMap, { record, instance, paths }: Compose
     limits.mem_limit = record.memory
     limits.memswap_limit = record.memory
   }
-  const role = (stack?.main ?? MAIN_SERVICE) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
+  const role = mainServiceOf(record) === MAIN_SERVICE ? {} : { [ROLE_LABEL]: MAIN_SERVICE }
   const app = stack?.app?.argv ?? []
   return {
     ...workspace,

@@ -3,7 +3,7 @@
  */
 import { isWorkspaceId, type WorkspaceId } from '../../core/names.ts'
 import { joinWords } from '../../core/words.ts'
-import type { Observation } from '../../core/workspace.ts'
+import type { Observation, WorkspaceRecord } from '../../core/workspace.ts'
 import { GATE_SERVICE } from '../../network/network.ts'
 import type { ContainerRow } from '../../tools/docker.ts'
 import { isProjectOf, PROJECT_LABEL } from './labels.ts'
@@ -15,6 +15,11 @@ export const ROLE_LABEL = 'dev.nexus.role'
 export const HELPER_ROLE = 'helper'
 /** SIGTERM and SIGKILL by `docker stop`, and what the engine notes after it was itself ended: stopped, not failed. */
 const CLEAN_EXITS = new Set([0, 130, 137, 143, 255])
+
+/** The compose service that has the SSH server. */
+export function mainServiceOf({ docker }: Pick<WorkspaceRecord, 'docker'>): string {
+  return docker?.stack?.main ?? MAIN_SERVICE
+}
 
 const EXIT_REASONS: ReadonlyMap<number, string> = new Map([
   [137, 'the container was killed'],

@@ -12,7 +12,7 @@ import {
 } from '../../tools/docker-api.ts'
 import type { BackendContext } from '../context.ts'
 import { SERVICE_LABEL } from './labels.ts'
-import { isPart, MAIN_SERVICE } from './observation.ts'
+import { isPart, MAIN_SERVICE, mainServiceOf } from './observation.ts'
 
 /** Long enough for a share of the processor that means something, and short for who waits. */
 const BETWEEN_SAMPLES_MS = 500
@@ -97,8 +97,8 @@ function toPart({ Id, Names, Labels, State }: ContainerSummary): Part {
   return { id: Id, container, service: Labels[SERVICE_LABEL] ?? container, running: State === 'running' }
 }
 
-function placeOf({ docker }: WorkspaceRecord, service: string): number {
-  return service === (docker?.stack?.main ?? MAIN_SERVICE) || service === MAIN_SERVICE ? 0 : 1
+function placeOf(record: WorkspaceRecord, service: string): number {
+  return service === mainServiceOf(record) || service === MAIN_SERVICE ? 0 : 1
 }
 
 /** The workspace's own container first, then by name. */
