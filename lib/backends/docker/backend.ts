@@ -133,25 +133,21 @@ export function createDockerBackend(context: BackendContext): Backend {
   }
 
   async function stop(record: WorkspaceRecord, observed: Observation | undefined): Promise<void> {
-    if (observed === undefined) return closeMaster(record)
+    if (observed === undefined) return access.closeMaster(record)
     if (observed.state === 'paused') await docker.unpause(target(record))
     const stopParts = hasServices(record)
       ? tellSlowParts(context.emit, composeProject(record), (onLine) =>
           docker.stop(target(record), { ownTime: true, onLine }),
         )
       : docker.stop(target(record))
-    await Promise.all([closeMaster(record), stopParts])
+    await Promise.all([access.closeMaster(record), stopParts])
     await removeSecrets(secretFolder(context, record))
     if (record.docker?.stack?.shared !== undefined) await (await shared()).release(record)
   }
 
   async function pause(record: WorkspaceRecord): Promise<void> {
-    await closeMaster(record)
+    await access.closeMaster(record)
     await docker.pause(target(record))
-  }
-
-  async function closeMaster(record: WorkspaceRecord): Promise<void> {
-    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
   }
 
   return {

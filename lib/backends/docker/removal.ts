@@ -33,7 +33,7 @@ export function createRemoval(
 
   /** By compose where its file is there, then by label, and then it looks again. */
   async function remove(record: WorkspaceRecord, kept: readonly string[] = []): Promise<void> {
-    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
+    await access.closeMaster(record)
     if (record.docker?.stack?.shared !== undefined) await (await shared()).detach(record)
     // the engine leaves those that a container took over from the one before a rebuild
     const containers = hasServices(record) ? await docker.listResources('container', labelOf(record)) : []
@@ -63,7 +63,7 @@ export function createRemoval(
   }
 
   async function dismantle(record: WorkspaceRecord): Promise<void> {
-    if (hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
+    await access.closeMaster(record)
     await docker.down({ project: composeProject(record) }, { keepVolumes: true })
     await removeSecrets(secretFolder(context, record))
     if (record.docker?.stack?.shared !== undefined) await (await shared()).release(record)

@@ -6,7 +6,7 @@ import { NexusError } from '../../core/errors.ts'
 import { composeProject } from '../../core/names.ts'
 import type { Observation, StackRecord, WorkspaceRecord } from '../../core/workspace.ts'
 import { hasFixedImages, hasGate } from '../../network/network.ts'
-import { type createSshAccess, hasSshAddress } from '../../ssh/server/access.ts'
+import type { createSshAccess } from '../../ssh/server/access.ts'
 import { variablesOf } from '../../stack/secrets.ts'
 import type { Docker, UpOptions } from '../../tools/docker.ts'
 import { startingEnvironment, visibleVariables } from '../../trust/environment.ts'
@@ -37,7 +37,7 @@ export function createStarter(
     observed: Observation | undefined,
     options: StartOptions = { rebuild: false },
   ): Promise<void> {
-    if (options.rebuild && hasSshAddress(record)) await access.ssh.closeMaster(access.destinationOf(record))
+    if (options.rebuild) await access.closeMaster(record)
     const paused = observed?.state === 'paused' && !options.rebuild
     // compose would not go on from it: a pause leaves every health check failed for a moment
     if (observed?.state === 'paused') await docker.unpause(targetOf(home, record))

@@ -112,7 +112,12 @@ export function createSshAccess(context: WorkContext, look: string) {
     }
   }
 
-  return { ssh, destinationOf, isOpen, awaitLogin, sshInfo }
+  /** Ends Nexus's own shared connection, where there can be one. */
+  async function closeMaster(record: WorkspaceRecord): Promise<void> {
+    if (hasSshAddress(record)) await ssh.closeMaster(destinationOf(record))
+  }
+
+  return { ssh, destinationOf, isOpen, awaitLogin, closeMaster, sshInfo }
 }
 
 /** `<name>.<repository>.nexus` always; `<name>.nexus` too while no other workspace had the name first. */
