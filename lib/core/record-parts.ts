@@ -6,6 +6,11 @@ export function worktreeOf({ local }: Pick<WorkspaceRecord, 'local'>): string | 
   return local === null ? null : local.worktree
 }
 
+/** Where what runs inside begins: the worktree has the same path there. */
+export function folderInside({ local }: Pick<WorkspaceRecord, 'local'>): string {
+  return local?.worktree ?? '/'
+}
+
 /** @throws {Error} for a workspace whose code is elsewhere: only what its backend's `code` allows asks for this part */
 export function localOf({ id, local }: Pick<WorkspaceRecord, 'id' | 'local'>): LocalPart {
   if (local === null) throw new Error(`${id} has no local files`)

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { workspacePaths } from '../../core/paths.ts'
-import { dockerOf, localOf } from '../../core/record-parts.ts'
+import { dockerOf, folderInside, localOf } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import type { createSshAccess } from '../../ssh/server/access.ts'
 import { byBash } from '../../ssh/session/remote-command.ts'
@@ -39,7 +39,7 @@ export function createGitCommand(
   function inside(record: WorkspaceRecord, args: readonly string[]): readonly string[] {
     const destination = access.destinationOf(record)
     const variables = Object.entries(ENVIRONMENT).map(([name, value]) => `${name}=${value}`)
-    const words = [record.local?.worktree ?? '/', 'env', ...variables, 'git', ...args]
+    const words = [folderInside(record), 'env', ...variables, 'git', ...args]
     const command = byBash('cd "$1" || exit 125; shift; exec "$@"', words)
     return ['ssh', ...masterArgs(destination), '-T', '--', destination.host, command]
   }

@@ -3,6 +3,7 @@
  * again by a token in its environment, so that it can be signalled and ended.
  */
 import { NexusError } from '../../core/errors.ts'
+import { folderInside } from '../../core/record-parts.ts'
 import type { Command } from '../../core/session.ts'
 import { quoteForFishToo, quoteWord } from '../../core/shell.ts'
 import type { TerminalSize } from '../../core/terminal-size.ts'
@@ -98,7 +99,7 @@ export function remoteCommand(
   request: Command,
   { token, endWord, terminal }: RemoteOptions,
 ): string {
-  const cwd = request.cwd ?? record.local?.worktree ?? '/'
+  const cwd = request.cwd ?? folderInside(record)
   const end = endWord === undefined ? '' : sayEnd(endWord.word, '3')
   // a server that was started by an older Nexus does not let in what carries them
   const old = `nexus: ${record.name} takes no variables yet; run \`nexus stop ${record.name} && nexus start ${record.name}\``

@@ -5,6 +5,7 @@
 import { capture } from '../../backends/captured.ts'
 import { requireFacet } from '../../backends/facets.ts'
 import { NexusError } from '../../core/errors.ts'
+import { folderInside } from '../../core/record-parts.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { SSH_FAILURE } from '../../tools/ssh.ts'
 import type { App } from '../app.ts'
@@ -39,7 +40,7 @@ export function requireSessionName(name: string): string {
  */
 export async function attachTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<number> {
   const { record, backend } = await enter(app, found)
-  const argv = ['sh', '-c', script, 'sh', 'attach', request.session, record.local?.worktree ?? '/', ...request.argv]
+  const argv = ['sh', '-c', script, 'sh', 'attach', request.session, folderInside(record), ...request.argv]
   const login = { forwardAgent: request.forwardAgent, isOurs: true }
   const code = (await backend.open(record, { argv, login, streams: 'ours', tty: true }).ended) ?? SSH_FAILURE
   if (code === MISSING) throw tmuxMissing(record)
@@ -50,7 +51,7 @@ export async function attachTmux(app: App, found: WorkspaceRecord, request: Tmux
 /** Makes the session, or the window, and leaves it alone; true when the session is new. */
 export async function makeTmux(app: App, found: WorkspaceRecord, request: TmuxRequest): Promise<boolean> {
   const { record, backend } = await enter(app, found)
-  const argv = ['sh', '-c', script, 'sh', 'make', request.session, record.local?.worktree ?? '/', ...request.argv]
+  const argv = ['sh', '-c', script, 'sh', 'make', request.session, folderInside(record), ...request.argv]
   const { code, output } = await capture(app, backend, record, { argv, cwd: null, env: {}, timeoutMs: 15_000 })
   if (code === MISSING) throw tmuxMissing(record)
   if (code !== 0) {
