@@ -130,7 +130,7 @@ function findBranchDrift(record: WorkspaceRecord, worktree: string, command: str
 }
 
 /** The last commit that a worktree was on, by the log of its own. */
-export function lastTip(gitDir: string, worktree: string): string | undefined {
+function lastTip(gitDir: string, worktree: string): string | undefined {
   const admin = findAdminDir(gitDir, worktree)
   return admin === undefined ? undefined : lastLogged(admin.path)
 }

@@ -13,6 +13,7 @@ import { printable } from '../../core/visible.ts'
 import type { WorkspaceRecord } from '../../core/workspace.ts'
 import { type Ignored, judgeIgnored } from '../../project/ignored-work.ts'
 import { readPlain } from '../../system/read.ts'
+import { lastLogged } from '../../tools/branch-log.ts'
 import { isMarked, withMark } from '../../tools/git-marked.ts'
 import { listNested } from '../../tools/nested-repositories.ts'
 import { readPrivateHead, readWorktreeRefs } from '../../tools/private-refs.ts'
@@ -26,7 +27,7 @@ import {
 } from '../../tools/repository.ts'
 import type { App } from '../app.ts'
 import { repositoryOf } from '../current-branch.ts'
-import { isEmpty, lastTip } from '../drift.ts'
+import { isEmpty } from '../drift.ts'
 import type { Inside } from './private-losses.ts'
 import { isHalfMade } from './worktree-owner.ts'
 
@@ -98,12 +99,13 @@ async function listFiles({ app, repository, inside, status }: Sight): Promise<re
 async function listCommits({ app, repository, inside }: Sight): Promise<readonly string[]> {
   if (inside !== undefined) return inside.commits
   const { root, gitDir, worktree } = repository
-  const admin = findAdminDir(gitDir, worktree)?.path ?? ''
+  const admin = findAdminDir(gitDir, worktree)?.path
+  if (admin === undefined) return []
   const held = [...readWorktreeRefs(admin)].map(([name, id]): [string, string] => [`of refs/worktree/${name}`, id])
-  const head = readDetached(repository)
+  const head = detachedIn(gitDir, admin)
   if (head !== undefined) held.unshift(['on a detached HEAD', head])
   const branch = readBranch(worktree)
-  const last = lastTip(gitDir, worktree)
+  const last = lastLogged(admin)
   const isLost = branch != null && !hasBranch(gitDir, branch) && last !== undefined
   if (isLost && (await app.git.findCommit(root, last))) held.unshift([`of ${branch}, which is gone`, last])
   const lines = held.map(async ([where, commit]) => {
@@ -121,7 +123,11 @@ function countUnique(app: App, repository: Repository, commit: string): Promise<
 /** The commit that is checked out without a branch, also where the folder was deleted by hand. */
 export function readDetached({ gitDir, worktree }: Pick<Repository, 'gitDir' | 'worktree'>): string | undefined {
   const admin = findAdminDir(gitDir, worktree)?.path
-  return admin === undefined ? undefined : (readPrivateHead(gitDir, basename(admin))?.commit ?? undefined)
+  return admin === undefined ? undefined : detachedIn(gitDir, admin)
+}
+
+function detachedIn(gitDir: string, admin: string): string | undefined {
+  return readPrivateHead(gitDir, basename(admin))?.commit ?? undefined
 }
 
 /** Before git forgets a worktree that was deleted by hand: commits that no branch has get one. */
