@@ -28,7 +28,7 @@ import {
   findPreDelete,
   volumesIn,
 } from './delete-actions.ts'
-import { causeOf, findKeeping, listData } from './keeping.ts'
+import { causeOf, findKeeping, hasTrash, listData } from './keeping.ts'
 import { formatData } from './kept-data.ts'
 import type { TrashEntry } from './trash.ts'
 
@@ -93,7 +93,7 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     portsLeased: backend.endpoints.leased !== undefined,
   })
   const keptBranch = branch.kept
-  const hasTrash = trash && (await app.config()).settings.trash.keep !== 'off'
+  const keeps = await hasTrash(app, trash)
   if (request.dryRun) return { record, plan, keptBranch, trash: null, data, changed: false }
   const doomed: Doomed = {
     app,
@@ -103,8 +103,8 @@ export async function deleteLocked(app: App, found: WorkspaceRecord, given: Dele
     branch: branch.delete,
     ignored,
     seenAt,
-    isInUse: !touched && !makes && (hasTrash || !force) && (record.desired !== 'stopped' || preDelete !== undefined),
-    hasTrash,
+    isInUse: !touched && !makes && (keeps || !force) && (record.desired !== 'stopped' || preDelete !== undefined),
+    hasTrash: keeps,
     forgetAll: request.force && request.deleteBranch,
   }
   const noted = { ...record, operation: beginOperation('delete', optionsOf(request), cut) }

@@ -28,6 +28,11 @@ export interface KeepingFacts {
   readonly branchCommit: string | undefined
 }
 
+/** False where what would be kept is lost at once: by this delete's own wish, or by the configuration. */
+export async function hasTrash(app: App, asked: boolean): Promise<boolean> {
+  return asked && (await app.config()).settings.trash.keep !== 'off'
+}
+
 /** Undefined where nothing would be lost. */
 export async function findKeeping(
   app: App,
@@ -40,10 +45,10 @@ export async function findKeeping(
     const whole = lost.length + data.length > 0 ? lost : ['what an interrupted delete began to keep']
     return { lost: whole, data, files: files !== null, dropped: [], branchCommit }
   }
-  const { keep, budget } = (await app.config()).settings.trash
-  const hasTrash = facts.trash && keep !== 'off'
+  const { budget } = (await app.config()).settings.trash
+  const keeps = await hasTrash(app, facts.trash)
   const owns = record.local !== null && !record.local.adopted
-  const looks = facts.force && hasTrash && (owns || record.gitMode === 'private')
+  const looks = facts.force && keeps && (owns || record.gitMode === 'private')
   const { refused, ignored: listed } = looks
     ? await lossesByForce(app, record)
     : { refused: [], ignored: facts.ignored ?? NO_LOSSES.ignored }
@@ -58,7 +63,7 @@ export async function findKeeping(
   tellNameless(app, facts)
   const data = [...files, ...volumes]
   if (lost.length + data.length === 0) return undefined
-  if (!hasTrash) {
+  if (!keeps) {
     if (facts.trash) tellLeft(app, data, 'trash.keep is off')
     return undefined
   }
